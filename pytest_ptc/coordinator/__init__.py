@@ -1,0 +1,1 @@
+"""What runs a run: the board, the schedule, and the loop that acts on it."""

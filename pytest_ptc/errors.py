@@ -1,0 +1,70 @@
+"""Every error this package raises, in one tree.
+
+Errors of other libraries are translated into these where they occur, so that the
+coordinator and the plugin know only this file.
+"""
+
+from __future__ import annotations
+
+
+class PtcError(Exception):
+    """Base of every error of pytest-ptc."""
+
+
+class ConfigError(PtcError):
+    """An option, ini value or environment variable that cannot be used; it says the mend."""
+
+
+class MarkerError(PtcError):
+    """A marker or prompt that cannot become a task.
+
+    Args:
+        nodeid: The test it stands on.
+        field: The keyword or prompt field at fault.
+        problem: What is wrong and how to mend it.
+    """
+
+    def __init__(self, nodeid: str, field: str, problem: str) -> None:
+        super().__init__(f"{nodeid}: {field}: {problem}")
+        self.nodeid = nodeid
+        self.field = field
+        self.problem = problem
+
+
+class VerdictError(PtcError):
+    """A recorded verdict that is malformed; the message is written for its agent."""
+
+
+class TaskListError(PtcError):
+    """The shared task list cannot be read or written; the message names the path."""
+
+
+class JournalError(PtcError):
+    """The run's journal cannot be written or read; the message names the path."""
+
+
+class HostError(PtcError):
+    """A host could not do what was asked; renders as `tmux/w3: new-window: no server running`.
+
+    Args:
+        problem: What the host's own software said.
+        host: The host's name.
+        worker: The worker concerned, if one is.
+        command: The host's sub-command that failed, if one did.
+    """
+
+    def __init__(
+        self, problem: str, *, host: str, worker: str | None = None, command: str | None = None
+    ) -> None:
+        place = f"{host}/{worker}" if worker else host
+        super().__init__(f"{place}: {command}: {problem}" if command else f"{place}: {problem}")
+        self.host = host
+        self.worker = worker
+        self.command = command
+
+
+class IllegalMove(PtcError):  # noqa: N818 - it names a move, as chess does; "Error" adds nothing
+    """A lifecycle was asked to move where its table does not allow: a defect of ours."""
+
+    def __init__(self, what: str, state: object, to: object) -> None:
+        super().__init__(f"{what} cannot move from {state} to {to}")

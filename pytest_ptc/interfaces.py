@@ -1,0 +1,141 @@
+"""The seams: what the coordinator and the worker ask of the parts that can be replaced.
+
+A host is where workers live; a task list is the board that every Claude session with the same list
+id can see; an agent is what does a task. Each has two sides: the one that is shipped here, and
+whatever a plugin brings through `hookspecs.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.model import Attempt, TaskSpec, Trouble, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchPlan:
+    """How to start one worker: a program and its arguments, never a line for a shell.
+
+    Args:
+        worker: The worker's name, unique in its run: `w1`, `w2`, ...
+        argv: The program and its arguments.
+        cwd: The directory it starts in.
+        log: Where a host that has no screen keeps what the worker prints.
+    """
+
+    worker: str
+    argv: tuple[str, ...]
+    cwd: Path
+    log: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remains:
+    """What is left of a worker that ended: how it ended, and its last lines."""
+
+    ended: str
+    tail: str = ""
+
+
+class Host(Protocol):
+    """Somewhere workers can live: windows of a tmux session, child processes.
+
+    Every method may raise HostError, except `close`, which must not raise.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return the host's name, as the option `--ptc-host` has it."""
+
+    @property
+    def attach(self) -> str | None:
+        """Return the command with which a person can watch, if there is one."""
+
+    def launch(self, plan: LaunchPlan) -> int:
+        """Start a worker and return its process id."""
+
+    def remains(self, worker: str) -> Remains:
+        """Return what is left of a worker that ended, and free its place."""
+
+    def tail(self, worker: str) -> str:
+        """Return the last lines of a live worker."""
+
+    def close(self) -> None:
+        """End everything this host started and remove what it made; may be called again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewTask:
+    """A task to put on the shared list."""
+
+    subject: str
+    description: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    blocked_by: tuple[str, ...] = ()
+
+
+class TaskList(Protocol):
+    """The shared list: a view of the run that other Claude sessions can see, never its truth.
+
+    Every method may raise TaskListError. A task that vanished is not an error: Claude Code deletes
+    lists whose tasks are all completed, and a person may delete any task.
+    """
+
+    def publish(self, tasks: Sequence[NewTask]) -> list[str]:
+        """Put tasks on the list in one go and return their ids, in order."""
+
+    def claim(self, task_id: str, owner: str) -> bool:
+        """Take a pending task for `owner`; False if it is taken, completed or gone."""
+
+    def release(self, task_id: str, owner: str) -> None:
+        """Put a task that `owner` holds back to pending."""
+
+    def complete(self, task_id: str, owner: str, metadata: Mapping[str, Any]) -> None:
+        """Mark a task that `owner` holds completed, adding to its metadata."""
+
+    def withdraw(self, task_ids: Iterable[str]) -> None:
+        """Remove these tasks from the list, whoever holds them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One attempt as its agent gets it.
+
+    Args:
+        attempt: Which attempt it is.
+        spec: What is asked.
+        folder: The attempt's folder in the journal, for transcripts and records.
+        deadline: When it must be over, in seconds of `time.monotonic()`.
+        cookie: A text unique to the attempt, in the environment of all that it starts.
+        show: Prints one line on the worker's screen and never blocks.
+    """
+
+    attempt: Attempt
+    spec: TaskSpec
+    folder: Path
+    deadline: float
+    cookie: str
+    show: Callable[[str], None]
+
+
+class Agent(Protocol):
+    """What does a task. One instance lives as long as its worker and does one task at a time."""
+
+    @property
+    def name(self) -> str:
+        """Return the agent's name, as the option `--ptc-agent` has it."""
+
+    async def run(self, job: Job) -> Verdict | Trouble:
+        """Do the job and return what the agent recorded, or why that does not count.
+
+        Ended by cancellation when the run stops; then, and at the deadline, nothing that the job
+        started may live on.
+        """
+
+    async def close(self) -> None:
+        """End what the agent keeps between tasks."""

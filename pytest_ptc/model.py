@@ -1,0 +1,350 @@
+"""The nouns of a run: tasks, verdicts, troubles, results, and the lifecycles they move through.
+
+Pure: no input or output, no clock. Everything here is frozen and travels as plain JSON through
+`to_json`; a verdict comes back from JSON only through `verdicts.py`, the trust boundary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.errors import IllegalMove
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class VerdictKind(str, Enum):
+    """What an agent may record about its task."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    SKIP = "skip"
+    ERROR = "error"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Severity(str, Enum):
+    """How bad a finding is; ordered from `INFO` to `CRITICAL`."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for `INFO` up to 4 for `CRITICAL`."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing an agent found."""
+
+    severity: Severity
+    message: str
+    path: str | None = None
+    line: int | None = None
+    rule: str | None = None
+
+    @property
+    def location(self) -> str:
+        """Return `path:line`, `path`, or the empty string."""
+        if self.path is None:
+            return ""
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as JSON, without the fields that it does not have."""
+        fields = {"path": self.path, "line": self.line, "rule": self.rule}
+        present = {name: value for name, value in fields.items() if value is not None}
+        return {"severity": self.severity.value, "message": self.message, **present}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What an agent recorded about its task: what a test reads through the fixture `ptc`."""
+
+    verdict: VerdictKind
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    data: Any = None
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the verdict is `pass`."""
+        return self.verdict is VerdictKind.PASS
+
+    def findings_at_least(self, severity: Severity | str) -> list[Finding]:
+        """Return the findings of this severity or worse, in the order recorded.
+
+        Raises:
+            ValueError: The severity is not one of info, low, medium, high, critical.
+        """
+        floor = Severity(severity).rank
+        return [finding for finding in self.findings if finding.severity.rank >= floor]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict in the form an agent records it."""
+        return {
+            "verdict": self.verdict.value,
+            "summary": self.summary,
+            "findings": [finding.to_json() for finding in self.findings],
+            "data": self.data,
+        }
+
+
+class Cause(str, Enum):
+    """Why a task ended without a verdict that counts; the value is what a reader sees."""
+
+    NO_VERDICT = "no verdict"
+    MALFORMED = "malformed verdict"
+    CONTRADICTED = "contradicted verdict"
+    AGENT_MISSING = "agent not found"
+    AGENT_FAILED = "agent failed"
+    TIMEOUT = "timeout"
+    WORKER_LOST = "worker lost"
+    NO_WORKERS = "no workers"
+    CLAIM_LOST = "claim lost"
+    NEEDS = "needs unmet"
+    STOPPED = "run stopped"
+    MACHINERY = "machinery"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+#: Causes that another attempt may mend. The others would only spend again: the command stays
+#: missing, the needed task stays failed, the run stays stopped.
+RETRYABLE = frozenset(
+    {
+        Cause.NO_VERDICT,
+        Cause.MALFORMED,
+        Cause.CONTRADICTED,
+        Cause.AGENT_FAILED,
+        Cause.TIMEOUT,
+        Cause.WORKER_LOST,
+        Cause.CLAIM_LOST,
+        Cause.MACHINERY,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """Why a task has no verdict that counts, with what was last seen of it.
+
+    Args:
+        cause: The kind of trouble.
+        message: One sentence for a person, with the mend where we know one.
+        evidence: The last lines of the agent's output or of the worker's pane.
+    """
+
+    cause: Cause
+    message: str
+    evidence: str = ""
+
+    @property
+    def retryable(self) -> bool:
+        """Tell whether another attempt may mend it."""
+        return self.cause in RETRYABLE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trouble as JSON."""
+        return {"cause": self.cause.value, "message": self.message, "evidence": self.evidence}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Trouble:
+        """Return the trouble that `to_json` wrote."""
+        return cls(
+            cause=Cause(value["cause"]), message=value["message"], evidence=value["evidence"]
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.message}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSpec:
+    """What one test asks of an agent; every default is already applied.
+
+    Args:
+        nodeid: The test's node id, or `<nodeid>::submit[n]` for work a test submits itself.
+        prompt: The text for the agent, filled.
+        params: The parameters and the session fixtures the prompt names, as plain JSON.
+        timeout: Seconds that one attempt may take.
+        retries: How many more attempts a retryable trouble gets.
+        cwd: The agent's working directory, absolute.
+        env: Variables added to the agent's environment.
+        needs: Node ids of the tasks that must pass first.
+        gate: Whether a verdict of fail fails the test.
+        schema: JSON Schema that the verdict's `data` must meet.
+        model: The model asked for, in the agent's own words.
+        tools: The tools the agent may use; None for the agent's default.
+        permission_mode: Claude Code's permission mode.
+        max_turns: The most turns an agent may take.
+        budget_usd: The most an attempt may cost, in US dollars.
+    """
+
+    nodeid: str
+    prompt: str
+    timeout: float
+    cwd: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    retries: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    gate: bool = True
+    schema: Mapping[str, Any] | None = None
+    model: str | None = None
+    tools: tuple[str, ...] | None = None
+    permission_mode: str | None = None
+    max_turns: int | None = None
+    budget_usd: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON, one key a field."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name in self.__slots__
+            for value in [getattr(self, name)]
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TaskSpec:
+        """Return the spec that `to_json` wrote."""
+        fields = dict(value)
+        fields["needs"] = tuple(fields["needs"])
+        if fields["tools"] is not None:
+            fields["tools"] = tuple(fields["tools"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One go at a task by one worker; its name is `<task id>.<number>`."""
+
+    task_id: str
+    number: int
+    worker: str
+
+    @property
+    def name(self) -> str:
+        """Return the attempt's name, unique in its run."""
+        return f"{self.task_id}.{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptReport:
+    """How an attempt ended: exactly one of `verdict` and `trouble` is there.
+
+    Args:
+        attempt: The attempt.
+        verdict: What the agent recorded.
+        trouble: Why nothing recorded counts.
+        seconds: How long it took, on the worker's monotonic clock.
+    """
+
+    attempt: Attempt
+    seconds: float
+    verdict: Verdict | None = None
+    trouble: Trouble | None = None
+
+    def __post_init__(self) -> None:
+        if (self.verdict is None) == (self.trouble is None):
+            raise ValueError("a report has either a verdict or a trouble")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return {
+            "task": self.attempt.task_id,
+            "attempt": self.attempt.number,
+            "worker": self.attempt.worker,
+            "seconds": round(self.seconds, 6),
+            "verdict": self.verdict.to_json() if self.verdict else None,
+            "trouble": self.trouble.to_json() if self.trouble else None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """How a task ended, after its last attempt: what an item's outcome is made of.
+
+    Args:
+        task_id: The task's id on the shared list.
+        spec: What was asked.
+        reports: Every attempt's report, in order; empty where none was made.
+        trouble: Set where the task ended outside an attempt (stopped, needs unmet, no workers).
+    """
+
+    task_id: str
+    spec: TaskSpec
+    reports: tuple[AttemptReport, ...] = ()
+    trouble_outside: Trouble | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Return the verdict that counts, if there is one."""
+        return None if self.trouble_outside or not self.reports else self.reports[-1].verdict
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return why there is no verdict, if there is none."""
+        if self.trouble_outside or not self.reports:
+            return self.trouble_outside
+        return self.reports[-1].trouble
+
+    @property
+    def worker(self) -> str | None:
+        """Return the worker of the last attempt."""
+        return self.reports[-1].attempt.worker if self.reports else None
+
+    @property
+    def seconds(self) -> float:
+        """Return the time all attempts took together."""
+        return sum(report.seconds for report in self.reports)
+
+
+class TaskState(Enum):
+    """Where a task stands; `MOVES` has the legal moves."""
+
+    BLOCKED = "blocked"
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+
+    def move(self, to: TaskState) -> TaskState:
+        """Return `to` if the table allows the move.
+
+        Raises:
+            IllegalMove: It does not.
+        """
+        if to not in MOVES[self]:
+            raise IllegalMove("task", self, to)
+        return to
+
+
+MOVES: Mapping[TaskState, frozenset[TaskState]] = {
+    TaskState.BLOCKED: frozenset({TaskState.READY, TaskState.DONE}),
+    TaskState.READY: frozenset({TaskState.RUNNING, TaskState.DONE}),
+    TaskState.RUNNING: frozenset({TaskState.READY, TaskState.DONE}),
+    TaskState.DONE: frozenset(),
+}
+
+
+class WorkerState(Enum):
+    """Where a worker stands, as the coordinator knows it."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    GONE = "gone"

@@ -1,0 +1,1 @@
+"""The shared list on disk: Claude Code's own directory and format."""

@@ -1,0 +1,158 @@
+"""JSON to `Verdict`: the trust boundary.
+
+Whatever an agent recorded is checked here and nowhere else. A refusal's message is written for the
+agent: it names the field and says what is wanted. Nothing is mended silently: a verdict that is
+nearly right is refused, because an agent that misunderstood the form may have misunderstood more.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.errors import VerdictError
+from pytest_ptc.model import Cause, Finding, Severity, Trouble, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_VERDICT_FIELDS = frozenset({"verdict", "summary", "findings", "data"})
+_FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule"})
+
+#: Longest verdict read, in bytes; ten thousand findings with evidence fit.
+LONGEST = 8 * 1024 * 1024
+
+
+def parse_verdict(text: str | bytes, schema: Mapping[str, Any] | None = None) -> Verdict:
+    """Return the verdict that this JSON text holds.
+
+    Raises:
+        VerdictError: It is not JSON, or not a verdict.
+    """
+    if len(text) > LONGEST:
+        raise VerdictError(f"a verdict is at most {LONGEST} bytes long, this has {len(text)}")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise VerdictError(f"not JSON: {error}") from None
+    return read_verdict(value, schema)
+
+
+def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verdict:
+    """Return the verdict that this JSON value is.
+
+    Args:
+        value: What `json.loads` gave.
+        schema: JSON Schema for `data`, from the marker.
+
+    Raises:
+        VerdictError: It is not a verdict.
+    """
+    fields = _object(value, "the verdict", _VERDICT_FIELDS)
+    kind = _choice(fields.get("verdict"), "verdict", VerdictKind)
+    summary = fields.get("summary")
+    if not isinstance(summary, str) or not summary.strip():
+        raise VerdictError('"summary" must be a text of one or two sentences')
+    findings = fields.get("findings", [])
+    if not isinstance(findings, list):
+        raise VerdictError(f'"findings" must be a list, not {_kind(findings)}')
+    verdict = Verdict(
+        verdict=kind,
+        summary=summary.strip(),
+        findings=tuple(_finding(entry, f"findings[{i}]") for i, entry in enumerate(findings)),
+        data=fields.get("data"),
+    )
+    if schema is not None:
+        _check_data(verdict, schema)
+    return verdict
+
+
+def settle(records: Sequence[Verdict]) -> Verdict | Trouble:
+    """Return what several recorded verdicts of one attempt come to.
+
+    An explicit fail beats everything. Other verdicts must agree; the last summary counts.
+    """
+    if not records:
+        return Trouble(
+            cause=Cause.NO_VERDICT, message="the agent ended without recording a verdict"
+        )
+    fails = [record for record in records if record.verdict is VerdictKind.FAIL]
+    if fails:
+        return fails[-1]
+    kinds = sorted({record.verdict.value for record in records})
+    if len(kinds) > 1:
+        return Trouble(
+            cause=Cause.CONTRADICTED,
+            message=f"the agent recorded {' and '.join(kinds)} for one attempt",
+        )
+    return records[-1]
+
+
+def _finding(value: object, where: str) -> Finding:
+    fields = _object(value, where, _FINDING_FIELDS)
+    message = fields.get("message")
+    if not isinstance(message, str) or not message.strip():
+        raise VerdictError(f'"{where}.message" must be a text')
+    for name in ("path", "rule"):
+        if not isinstance(fields.get(name), str | None):
+            raise VerdictError(f'"{where}.{name}" must be a text, not {_kind(fields[name])}')
+    line = fields.get("line")
+    if line is not None and (not isinstance(line, int) or isinstance(line, bool) or line < 1):
+        raise VerdictError(f'"{where}.line" must be a whole number from 1')
+    return Finding(
+        severity=_choice(fields.get("severity"), f"{where}.severity", Severity),
+        message=message.strip(),
+        path=fields.get("path"),
+        line=line,
+        rule=fields.get("rule"),
+    )
+
+
+def _object(value: object, where: str, known: frozenset[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise VerdictError(f"{where} must be a JSON object, not {_kind(value)}")
+    unknown = sorted(set(value) - known)
+    if unknown:
+        raise VerdictError(
+            f"{where} has unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        )
+    return value
+
+
+def _choice(value: object, where: str, choices: type[Any]) -> Any:
+    try:
+        return choices(value)
+    except ValueError:
+        allowed = ", ".join(choice.value for choice in choices)
+        raise VerdictError(f'"{where}" must be one of {allowed}, not {value!r:.80}') from None
+
+
+def _check_data(verdict: Verdict, schema: Mapping[str, Any]) -> None:
+    # A verdict of error or skip says that the work was not done: it has no data to hold to a form.
+    if verdict.verdict not in (VerdictKind.PASS, VerdictKind.FAIL):
+        return
+    import jsonschema  # noqa: PLC0415 - 60 ms that only a task with a schema should pay
+
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    problems = sorted(validator.iter_errors(verdict.data), key=lambda error: error.json_path)
+    if problems:
+        shown = "; ".join(
+            f"{p.json_path.replace('$', 'data', 1)}: {p.message}" for p in problems[:5]
+        )
+        raise VerdictError(f'"data" does not meet the schema: {shown}')
+
+
+def _refuse_constant(name: str) -> None:
+    # Python reads NaN and Infinity, JSON has neither, and no report format can carry them on.
+    raise ValueError(f"{name} is not JSON")
+
+
+def _kind(value: object) -> str:
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "a boolean",
+        type(None): "null",
+    }
+    return names.get(type(value), "a number")
