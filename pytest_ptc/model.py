@@ -348,3 +348,49 @@ class WorkerState(Enum):
     IDLE = "idle"
     BUSY = "busy"
     GONE = "gone"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerView:
+    """One worker at one moment.
+
+    Args:
+        name: `w1`, `w2`, ...
+        state: Where it stands.
+        nodeid: The test whose task it is on, if it is busy.
+        since: When it came into this state, in seconds of the coordinator's monotonic clock.
+    """
+
+    name: str
+    state: WorkerState
+    since: float
+    nodeid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """The whole run at one moment: what the live line shows.
+
+    Args:
+        queued: Tasks that wait for a worker or for another task.
+        running: Tasks that a worker is on.
+        verdicts: How many tasks are done with each verdict; troubles count as `ERROR`.
+        retries: Attempts beyond a task's first.
+        workers: The workers that are not gone, in the order they were started.
+    """
+
+    queued: int = 0
+    running: int = 0
+    verdicts: Mapping[VerdictKind, int] = field(default_factory=dict)
+    retries: int = 0
+    workers: tuple[WorkerView, ...] = ()
+
+    @property
+    def done(self) -> int:
+        """Return how many tasks have ended."""
+        return sum(self.verdicts.values())
+
+    @property
+    def total(self) -> int:
+        """Return how many tasks there are."""
+        return self.queued + self.running + self.done

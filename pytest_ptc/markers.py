@@ -1,0 +1,300 @@
+"""The marker `ptc`: from a collected item to the task it asks for.
+
+A marker may stand on the function, its class or its module, as marks do: the closest one that says
+a keyword counts. What is wrong with a marker is told when the tests are collected, before anything
+is started.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.errors import MarkerError
+from pytest_ptc.model import TaskSpec
+from pytest_ptc.options import PERMISSION_MODES, Settings
+from pytest_ptc.prompts import fields_of, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pytest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarkedTask:
+    """What a marked item asks for, before session fixtures have filled the last fields.
+
+    Args:
+        nodeid: The item's node id.
+        prompt: The prompt with its parameters not yet filled.
+        params: The item's parameters.
+        fixtures: The fields that a session fixture must fill, in order.
+        options: The marker's keywords, checked and converted to `TaskSpec`'s types.
+        cwd: The agent's directory.
+    """
+
+    nodeid: str
+    prompt: str
+    params: Mapping[str, Any]
+    fixtures: tuple[str, ...]
+    options: Mapping[str, Any]
+    cwd: str
+
+    def preview(self) -> str:
+        """Return the prompt, filled as far as that needs no fixture."""
+        return fill(self.prompt, self.params)
+
+    def spec(
+        self, settings: Settings, fixtures: Mapping[str, Any], needs: Sequence[str] = ()
+    ) -> TaskSpec:
+        """Return the finished task; `fixtures` has a value for each of `self.fixtures`."""
+        values = {**self.params, **fixtures}
+        return task_spec(
+            settings,
+            nodeid=self.nodeid,
+            prompt=fill(self.prompt, values),
+            params=values,
+            cwd=self.cwd,
+            options={**self.options, "needs": tuple(needs)},
+        )
+
+
+def task_spec(
+    settings: Settings,
+    *,
+    nodeid: str,
+    prompt: str,
+    params: Mapping[str, Any],
+    cwd: str,
+    options: Mapping[str, Any],
+) -> TaskSpec:
+    """Return a task with every default of the settings applied where `options` is silent."""
+    defaults: dict[str, Any] = {
+        "timeout": settings.timeout,
+        "retries": settings.retries,
+        "model": settings.model or None,
+        "tools": settings.tools or None,
+        "permission_mode": settings.permission_mode or None,
+        "max_turns": settings.max_turns,
+        "budget_usd": settings.budget_usd,
+        "gate": settings.gate,
+    }
+    env = dict(entry.split("=", 1) for entry in settings.env) | options.get("env", {})
+    return TaskSpec(
+        nodeid=nodeid,
+        prompt=prompt,
+        params={name: plain(value) for name, value in params.items()},
+        cwd=options.get("cwd") or cwd,
+        env=env,
+        **{name: options.get(name, default) for name, default in defaults.items()},
+        **{name: options[name] for name in ("needs", "schema") if name in options},
+    )
+
+
+def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> MarkedTask | None:
+    """Return what the item asks for, or None if it is not marked.
+
+    Raises:
+        MarkerError: The marker or its prompt cannot be used.
+    """
+    marks = list(item.iter_markers("ptc"))
+    if not marks:
+        return None
+    options: dict[str, Any] = {}
+    for mark in reversed(marks):
+        options.update(checked_options(item.nodeid, mark.kwargs, rootpath))
+    prompt = _prompt(item, marks)
+    callspec = getattr(item, "callspec", None)
+    params = dict(callspec.params) if callspec is not None else {}
+    return MarkedTask(
+        nodeid=item.nodeid,
+        prompt=prompt,
+        params=params,
+        fixtures=tuple(name for name in fields_of(prompt) if name not in params),
+        options=options,
+        cwd=_directory(item.nodeid, settings.cwd or ".", rootpath),
+    )
+
+
+def _prompt(item: pytest.Item, marks: Sequence[pytest.Mark]) -> str:
+    for mark in marks:
+        if len(mark.args) > 1:
+            raise MarkerError(item.nodeid, "ptc", "takes one positional argument, the prompt")
+        if mark.args:
+            return checked_prompt(item.nodeid, mark.args[0])
+    doc = inspect.cleandoc(getattr(getattr(item, "obj", None), "__doc__", None) or "")
+    if not doc:
+        raise MarkerError(
+            item.nodeid, "prompt", "give the marker a prompt, or the test a docstring that is one"
+        )
+    return doc
+
+
+def checked_prompt(nodeid: str, prompt: object) -> str:
+    """Return the prompt if it is a text that says something."""
+    if not isinstance(prompt, str):
+        raise MarkerError(nodeid, "prompt", f"must be a text, not {type(prompt).__name__}")
+    if not prompt.strip():
+        raise MarkerError(nodeid, "prompt", "is empty; write what the agent should do")
+    return prompt
+
+
+def checked_options(nodeid: str, given: Mapping[str, Any], rootpath: Path) -> dict[str, Any]:
+    """Return the marker's keywords, each checked and converted.
+
+    Raises:
+        MarkerError: A keyword that is unknown or of the wrong type.
+    """
+    unknown = [name for name in given if name not in KEYWORDS]
+    if unknown:
+        raise MarkerError(nodeid, unknown[0], f"unknown keyword; known are {', '.join(KEYWORDS)}")
+    options = {}
+    for name, value in given.items():
+        keyword = KEYWORDS[name]
+        if not keyword.accepts(value):
+            raise MarkerError(nodeid, name, f"must be {keyword.wanted}, not {value!r:.80}")
+        options[name] = value if keyword.convert is None else keyword.convert(value)
+    if "cwd" in options:
+        options["cwd"] = _directory(nodeid, options["cwd"], rootpath)
+    if "schema" in options:
+        _check_schema(nodeid, options["schema"])
+    return options
+
+
+def match_needs(marked: Mapping[str, MarkedTask]) -> dict[str, tuple[str, ...]]:
+    """Return, for each marked node id, the node ids of the tasks it needs.
+
+    A need is a node id, or the name of a test in the same file; without the `[parameters]` it
+    stands for every item of that test.
+
+    Raises:
+        MarkerError: A need that no marked and selected test answers, or needs that go in a circle.
+    """
+    resolved = {
+        nodeid: tuple(
+            dict.fromkeys(
+                answer
+                for need in task.options.get("needs", ())
+                for answer in _answers(nodeid, need, marked)
+            )
+        )
+        for nodeid, task in marked.items()
+    }
+    try:
+        graphlib.TopologicalSorter(resolved).prepare()
+    except graphlib.CycleError as error:
+        circle = error.args[1]
+        raise MarkerError(circle[0], "needs", f"a circle: {' needs '.join(circle)}") from None
+    return resolved
+
+
+def _answers(nodeid: str, need: str, marked: Mapping[str, MarkedTask]) -> list[str]:
+    local = f"{nodeid.split('::', 1)[0]}::{need}"
+    found = [
+        other
+        for other in marked
+        if other in (need, local) or other.startswith((f"{need}[", f"{local}["))
+    ]
+    if not found:
+        raise MarkerError(
+            nodeid, "needs", f"no marked test {need!r} is selected; name it as in its node id"
+        )
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return the value as plain JSON; what JSON cannot hold becomes its text."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+
+
+def _directory(nodeid: str, value: str, rootpath: Path) -> str:
+    path = (rootpath / value).absolute()
+    if not path.is_dir():
+        raise MarkerError(nodeid, "cwd", f"{path} is not a directory")
+    return str(path)
+
+
+def _check_schema(nodeid: str, schema: dict[str, Any]) -> None:
+    import jsonschema  # noqa: PLC0415 - 60 ms that only a suite with a schema should pay
+
+    try:
+        jsonschema.validators.validator_for(schema).check_schema(schema)
+        json.dumps(schema)
+    except (jsonschema.SchemaError, TypeError, ValueError) as error:
+        reason = error.message if isinstance(error, jsonschema.SchemaError) else error
+        raise MarkerError(nodeid, "schema", f"is not a JSON Schema: {reason}") from None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and "\0" not in value
+
+
+def _is_whole(value: object, floor: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= floor
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _is_texts(value: object) -> bool:
+    return _is_text(value) or (
+        isinstance(value, list | tuple) and all(_is_text(entry) for entry in value)
+    )
+
+
+def _is_env(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        _is_text(name) and "=" not in name and isinstance(entry, str) and "\0" not in entry
+        for name, entry in value.items()
+    )
+
+
+def _is_schema(value: object) -> bool:
+    return isinstance(value, Mapping) or hasattr(value, "model_json_schema")
+
+
+def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _schema(value: Any) -> dict[str, Any]:
+    # Pydantic is recognised by its method, so that it need not be installed.
+    return dict(value if isinstance(value, Mapping) else value.model_json_schema())
+
+
+class Keyword(NamedTuple):
+    """One keyword of the marker: what it accepts, in code and in words."""
+
+    wanted: str
+    accepts: Callable[[Any], bool]
+    convert: Callable[[Any], Any] | None = None
+
+
+KEYWORDS: Mapping[str, Keyword] = {
+    "timeout": Keyword("a number of seconds above 0", _is_positive, float),
+    "retries": Keyword("a whole number from 0", lambda value: _is_whole(value, 0)),
+    "model": Keyword("a text", _is_text),
+    "tools": Keyword("a text or a list of texts", _is_texts, _texts),
+    "permission_mode": Keyword(
+        f"one of {', '.join(PERMISSION_MODES)}", lambda value: value in PERMISSION_MODES
+    ),
+    "cwd": Keyword(
+        "the path of a directory", lambda value: _is_text(value) or isinstance(value, Path), str
+    ),
+    "env": Keyword("a mapping of names to texts", _is_env, dict),
+    "max_turns": Keyword("a whole number from 1", lambda value: _is_whole(value, 1)),
+    "budget_usd": Keyword("a number of US dollars above 0", _is_positive, float),
+    "schema": Keyword("a JSON Schema (a mapping) or a pydantic model", _is_schema, _schema),
+    "needs": Keyword("the name of a test, or a list of names", _is_texts, _texts),
+    "gate": Keyword("True or False", lambda value: isinstance(value, bool)),
+}

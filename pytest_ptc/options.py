@@ -1,0 +1,238 @@
+"""One table of options; command line, ini keys, environment and the frozen `Settings` come from it.
+
+A value is taken from the command line, else the environment, else the ini file, else the default.
+This module is imported by every pytest run on the machine, so it imports nothing that pytest has
+not imported already.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pytest_ptc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pytest
+
+HOSTS = ("auto", "tmux", "process")
+PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What the user asked of this run, resolved once; field by field in `OPTIONS`."""
+
+    workers: int
+    agent: str
+    host: str
+    command: str
+    verdict_from_exit: bool
+    claude_code: str
+    task_list_id: str
+    max_worker_restart: int | None
+    timeout: float
+    retries: int
+    model: str
+    tools: tuple[str, ...]
+    permission_mode: str
+    cwd: str
+    env: tuple[str, ...]
+    max_turns: int | None
+    budget_usd: float | None
+    gate: bool
+
+
+class Option(NamedTuple):
+    """One option: `--ptc-<name>` where `flag` is set, ini `ptc_<name>`, and `env` where it has one.
+
+    Args:
+        name: The field of `Settings`.
+        kind: The type tag of pytest's `addini`.
+        default: The value when nobody says anything.
+        help: One line for `--help`.
+        flag: Whether it stands on the command line.
+        env: The environment variable that sets it.
+        check: Says what is wrong with a value, or None.
+    """
+
+    name: str
+    kind: Literal["int", "float", "string", "bool", "args", "linelist"]
+    default: Any
+    help: str
+    flag: bool = True
+    env: str | None = None
+    check: Callable[[Any], str | None] | None = None
+
+    @property
+    def ini(self) -> str:
+        """Return the ini key."""
+        return f"ptc_{self.name}"
+
+    @property
+    def cli(self) -> str:
+        """Return the command-line flag."""
+        return f"--ptc-{self.name.replace('_', '-')}"
+
+
+def at_least(floor: int) -> Callable[[Any], str | None]:
+    """Return a check that a number is `floor` or more."""
+    return lambda value: None if value >= floor else f"must be {floor} or more"
+
+
+def above_zero(value: float) -> str | None:
+    """Say what is wrong with a number that must be above zero; NaN is not above zero."""
+    return None if value > 0 else "must be above 0"
+
+
+def one_of(*choices: str) -> Callable[[Any], str | None]:
+    """Return a check that a text is one of `choices`; the empty text stands for the default."""
+    return lambda value: (
+        None if not value or value in choices else f"must be one of {', '.join(choices)}"
+    )
+
+
+def _assignments(value: tuple[str, ...]) -> str | None:
+    bad = [entry for entry in value if "=" not in entry[1:] or "\0" in entry]
+    return f"{bad[0]!r} is not of the form NAME=value" if bad else None
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("workers", "int", 0, "run marked tests on N workers; 0 skips them", check=at_least(0)),
+    Option("agent", "string", "command", "what does a task: command"),
+    Option(
+        "host",
+        "string",
+        "auto",
+        "where workers live: tmux, process, or auto (tmux where it is installed)",
+        check=one_of(*HOSTS),
+    ),
+    Option(
+        "command",
+        "string",
+        "",
+        "the program of agent 'command' with its arguments, split as a shell splits words but "
+        "never run by one; {python}, {rootpath} and {claude_code} are filled in",
+    ),
+    Option(
+        "verdict_from_exit",
+        "bool",
+        False,
+        "take exit status 0 of agent 'command' as pass and 1 as fail",
+    ),
+    Option(
+        "claude_code",
+        "string",
+        "claude",
+        "the Claude Code command, with arguments if it has some",
+        flag=False,
+        env="CLAUDE_CODE",
+    ),
+    Option(
+        "task_list_id",
+        "string",
+        "",
+        "the shared task list (default: a new one for the run)",
+        env="CLAUDE_CODE_TASK_LIST_ID",
+    ),
+    Option(
+        "max_worker_restart",
+        "int",
+        None,
+        "how many lost workers are replaced (default: 4 times the workers)",
+        check=at_least(0),
+    ),
+    Option("timeout", "float", 600.0, "seconds one attempt may take", check=above_zero),
+    Option("retries", "int", 0, "attempts after trouble in the machinery", check=at_least(0)),
+    Option("model", "string", "", "the model, in the agent's own words"),
+    Option("tools", "args", (), "the tools an agent may use", flag=False),
+    Option(
+        "permission_mode",
+        "string",
+        "",
+        "Claude Code's permission mode",
+        flag=False,
+        check=one_of(*PERMISSION_MODES),
+    ),
+    Option("cwd", "string", "", "the agents' directory (default: rootdir)", flag=False),
+    Option(
+        "env",
+        "linelist",
+        (),
+        "variables for the agents, one NAME=value a line",
+        flag=False,
+        check=_assignments,
+    ),
+    Option("max_turns", "int", None, "most turns of an agent", flag=False, check=at_least(1)),
+    Option(
+        "budget_usd", "float", None, "most US dollars an attempt may cost", False, check=above_zero
+    ),
+    Option("gate", "bool", True, "whether a verdict of fail fails its test", flag=False),
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the whole table to pytest."""
+    group = parser.getgroup("ptc", "parallel task coordination (pytest-ptc)")
+    types: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "string": str}
+    for option in OPTIONS:
+        parser.addini(option.ini, option.help, type=option.kind, default=None)
+        if not option.flag:
+            continue
+        dest = f"ptc_{option.name}"
+        # The default is None so that `resolve` can tell "not said" from any value.
+        if option.kind == "bool":
+            group.addoption(
+                option.cli, dest=dest, action="store_true", default=None, help=option.help
+            )
+        else:
+            group.addoption(
+                option.cli,
+                dest=dest,
+                type=types[option.kind],
+                metavar={"int": "N", "float": "SECONDS"}.get(option.kind, option.name.upper()),
+                default=None,
+                help=option.help,
+            )
+
+
+def resolve(config: pytest.Config, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this pytest run.
+
+    Raises:
+        ConfigError: A value that cannot be used; the message names where it was set.
+    """
+    environ = os.environ if environ is None else environ
+    return Settings(**{option.name: _value(option, config, environ) for option in OPTIONS})
+
+
+def _value(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
+    place, value = _said(option, config, environ)
+    if value is None:
+        return option.default
+    if option.kind in ("args", "linelist"):
+        value = tuple(value)
+    problem = option.check(value) if option.check else None
+    if problem is None and isinstance(value, str) and "\0" in value:
+        problem = "holds a NUL byte"
+    if problem:
+        raise ConfigError(f"{place}: {value!r} {problem}")
+    return value
+
+
+def _said(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, Any]:
+    if option.flag:
+        value = config.getoption(f"ptc_{option.name}", None)
+        if value is not None:
+            return option.cli, value
+    if option.env and environ.get(option.env):
+        return option.env, environ[option.env]
+    try:
+        value = config.getini(option.ini)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{option.ini}: {error}") from None
+    # An empty text in an ini file is how people write "the default".
+    return option.ini, None if value == "" else value
