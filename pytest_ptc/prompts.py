@@ -44,3 +44,17 @@ def fill(prompt: str, values: Mapping[str, object]) -> str:
         return str(values[name]) if name in values else found
 
     return _TOKEN.sub(replace, prompt)
+
+
+def protocol_text(task_id: str) -> str:
+    """Return what an agent that is any program is told about recording its verdict."""
+    return f"""\
+Task ID: {task_id}
+When you are done, record a verdict: end your output with one line that is this JSON object, or run
+`ptc record` with it as its argument:
+{{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", "findings": \
+[{{"severity": "info|low|medium|high|critical", "message": "...", "path": "src/x.py", "line": 12, \
+"rule": "short-slug"}}], "data": null}}
+"pass" or "fail" is your judgement of the task; "skip" means that it does not apply, "error" that \
+you could not do it. path, line, rule and data may be left out. Without a valid verdict the task \
+counts as an error."""

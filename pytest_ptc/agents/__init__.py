@@ -1,1 +1,34 @@
 """What does a task."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from pytest_ptc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_ptc.interfaces import Agent
+
+#: The agents that come with the package, and where each is made. An agent of somebody else's is
+#: named by its place, `package.module:function`, and made in the same way.
+AGENTS: Mapping[str, str] = {"command": "pytest_ptc.agents.command:make"}
+
+
+def agent_maker(name: str) -> Callable[[Mapping[str, Any], Mapping[str, str]], Agent]:
+    """Return the function that makes an agent from a worker's launch file and environment.
+
+    Raises:
+        ConfigError: There is no such agent.
+    """
+    place = AGENTS.get(name, name)
+    module, _, function = place.partition(":")
+    if not module or not function:
+        known = ", ".join(AGENTS)
+        raise ConfigError(f"ptc_agent: {name!r} is not an agent; use {known} or module:function")
+    try:
+        return cast("Callable[..., Agent]", getattr(import_module(module), function))
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"ptc_agent: {name!r} cannot be used: {error}") from error

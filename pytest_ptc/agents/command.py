@@ -1,0 +1,326 @@
+"""Agent `command`: any program as an agent.
+
+It gets the prompt on standard input, its parameters as JSON in `PTC_PARAMS` (and in the file that
+`PTC_PARAMS_FILE` names, whatever their size), and runs in the task's directory. It records its
+verdict with `ptc record`, or as one JSON object on the last line of its output, or, where the user
+asked for that, by its exit status. No shell is anywhere in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.environment import agent_environment
+from pytest_ptc.errors import VerdictError
+from pytest_ptc.journal import OUTPUT, read_records
+from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
+from pytest_ptc.prompts import protocol_text
+from pytest_ptc.verdicts import LONGEST, parse_verdict, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_ptc.interfaces import Job
+
+#: Bytes of output kept at the start and at the end of `output.log`: an agent in a loop must not
+#: fill the disk, and what it printed last is what explains its end.
+HEAD = 4 * 1024 * 1024
+TAIL = 256 * 1024
+#: Seconds that output may still come after the program has ended: something that it left behind,
+#: outside its process group, may hold the pipe open for ever.
+LINGER = 0.5
+#: Seconds between SIGTERM and SIGKILL for a program that must end.
+GRACE = 0.5
+
+
+class CommandAgent:
+    """Runs one program a task.
+
+    Args:
+        argv: The program and its arguments.
+        verdict_from_exit: Whether exit status 0 means pass and 1 means fail.
+        run_id: The run's id.
+        task_list_id: The shared list, for programs that are Claude Code themselves.
+        path: Directories put before `PATH`, so that `ptc` is found there.
+        environ: The environment that the program inherits from.
+    """
+
+    name = "command"
+
+    def __init__(
+        self,
+        *,
+        argv: Sequence[str],
+        verdict_from_exit: bool,
+        run_id: str,
+        task_list_id: str,
+        path: Path,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._argv = tuple(argv)
+        self._verdict_from_exit = verdict_from_exit
+        self._run_id = run_id
+        self._task_list_id = task_list_id
+        self._environ = {**environ, "PATH": f"{path}{os.pathsep}{environ.get('PATH', os.defpath)}"}
+
+    async def run(self, job: Job) -> Verdict | Trouble:
+        """Run the program on the job and return what it recorded, or why that does not count."""
+        output = Output(job.folder / OUTPUT, job.show)
+        try:
+            process = self._start(job)
+        except OSError as error:
+            return self._not_started(job, error)
+        try:
+            status = await self._attend(process, job, output)
+        finally:
+            _end_group(process.pid, signal.SIGKILL)
+            output.close()
+        return self._judge(job, status, output)
+
+    async def close(self) -> None:
+        """Do nothing: a program lives as long as its task."""
+
+    def _start(self, job: Job) -> subprocess.Popen[bytes]:
+        params = json.dumps(dict(job.spec.params))
+        (job.folder / "params.json").write_text(params, encoding="ascii")
+        return subprocess.Popen(
+            self._argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=job.spec.cwd,
+            env=agent_environment(
+                self._environ,
+                attempt=job.attempt,
+                spec=job.spec,
+                folder=job.folder,
+                cookie=job.cookie,
+                run_id=self._run_id,
+                task_list_id=self._task_list_id,
+            ),
+            # A group of its own, so that all of it can be ended at once.
+            start_new_session=True,
+        )
+
+    async def _attend(self, process: subprocess.Popen[bytes], job: Job, output: Output) -> int:
+        """Feed the program, read it, and return its exit status when it has ended."""
+        loop = asyncio.get_running_loop()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        text = f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
+        feeder = _Feeder(text.encode("utf-8", "replace"))
+        await loop.connect_write_pipe(lambda: feeder, process.stdin)
+        readers = [_Reader(output.from_stdout), _Reader(output.from_stderr)]
+        transports = [
+            (await loop.connect_read_pipe(lambda reader=reader: reader, pipe))[0]  # type: ignore[misc]
+            for reader, pipe in zip(readers, (process.stdout, process.stderr), strict=True)
+        ]
+        exited = loop.run_in_executor(None, process.wait)
+        try:
+            status = await asyncio.shield(exited)
+            _end_group(process.pid, signal.SIGKILL)
+            await asyncio.wait([reader.closed for reader in readers], timeout=LINGER)
+        except asyncio.CancelledError:
+            _end_group(process.pid, signal.SIGTERM)
+            await asyncio.wait([exited], timeout=GRACE)
+            _end_group(process.pid, signal.SIGKILL)
+            process.kill()  # it may have left its group
+            await exited
+            raise
+        finally:
+            feeder.transport.abort()
+            for transport in transports:
+                transport.close()
+        return status
+
+    def _judge(self, job: Job, status: int, output: Output) -> Verdict | Trouble:
+        try:
+            records = read_records(job.folder, job.spec.schema)
+            if (line := output.last_line()) is not None:
+                records.append(parse_verdict(line, job.spec.schema))
+        except VerdictError as error:
+            return Trouble(cause=Cause.MALFORMED, message=str(error), evidence=output.tail())
+        judged = judge(records, status, verdict_from_exit=self._verdict_from_exit)
+        if isinstance(judged, Trouble):
+            return Trouble(cause=judged.cause, message=judged.message, evidence=output.tail())
+        return judged
+
+    def _not_started(self, job: Job, error: OSError) -> Trouble:
+        if isinstance(error, FileNotFoundError) and not os.path.isdir(job.spec.cwd):  # noqa: PTH112
+            problem = f"its directory {job.spec.cwd} is gone"
+        elif isinstance(error, FileNotFoundError):
+            problem = "there is no such program; mend ptc_command or PATH"
+        else:
+            problem = error.strerror or str(error)
+        return Trouble(cause=Cause.AGENT_MISSING, message=f"{self._argv[0]}: {problem}")
+
+
+def judge(records: Sequence[Verdict], status: int, *, verdict_from_exit: bool) -> Verdict | Trouble:
+    """Return what a program's records and its exit status come to.
+
+    A recorded fail stands whatever the status is: many linters fail with 1. A recorded pass or skip
+    of a program that then failed does not.
+
+    Args:
+        records: What it recorded, in order.
+        status: Its exit status, negative for the signal that ended it.
+        verdict_from_exit: Whether the status is a record too.
+    """
+    ended = describe_status(status)
+    if verdict_from_exit and status in (0, 1):
+        kind = VerdictKind.FAIL if status else VerdictKind.PASS
+        # First, because the last of several that agree counts, and its own words read better.
+        records = [Verdict(verdict=kind, summary=f"the program ended with {ended}"), *records]
+    elif status != 0 and not records:
+        return Trouble(cause=Cause.AGENT_FAILED, message=f"the program ended with {ended}")
+    settled = settle(records)
+    if isinstance(settled, Trouble) or settled.verdict in (VerdictKind.FAIL, VerdictKind.ERROR):
+        return settled
+    if status != 0:
+        return Trouble(
+            cause=Cause.CONTRADICTED,
+            message=f"the program recorded {settled.verdict}, then ended with {ended}",
+        )
+    return settled
+
+
+def describe_status(status: int) -> str:
+    """Return `exit status 3` or `SIGKILL` for a status as `subprocess` has it."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
+
+
+class Output:
+    """What a program prints: kept in a file of bounded size, shown, and searched for a verdict.
+
+    Args:
+        path: The file.
+        show: Prints one line on the worker's screen.
+    """
+
+    def __init__(self, path: Path, show: Callable[[str], None]) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._show = show
+        self._head_left = HEAD
+        self._cut = 0
+        self._recent: deque[bytes] = deque()
+        self._recent_size = 0
+        self._unfinished = {"stdout": b"", "stderr": b""}
+        self._last = b""
+
+    def from_stdout(self, data: bytes) -> None:
+        """Take what the program printed."""
+        lines = self._take("stdout", data)
+        for line in reversed(lines):
+            if line.strip():
+                self._last = line
+                break
+
+    def from_stderr(self, data: bytes) -> None:
+        """Take what the program printed as an error; a verdict is not looked for there."""
+        self._take("stderr", data)
+
+    def last_line(self) -> bytes | None:
+        """Return the last line of the output if it is a JSON object that has a verdict."""
+        last = self._unfinished["stdout"].strip() or self._last.strip()
+        if not last.startswith(b"{") or len(last) > LONGEST:
+            return None
+        try:
+            value = json.loads(last)
+        except (ValueError, RecursionError):
+            return None
+        return last if "verdict" in value else None
+
+    def tail(self) -> str:
+        """Return the last lines printed, of both streams."""
+        text = b"".join(self._recent).decode("utf-8", "replace")
+        return "\n".join(text.splitlines()[-40:])
+
+    def close(self) -> None:
+        """Write what was cut from the middle back to the end of the file."""
+        if self._cut > self._recent_size:
+            self._file.write(b"\n[... %d bytes cut ...]\n" % (self._cut - self._recent_size))
+        if self._cut:
+            self._file.write(b"".join(self._recent)[-self._cut :])
+        self._file.close()
+
+    def _take(self, stream: str, data: bytes) -> list[bytes]:
+        self._keep(data)
+        *lines, unfinished = (self._unfinished[stream] + data).split(b"\n")
+        # A line that never ends cannot be a verdict, and must not be held in memory.
+        self._unfinished[stream] = unfinished[: LONGEST + 1]
+        for line in lines[-200:]:
+            self._show(line[:2000].decode("utf-8", "replace"))
+        return lines
+
+    def _keep(self, data: bytes) -> None:
+        written = data[: self._head_left]
+        # The file is a help to the reader; a full disk must not end the task it is about.
+        with contextlib.suppress(OSError):
+            self._file.write(written)
+        self._head_left -= len(written)
+        self._cut += len(data) - len(written)
+        self._recent.append(data)
+        self._recent_size += len(data)
+        while self._recent_size - len(self._recent[0]) >= TAIL:
+            self._recent_size -= len(self._recent.popleft())
+
+
+class _Reader(asyncio.Protocol):
+    """Hands on what a pipe gives, and tells when it is closed."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self._take(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+
+class _Feeder(asyncio.BaseProtocol):
+    """Writes a text into a pipe and closes it; a program that does not read it is not in error."""
+
+    transport: asyncio.WriteTransport
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+        transport.write(self._text)
+        transport.write_eof()
+
+
+def _end_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def make(config: Mapping[str, Any], environ: Mapping[str, str]) -> CommandAgent:
+    """Return the agent that a worker's launch file describes."""
+    return CommandAgent(
+        argv=config["command"],
+        verdict_from_exit=config["verdict_from_exit"],
+        run_id=config["run_id"],
+        task_list_id=config["task_list_id"],
+        path=Path(config["path"]),
+        environ=environ,
+    )

@@ -1,0 +1,212 @@
+"""Putting a run together: which host, which journal, which list, which program is a worker."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ptc.agents import agent_maker
+from pytest_ptc.coordinator.loop import Coordinator
+from pytest_ptc.coordinator.schedule import Limits
+from pytest_ptc.errors import ConfigError
+from pytest_ptc.journal import Journal
+from pytest_ptc.tasklist.directory import config_dir
+from pytest_ptc.tasklist.store import TaskListStore
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_ptc.interfaces import Host
+    from pytest_ptc.options import Settings
+
+#: Longest path of a Unix socket, in bytes, on all systems we run on (macOS has 104 with the NUL).
+LONGEST_ADDRESS = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run's parts, made but not started.
+
+    Args:
+        run_id: The run's id; it sorts by time.
+        list_id: The shared list's id.
+        host: Where workers live.
+        fallback: Why the host is not the one that `auto` would rather have.
+        command: The program of agent `command`, complete.
+    """
+
+    run_id: str
+    list_id: str
+    host: Host
+    fallback: str | None
+    command: tuple[str, ...]
+
+
+def make_run(config: pytest.Config, settings: Settings) -> Run:
+    """Decide what a run is made of; nothing is started or written.
+
+    Raises:
+        ConfigError: Something that the settings name is missing.
+    """
+    agent_maker(settings.agent)
+    command = command_argv(settings, config.rootpath) if settings.agent == "command" else ()
+    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    host, fallback = _host(config, settings, run_id)
+    return Run(
+        run_id=run_id,
+        list_id=settings.task_list_id or f"ptc-{run_id}",
+        host=host,
+        fallback=fallback,
+        command=command,
+    )
+
+
+def command_argv(settings: Settings, rootpath: Path) -> tuple[str, ...]:
+    """Return the program of agent `command` and its arguments.
+
+    Raises:
+        ConfigError: There is none, its quotes are open, or it is not on PATH.
+    """
+    try:
+        words = shlex.split(settings.command)
+        claude_code = shlex.split(settings.claude_code)
+    except ValueError as error:
+        raise ConfigError(f"ptc_command: {settings.command!r}: {error}") from None
+    if not words:
+        raise ConfigError(
+            "agent 'command' has no program: give one with --ptc-command='PROGRAM ARGUMENTS' or "
+            "the ini key ptc_command"
+        )
+    argv: list[str] = []
+    for word in words:
+        # Filled in after splitting, so that a path with spaces stays one argument.
+        if word == "{claude_code}":
+            argv += claude_code
+        else:
+            argv.append(
+                word.replace("{python}", sys.executable).replace("{rootpath}", str(rootpath))
+            )
+    program = argv[0]
+    if shutil.which(program) is None and (os.sep not in program or program.startswith(os.sep)):
+        raise ConfigError(f"ptc_command: {program!r} is not a program on PATH; mend ptc_command")
+    return tuple(argv)
+
+
+def make_coordinator(
+    config: pytest.Config, settings: Settings, run: Run, scratch: Path
+) -> tuple[Coordinator, Journal, TaskListStore]:
+    """Make the journal, open the shared list, and return the coordinator, not yet started.
+
+    Args:
+        config: Pytest's.
+        settings: What the user asked.
+        run: The run's parts.
+        scratch: A private folder with a short path, for the socket.
+
+    Raises:
+        PtcError: The journal or the list cannot be made.
+    """
+    journal = Journal(runs_folder(config), run.run_id)
+    claude = config_dir(os.environ)
+    task_list = TaskListStore(claude, run.list_id, run_id=run.run_id)
+    task_list.open()
+    restarts = settings.max_worker_restart
+    coordinator = Coordinator(
+        limits=Limits(
+            workers=settings.workers,
+            max_worker_restart=4 * settings.workers if restarts is None else restarts,
+        ),
+        host=run.host,
+        task_list=task_list,
+        journal=journal,
+        address=scratch / "coordinator",
+        worker_argv=(sys.executable, "-m", "pytest_ptc.worker"),
+        worker_config={
+            "agent": settings.agent,
+            "command": list(run.command),
+            "verdict_from_exit": settings.verdict_from_exit,
+            "task_list_id": run.list_id,
+            "claude_config": str(claude),
+            "path": str(_commands_folder(journal)),
+        },
+    )
+    journal.event(
+        "run",
+        run_id=run.run_id,
+        pid=os.getpid(),
+        workers=settings.workers,
+        host=run.host.name,
+        agent=settings.agent,
+        command=list(run.command),
+        task_list_id=run.list_id,
+        task_list=str(task_list.path),
+        rootdir=str(config.rootpath),
+        arguments=list(config.invocation_params.args),
+        python=sys.version.split()[0],
+    )
+    return coordinator, journal, task_list
+
+
+def runs_folder(config: pytest.Config) -> Path:
+    """Return the folder of all runs' journals: in pytest's cache, or beside where that would be."""
+    cache = getattr(config, "cache", None)
+    if cache is not None:
+        return Path(cache.mkdir("ptc")) / "runs"
+    return config.rootpath / ".pytest_cache" / "d" / "ptc" / "runs"
+
+
+def make_scratch() -> Path:
+    """Make a private folder whose path is short enough for a socket.
+
+    Raises:
+        ConfigError: There is no such place.
+    """
+    for place in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes it private
+        if len(os.fsencode(place)) + len("/ptc-xxxxxxxx/coordinator") <= LONGEST_ADDRESS:
+            try:
+                return Path(tempfile.mkdtemp(prefix="ptc-", dir=place))
+            except OSError:
+                continue
+    raise ConfigError("no writable temporary folder with a short path; set TMPDIR=/tmp")
+
+
+def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host, str | None]:
+    made = config.hook.pytest_ptc_make_host(config=config, settings=settings, run_id=run_id)
+    if made is not None:
+        return made, None
+    if settings.host != "process":
+        from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem  # noqa: PLC0415 - libtmux
+
+        problem = tmux_problem()
+        if problem is None:
+            return TmuxHost(run_id), None
+        if settings.host == "tmux":
+            raise ConfigError(f"ptc_host: {problem}")
+    else:
+        problem = None
+    from pytest_ptc.hosts.process import ProcessHost  # noqa: PLC0415 - only where it is used
+
+    return ProcessHost(), problem
+
+
+def _commands_folder(journal: Journal) -> Path:
+    """Make the folder, put before PATH for agents, in which `ptc` is the one of this run."""
+    folder = journal.folder / "bin"
+    folder.mkdir(mode=0o700)
+    # A script's own folder is what Python puts first on its path: with `-m` that would be the
+    # agent's directory, where the code under review could stand in for a standard module.
+    script = folder / "ptc.py"
+    script.write_text("import sys\nfrom pytest_ptc.cli import main\nsys.exit(main())\n")
+    command = folder / "ptc"
+    python, path = shlex.quote(sys.executable), shlex.quote(str(script))
+    command.write_text(f'#!/bin/sh\nexec {python} {path} "$@"\n')
+    command.chmod(0o700)
+    return folder

@@ -1,0 +1,486 @@
+"""The loop: a thread of the pytest process that supervises workers and hands on results.
+
+It waits for events only: a worker's message, the end of a worker's process or connection, a call
+from pytest's thread, a deadline that the schedule named. After each it asks the schedule what to do
+and does it. All state is the loop's own; pytest's thread sees futures and snapshots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc import wire
+from pytest_ptc.coordinator.board import Board
+from pytest_ptc.coordinator.evidence import closing_report
+from pytest_ptc.coordinator.schedule import (
+    Action,
+    Assign,
+    Kill,
+    Launch,
+    Limits,
+    Settle,
+    next_look,
+    plan,
+)
+from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE, owner_name
+from pytest_ptc.errors import HostError, JournalError, TaskListError
+from pytest_ptc.interfaces import LaunchPlan, NewTask, Remains
+from pytest_ptc.model import (
+    Attempt,
+    AttemptReport,
+    Cause,
+    Result,
+    Snapshot,
+    TaskSpec,
+    TaskState,
+    Trouble,
+    WorkerState,
+)
+from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.interfaces import Host, TaskList
+    from pytest_ptc.journal import Journal
+
+#: Longest description put on the shared list, in characters: the whole prompt is in the journal,
+#: and every session that reads the list pays for what stands there.
+LONGEST_DESCRIPTION = 16_000
+
+#: Seconds that workers have to end by themselves when the run is over, and then after SIGTERM.
+GRACE = 2.0
+
+
+class Coordinator:
+    """One run: tasks in, results out.
+
+    Args:
+        limits: How many workers.
+        host: Where they live.
+        task_list: The shared list, open.
+        journal: The run's journal.
+        address: The path of the Unix socket for workers; at most about 100 bytes.
+        worker_argv: The program that is a worker; the path of its launch file is appended.
+        worker_config: What every worker is told: plain JSON, in its launch file.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        host: Host,
+        task_list: TaskList,
+        journal: Journal,
+        address: Path,
+        worker_argv: Sequence[str],
+        worker_config: Mapping[str, Any],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits = limits
+        self._host = host
+        self._list = task_list
+        self._journal = journal
+        self._address = address
+        self._worker_argv = tuple(worker_argv)
+        self._worker_config = dict(worker_config)
+        self._clock = clock
+        self._board = Board()
+        self._snapshot = Snapshot()
+        self._futures: dict[str, Future[Result]] = {}
+        self._keys: dict[str, str] = {}
+        self._lines: dict[str, asyncio.StreamWriter] = {}
+        self._cookies: dict[str, str] = {}
+        self._processes: dict[str, ProcessIdentity] = {}
+        self._ids: dict[str, str] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+        # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
+        # time, so that a verdict never waits for a window to open.
+        self._host_calls = ThreadPoolExecutor(1, thread_name_prefix="ptc-host")
+        self._loop = asyncio.new_event_loop()
+        self._wake = asyncio.Event()
+        self._over = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="ptc-coordinator", daemon=True)
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+        self.cpu_seconds = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Coordinator {self._journal.run_id} {self._snapshot!r}>"
+
+    # What pytest's thread calls.
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the run as it was after the last event."""
+        return self._snapshot
+
+    def submit(self, specs: Sequence[TaskSpec]) -> list[Future[Result]]:
+        """Publish tasks and return a future for each; futures never raise what a task did.
+
+        Args:
+            specs: The tasks. A need stands for a task of this call or of an earlier one.
+
+        Raises:
+            TaskListError: They cannot be published; then no worker has been started for them.
+            JournalError: They cannot be written down.
+        """
+        ids = self._list.publish([self._announcement(spec) for spec in specs])
+        self._start()
+        futures: list[Future[Result]] = [Future() for _ in specs]
+        for future in futures:
+            future.set_running_or_notify_cancel()
+        entries = list(zip(ids, specs, futures, strict=True))
+        for task_id, spec, _ in entries:
+            self._journal.event("submitted", task=task_id, spec=spec.to_json())
+        try:
+            self._loop.call_soon_threadsafe(self._submitted, entries)
+        except RuntimeError:  # the loop has ended
+            self._abandon(dict(zip(ids, futures, strict=True)), dict(zip(ids, specs, strict=True)))
+        return futures
+
+    def stop(self, why: str) -> None:
+        """Begin nothing more and end all workers; tasks that have not ended are settled so."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop ended on its own just now
+                self._loop.call_soon_threadsafe(self._stop, why)
+
+    def close(self) -> None:
+        """End the run and everything it started; may be called again, also after Ctrl-C in it."""
+        try:
+            if self._thread.is_alive():
+                self.stop("the run ended")
+                self._thread.join()
+        finally:
+            # After a second Ctrl-C nobody waits for workers any more: what lives is killed.
+            self._host_calls.shutdown(wait=False, cancel_futures=True)
+            self._host.close()
+            end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
+
+    # The thread.
+
+    def _start(self) -> None:
+        if not self._started.is_set():
+            self._thread.start()
+            self._started.wait()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        before = time.thread_time()
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
+            self._failure = error
+            with contextlib.suppress(JournalError):
+                self._journal.event("coordinator failed", error=repr(error))
+        finally:
+            self._started.set()
+            self._abandon(self._futures, {i: t.spec for i, t in self._board.tasks.items()})
+            self.cpu_seconds = time.thread_time() - before
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_unix_server(self._converse, self._address)
+        self._started.set()
+        try:
+            while not self._over.is_set():
+                self._turn()
+                await self._next_event()
+        finally:
+            server.close()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for other in others:
+                other.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+    def _turn(self) -> None:
+        now = self._clock()
+        self._board.rested(now)
+        while actions := plan(self._board, self._limits, now):
+            for action in actions:
+                self._act(action)
+        for result in self._board.take_results():
+            self._hand_on(result)
+        self._snapshot = self._board.snapshot()
+        if self._board.stopping and not self._board.live_workers and not self._board.open_tasks:
+            self._over.set()
+
+    async def _next_event(self) -> None:
+        look = next_look(self._board)
+        timeout = None if look is None else max(0.0, look - self._clock())
+        if self._over.is_set():
+            return
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), timeout)
+        self._wake.clear()
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Launch(worker):
+                self._board.launched(worker, self._clock())
+                self._errand(self._launch(worker))
+            case Assign(task_id, worker):
+                self._assign(task_id, worker)
+            case Kill(worker, why):
+                self._lose(worker, why)
+            case Settle(task_id, trouble):
+                self._board.settled(task_id, trouble)
+                self._journal.event("settled", task=task_id, trouble=trouble.to_json())
+
+    def _errand(self, work: Coroutine[Any, Any, None]) -> None:
+        errand = self._loop.create_task(work)
+        self._errands.add(errand)
+        errand.add_done_callback(self._errand_done)
+
+    def _errand_done(self, errand: asyncio.Task[None]) -> None:
+        self._errands.discard(errand)
+        if not errand.cancelled() and (error := errand.exception()) is not None:
+            self._journal.event("coordinator trouble", error=repr(error))
+        self._wake.set()
+
+    # Tasks.
+
+    def _announcement(self, spec: TaskSpec) -> NewTask:
+        description = spec.prompt
+        if len(description) > LONGEST_DESCRIPTION:
+            description = f"{description[:LONGEST_DESCRIPTION]}\n[cut; the whole is in the journal]"
+        return NewTask(
+            subject=spec.nodeid,
+            description=description,
+            metadata={"ptc_run": self._journal.run_id, "nodeid": spec.nodeid},
+        )
+
+    def _submitted(self, entries: Sequence[tuple[str, TaskSpec, Future[Result]]]) -> None:
+        self._ids.update((spec.nodeid, task_id) for task_id, spec, _ in entries)
+        for task_id, spec, future in _needs_first(entries):
+            self._futures[task_id] = future
+            known = [self._ids[need] for need in spec.needs if need in self._ids]
+            self._board.submitted(task_id, spec, known)
+            unknown = [need for need in spec.needs if need not in self._ids]
+            if unknown and self._board.tasks[task_id].state is not TaskState.DONE:
+                message = f"needs {unknown[0]}, which was not run"
+                self._board.settled(task_id, Trouble(cause=Cause.NEEDS, message=message))
+        self._wake.set()
+
+    def _assign(self, task_id: str, worker: str) -> None:
+        attempt = self._board.assigned(task_id, worker, self._clock())
+        task = self._board.tasks[task_id]
+        cookie = secrets.token_hex(16)
+        self._cookies[attempt.name] = cookie
+        try:
+            self._journal.open_attempt(attempt, task.spec, cookie)
+        except JournalError as error:
+            trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
+            self._board.ended(
+                AttemptReport(attempt=attempt, seconds=0.0, trouble=trouble), self._clock()
+            )
+            return
+        self._journal.event("assigned", attempt=attempt.name, worker=worker)
+        last = task.retries_left <= 1
+        self._say(worker, wire.Assigned(attempt.name, last=last))
+
+    def _ended(self, attempt: Attempt, otherwise: Trouble) -> None:
+        """End an attempt by what the journal has of it, or by this trouble."""
+        seconds = self._clock() - self._board.workers[attempt.worker].since
+        report = closing_report(self._journal.attempt_folder(attempt), attempt, seconds, otherwise)
+        self._cookies.pop(attempt.name, None)
+        self._journal.event("ended", **report.to_json())
+        self._board.ended(report, self._clock())
+        self._wake.set()
+
+    def _hand_on(self, result: Result) -> None:
+        future = self._futures.pop(result.task_id)
+        future.set_result(result)
+
+    def _abandon(self, futures: dict[str, Future[Result]], specs: Mapping[str, TaskSpec]) -> None:
+        trouble = Trouble(
+            cause=Cause.MACHINERY,
+            message=f"the coordinator ended: {self._failure!r}"
+            if self._failure
+            else "the run was over",
+        )
+        while futures:
+            task_id, future = futures.popitem()
+            result = Result(task_id=task_id, spec=specs[task_id], trouble_outside=trouble)
+            future.set_result(result)
+
+    # Workers.
+
+    async def _launch(self, worker: str) -> None:
+        folder = self._journal.worker_folder(worker)
+        self._keys[worker] = secrets.token_hex(16)
+        launch_file = folder / "launch.json"
+        launch_file.write_text(
+            json.dumps(
+                {
+                    **self._worker_config,
+                    "worker": worker,
+                    "key": self._keys[worker],
+                    "address": str(self._address),
+                    "journal": str(self._journal.folder),
+                    "run_id": self._journal.run_id,
+                }
+            )
+        )
+        launch_plan = LaunchPlan(
+            worker=worker,
+            argv=(*self._worker_argv, str(launch_file)),
+            cwd=folder,
+            log=folder / "output.log",
+        )
+        try:
+            pid = await self._on_host(self._host.launch, launch_plan)
+        except HostError as error:
+            self._lose(worker, str(error))
+            return
+        self._processes[worker] = ProcessIdentity.of(pid)
+        self._journal.event("worker started", worker=worker, pid=pid)
+        self._errand(self._watch(worker, pid))
+
+    async def _watch(self, worker: str, pid: int) -> None:
+        """Lose the worker when its process ends; without pidfds its connection has to tell."""
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._lose(worker, "its process ended")
+            return
+        except (AttributeError, OSError):
+            return
+        ended = asyncio.Event()
+        self._loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            self._loop.remove_reader(descriptor)
+            os.close(descriptor)
+        self._lose(worker, "its process ended")
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hear one worker out, from its hello to the end of its connection."""
+        worker = None
+        try:
+            hello = wire.decode(await reader.readline())
+            if not isinstance(hello, wire.Hello) or self._keys.get(hello.worker) != hello.key:
+                return
+            worker = hello.worker
+            if self._board.workers[worker].state is not WorkerState.STARTING:
+                return
+            self._lines[worker] = writer
+            self._board.called_in(worker, self._clock())
+            self._journal.event("worker ready", worker=worker)
+            if self._board.stopping is not None:
+                self._say(worker, wire.Quit())
+            self._wake.set()
+            while line := await reader.readline():
+                self._heard(worker, wire.decode(line))
+        except (ConnectionError, ValueError) as error:
+            self._journal.event("worker line broken", worker=worker, error=repr(error))
+        finally:
+            writer.close()
+            if worker is not None and not self._over.is_set():
+                self._lose(worker, "its connection ended")
+
+    def _heard(self, worker: str, message: wire.Message) -> None:
+        attempt = self._board.workers[worker].attempt
+        match message:
+            case wire.Claimed(name) if attempt is not None and attempt.name == name:
+                self._journal.event("claimed", attempt=name, worker=worker)
+            case wire.Ended(name, problem) if attempt is not None and attempt.name == name:
+                trouble = problem or "the worker filed no report"
+                self._ended(attempt, Trouble(cause=Cause.MACHINERY, message=trouble))
+            case _:
+                self._journal.event("stale message", worker=worker, message=repr(message))
+
+    def _say(self, worker: str, message: wire.Message) -> None:
+        # A worker that has gone away is noticed by the end of its connection, not here.
+        if worker in self._lines:
+            self._lines[worker].write(wire.encode(message))
+
+    def _lose(self, worker: str, why: str) -> None:
+        """Take a worker as gone, whatever told us; what is left of it is seen to as an errand."""
+        if self._board.workers[worker].state is WorkerState.GONE:
+            return
+        attempt = self._board.died(worker, self._clock())
+        if (line := self._lines.pop(worker, None)) is not None:
+            line.close()
+        self._errand(self._bury(worker, why, attempt))
+        self._wake.set()
+
+    async def _bury(self, worker: str, why: str, attempt: Attempt | None) -> None:
+        """End what a lost worker left running, then end its attempt by what is on disk."""
+        remains = await self._on_host(self._remains, worker, why)
+        if attempt is not None:
+            cookie = self._cookies[attempt.name]
+            await self._on_host(lambda: end_marked(ATTEMPT_COOKIE, cookie, grace=0.0))
+        if self._board.stopping is None or attempt is not None:
+            self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
+        if attempt is not None:
+            # Released before it may be tried again, or the next worker could not claim it.
+            with contextlib.suppress(TaskListError):
+                self._list.release(attempt.task_id, owner_name(self._journal.run_id, worker))
+            self._ended(attempt, self._cause_of_death(worker, remains))
+
+    def _remains(self, worker: str, why: str) -> Remains:
+        """Return what is left of a worker that may still live; runs in the host's thread."""
+        if (process := self._processes.pop(worker, None)) is None:
+            return Remains(ended=why)
+        end_tree(process, grace=0.0)
+        try:
+            remains = self._host.remains(worker)
+        except HostError as error:
+            return Remains(ended=f"{why}; {error}")
+        return Remains(ended=f"{why}: {remains.ended}", tail=remains.tail)
+
+    def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:
+        if self._board.stopping is not None:
+            return self._board.stopping
+        message = f"worker {worker} ended in the middle of its task: {remains.ended}"
+        return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
+
+    async def _on_host(self, call: Callable[..., Any], *args: Any) -> Any:
+        return await self._loop.run_in_executor(self._host_calls, call, *args)
+
+    def _stop(self, why: str) -> None:
+        if self._board.stopping is not None:
+            return
+        self._board.stopped(Trouble(cause=Cause.STOPPED, message=why))
+        self._journal.event("stopping", why=why)
+        for worker in self._board.live_workers:
+            self._say(worker.name, wire.Quit())
+        self._loop.call_later(GRACE, lambda: self._errand(self._end_host()))
+        self._wake.set()
+
+    async def _end_host(self) -> None:
+        """End workers that did not end by themselves, so that the thread comes to its end."""
+        await self._on_host(self._host.close)
+        for worker in self._board.live_workers:
+            self._lose(worker.name, "ended by force")
+
+
+def _needs_first(
+    entries: Sequence[tuple[str, TaskSpec, Future[Result]]],
+) -> list[tuple[str, TaskSpec, Future[Result]]]:
+    """Return the entries so that a task comes after those it needs, else in their order."""
+    left = {spec.nodeid: (task_id, spec, future) for task_id, spec, future in entries}
+    ordered = []
+
+    def visit(nodeid: str) -> None:
+        entry = left.pop(nodeid, None)
+        if entry is not None:
+            for need in entry[1].needs:
+                visit(need)
+            ordered.append(entry)
+
+    for _, spec, _ in entries:
+        visit(spec.nodeid)
+    return ordered

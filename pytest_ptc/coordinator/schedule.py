@@ -1,0 +1,132 @@
+"""The schedule: what to do now, given the board. It decides; the loop acts.
+
+Pure and cheap: one call costs a look at every worker, whatever the number of tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ptc.model import Cause, TaskState, Trouble, WorkerState
+
+if TYPE_CHECKING:
+    from pytest_ptc.coordinator.board import Board
+
+#: Seconds in which a started worker must call in.
+START_TIMEOUT = 30.0
+#: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
+#: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
+STUCK_AFTER = 10.0
+#: So many workers in a row that die before they call in: no further one will do better.
+HOPELESS_STARTS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How many workers a run may have at once, and how many lost ones it replaces."""
+
+    workers: int
+    max_worker_restart: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start a worker of this name."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give this task to this worker."""
+
+    task_id: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End this worker, which does not answer."""
+
+    worker: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """End this task with this trouble."""
+
+    task_id: str
+    trouble: Trouble
+
+
+Action = Launch | Assign | Kill | Settle
+
+
+def plan(board: Board, limits: Limits, now: float) -> list[Action]:
+    """Return what to start, assign, end or give up now."""
+    if board.stopping is not None:
+        return []
+    stuck = [Kill(name, why) for name, why in _stuck(board, now)]
+    assignments = [
+        Assign(task_id, worker.name)
+        for task_id, worker in zip(board.ready, board.idle_workers, strict=False)
+    ]
+    launches = _launches(board, limits)
+    if not launches and not board.live_workers:
+        return _give_up(board)
+    return [*stuck, *assignments, *launches]
+
+
+def next_look(board: Board) -> float | None:
+    """Return when the schedule must look again though nothing has happened, if ever."""
+    times = [_deadline(board, worker.name) for worker in board.live_workers]
+    if board.resting:
+        times.append(board.resting[0][0])
+    return min((time for time in times if time is not None), default=None)
+
+
+def _stuck(board: Board, now: float) -> list[tuple[str, str]]:
+    late = []
+    for worker in board.live_workers:
+        deadline = _deadline(board, worker.name)
+        if deadline is None or now < deadline:
+            continue
+        if worker.state is WorkerState.STARTING:
+            late.append((worker.name, f"did not call in within {START_TIMEOUT:g} s"))
+        else:
+            late.append((worker.name, "did not answer after its task's timeout"))
+    return late
+
+
+def _deadline(board: Board, name: str) -> float | None:
+    worker = board.workers[name]
+    if worker.state is WorkerState.STARTING:
+        return worker.since + START_TIMEOUT
+    if worker.attempt is not None:
+        timeout = board.tasks[worker.attempt.task_id].spec.timeout
+        return worker.since + timeout + STUCK_AFTER
+    return None
+
+
+def _launches(board: Board, limits: Limits) -> list[Launch]:
+    if board.unready_deaths >= HOPELESS_STARTS:
+        return []
+    wanted = min(limits.workers, board.open_tasks) - len(board.live_workers)
+    allowed = limits.workers + limits.max_worker_restart - board.launches
+    count = max(0, min(wanted, allowed))
+    return [Launch(f"w{board.launches + i + 1}") for i in range(count)]
+
+
+def _give_up(board: Board) -> list[Action]:
+    trouble = Trouble(
+        cause=Cause.NO_WORKERS,
+        message="all workers are gone and no more are started; see the journal's worker events",
+    )
+    # A running task's worker is gone too: its attempt is being ended and needs no help.
+    return [
+        Settle(task.id, trouble)
+        for task in board.tasks.values()
+        if task.state in (TaskState.READY, TaskState.BLOCKED)
+    ]

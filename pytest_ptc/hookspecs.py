@@ -1,0 +1,26 @@
+"""Every extension point of pytest-ptc.
+
+An agent needs no hook: `--ptc-agent=package.module:function` names the function that makes it,
+which is called in the worker's process as `function(config, environ)`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_ptc.interfaces import Host
+    from pytest_ptc.model import Result
+    from pytest_ptc.options import Settings
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_ptc_make_host(config: pytest.Config, settings: Settings, run_id: str) -> Host | None:
+    """Return the host that this run's workers live in, or None to let the next plugin choose."""
+
+
+@pytest.hookspec
+def pytest_ptc_result(config: pytest.Config, result: Result) -> None:
+    """Take note of how a task ended, in pytest's thread, before its item is reported."""

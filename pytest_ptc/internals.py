@@ -1,0 +1,80 @@
+"""Every touch of what pytest does not document, each with its reason, in one place.
+
+pytest has no public way to ask for a fixture before an item runs, to know an item's skip marks
+before its set-up, or to leave a scope other than for the next item. The test suite runs each of
+these on the oldest and the newest pytest supported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def runs(item: pytest.Item) -> bool:
+    """Tell whether the item's marks let it run; no agent is paid for an item that is skipped.
+
+    The marks are pytest's own to judge: conditions may be texts that are evaluated.
+    """
+    try:
+        if evaluate_skip_marks(item) is not None:
+            return False
+        xfail = evaluate_xfail_marks(item)
+    except pytest.fail.Exception:
+        # A broken condition: pytest reports it when the item is set up, without any agent.
+        return False
+    return xfail is None or xfail.run or bool(item.config.option.runxfail)
+
+
+def fixture_scope(item: pytest.Item, name: str) -> str | None:
+    """Return the scope of the fixture that the item would get by this name, None if there is none.
+
+    The manager of fixtures is the only one who knows the fixtures an item does not ask for.
+    """
+    manager = item.session._fixturemanager  # noqa: SLF001 - see above
+    definitions = manager.getfixturedefs(name, item)
+    return str(definitions[-1].scope) if definitions else None
+
+
+def session_fixtures(item: pytest.Item, names: Sequence[str]) -> dict[str, Any]:
+    """Return the values of session-scoped fixtures, before any item is set up.
+
+    They are set up as for the first item and torn down as ever, at the end of the session; what one
+    raises is raised here, and again by pytest for every item that asks for it.
+    """
+    session = item.session
+    state = session._setupstate  # noqa: SLF001 - a fixture's finalizer needs its node to be active
+    if session not in state.stack:
+        state.setup(session)  # type: ignore[arg-type]  # a session is the chain's first node
+    request = item._request  # type: ignore[attr-defined]  # noqa: SLF001 - as Function's own set-up
+    return {name: request.getfixturevalue(name) for name in names}
+
+
+@contextlib.contextmanager
+def captured(config: pytest.Config) -> Iterator[None]:
+    """Keep what is printed in the block from the terminal, as pytest does while an item runs."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    if manager is None:
+        yield
+        return
+    manager.resume_global_capture()
+    try:
+        yield
+    finally:
+        manager.suspend_global_capture()
+        manager.read_global_capture()
+
+
+def leave_scopes(session: pytest.Session, next_item: pytest.Item) -> None:
+    """Tear down what is still set up and `next_item` is not within; raises what that raises.
+
+    pytest does this for the item it was told would come next. We learn what comes next only when a
+    verdict arrives, and an item that is done should not wait for that to be reported.
+    """
+    session._setupstate.teardown_exact(next_item)  # noqa: SLF001 - see above

@@ -1,0 +1,68 @@
+"""From a task's result to its item's outcome.
+
+    verdict pass                     the body runs, and its outcome is the item's
+    verdict fail                     failed, in the call phase, before the body
+    verdict skip                     skipped, with the summary as reason
+    verdict error, or any trouble    error, in the setup phase
+
+With `gate=False` the body judges a verdict of pass, fail or skip alone. An item without a verdict
+that counts is never anything but an error or a failure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from _pytest.outcomes import Failed
+
+from pytest_ptc.model import Result, VerdictKind
+from pytest_ptc.reporting.terminal import failure_text, trouble_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class MachineryFailure(Failed):  # `pytest.fail.Exception`, by the name that can be subclassed
+    """An item has no verdict to judge by; unlike a failure, it cannot be expected by `xfail`."""
+
+
+def raise_in_setup(result: Result, journal: Path) -> None:
+    """End the item in its setup phase if its result has nothing for the call phase."""
+    verdict = result.verdict
+    if verdict is None:
+        raise MachineryFailure(trouble_text(result, journal), pytrace=False)
+    if verdict.verdict is VerdictKind.ERROR:
+        raise MachineryFailure(failure_text(result, journal), pytrace=False)
+    if verdict.verdict is VerdictKind.SKIP and result.spec.gate:
+        pytest.skip(verdict.summary)
+
+
+def raise_in_call(result: Result | None, journal: Path) -> None:
+    """Fail the item in its call phase unless its verdict lets its body run."""
+    verdict = result.verdict if result else None
+    if result is None or verdict is None:
+        raise MachineryFailure("ptc error: no verdict was there for this item", pytrace=False)
+    if result.spec.gate and not verdict.passed:
+        pytest.fail(failure_text(result, journal), pytrace=False)
+
+
+def finish_report(
+    report: pytest.TestReport,
+    call: pytest.CallInfo[None],
+    item: pytest.Item,
+    result: Result | None,
+) -> None:
+    """Set right what `xfail` made of trouble, and say where a skip comes from."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, MachineryFailure) and not report.failed:
+        # `xfail` takes any exception as the expected failure; an agent that never ran is not one.
+        report.outcome = "failed"
+        report.longrepr = str(error)
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+    if result is None or call.when != "setup":
+        return
+    if isinstance(error, pytest.skip.Exception) and report.skipped:
+        path, line, _ = item.location
+        report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {error.msg}")

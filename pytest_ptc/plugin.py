@@ -1,0 +1,137 @@
+"""The plugin as every pytest run sees it: options, the marker, the fixtures.
+
+It wires and decides nothing, and it is imported by every pytest run on the machine: what a run with
+workers needs is imported only by such a run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.environment import RUN_COOKIE
+from pytest_ptc.errors import ConfigError, MarkerError
+from pytest_ptc.options import add_options, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ptc.model import Verdict
+    from pytest_ptc.runner import Runner
+    from pytest_ptc.submission import PtcCoordinator
+
+MARKER = (
+    "ptc(prompt=<docstring>, *, timeout, retries, model, tools, permission_mode, cwd, env, "
+    "max_turns, budget_usd, schema, needs, gate): have an agent do this test and judge it by the "
+    "verdict that the agent records"
+)
+RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
+WHY_NOT: pytest.StashKey[str] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the extension points."""
+    from pytest_ptc import hookspecs  # noqa: PLC0415 - a cycle otherwise: specs name our types
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options, and make the run's runner if this run has workers."""
+    config.addinivalue_line("markers", MARKER)
+    try:
+        settings = resolve(config)
+        why_not = _why_not(config, settings.workers)
+        if why_not is not None:
+            config.stash[WHY_NOT] = why_not
+            return
+        from pytest_ptc.runner import Runner  # noqa: PLC0415 - only a run with workers pays for it
+
+        runner = Runner.of(config, settings)
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[RUNNER] = runner
+    config.pluginmanager.register(runner, "ptc-runner")
+
+
+def _why_not(config: pytest.Config, workers: int) -> str | None:
+    """Return why marked tests are skipped in this run, or None if they are run."""
+    if os.environ.get(RUN_COOKIE):
+        # An agent that runs the tests it is asked about must not start agents of its own.
+        return f"inside a task of ptc run {os.environ[RUN_COOKIE]}: agents do not start agents"
+    if hasattr(config, "workerinput"):
+        return "in a worker of pytest-xdist: ptc has workers of its own"
+    if workers == 0:
+        return "an agent does this test: run it with --ptc-workers=N"
+    if config.getoption("numprocesses", None) or config.getoption("tx", None):
+        raise ConfigError(
+            "--ptc-workers cannot be used with -n: agents work in parallel already, and marked "
+            "tests are judged as their verdicts arrive; leave out -n, or say --ptc-workers=0"
+        )
+    if config.option.collectonly:
+        return "only collecting"
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip marked tests in a run without workers."""
+    why_not = config.stash.get(WHY_NOT, None)
+    if why_not is None or config.option.collectonly:
+        return
+    skip = pytest.mark.skip(reason=why_not)
+    for item in items:
+        if item.get_closest_marker("ptc") is not None:
+            item.add_marker(skip)
+
+
+def pytest_report_collectionfinish(
+    config: pytest.Config, start_path: Path, items: list[pytest.Item]
+) -> list[str]:
+    """Show each task's prompt under `--collect-only -v`."""
+    del start_path
+    if not config.option.collectonly or config.get_verbosity() < 1:
+        return []
+    return _prompts(config, items)
+
+
+def _prompts(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    from pytest_ptc.markers import read_marker  # noqa: PLC0415 - only for marked items
+    from pytest_ptc.text import printable  # noqa: PLC0415
+
+    lines = []
+    settings = resolve(config)
+    for item in items:
+        try:
+            task = read_marker(item, settings, config.rootpath)
+        except MarkerError as error:
+            raise pytest.UsageError(str(error)) from None
+        if task is not None:
+            prompt = [f"    {printable(line)}" for line in task.preview().splitlines()]
+            lines += [f"ptc: {task.nodeid}", *prompt]
+    return lines
+
+
+@pytest.fixture
+def ptc(request: pytest.FixtureRequest) -> Verdict:
+    """The verdict that the agent recorded for this test."""
+    runner = request.config.stash.get(RUNNER, None)
+    if runner is None:
+        pytest.skip(request.config.stash[WHY_NOT])
+    return runner.verdict_of(request.node)
+
+
+@pytest.fixture(scope="session")
+def ptc_coordinator(pytestconfig: pytest.Config) -> PtcCoordinator:
+    """The run's coordinator: `submit` gives a task to an agent, `map` fans several out."""
+    runner = pytestconfig.stash.get(RUNNER, None)
+    if runner is None:
+        pytest.skip(pytestconfig.stash[WHY_NOT])
+    return runner.submission

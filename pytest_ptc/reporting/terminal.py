@@ -1,0 +1,543 @@
+"""What a person, a log or a model reads of a run, as text.
+
+Pure: lines come back, nothing is written. An agent's words are untrusted twice over. They pass
+through `printable`, so that they cannot drive the terminal; and no line begins with them, because
+CI systems take a line that begins with `::` or `---` for a command. Node ids and paths are never
+wrapped, for they are there to be copied.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.model import Cause, Severity, VerdictKind, WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_ptc.model import AttemptReport, Finding, Result, Snapshot, WorkerView
+
+#: Why workers are child processes although tmux was to be used where it is installed.
+NO_TMUX = "tmux is not installed: workers are child processes"
+
+#: Columns of a worker's cell in the live block, and between two cells: two cells stand side by
+#: side in 80 columns, four in 160.
+_CELL, _GAP = 38, 2
+
+#: From here on an age in seconds would be wider than its column: it is shown as a clock's time.
+_TWO_DIGITS = 100
+
+#: Narrowest layout; in a narrower terminal the lines wrap as all of pytest's do.
+_NARROWEST = 20
+
+# pytest's JUnit `message` holds whole lines of 500 characters together, and puts
+# "failed on setup with" before them: the first line and the worst finding are made to fit.
+_HEADLINE, _HEADLINE_FINDING = 280, 170
+
+#: Most findings and last lines of evidence in an item's own report.
+_REPORT_FINDINGS, _EVIDENCE_LINES = 20, 20
+
+#: Most characters of one text that are looked at: an agent's may be megabytes.
+_LONGEST = 8000
+
+_PLAIN: Mapping[str, bool] = MappingProxyType({})
+_MARKUP: Mapping[VerdictKind, Mapping[str, bool]] = {
+    VerdictKind.PASS: {"green": True},
+    VerdictKind.FAIL: {"red": True},
+    VerdictKind.SKIP: {"yellow": True},
+    VerdictKind.ERROR: {"red": True},
+}
+_WORST_FIRST = tuple(reversed(Severity))
+
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_BREAKS = re.compile(r"[\t\n\v\f\r]+")
+# Azure and TeamCity take `##vso[...]`, `##teamcity[...]` and `##[...]` for commands anywhere in a
+# line.
+_CI_COMMAND = re.compile(r"##(?=\w*\[)")
+# A full stop inside "e.g. this" ends no sentence: a capital or a letter without case must follow.
+_SENTENCE_END = re.compile(r"[.!?](?=\s+[^\W\d_a-z])|\u3002")
+
+
+class Line(NamedTuple):
+    """A line, and the keywords with which pytest's terminal writer colours it."""
+
+    text: str
+    markup: Mapping[str, bool] = _PLAIN
+
+
+def printable(text: str) -> str:
+    """Return a text of unknown origin as one line that drives neither a terminal nor a CI system.
+
+    Colours are dropped and line breaks and tabs become blanks. Every other character that has no
+    shape of its own is escaped as Python escapes it: controls, lone surrogates, bidirectional and
+    invisible ones.
+    """
+    text = _BREAKS.sub(" ", _COLOUR.sub("", text))
+    if not text.isprintable():
+        text = "".join(char if _has_shape(char) else _escaped(char) for char in text)
+    return _CI_COMMAND.sub("# #", text)
+
+
+def _has_shape(char: str) -> bool:
+    # Python calls every blank but the plain one unprintable.
+    return char.isprintable() or unicodedata.category(char) == "Zs"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a printable text takes, at the most."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+@lru_cache(maxsize=4096)
+def _cells(char: str) -> int:
+    # Asks for the wide, coloured form of the character before it; some terminals grant that.
+    if char == "\N{VARIATION SELECTOR-16}":
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("F", "W") else 1
+
+
+def clip(text: str, width: int) -> str:
+    """Return a printable text in at most `width` columns, its end cut off with dots."""
+    width = max(width, 0)
+    return text if columns(text) <= width else _dotted(text, width)
+
+
+def clip_left(text: str, width: int) -> str:
+    """Return a printable text in at most `width` columns, its beginning cut off with dots."""
+    width = max(width, 0)
+    if columns(text) <= width:
+        return text
+    dots = "..."[:width]
+    kept = text[len(text) - _fit(text[::-1], width - len(dots)) :]
+    # An accent whose letter was cut off would sit on the last dot.
+    while kept and not _cells(kept[0]):
+        kept = kept[1:]
+    return dots + kept
+
+
+def _dotted(text: str, width: int) -> str:
+    dots = "..."[:width]
+    return text[: _fit(text, width - len(dots))] + dots
+
+
+def _fit(text: str, width: int) -> int:
+    """Return how many of the first characters fit into `width` columns."""
+    used = 0
+    for index, char in enumerate(text):
+        used += _cells(char)
+        if used > width:
+            return index
+    return len(text)
+
+
+def _wrap(text: str, width: int, most: int) -> list[str]:
+    """Return a printable text as at most `most` lines; the last ends in dots if more was there."""
+    # Characters without width would fit into a line by the million.
+    longest = 2 * width * most
+    lines = [""]
+    for piece in _pieces(text[:longest], width):
+        joined = f"{lines[-1]} {piece}" if lines[-1] else piece
+        if columns(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(piece)
+        if len(lines) > most:
+            break
+    if len(lines) > most or len(text) > longest:
+        lines = lines[:most]
+        lines[-1] = _dotted(lines[-1], width)
+    return lines
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    for word in text.split(" "):
+        rest = word
+        while columns(rest) > width:
+            cut = max(_fit(rest, width), 1)
+            yield rest[:cut]
+            rest = rest[cut:]
+        if rest:
+            yield rest
+
+
+def header_lines(
+    *,
+    workers: int,
+    host: str,
+    agent: str,
+    list_id: str,
+    attach: str | None = None,
+    note: str | None = None,
+) -> list[str]:
+    """Return what pytest's header says of the run.
+
+    Args:
+        workers: How many workers there are.
+        host: The name of the host they live in.
+        agent: The agent's name.
+        list_id: The shared task list.
+        attach: The command with which a person can watch.
+        note: What went otherwise than asked, such as `NO_TMUX`.
+    """
+    place = "child processes" if host == "process" else host
+    lines = [f"ptc: {_count(workers, 'worker')} in {place}, {agent} agent, list {list_id}"]
+    if attach:
+        lines.append(f"ptc: watch with: {attach}")
+    if note:
+        lines.append(f"ptc: {note}")
+    return [printable(line) for line in lines]
+
+
+def progress_line(snapshot: Snapshot, *, now: float, started: float) -> str:
+    """Return where the run stands, as a line of a log."""
+    return "ptc: " + ", ".join(_progress(snapshot, now - started))
+
+
+def live_lines(
+    snapshot: Snapshot, *, now: float, started: float, width: int, height: int
+) -> list[str]:
+    """Return where the run and every worker stand, for a terminal of this size.
+
+    No line reaches the last column, and the lines take at most a third of the height.
+    """
+    usable = max(width - 1, 0)
+    first = "ptc " + " | ".join(_progress(snapshot, now - started))
+    a_row = max((usable + _GAP) // (_CELL + _GAP), 1)
+    rows = max(height // 3, 1) - 1
+    cells = _worker_cells(snapshot.workers, now, rows * a_row)
+    width_of_cell = (usable + _GAP) // a_row - _GAP
+    table = [cells[start : start + a_row] for start in range(0, len(cells), a_row)]
+    return [clip(first, usable), *(_row(row, width_of_cell) for row in table)]
+
+
+def _progress(snapshot: Snapshot, elapsed: float) -> list[str]:
+    verdicts = _listed((kind, snapshot.verdicts.get(kind, 0)) for kind in VerdictKind)
+    done = f"{snapshot.done}/{snapshot.total} done"
+    parts = [
+        f"{done} ({verdicts})" if verdicts else done,
+        f"{snapshot.running} running",
+        f"{snapshot.queued} queued",
+    ]
+    if snapshot.retries:
+        parts.append(_count(snapshot.retries, "retry", "retries"))
+    return [*parts, _clock(elapsed)]
+
+
+def _worker_cells(workers: Sequence[WorkerView], now: float, room: int) -> list[tuple[str, str]]:
+    """Return a head that is never cut and a name that may be, for as many as there is room."""
+    shown = list(workers)
+    if len(workers) > room:
+        # Whoever has no room should be one that has nothing to show.
+        shown.sort(key=lambda worker: worker.state is not WorkerState.BUSY)
+        shown = shown[: max(room - 1, 0)]
+    names = max((len(worker.name) for worker in shown), default=0)
+    cells = [
+        (f"{worker.name:<{names}} {_age(now - worker.since):>3} ", _doing(worker))
+        for worker in shown
+    ]
+    hidden = len(workers) - len(shown)
+    if hidden and room:
+        cells.append((f"+{hidden} more {_plural(hidden, 'worker')}", ""))
+    return cells
+
+
+def _doing(worker: WorkerView) -> str:
+    if worker.state is WorkerState.BUSY and worker.nodeid:
+        return printable(_test_name(worker.nodeid))
+    return worker.state.value
+
+
+def _test_name(nodeid: str) -> str:
+    """Return a node id without its file and classes, but with all of its parameters."""
+    file, _, inside = nodeid.partition("::")
+    name, bracket, params = (inside or file).partition("[")
+    return name.rpartition("::")[2] + bracket + params
+
+
+def _row(cells: Iterable[tuple[str, str]], width: int) -> str:
+    texts = [clip(head + clip_left(name, width - len(head)), width) for head, name in cells]
+    padded = [text + " " * (width - columns(text)) for text in texts]
+    return (" " * _GAP).join(padded).rstrip(" ")
+
+
+def summary(
+    results: Sequence[Result],
+    *,
+    wall: float,
+    journal: Path | str,
+    width: int,
+    verbosity: int = 0,
+) -> list[Line]:
+    """Return the section that closes the run.
+
+    Args:
+        results: How every task ended.
+        wall: Seconds the run took.
+        journal: The run's folder, as a reader should find it.
+        width: Columns that wrapped text may take.
+        verbosity: Below 0, only what a model needs to act on; above 0, passing items as well.
+    """
+    if verbosity < 0:
+        return _quiet(results, wall, journal)
+    width = max(width, _NARROWEST)
+    items = [line for result in results for line in _item(result, journal, width, verbosity)]
+    return [
+        Line(" ptc summary ".center(width, "="), {"bold": True}),
+        _counts(results),
+        *items,
+        *_passing_findings(results),
+        Line(_times(results, wall)),
+        Line(printable(f"journal {journal}")),
+    ]
+
+
+def failure_text(result: Result, journal: Path | str) -> str:
+    """Return the report of an item that its agent failed: the verdict, findings and where to look.
+
+    The first two lines hold the verdict and the worst finding within what JUnit keeps.
+    """
+    if result.verdict is None:
+        return trouble_text(result, journal)
+    ending = _ending(result)
+    lines = [
+        *_headlines(f"ptc verdict: {ending.kind}", ending.said, result.verdict.findings),
+        *_tried(result),
+        *_output(result, journal),
+    ]
+    return "\n".join(lines)
+
+
+def trouble_text(result: Result, journal: Path | str) -> str:
+    """Return the report of an item without a verdict that counts: the cause, and what was tried."""
+    ending = _ending(result)
+    lines = [
+        *_headlines(f"ptc error: {ending.cause}", ending.said, _findings(result)),
+        *_tried(result),
+        *_output(result, journal),
+        *_evidence(result),
+    ]
+    return "\n".join(lines)
+
+
+class _Ending(NamedTuple):
+    """How a task ended, in the words that reports use."""
+
+    kind: VerdictKind
+    cause: str
+    said: str
+
+
+def _ending(result: Result) -> _Ending:
+    verdict, trouble = result.verdict, result.trouble
+    if verdict is not None:
+        cause = "verdict error" if verdict.verdict is VerdictKind.ERROR else ""
+        return _Ending(verdict.verdict, cause, verdict.summary)
+    if trouble is not None:
+        return _Ending(VerdictKind.ERROR, trouble.cause.value, trouble.message)
+    return _Ending(VerdictKind.ERROR, "no result", "the task has neither a verdict nor a trouble")
+
+
+def _unfinished(result: Result) -> bool:
+    """Tell whether the run was stopped before the item could end: no news about the item."""
+    return result.trouble is not None and result.trouble.cause is Cause.STOPPED
+
+
+def _bad(result: Result) -> bool:
+    return _ending(result).kind in (VerdictKind.FAIL, VerdictKind.ERROR) and not _unfinished(result)
+
+
+def _findings(result: Result) -> tuple[Finding, ...]:
+    return result.verdict.findings if result.verdict else ()
+
+
+def _quiet(results: Sequence[Result], wall: float, journal: Path | str) -> list[Line]:
+    """Return as little as a reader can act on: a model pays for every word of it."""
+    counts = _outcomes(results) or "0 items"
+    lines = [f"ptc: {counts} in {wall:.1f} s, journal {journal}"]
+    for result in filter(_bad, results):
+        kind, cause, said = _ending(result)
+        parts = [clip(_first_sentence(said), 200)]
+        parts += [clip(_finding(worst), 160) for worst in _worst_first(_findings(result))[:1]]
+        lines.append(f"{result.spec.nodeid}: {kind} {cause}".rstrip() + f": {'; '.join(parts)}")
+    return [Line(printable(line)) for line in lines]
+
+
+def _first_sentence(text: str) -> str:
+    text = printable(text[:_LONGEST])
+    end = _SENTENCE_END.search(text)
+    return text[: end.end()] if end else text
+
+
+def _counts(results: Sequence[Result]) -> Line:
+    text = f"{_count(len(results), 'item')}: {_outcomes(results)}".removesuffix(": ")
+    return Line(text, _MARKUP[VerdictKind.FAIL if any(map(_bad, results)) else VerdictKind.PASS])
+
+
+def _outcomes(results: Sequence[Result]) -> str:
+    kinds = Counter(_ending(result).kind for result in results if not _unfinished(result))
+    unfinished = sum(map(_unfinished, results))
+    return _listed([*((kind, kinds[kind]) for kind in VerdictKind), ("not done", unfinished)])
+
+
+def _item(result: Result, journal: Path | str, width: int, verbosity: int) -> Iterator[Line]:
+    kind, cause, said = _ending(result)
+    if _unfinished(result) or (not _bad(result) and verbosity < 1):
+        return
+    head = f"{kind.value.upper()} {result.spec.nodeid}" + (f": {cause}" if cause else "")
+    details = _details(result)
+    yield Line(printable(f"{head} ({details})" if details else head), _MARKUP[kind])
+    # A passing item has one line; why an item was skipped, failed or broke is worth more.
+    if kind is not VerdictKind.PASS:
+        lines = _wrap(printable(said[:_LONGEST]), width - 4, 20 if verbosity > 0 else 5)
+        yield from (Line(f"  | {line}") for line in lines)
+    findings = _worst_first(_findings(result))
+    shown = findings if verbosity > 0 else findings[:5]
+    for finding in shown:
+        lines = _wrap(_finding(finding), width - 4, 10 if verbosity > 0 else 2)
+        yield from _hung(lines)
+    if len(findings) > len(shown):
+        yield Line(f"  +{len(findings) - len(shown)} more")
+    if _bad(result):
+        yield from (Line(f"  {line}") for line in _output(result, journal))
+
+
+def _hung(lines: Sequence[str]) -> Iterator[Line]:
+    yield Line(f"  - {lines[0]}")
+    yield from (Line(f"  | {line}") for line in lines[1:])
+
+
+def _details(result: Result) -> str:
+    parts = [result.worker] if result.worker else []
+    if len(result.reports) > 1:
+        parts.append(_count(len(result.reports), "attempt"))
+    if result.reports:
+        parts.append(f"{result.seconds:.1f} s")
+    if not result.spec.gate:
+        parts.append("gate off")
+    return ", ".join(parts)
+
+
+def _passing_findings(results: Sequence[Result]) -> list[Line]:
+    severities = Counter(
+        finding.severity
+        for result in results
+        if _ending(result).kind is VerdictKind.PASS
+        for finding in _findings(result)
+    )
+    if not severities:
+        return []
+    listed = _listed((severity, severities[severity]) for severity in _WORST_FIRST)
+    return [Line(f"{_count(severities.total(), 'finding')} in passing items: {listed}")]
+
+
+def _times(results: Sequence[Result], wall: float) -> str:
+    work = sum(result.seconds for result in results)
+    retries = sum(max(len(result.reports) - 1, 0) for result in results)
+    parts = [f"wall {wall:.1f} s", f"work {work:.1f} s"]
+    if work and wall > 0:
+        parts.append(f"speed-up {work / wall:.1f}x")
+    if retries:
+        parts.append(_count(retries, "retry", "retries"))
+    return ", ".join(parts)
+
+
+def _headlines(label: str, said: str, findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the verdict and the worst finding, cut to fit JUnit's message, then all in full."""
+    said = printable(said[:_LONGEST])
+    listed = [_finding(finding) for finding in _worst_first(findings)[:_REPORT_FINDINGS]]
+    headline = f"{label} - {said}" if said else label
+    yield _cut(headline, _HEADLINE)
+    yield from (f"  - {_cut(text, _HEADLINE_FINDING)}" for text in listed[:1])
+    if len(headline) > _HEADLINE:
+        yield from (f"  | {line}" for line in _wrap(said, 96, 50))
+    for text in listed:
+        if text is not listed[0] or len(text) > _HEADLINE_FINDING:
+            yield from (line.text for line in _hung(_wrap(text, 96, 20)))
+    if len(findings) > len(listed):
+        yield f"  +{len(findings) - len(listed)} more"
+
+
+def _tried(result: Result) -> Iterator[str]:
+    if not result.reports:
+        yield "no attempt was made"
+    said = _ending(result).said
+    for report in result.reports:
+        attempt = report.attempt
+        what = f"attempt {attempt.number} on {attempt.worker}, {report.seconds:.1f} s"
+        yield printable(f"{what}: {_how(report, said)}")
+
+
+def _how(report: AttemptReport, said: str) -> str:
+    if report.trouble is None:
+        return f"verdict {report.verdict.verdict}" if report.verdict else "no result"
+    # The message of the last attempt is the headline already.
+    if report.trouble.message == said:
+        return report.trouble.cause.value
+    return f"{report.trouble.cause} - {_cut(printable(report.trouble.message[:_LONGEST]), 400)}"
+
+
+def _output(result: Result, journal: Path | str) -> list[str]:
+    if not result.reports:
+        return []
+    return [printable(f"output in {Path(journal) / 'attempts' / result.reports[-1].attempt.name}")]
+
+
+def _evidence(result: Result) -> list[str]:
+    troubles = [result.trouble, *(report.trouble for report in reversed(result.reports))]
+    seen = next((trouble.evidence for trouble in troubles if trouble and trouble.evidence), "")
+    # A bare carriage return is a progress bar drawn anew.
+    lines = [line for line in re.split(r"[\r\n]+", seen[-_LONGEST:]) if line.strip()]
+    if not lines:
+        return []
+    return [
+        "last lines:",
+        *(f"  | {_cut(printable(line), 200)}" for line in lines[-_EVIDENCE_LINES:]),
+    ]
+
+
+def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.severity))
+
+
+def _finding(finding: Finding) -> str:
+    place = " ".join(filter(None, (finding.severity, finding.location, finding.rule)))
+    return printable(f"{place[:_LONGEST]}: {finding.message[:_LONGEST]}")
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut by characters, as JUnit's limit counts."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _listed(counts: Iterable[tuple[object, int]]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts if count)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {_plural(number, one, many)}"
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return one if number == 1 else many or f"{one}s"
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(max(int(seconds), 0), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _age(seconds: float) -> str:
+    return f"{max(int(seconds), 0)}s" if seconds < _TWO_DIGITS else _clock(seconds)

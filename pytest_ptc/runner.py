@@ -1,0 +1,389 @@
+"""A run with workers, as pytest's hooks see it.
+
+Tasks are published after collection, once every prompt is complete. Unmarked items run first, while
+agents work; marked items then run as their verdicts arrive. Pytest's own loop runs them all: we
+only decide which item stands next, and we wait between two items, where no timer runs and no
+fixture is being set up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc import internals
+from pytest_ptc.arrival import ItemPool, bring_to
+from pytest_ptc.assembly import make_coordinator, make_run, make_scratch
+from pytest_ptc.errors import MarkerError, PtcError
+from pytest_ptc.markers import MarkedTask, match_needs, read_marker
+from pytest_ptc.outcomes import finish_report, raise_in_call, raise_in_setup
+from pytest_ptc.reporting.progress import Progress
+from pytest_ptc.reporting.terminal import header_lines, summary
+from pytest_ptc.submission import PtcCoordinator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from pytest_ptc.assembly import Run
+    from pytest_ptc.coordinator.loop import Coordinator
+    from pytest_ptc.journal import Journal
+    from pytest_ptc.model import Result, TaskSpec, Verdict
+    from pytest_ptc.options import Settings
+    from pytest_ptc.tasklist.store import TaskListStore
+
+
+@dataclass(kw_only=True, slots=True)
+class Ticket:
+    """A marked item on its way to an outcome.
+
+    Args:
+        marked: What its marker asks for.
+        spec: Its task, once published; None where a session fixture of its prompt failed.
+        future: The task's result to come.
+        result: The result, once the item may run.
+        used: Whether the item has run by it; a further run needs a further attempt.
+    """
+
+    marked: MarkedTask
+    spec: TaskSpec | None = None
+    future: Future[Result] | None = None
+    result: Result | None = None
+    used: bool = False
+
+
+class Runner:
+    """The hooks of a run with workers."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, run: Run) -> None:
+        self._config = config
+        self._settings = settings
+        self._run = run
+        self._tickets: dict[pytest.Item, Ticket] = {}
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self._arrivals: queue.SimpleQueue[tuple[pytest.Item, Result]] = queue.SimpleQueue()
+        self._ready = ItemPool()
+        self._waiting = ItemPool()
+        self._results: list[Result] = []
+        self._position = 0
+        self._current = "session"
+        self._parts: tuple[Coordinator, Journal, TaskListStore, Path] | None = None
+        self._progress = Progress(config, sys.stdout)
+        self._started = time.monotonic()
+        self._wall = 0.0
+        self._ended = False
+        self.submission = PtcCoordinator(
+            settings=settings,
+            rootpath=config.rootpath,
+            current=lambda: self._current,
+            submit=self._submit_one,
+        )
+
+    @classmethod
+    def of(cls, config: pytest.Config, settings: Settings) -> Runner:
+        """Return the runner of this pytest run; nothing is started yet.
+
+        Raises:
+            ConfigError: Something that the settings name is missing.
+        """
+        return cls(config, settings, make_run(config, settings))
+
+    def __repr__(self) -> str:
+        return f"<Runner {self._run.run_id} {len(self._tickets)} marked, {len(self._ready)} ready>"
+
+    def verdict_of(self, item: pytest.Item) -> Verdict:
+        """Return the verdict of the item that is running."""
+        ticket = self._tickets.get(item)
+        if ticket is None:
+            pytest.fail("the fixture 'ptc' is the verdict of a test marked with ptc", pytrace=False)
+        verdict = ticket.result.verdict if ticket.result else None
+        if verdict is None:
+            pytest.fail("no verdict was recorded for this test", pytrace=False)
+        return verdict
+
+    # Collection.
+
+    def pytest_report_header(self) -> list[str]:
+        """Say what the run is made of and how to watch it."""
+        return header_lines(
+            workers=self._settings.workers,
+            host=self._run.host.name,
+            agent=self._settings.agent,
+            list_id=self._run.list_id,
+            attach=self._run.host.attach,
+            fallback=self._run.fallback,
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Read every marker, refuse what cannot become a task, and put unmarked items first."""
+        problems = []
+        for item in session.items:
+            try:
+                marked = read_marker(item, self._settings, self._config.rootpath)
+                if marked is not None and internals.runs(item):
+                    _check_fixtures(item, marked)
+                    self._tickets[item] = Ticket(marked=marked)
+            except MarkerError as error:
+                problems.append(str(error))
+        try:
+            self._needs = match_needs({t.marked.nodeid: t.marked for t in self._tickets.values()})
+        except MarkerError as error:
+            problems.append(str(error))
+        if problems:
+            raise pytest.UsageError("\n".join(problems))
+        self._waiting = ItemPool(self._tickets)
+        session.items.sort(key=lambda item: item in self._tickets)
+
+    # The run.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Publish the tasks before the first item, and end the run after the last."""
+        broken = session.testsfailed and not self._config.option.continue_on_collection_errors
+        try:
+            if self._tickets and not broken:
+                self._dispatch()
+                self._line_up(session, None, None)
+            return (yield)
+        finally:
+            self._end()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """After an item, wait for the next verdict and put its item next."""
+        self._current = item.nodeid
+        outcome = yield
+        session = item.session
+        if self._tickets and not session.shouldfail and not session.shouldstop:
+            self._line_up(session, item, nextitem)
+        return outcome
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """End an item here whose task has no verdict to judge by."""
+        ticket = self._tickets.get(item)
+        if ticket is None or ticket.spec is None:
+            # Without a task, a session fixture of its prompt failed: pytest's own set-up says how.
+            return
+        if ticket.used:
+            (ticket.future,) = self._submit([ticket.spec])
+        assert ticket.future is not None
+        if ticket.used or ticket.result is None:
+            ticket.result = self._taken(ticket.future.result())
+        ticket.used = True
+        raise_in_setup(ticket.result, self._journal_folder)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Fail an item whose verdict is not a pass, before its body runs."""
+        ticket = self._tickets.get(item)
+        if ticket is not None:
+            raise_in_call(ticket.result, self._journal_folder)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Keep what other plugins make of an outcome from hiding trouble, and add the evidence."""
+        report = yield
+        ticket = self._tickets.get(item)
+        if ticket is not None:
+            finish_report(report, call, item, ticket.result)
+        return report
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Close with what the run came to."""
+        if self._results or self._parts is not None:
+            self._write_summary(terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        """End what an interrupted run has left."""
+        self._end()
+
+    # Publishing.
+
+    def _dispatch(self) -> None:
+        """Fill every prompt, then publish all tasks at once."""
+        whole: list[tuple[pytest.Item, Ticket]] = []
+        for item, ticket in self._tickets.items():
+            try:
+                with internals.captured(self._config):
+                    values = internals.session_fixtures(item, ticket.marked.fixtures)
+            except (Exception, pytest.skip.Exception, pytest.fail.Exception):  # noqa: BLE001
+                # Whatever a user's fixture raised: pytest raises it again in the item's set-up.
+                getattr(item, "fixturenames", []).extend(ticket.marked.fixtures)
+                self._ready.add(item)
+                continue
+            needs = self._needs[item.nodeid]
+            ticket.spec = ticket.marked.spec(self._settings, values, needs)
+            whole.append((item, ticket))
+        futures = self._submit([ticket.spec for _, ticket in whole if ticket.spec is not None])
+        for (item, ticket), future in zip(whole, futures, strict=True):
+            ticket.future = future
+            future.add_done_callback(self._arrival_of(item))
+
+    def _arrival_of(self, item: pytest.Item) -> Callable[[Future[Result]], None]:
+        return lambda future: self._arrivals.put((item, future.result()))
+
+    def _submit(self, specs: Iterable[TaskSpec]) -> list[Future[Result]]:
+        try:
+            return self._coordinator.submit(list(specs))
+        except PtcError as error:
+            raise pytest.UsageError(f"ptc: {error}") from error
+
+    def _submit_one(self, spec: TaskSpec) -> Future[Result]:
+        (future,) = self._submit([spec])
+        future.add_done_callback(lambda ended: self._results.append(ended.result()))
+        return future
+
+    @property
+    def _coordinator(self) -> Coordinator:
+        """Return the run's coordinator, made when it is first needed."""
+        if self._parts is None:
+            self._started = time.monotonic()
+            scratch = make_scratch()
+            try:
+                made = make_coordinator(self._config, self._settings, self._run, scratch)
+            except BaseException:
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise
+            self._parts = (*made, scratch)
+        return self._parts[0]
+
+    @property
+    def _journal_folder(self) -> Path:
+        assert self._parts is not None
+        return self._parts[1].folder
+
+    # The order of items.
+
+    def _line_up(
+        self, session: pytest.Session, item: pytest.Item | None, told: pytest.Item | None
+    ) -> None:
+        """Put the item that may run next behind the one that has run.
+
+        Args:
+            session: Pytest's.
+            item: The item that has run, or None before the first.
+            told: The item that it was told would come next, and tore down for.
+        """
+        at = 0 if item is None else session.items.index(item, self._position) + 1
+        self._position = at
+        if at == len(session.items):
+            return
+        if session.items[at] in self._tickets:
+            bring_to(session.items, at, self._next_ready(item))
+        upcoming = session.items[at]
+        if item is not None and upcoming is not told:
+            _leave_scopes(item, upcoming)
+        self._guess(session, at + 1, upcoming)
+
+    def _next_ready(self, item: pytest.Item | None) -> pytest.Item:
+        """Wait until the verdict of a marked item is there, and take that item."""
+        self._take_arrivals()
+        while not self._ready:
+            self._progress.show(self._coordinator.snapshot)
+            with contextlib.suppress(queue.Empty):
+                self._arrive(*self._arrivals.get(timeout=self._progress.interval))
+        self._progress.clear()
+        chosen = self._ready.closest(item)
+        self._ready.remove(chosen)
+        self._waiting.remove(chosen)
+        return chosen
+
+    def _guess(self, session: pytest.Session, at: int, item: pytest.Item) -> None:
+        """Put behind an item the one that will most probably follow, which it tears down for."""
+        self._take_arrivals()
+        if at < len(session.items) and session.items[at] in self._tickets:
+            bring_to(session.items, at, (self._ready or self._waiting).closest(item))
+
+    def _take_arrivals(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._arrive(*self._arrivals.get_nowait())
+
+    def _arrive(self, item: pytest.Item, result: Result) -> None:
+        ticket = self._tickets[item]
+        if ticket.result is None:
+            ticket.result = self._taken(result)
+        if item in self._waiting:
+            self._ready.add(item)
+
+    def _taken(self, result: Result) -> Result:
+        self._results.append(result)
+        self._config.hook.pytest_ptc_result(config=self._config, result=result)
+        return result
+
+    # The end.
+
+    def _end(self) -> None:
+        """End workers, tidy the shared list, and close the journal; may be called again."""
+        if self._parts is None or self._ended:
+            return
+        coordinator, journal, task_list, scratch = self._parts
+        self._progress.clear()
+        try:
+            coordinator.close()
+        finally:
+            # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
+            self._ended = True
+            self._wall = time.monotonic() - self._started
+            with contextlib.suppress(PtcError):
+                task_list.close()
+            with contextlib.suppress(PtcError):
+                journal.event("run ended", seconds=round(self._wall, 3))
+            journal.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _write_summary(self, reporter: pytest.TerminalReporter) -> None:
+        lines = summary(
+            self._results,
+            wall=self._wall,
+            journal=self._journal_folder,
+            width=self._config.get_terminal_writer().fullwidth,
+            verbosity=self._config.get_verbosity(),
+        )
+        for text, markup in lines:
+            reporter.write_line(text, **markup)
+
+
+def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:
+    """Refuse a prompt's field that neither a parameter nor a session fixture can fill."""
+    for name in marked.fixtures:
+        scope = internals.fixture_scope(item, name)
+        field = f"prompt field {{{name}}}"
+        if scope is None:
+            raise MarkerError(
+                item.nodeid,
+                field,
+                "there is no parameter and no session fixture of this name; write {{ for a brace "
+                "that is meant as one",
+            )
+        if scope != "session":
+            raise MarkerError(
+                item.nodeid,
+                field,
+                f"the fixture has {scope} scope; only session fixtures are there before a test "
+                "is set up",
+            )
+
+
+def _leave_scopes(item: pytest.Item, upcoming: pytest.Item) -> None:
+    """Tear down what the next item is not within; what that raises is reported with the last."""
+    call = pytest.CallInfo.from_call(
+        lambda: internals.leave_scopes(item.session, upcoming), when="teardown"
+    )
+    if call.excinfo is not None:
+        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        item.ihook.pytest_runtest_logreport(report=report)

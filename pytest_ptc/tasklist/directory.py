@@ -1,0 +1,128 @@
+"""The directory of a task list: where it is, making it, and leaving it as it was found."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ptc.errors import ConfigError, TaskListError
+from pytest_ptc.tasklist.files import MARK_FILE, is_temporary
+from pytest_ptc.tasklist.locks import LIST_LOCK
+from pytest_ptc.tasklist.record import file_name, sanitise
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+def config_dir(environ: Mapping[str, str], home: str | None = None) -> Path:
+    """Return Claude Code's configuration directory, as Claude Code finds it.
+
+    Args:
+        environ: Environment variables; `CLAUDE_CONFIG_DIR` and `HOME` are read.
+        home: The user's home directory where `HOME` does not say it.
+
+    Raises:
+        ConfigError: `CLAUDE_CONFIG_DIR` is empty, or there is no home directory.
+    """
+    chosen = environ.get("CLAUDE_CONFIG_DIR")
+    if chosen == "":
+        raise ConfigError(
+            "CLAUDE_CONFIG_DIR is set but empty, which Claude Code takes for its working "
+            "directory; unset it, or set it to a path"
+        )
+    if chosen is not None:
+        return Path(chosen)
+    found = environ.get("HOME") or home
+    if not found:
+        raise ConfigError(
+            "no home directory to find ~/.claude in: HOME is not set; set HOME or CLAUDE_CONFIG_DIR"
+        )
+    return Path(found) / ".claude"
+
+
+class ListDirectory:
+    """`<config dir>/tasks/<list>/`; knows what of it was made here."""
+
+    def __init__(self, config: Path, list_id: str) -> None:
+        # Absolute now: a test may change the working directory while the run is on.
+        self.path = Path(os.path.abspath(config)) / "tasks" / sanitise(list_id)  # noqa: PTH100
+        self._made: list[Path] = []
+
+    @property
+    def made_here(self) -> bool:
+        """Tell whether the list's directory was not there before."""
+        return self.path in self._made
+
+    def open(self) -> None:
+        """Make the directory if it is missing, private to its user, and check that it can be used.
+
+        Raises:
+            TaskListError: It cannot be made, or not be read and written.
+        """
+        for folder in (*reversed(self.path.parents), self.path):
+            if not folder.is_dir():
+                self._make(folder)
+        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            raise TaskListError(
+                f"{self.path}: this task list cannot be read and written; change its permissions, "
+                "or point CLAUDE_CONFIG_DIR to a directory of your own"
+            )
+
+    def names(self) -> list[str]:
+        """Return the names of everything in the directory."""
+        with os.scandir(self.path) as entries:
+            return [entry.name for entry in entries]
+
+    def clear(self, task_ids: Collection[str]) -> None:
+        """Remove what dead processes left of these tasks; to be called with the list locked.
+
+        If the directory was made here and holds nothing of anybody else's, what Claude Code's
+        protocol put into it goes as well, so that `remove` finds it empty.
+
+        Args:
+            task_ids: Tasks that are no longer on the list.
+        """
+        names = self.names()
+        files = {file_name(task_id) for task_id in task_ids}
+        remains = [name for name in names if _is_remains(name, files)]
+        for name in remains:
+            (self.path / name).unlink(missing_ok=True)
+        protocol = {LIST_LOCK, f"{LIST_LOCK}.lock", MARK_FILE}
+        if self.made_here and protocol.issuperset(set(names).difference(remains)):
+            (self.path / MARK_FILE).unlink(missing_ok=True)
+            (self.path / LIST_LOCK).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the directories that were made here, those that are empty."""
+        # `rmdir` removes only what is empty, so whoever came to use the list meanwhile keeps it.
+        for folder in reversed(self._made.copy()):
+            with suppress(OSError):
+                folder.rmdir()
+                self._made.remove(folder)
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            # Another process of ours may have made it since we looked.
+            if not folder.is_dir():
+                raise TaskListError(
+                    f"{folder}: is a file, where the task list needs a directory; move it away, "
+                    "or choose another CLAUDE_CONFIG_DIR or task list id"
+                ) from None
+        except OSError as error:
+            raise TaskListError(
+                f"{folder}: cannot be made for the task list: {error.strerror}; point "
+                "CLAUDE_CONFIG_DIR to a directory that can be written"
+            ) from None
+        else:
+            self._made.append(folder)
+
+
+def _is_remains(name: str, files: Collection[str]) -> bool:
+    # Claude Code 2.1.330 writes to `<id>.json.tmp.<hex>`. Our own are dead: we write with the
+    # list's flock held, and now it is ours.
+    file, cut, _ = name.partition(".tmp.")
+    return is_temporary(name) or (bool(cut) and file in files)

@@ -1,0 +1,98 @@
+"""Task files and `.highwatermark` on disk: whole reads, and writes that nobody sees half of.
+
+Claude Code 2.1.197 writes in place and readers take no lock, so a read can find a file empty or cut
+off; such a read is repeated for a moment before the file counts as broken. Our own writes go to a
+temporary name and are renamed, so a reader finds the old file or the new one. They are not synced
+to disk: the list is a view of the run, its truth is the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pytest_ptc.errors import TaskListError
+from pytest_ptc.tasklist.record import leading_number, parse, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ptc.tasklist.locks import Clock
+    from pytest_ptc.tasklist.record import TaskRecord
+
+#: Where Claude Code keeps the largest id that was ever deleted.
+MARK_FILE = ".highwatermark"
+
+#: Temporary files begin and end so. Not with `.json`, which would make them tasks.
+_TEMPORARY = (".ptc-", ".tmp")
+
+#: Seconds for which an unreadable file may be one that is just being written.
+_TORN_FOR = 0.25
+_TORN_PAUSE = 0.005
+
+
+def read_task(path: Path, clock: Clock) -> TaskRecord | None:
+    """Return the task in this file, or None if there is no such file.
+
+    Raises:
+        TaskListError: The file is no task, and stays so.
+    """
+    give_up = clock.monotonic() + _TORN_FOR
+    while True:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            return parse(data, str(path))
+        except TaskListError:
+            if clock.monotonic() >= give_up:
+                raise
+        clock.sleep(_TORN_PAUSE)
+
+
+def write_task(path: Path, record: TaskRecord) -> None:
+    """Write a task's file, whole."""
+    _write_whole(path, render(record))
+
+
+def read_mark(directory: Path, clock: Clock) -> int:
+    """Return what `.highwatermark` says, 0 where it says nothing."""
+    give_up = clock.monotonic() + _TORN_FOR
+    while True:
+        try:
+            text = (directory / MARK_FILE).read_bytes().decode(errors="replace").strip()
+        except FileNotFoundError:
+            return 0
+        # Claude Code takes text that is no number for 0, and so do we in the end.
+        if text[:1].isdigit() or clock.monotonic() >= give_up:
+            return leading_number(text)
+        clock.sleep(_TORN_PAUSE)
+
+
+def raise_mark(directory: Path, number: int, clock: Clock) -> None:
+    """Make `.highwatermark` at least this number; it is never lowered."""
+    if number > read_mark(directory, clock):
+        _write_whole(directory / MARK_FILE, str(number).encode())
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file of this name is one of our temporary files."""
+    start, end = _TEMPORARY
+    return name.startswith(start) and name.endswith(end)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    # 0600: a task's description is a prompt, which may be private.
+    temporary = path.parent / secrets.token_hex(8).join(_TEMPORARY)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise

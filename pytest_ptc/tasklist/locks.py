@@ -1,0 +1,240 @@
+"""Locks on a task list: Claude Code's own protocol, made exclusive among our processes.
+
+On disk, as `proper-lockfile` inside Claude Code does it (read in 2.1.197 and 2.1.330):
+
+- The lock of file F is the directory `F.lock`. Who makes it holds it, and removes it at the end.
+- A holder touches it every 5 s. One that was not touched for 10 s belongs to a process that died:
+  anyone may remove it and try again. Ours is held for milliseconds, and touched in long work.
+- The list's lock is that of the empty file `.lock`: the directory `.lock.lock`. A task's lock is
+  `<id>.json.lock`.
+
+Taking over a dead lock is two steps, so two processes that find the same dead lock at once can both
+end up holding it. Ours do all of it under a `flock` on the list's `.lock`, a file that Claude Code
+makes anyway; the kernel drops it when its process dies. With Claude Code itself the race remains,
+for the microseconds between looking at a dead lock and removing it.
+
+The `flock` is let go while we wait for a directory: a Claude Code that died while it held one task
+must not stop our workers from claiming the others.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_ptc.errors import TaskListError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from filelock import FileLock
+
+#: The file whose lock is the lock of the whole list.
+LIST_LOCK = ".lock"
+
+#: Seconds without a touch after which a lock's holder is dead.
+STALE_AFTER = 10.0
+
+#: Seconds we look at a lock that seems dead before we believe it: a wall clock that has just jumped
+#: ahead makes every lock look old, and a live holder is done in far less time.
+CONFIRM_AFTER = 0.1
+
+#: Seconds we wait for a lock; longer than a dead one takes to become stale.
+PATIENCE = 15.0
+
+_TOUCH_AFTER = 2.0
+_SHORTEST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.1
+_FLOCK_PAUSE = 0.001
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clock:
+    """Time, as locks need it.
+
+    Args:
+        wall: Seconds since the epoch; what modification times are compared with.
+        monotonic: Seconds that never jump; what waiting is measured with.
+        sleep: Waits this many seconds.
+    """
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+SYSTEM_CLOCK = Clock()
+
+
+class LockHeldError(TaskListError):
+    """A lock was not to be had in time; the message names it and says how old it is."""
+
+
+@dataclass(slots=True)
+class HeldLock:
+    """A lock that we hold, until `ListLocks.hold` ends."""
+
+    path: Path
+    _clock: Clock
+    _mark: tuple[int, int] | None = field(init=False)
+    _touched: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._mark = _mark_of(self.path)
+        self._touched = self._clock.monotonic()
+
+    def refresh(self) -> None:
+        """Show that we live, if it is time to; for work that may take seconds."""
+        if self._clock.monotonic() - self._touched > _TOUCH_AFTER:
+            os.utime(self.path)
+            self.__post_init__()
+
+    def drop(self) -> None:
+        """Remove the lock, unless it was taken from us while we were suspended."""
+        if self._mark is not None and _mark_of(self.path) == self._mark:
+            _remove(self.path)
+
+
+class ListLocks:
+    """The locks of one list."""
+
+    def __init__(self, directory: Path, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._flock: tuple[int, FileLock] | None = None
+
+    @contextmanager
+    def hold(self, file: str, patience: float = PATIENCE) -> Iterator[HeldLock]:
+        """Hold the lock of a file, against Claude Code and against our other processes.
+
+        Args:
+            file: The file's name in the list's directory; `LIST_LOCK` for the whole list.
+            patience: Seconds to wait for it.
+
+        Raises:
+            LockHeldError: Another process holds it all that time.
+            FileNotFoundError: The list's directory is gone.
+        """
+        path = self._directory / f"{file}.lock"
+        deadline = self._clock.monotonic() + patience
+        watch = _Watch(path, self._clock)
+        pause = _SHORTEST_PAUSE
+        while True:
+            with self._alone(deadline):
+                if _make(path) or (watch.sees_dead_lock() and _take_over(path)):
+                    held = HeldLock(path, self._clock)
+                    try:
+                        yield held
+                    finally:
+                        held.drop()
+                    return
+            if self._clock.monotonic() >= deadline:
+                raise LockHeldError(watch.complaint(patience))
+            self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    @contextmanager
+    def _alone(self, deadline: float) -> Iterator[None]:
+        # Imported here: 70 ms, which a run without marked tests must not pay.
+        from filelock import Timeout  # noqa: PLC0415
+
+        # filelock would make the directory anew, for a list that is gone.
+        self._directory.stat()
+        flock = self._file_lock()
+        wait = max(0.0, deadline - self._clock.monotonic())
+        try:
+            flock.acquire(timeout=wait, poll_interval=_FLOCK_PAUSE)
+        except Timeout:
+            raise LockHeldError(
+                f"{self._directory / LIST_LOCK}: another process of pytest-ptc has held this lock "
+                f"for {wait:.1f} s; is one stopped?"
+            ) from None
+        try:
+            yield
+        finally:
+            flock.release()
+
+    def _file_lock(self) -> FileLock:
+        # Kept, because making one costs as much as locking it; but not across a fork, which
+        # filelock forbids.
+        if self._flock is None or self._flock[0] != os.getpid():
+            from filelock import FileLock  # noqa: PLC0415 - see `_alone`
+
+            # fallback_to_soft: on a file system without flock, newer versions of filelock would
+            # take the mere presence of `.lock` for a lock, and `.lock` is always present.
+            lock = FileLock(self._directory / LIST_LOCK, fallback_to_soft=False)
+            self._flock = os.getpid(), lock
+        return self._flock[1]
+
+
+def is_dead(*, age: float, unchanged: float) -> bool:
+    """Tell whether a lock's holder is dead.
+
+    Modification times are another process's wall clock and can lie: in the future, they would make
+    a dead lock live for good, so a lock that we saw unchanged for long enough is dead as well.
+
+    Args:
+        age: Seconds since the lock was touched, by its modification time.
+        unchanged: Seconds that we have seen the same lock untouched, on our monotonic clock.
+    """
+    return unchanged >= STALE_AFTER or (age > STALE_AFTER and unchanged >= CONFIRM_AFTER)
+
+
+class _Watch:
+    """What one waiting process has seen of a lock."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._mark: tuple[int, int] | None = None
+        self._since = clock.monotonic()
+
+    def sees_dead_lock(self) -> bool:
+        mark = _mark_of(self._path)
+        now = self._clock.monotonic()
+        if mark is None or mark != self._mark:
+            self._mark, self._since = mark, now
+            return False
+        return is_dead(age=self._age(), unchanged=now - self._since)
+
+    def complaint(self, patience: float) -> str:
+        return (
+            f"{self._path}: still locked after {patience:.1f} s, by a lock last touched "
+            f"{self._age():.1f} s ago; if no Claude Code session uses this list, remove that "
+            "directory"
+        )
+
+    def _age(self) -> float:
+        return 0.0 if self._mark is None else self._clock.wall() - self._mark[1] / 1e9
+
+
+def _make(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _take_over(path: Path) -> bool:
+    _remove(path)
+    return _make(path)
+
+
+def _remove(path: Path) -> None:
+    # Gone already: somebody took the lock for dead, or removed the whole list.
+    with suppress(FileNotFoundError):
+        path.rmdir()
+
+
+def _mark_of(path: Path) -> tuple[int, int] | None:
+    # Tells one lock from the next of the same name.
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns

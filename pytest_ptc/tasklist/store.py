@@ -1,0 +1,347 @@
+"""The shared task list as one process of a run uses it.
+
+Every process (pytest and each worker) has a store of its own on the same directory, beside other
+runs and live Claude Code sessions. Each change of a task is made with its lock held, on what the
+file holds at that moment, and no change reads the directory: a claim costs the same on a list of
+ten tasks and of ten thousand.
+
+The first publish also puts a sentinel on the list. Claude Code's screen deletes a list 5 s after
+the last of its tasks was completed (read in 2.1.197, measured on it and on 2.1.330); one task that
+stays pending prevents that. It is the first of ours on the list and the last off it.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.errors import TaskListError
+from pytest_ptc.tasklist.directory import ListDirectory
+from pytest_ptc.tasklist.files import raise_mark, read_mark, read_task, write_task
+from pytest_ptc.tasklist.locks import (
+    LIST_LOCK,
+    PATIENCE,
+    SYSTEM_CLOCK,
+    Clock,
+    ListLocks,
+    LockHeldError,
+)
+from pytest_ptc.tasklist.record import TaskRecord, file_name, first_free_number, leading_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.interfaces import NewTask
+    from pytest_ptc.tasklist.locks import HeldLock
+
+#: Who owns the sentinel, so that no session takes it for work.
+SENTINEL_OWNER = "pytest-ptc"
+
+#: The key of the sentinel's metadata.
+SENTINEL_KEY = "ptc_sentinel"
+
+#: Seconds for which one withdrawal waits for locks, all tasks together, before it deletes without
+#: them. Claude Code's own delete takes no lock; with it, an update cannot bring the file back.
+_GRACE = 1.0
+
+#: Seconds for each lock once the grace is used up: enough for one that is held by the living.
+_BRIEFLY = 0.05
+
+#: How often a publish starts anew because another run removed the directory under it.
+_ATTEMPTS = 3
+
+
+class TaskListStore:
+    """The shared list in `<config dir>/tasks/<list>/`; implements `TaskList`.
+
+    Making the object touches nothing on disk.
+
+    Args:
+        config: Claude Code's configuration directory; see `config_dir`.
+        list_id: The list's id, as in `CLAUDE_CODE_TASK_LIST_ID`.
+        run_id: The run's id, shown on the sentinel.
+        clock: The time.
+        patience: Seconds to wait for a lock.
+
+    Raises:
+        ConfigError: The list id names no directory.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        list_id: str,
+        *,
+        run_id: str,
+        clock: Clock = SYSTEM_CLOCK,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._directory = ListDirectory(config, list_id)
+        self._locks = ListLocks(self._directory.path, clock)
+        self._run_id = run_id
+        self._clock = clock
+        self._patience = patience
+        # Insertion order is the order of publication.
+        self._published: dict[str, None] = {}
+        self._sentinel: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<TaskListStore {self.path} {len(self._published)} published>"
+
+    @property
+    def path(self) -> Path:
+        """Return the list's directory."""
+        return self._directory.path
+
+    def open(self) -> None:
+        """Make the list's directory if it is missing, and check that it can be used.
+
+        Raises:
+            TaskListError: It cannot be made, read or written; the message has the mend.
+        """
+        with self._errors("open"):
+            self._directory.open()
+
+    def read(self, task_id: str) -> TaskRecord | None:
+        """Return a task as it is on disk, or None if it is gone.
+
+        Raises:
+            TaskListError: Its file is no task.
+        """
+        with self._errors("read"):
+            return read_task(self._file(task_id), self._clock)
+
+    def publish(self, tasks: Sequence[NewTask]) -> list[str]:
+        """Put tasks on the list, and the sentinel before the first of them; return their ids.
+
+        Raises:
+            TaskListError: The list cannot be locked or written.
+        """
+        if not tasks:
+            return []
+        with self._errors("publish"):
+            ids = self._publish_all(tasks)
+        self._link_blockers(ids, tasks)
+        return ids
+
+    def claim(self, task_id: str, owner: str) -> bool:
+        """Take a pending task for `owner`; False if it is taken, blocked, completed or gone.
+
+        A task is taken if it has another owner or is not pending. A blocker that is completed or
+        gone does not block.
+
+        Raises:
+            TaskListError: Its file, or that of a task that may block it, is no task.
+        """
+
+        def claimed(record: TaskRecord) -> TaskRecord | None:
+            free = record.is_free_for(owner) and not self._is_blocked(record)
+            return record.claimed(owner) if free else None
+
+        return self._change(task_id, claimed, self._patience)
+
+    def release(self, task_id: str, owner: str) -> None:
+        """Put a task that `owner` holds back to pending, without an owner."""
+
+        def released(record: TaskRecord) -> TaskRecord | None:
+            return record.released() if record.is_held_by(owner) else None
+
+        self._change(task_id, released, self._patience)
+
+    def complete(self, task_id: str, owner: str, metadata: Mapping[str, Any]) -> None:
+        """Mark a task that `owner` holds completed, adding to its metadata.
+
+        A task that its agent completed with TaskUpdate, still the owner's, gets the metadata too.
+        """
+
+        def completed(record: TaskRecord) -> TaskRecord | None:
+            finished_by_agent = record.is_done and record.owner == owner
+            ours = record.is_held_by(owner) or finished_by_agent
+            return record.completed(metadata) if ours else None
+
+        self._change(task_id, completed, self._patience)
+
+    def withdraw(self, task_ids: Iterable[str]) -> None:
+        """Remove these tasks from the list, whoever holds them, and every mention of them.
+
+        Mentions are found from the tasks' own `blocks` and `blockedBy`; Claude Code, and `publish`,
+        write such a link on both sides.
+        """
+        ids = dict.fromkeys(task_ids)
+        if not ids:
+            return
+        give_up = self._clock.monotonic() + _GRACE
+        with self._errors("withdraw from"), suppress(FileNotFoundError):
+            # Before the files go, as Claude Code does it: their ids must not be given again even
+            # if this process dies now.
+            self._raise_mark(max(leading_number(task_id) for task_id in ids), give_up)
+            for other in self._delete_all(ids, give_up) - ids.keys():
+                self._forget(other, ids.keys(), give_up)
+        for task_id in ids:
+            self._published.pop(task_id, None)
+
+    def close(self) -> None:
+        """Withdraw what this store published, the sentinel last; may be called again.
+
+        The list's directory goes as well if this store made it and nothing of anybody else's is in
+        it, and so do the directories above that were made for it, if they are empty. Tasks and
+        files of others stay as they are.
+        """
+        gone = [*self._published, *([self._sentinel] if self._sentinel else [])]
+        try:
+            self.withdraw(tuple(self._published))
+        finally:
+            if self._sentinel is not None:
+                self.withdraw([self._sentinel])
+                self._sentinel = None
+        if gone or self._directory.made_here:
+            self._tidy(gone)
+
+    def _publish_all(self, tasks: Sequence[NewTask]) -> list[str]:
+        for _ in range(_ATTEMPTS):
+            self._directory.open()
+            # A run that made the directory removes it at its end, if it finds nothing in it.
+            with suppress(FileNotFoundError), self._locks.hold(LIST_LOCK, self._patience) as lock:
+                return self._write_all(tasks, lock)
+            self._published.clear()
+            self._sentinel = None
+        raise TaskListError(f"{self.path}: the task list was removed again and again meanwhile")
+
+    def _write_all(self, tasks: Sequence[NewTask], lock: HeldLock) -> list[str]:
+        names = self._directory.names()
+        number = first_free_number(names, read_mark(self.path, self._clock))
+        # Who creates tasks holds the list's lock, so the look at each name catches only programs
+        # that do not. A hard link would be exclusive, but Claude Code 2.1.330 refuses to read a
+        # file with two names.
+        free = (str(id_) for id_ in count(number) if not os.path.lexists(self._file(str(id_))))
+        if self._sentinel is None or not self._file(self._sentinel).exists():
+            self._sentinel = next(free)
+            write_task(self._file(self._sentinel), _sentinel(self._sentinel, self._run_id))
+        ids = []
+        for task, task_id in zip(tasks, free, strict=False):
+            lock.refresh()
+            write_task(self._file(task_id), _record(task_id, task))
+            self._published[task_id] = None
+            ids.append(task_id)
+        return ids
+
+    def _link_blockers(self, ids: Sequence[str], tasks: Sequence[NewTask]) -> None:
+        waiting: dict[str, list[str]] = {}
+        for task_id, task in zip(ids, tasks, strict=True):
+            for blocker in task.blocked_by:
+                waiting.setdefault(blocker, []).append(task_id)
+        for blocker, blocked in waiting.items():
+            # A courtesy to readers, as TaskUpdate does it; claims go by `blockedBy` alone.
+            with suppress(TaskListError):
+                self._change(blocker, partial(TaskRecord.blocking, task_ids=blocked), _GRACE)
+
+    def _is_blocked(self, record: TaskRecord) -> bool:
+        # One read a blocker: the directory is never listed for a claim.
+        blockers = (read_task(self._file(id_), self._clock) for id_ in record.blocked_by)
+        return any(blocker is not None and not blocker.is_done for blocker in blockers)
+
+    def _change(
+        self, task_id: str, change: Callable[[TaskRecord], TaskRecord | None], patience: float
+    ) -> bool:
+        """Apply `change` to a task with its lock held; False if it is gone or declined."""
+        file = self._file(task_id)
+        with self._errors("update"), suppress(FileNotFoundError):
+            with self._locks.hold(file.name, patience):
+                record = read_task(file, self._clock)
+                changed = None if record is None else change(record)
+                if changed is None:
+                    return False
+                if changed != record:
+                    write_task(file, changed)
+                return True
+        return False
+
+    def _raise_mark(self, number: int, give_up: float) -> None:
+        with suppress(LockHeldError), self._locks.hold(LIST_LOCK, self._left(give_up)):
+            raise_mark(self.path, number, self._clock)
+            return
+        raise_mark(self.path, number, self._clock)
+
+    def _delete_all(self, task_ids: Iterable[str], give_up: float) -> set[str]:
+        """Delete tasks; return the ids of the tasks that mention them."""
+        failures: list[OSError] = []
+        mentions = {
+            other
+            for task_id in task_ids
+            for other in self._delete(self._file(task_id), give_up, failures)
+        }
+        # One that cannot be deleted is reported after the others are gone.
+        if failures:
+            raise failures[0]
+        return mentions
+
+    def _delete(self, file: Path, give_up: float, failures: list[OSError]) -> set[str]:
+        try:
+            with suppress(LockHeldError), self._locks.hold(file.name, self._left(give_up)):
+                return self._unlink(file)
+            return self._unlink(file)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            failures.append(error)
+            return set()
+
+    def _unlink(self, file: Path) -> set[str]:
+        record = None
+        with suppress(TaskListError, OSError):  # a broken file goes as well
+            record = read_task(file, self._clock)
+        file.unlink(missing_ok=True)
+        return set() if record is None else {*record.blocks, *record.blocked_by}
+
+    def _forget(self, task_id: str, gone: Collection[str], give_up: float) -> None:
+        # Somebody else's file that is broken or locked for long is left to them: a blocker that is
+        # gone does not block anyway.
+        with suppress(TaskListError):
+            self._change(task_id, lambda record: record.without_links_to(gone), self._left(give_up))
+
+    def _tidy(self, gone: Sequence[str]) -> None:
+        with self._errors("tidy"):
+            with suppress(FileNotFoundError, LockHeldError), self._locks.hold(LIST_LOCK, _GRACE):
+                self._directory.clear(gone)
+            self._directory.remove()
+
+    def _left(self, give_up: float) -> float:
+        return max(_BRIEFLY, give_up - self._clock.monotonic())
+
+    def _file(self, task_id: str) -> Path:
+        return self.path / file_name(task_id)
+
+    @contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, NotImplementedError) as error:
+            # NotImplementedError: older versions of filelock, on a file system without flock.
+            raise TaskListError(f"{self.path}: cannot {doing} the task list: {error}") from error
+
+
+def _record(task_id: str, task: NewTask) -> TaskRecord:
+    return TaskRecord(
+        id=task_id,
+        subject=task.subject,
+        description=task.description,
+        blocked_by=task.blocked_by,
+        metadata=dict(task.metadata) or None,
+    )
+
+
+def _sentinel(task_id: str, run_id: str) -> TaskRecord:
+    return TaskRecord(
+        id=task_id,
+        subject=f"pytest-ptc run {run_id}: keeps this list while the run is on",
+        description=(
+            f"This is no work. It keeps Claude Code from deleting this list while run {run_id} of "
+            "pytest-ptc is on; it goes away by itself. Leave it pending."
+        ),
+        owner=SENTINEL_OWNER,
+        metadata={SENTINEL_KEY: {"run": run_id, "pid": os.getpid()}},
+    )

@@ -1,0 +1,82 @@
+"""What the coordinator and its workers say to each other: JSON, one message a line.
+
+They talk over a Unix socket in a folder that only the user can enter. Nothing that must survive is
+said here: a message only points to what is in the journal already. The end of the connection is a
+message too: it tells either side at once that the other one has died, by whatever signal.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """From a worker that is ready: its name, and the key it was started with."""
+
+    kind: ClassVar[str] = "hello"
+    worker: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """From a worker that has taken its task on the shared list and begins."""
+
+    kind: ClassVar[str] = "claimed"
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """From a worker that has filed its report; or could not, and says why."""
+
+    kind: ClassVar[str] = "ended"
+    attempt: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """To a worker: do this attempt, whose folder is in the journal.
+
+    `last` tells it that trouble will not be tried again.
+    """
+
+    kind: ClassVar[str] = "assigned"
+    attempt: str
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """To a worker: end what you are doing, and then yourself."""
+
+    kind: ClassVar[str] = "quit"
+
+
+Message = Hello | Claimed | Ended | Assigned | Quit
+_KINDS: dict[str, type[Message]] = {
+    message.kind: message for message in (Hello, Claimed, Ended, Assigned, Quit)
+}
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as one line."""
+    return json.dumps({"kind": message.kind, **asdict(message)}).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Return the message of one line.
+
+    Raises:
+        ValueError: The line is not a message.
+    """
+    value = json.loads(line)
+    try:
+        # A missing or an extra field is a TypeError of the constructor.
+        return _KINDS[value.pop("kind")](**value)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not a message: {line[:200]!r}") from error

@@ -1,0 +1,202 @@
+"""The worker: the process in the pane.
+
+It calls the coordinator, takes one task at a time from it, claims the task on the shared list, has
+its agent do it, files how that ended in the journal, and says so. What it prints is for the person
+who watches. It ends when it is told to, or when the coordinator is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc import wire
+from pytest_ptc.agents import agent_maker
+from pytest_ptc.environment import ATTEMPT_COOKIE, owner_name
+from pytest_ptc.errors import JournalError, PtcError, TaskListError, VerdictError
+from pytest_ptc.interfaces import Job
+from pytest_ptc.journal import OUTPUT, open_task, read_records, write_report
+from pytest_ptc.model import AttemptReport, Cause, Trouble, Verdict
+from pytest_ptc.processes import end_marked
+from pytest_ptc.screen import Screen
+from pytest_ptc.tasklist.store import TaskListStore
+from pytest_ptc.verdicts import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ptc.interfaces import Agent, TaskList
+
+
+class Worker:
+    """One worker's life, from its launch file to its end."""
+
+    def __init__(self, config: dict[str, Any], *, task_list: TaskList, agent: Agent) -> None:
+        self._config = config
+        self._name: str = config["worker"]
+        self._owner = owner_name(config["run_id"], config["worker"])
+        self._journal = Path(config["journal"])
+        self._list = task_list
+        self._agent = agent
+        self._screen = Screen(sys.stdout.fileno())
+
+    async def live(self) -> None:
+        """Work until told to quit, until a signal comes, or until the coordinator is gone."""
+        reader, writer = await asyncio.open_unix_connection(self._config["address"])
+        self._say(writer, wire.Hello(self._name, self._config["key"]))
+        self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
+        working = asyncio.create_task(self._work(reader, writer))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.add_signal_handler(number, working.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+        await self._agent.close()
+        writer.close()
+
+    async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
+        job: asyncio.Task[None] | None = None
+        try:
+            while line := await reader.readline():
+                match wire.decode(line):
+                    case wire.Assigned(name, last):
+                        if job is not None:
+                            await job
+                        job = asyncio.create_task(self._attempt(name, writer, last=last))
+                    case _:
+                        return
+        except ConnectionError:
+            pass  # the coordinator is gone, as at the end of the line
+        finally:
+            if job is not None:
+                job.cancel()
+                await asyncio.gather(job, return_exceptions=True)
+
+    async def _attempt(self, name: str, writer: asyncio.StreamWriter, *, last: bool) -> None:
+        folder = self._journal / "attempts" / name
+        try:
+            report = await self._do(folder, writer)
+            write_report(folder, report)
+        except (PtcError, OSError) as error:
+            self._screen.line(f"trouble: {error}")
+            self._say(writer, wire.Ended(name, problem=str(error)))
+            return
+        self._screen.verdict(report)
+        if report.trouble is not None and not last:
+            # Before the coordinator hears of it, or the next worker could not claim it.
+            self._on_list(lambda: self._list.release(report.attempt.task_id, self._owner))
+            self._say(writer, wire.Ended(name))
+            return
+        # The journal has it: the view comes after the outcome.
+        self._say(writer, wire.Ended(name))
+        self._on_list(
+            lambda: self._list.complete(
+                report.attempt.task_id, self._owner, {"ptc": _for_list(report)}
+            )
+        )
+
+    async def _do(self, folder: Path, writer: asyncio.StreamWriter) -> AttemptReport:
+        attempt, spec, cookie = open_task(folder)
+        started = time.monotonic()
+        self._screen.task(attempt, spec)
+        try:
+            claimed = self._list.claim(attempt.task_id, self._owner)
+        except TaskListError as error:
+            claimed, problem = False, str(error)
+        else:
+            problem = "it was taken, completed or deleted on the shared list"
+        if claimed:
+            self._say(writer, wire.Claimed(attempt.name))
+            job = Job(
+                attempt=attempt,
+                spec=spec,
+                folder=folder,
+                deadline=started + spec.timeout,
+                cookie=cookie,
+                show=self._screen.line,
+            )
+            ended = await self._bounded(job)
+        else:
+            ended = Trouble(cause=Cause.CLAIM_LOST, message=f"task {attempt.task_id}: {problem}")
+        return AttemptReport(
+            attempt=attempt,
+            seconds=time.monotonic() - started,
+            verdict=ended if isinstance(ended, Verdict) else None,
+            trouble=ended if isinstance(ended, Trouble) else None,
+        )
+
+    async def _bounded(self, job: Job) -> Verdict | Trouble:
+        """Have the agent do the job within its timeout, and leave nothing of it behind."""
+        try:
+            return await asyncio.wait_for(
+                self._agent.run(job), max(0.0, job.deadline - time.monotonic())
+            )
+        except asyncio.TimeoutError:
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            return _in_time(job)
+        except asyncio.CancelledError:
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            raise
+
+    def _say(self, writer: asyncio.StreamWriter, message: wire.Message) -> None:
+        writer.write(wire.encode(message))
+
+    def _on_list(self, act: Any) -> None:
+        try:
+            act()
+        except TaskListError as error:
+            self._screen.line(f"shared list: {error}")
+
+
+def _in_time(job: Job) -> Verdict | Trouble:
+    """Return what an agent recorded before its time was up; it counts though the agent hung."""
+    try:
+        records = read_records(job.folder, job.spec.schema)
+    except (JournalError, VerdictError) as error:
+        return Trouble(cause=Cause.MALFORMED, message=str(error), evidence=_evidence(job))
+    if records:
+        return settle(records)
+    return Trouble(
+        cause=Cause.TIMEOUT,
+        message=f"no verdict within {job.spec.timeout:g} s",
+        evidence=_evidence(job),
+    )
+
+
+def _evidence(job: Job) -> str:
+    with contextlib.suppress(OSError), (job.folder / OUTPUT).open("rb") as output:
+        size = output.seek(0, os.SEEK_END)
+        output.seek(max(0, size - 16_384))
+        return "\n".join(output.read().decode("utf-8", "replace").splitlines()[-40:])
+    return ""
+
+
+def _for_list(report: AttemptReport) -> dict[str, Any]:
+    if report.verdict is not None:
+        return report.verdict.to_json()
+    assert report.trouble is not None
+    return {"verdict": "error", "summary": str(report.trouble), "findings": [], "data": None}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Be the worker that the launch file named by the only argument describes."""
+    (launch_file,) = sys.argv[1:] if argv is None else argv
+    config = json.loads(Path(launch_file).read_bytes())
+    task_list = TaskListStore(
+        Path(config["claude_config"]), config["task_list_id"], run_id=config["run_id"]
+    )
+    agent = agent_maker(config["agent"])(config, os.environ)
+    asyncio.run(Worker(config, task_list=task_list, agent=agent).live())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
