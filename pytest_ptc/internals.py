@@ -43,17 +43,26 @@ def fixture_scope(item: pytest.Item, name: str) -> str | None:
 
 
 def session_fixtures(item: pytest.Item, names: Sequence[str]) -> dict[str, Any]:
-    """Return the values of session-scoped fixtures, before any item is set up.
+    """Return the values of session-scoped fixtures before any item is set up.
 
-    They are set up as for the first item and torn down as ever, at the end of the session; what one
+    The item's other session-scoped fixtures are set up first, as pytest would do it: autouse ones
+    may prepare what these need. All are torn down as ever, at the end of the session; what one
     raises is raised here, and again by pytest for every item that asks for it.
     """
-    session = item.session
-    state = session._setupstate  # noqa: SLF001 - a fixture's finalizer needs its node to be active
-    if session not in state.stack:
-        state.setup(session)  # type: ignore[arg-type]  # a session is the chain's first node
-    request = item._request  # type: ignore[attr-defined]  # noqa: SLF001 - as Function's own set-up
-    return {name: request.getfixturevalue(name) for name in names}
+    if not names:
+        return {}
+    state = item.session._setupstate  # noqa: SLF001 - fixtures are only set up below active nodes
+    request = item._request  # type: ignore[attr-defined]  # noqa: SLF001 - Function's own
+    asked = getattr(item, "fixturenames", ())
+    first = [name for name in asked if fixture_scope(item, name) == "session"]
+    if item.session not in state.stack:
+        state.setup(item.session)  # type: ignore[arg-type]  # the first node of every item's chain
+    # Nothing can be added to the item itself: session fixtures reach no narrower scope.
+    state.stack[item] = ([], None)
+    try:
+        return {name: request.getfixturevalue(name) for name in (*first, *names)}
+    finally:
+        del state.stack[item]
 
 
 @contextlib.contextmanager

@@ -38,11 +38,11 @@ def raise_in_setup(result: Result, journal: Path) -> None:
         pytest.skip(verdict.summary)
 
 
-def raise_in_call(result: Result | None, journal: Path) -> None:
+def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     """Fail the item in its call phase unless its verdict lets its body run."""
     verdict = result.verdict if result else None
     if result is None or verdict is None:
-        raise MachineryFailure("ptc error: no verdict was there for this item", pytrace=False)
+        raise MachineryFailure(f"ptc error: {otherwise}", pytrace=False)
     if result.spec.gate and not verdict.passed:
         pytest.fail(failure_text(result, journal), pytrace=False)
 

@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,7 @@ class Ticket:
         future: The task's result to come.
         result: The result, once the item may run.
         used: Whether the item has run by it; a further run needs a further attempt.
+        problem: Why there is no task.
     """
 
     marked: MarkedTask
@@ -58,6 +60,7 @@ class Ticket:
     future: Future[Result] | None = None
     result: Result | None = None
     used: bool = False
+    problem: str = "no verdict was there for this item"
 
 
 class Runner:
@@ -76,7 +79,6 @@ class Runner:
         self._position = 0
         self._current = "session"
         self._parts: tuple[Coordinator, Journal, TaskListStore, Path] | None = None
-        self._progress = Progress(config, sys.stdout)
         self._started = time.monotonic()
         self._wall = 0.0
         self._ended = False
@@ -119,7 +121,7 @@ class Runner:
             agent=self._settings.agent,
             list_id=self._run.list_id,
             attach=self._run.host.attach,
-            fallback=self._run.fallback,
+            note=self._run.fallback,
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -189,7 +191,7 @@ class Runner:
         """Fail an item whose verdict is not a pass, before its body runs."""
         ticket = self._tickets.get(item)
         if ticket is not None:
-            raise_in_call(ticket.result, self._journal_folder)
+            raise_in_call(ticket.result, self._journal_folder, ticket.problem)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -220,11 +222,13 @@ class Runner:
             try:
                 with internals.captured(self._config):
                     values = internals.session_fixtures(item, ticket.marked.fixtures)
-            except (Exception, pytest.skip.Exception, pytest.fail.Exception):  # noqa: BLE001
+            except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001
                 # Whatever a user's fixture raised: pytest raises it again in the item's set-up.
+                ticket.problem = f"a session fixture of its prompt raised {error!r}"
                 getattr(item, "fixturenames", []).extend(ticket.marked.fixtures)
                 self._ready.add(item)
                 continue
+            values = {name: values[name] for name in ticket.marked.fixtures}
             needs = self._needs[item.nodeid]
             ticket.spec = ticket.marked.spec(self._settings, values, needs)
             whole.append((item, ticket))
@@ -260,6 +264,12 @@ class Runner:
                 raise
             self._parts = (*made, scratch)
         return self._parts[0]
+
+    @cached_property
+    def _progress(self) -> Progress:
+        # Not before the first item: until then pytest has no terminal reporter.
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        return Progress(reporter, sys.stdout)
 
     @property
     def _journal_folder(self) -> Path:

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,13 @@ class Worker:
         except asyncio.TimeoutError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             return _in_time(job)
+        except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            return Trouble(
+                cause=Cause.MACHINERY,
+                message=f"agent {self._agent.name} broke: {error!r}",
+                evidence=traceback.format_exc(),
+            )
         except asyncio.CancelledError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise

@@ -137,7 +137,7 @@ class CommandAgent:
             await exited
             raise
         finally:
-            feeder.transport.abort()
+            feeder.stop()
             for transport in transports:
                 transport.close()
         return status
@@ -297,16 +297,26 @@ class _Reader(asyncio.Protocol):
 class _Feeder(asyncio.BaseProtocol):
     """Writes a text into a pipe and closes it; a program that does not read it is not in error."""
 
-    transport: asyncio.WriteTransport
+    _transport: asyncio.WriteTransport
 
     def __init__(self, text: bytes) -> None:
         self._text = text
+        self._open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
+        self._transport = transport
+        self._open = True
         transport.write(self._text)
         transport.write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._open = False
+
+    def stop(self) -> None:
+        """Write no more, whatever is left."""
+        if self._open:
+            self._transport.abort()
 
 
 def _end_group(pid: int, number: signal.Signals) -> None:

@@ -162,10 +162,12 @@ class Coordinator:
                 self.stop("the run ended")
                 self._thread.join()
         finally:
-            # After a second Ctrl-C nobody waits for workers any more: what lives is killed.
-            self._host_calls.shutdown(wait=False, cancel_futures=True)
-            self._host.close()
-            end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
+            # Reached by a second Ctrl-C too: then nobody waits any more, and what lives is killed.
+            try:
+                self._host_calls.shutdown(cancel_futures=True)
+            finally:
+                self._host.close()
+                end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
 
     # The thread.
 

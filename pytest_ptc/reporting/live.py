@@ -10,7 +10,8 @@ understand, and leaves the cursor where it was:
    and wrapping is off while they are written, lest the terminal finds one wider than we did.
 3. What is right of a line and below the last is erased, whatever an earlier size left there.
 
-Whoever writes more than the rest of the cursor's own line calls `erase` before that.
+Whoever breaks the cursor's line calls `erase` before that. Drawing while pytest captures at the
+level of file descriptors would draw into the capture: the caller draws between items.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class LiveArea:
 
     Args:
         stream: Where pytest writes.
-        size: Returns the terminal's size at this moment.
+        size: Returns the terminal's size at this moment; asks the terminal if not given.
         column: Returns how many columns pytest has written since its last line break, below 0 if
             that is not known: the terminal writer's `width_of_current_line`. With it, pytest's text
             may run on into the next line without `erase`; without it, that leaves a trace, and a
@@ -80,11 +81,11 @@ class LiveArea:
         self,
         stream: TextIO,
         *,
-        size: Callable[[], os.terminal_size],
+        size: Callable[[], os.terminal_size] | None = None,
         column: Callable[[], int] | None = None,
     ) -> None:
         self._stream = stream
-        self._size = size
+        self._size = size or (lambda: stream_size(stream))
         self._column = column
         self._drawn = False
 

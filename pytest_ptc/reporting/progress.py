@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_ptc.reporting.live import LiveArea, live_supported
+from pytest_ptc.reporting.live import LiveArea, live_supported, stream_size
 from pytest_ptc.reporting.terminal import live_lines, progress_line
 
 if TYPE_CHECKING:
@@ -21,19 +22,23 @@ LINE_EVERY = 30.0
 
 
 class Progress:
-    """Shows how the run stands, in the way that the output allows."""
+    """Shows how the run stands, in the way that the output allows.
 
-    def __init__(self, config: pytest.Config, stream: TextIO) -> None:
-        self._config = config
-        self._quiet = config.get_verbosity() < 0
-        live = not self._quiet and live_supported(stream, os.environ)
-        self._area = LiveArea(stream) if live else None
+    Args:
+        reporter: Pytest's terminal reporter; None where the user wants none.
+        stream: What it writes to.
+    """
+
+    def __init__(self, reporter: pytest.TerminalReporter | None, stream: TextIO) -> None:
+        self._reporter = None if reporter is None or reporter.verbosity < 0 else reporter
+        self._size = partial(stream_size, stream)
+        self._area = self._live_area(stream)
         self._started = self._said = time.monotonic()
 
     @property
     def interval(self) -> float | None:
         """Return for how many seconds nothing new needs to be shown; None for ever."""
-        if self._quiet:
+        if self._reporter is None:
             return None
         if self._area is not None:
             return REDRAW
@@ -43,7 +48,7 @@ class Progress:
         """Show how the run stands, if it is time for that."""
         now = time.monotonic()
         if self._area is not None:
-            size = os.get_terminal_size()
+            size = self._size()
             self._area.draw(
                 live_lines(
                     snapshot,
@@ -53,14 +58,18 @@ class Progress:
                     height=size.lines,
                 )
             )
-        elif not self._quiet and now - self._said >= LINE_EVERY:
+        elif self._reporter is not None and now - self._said >= LINE_EVERY:
             self._said = now
-            reporter = self._config.pluginmanager.getplugin("terminalreporter")
-            if reporter is not None:
-                reporter.ensure_newline()
-                reporter.write_line(progress_line(snapshot, now=now, started=self._started))
+            self._reporter.ensure_newline()
+            self._reporter.write_line(progress_line(snapshot, now=now, started=self._started))
 
     def clear(self) -> None:
         """Take what is shown off the terminal, so that pytest can go on."""
         if self._area is not None:
             self._area.erase()
+
+    def _live_area(self, stream: TextIO) -> LiveArea | None:
+        if self._reporter is None or not live_supported(stream, os.environ):
+            return None
+        writer = self._reporter.config.get_terminal_writer()
+        return LiveArea(stream, size=self._size, column=lambda: writer.width_of_current_line)

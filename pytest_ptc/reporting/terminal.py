@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -214,6 +215,9 @@ def live_lines(
     """
     usable = max(width - 1, 0)
     first = "ptc " + " | ".join(_progress(snapshot, now - started))
+    if columns(first) > usable:
+        # Of all of it, the retries can be missed most easily.
+        first = "ptc " + " | ".join(_progress(replace(snapshot, retries=0), now - started))
     a_row = max((usable + _GAP) // (_CELL + _GAP), 1)
     rows = max(height // 3, 1) - 1
     cells = _worker_cells(snapshot.workers, now, rows * a_row)
@@ -242,10 +246,12 @@ def _worker_cells(workers: Sequence[WorkerView], now: float, room: int) -> list[
         # Whoever has no room should be one that has nothing to show.
         shown.sort(key=lambda worker: worker.state is not WorkerState.BUSY)
         shown = shown[: max(room - 1, 0)]
-    names = max((len(worker.name) for worker in shown), default=0)
+    ages = [_age(now - worker.since) for worker in shown]
+    names_wide = max((len(worker.name) for worker in shown), default=0)
+    ages_wide = max(map(len, ages), default=0)
     cells = [
-        (f"{worker.name:<{names}} {_age(now - worker.since):>3} ", _doing(worker))
-        for worker in shown
+        (f"{worker.name:<{names_wide}} {age:>{max(ages_wide, 3)}} ", _doing(worker))
+        for worker, age in zip(shown, ages, strict=True)
     ]
     hidden = len(workers) - len(shown)
     if hidden and room:
@@ -368,16 +374,17 @@ def _quiet(results: Sequence[Result], wall: float, journal: Path | str) -> list[
     lines = [f"ptc: {counts} in {wall:.1f} s, journal {journal}"]
     for result in filter(_bad, results):
         kind, cause, said = _ending(result)
-        parts = [clip(_first_sentence(said), 200)]
-        parts += [clip(_finding(worst), 160) for worst in _worst_first(_findings(result))[:1]]
-        lines.append(f"{result.spec.nodeid}: {kind} {cause}".rstrip() + f": {'; '.join(parts)}")
+        worst = _worst_first(_findings(result))[:1]
+        parts = [clip(_first_sentence(said), 200), *(clip(_finding(one), 160) for one in worst)]
+        ended = f"{kind} {cause}" if cause else kind.value
+        lines.append(f"{result.spec.nodeid}: {ended}: {'; '.join(filter(None, parts))}")
     return [Line(printable(line)) for line in lines]
 
 
 def _first_sentence(text: str) -> str:
     text = printable(text[:_LONGEST])
     end = _SENTENCE_END.search(text)
-    return text[: end.end()] if end else text
+    return (text[: end.end()] if end else text).rstrip(".\u3002")
 
 
 def _counts(results: Sequence[Result]) -> Line:

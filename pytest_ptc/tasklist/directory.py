@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.errors import ConfigError, TaskListError
 from pytest_ptc.tasklist.files import MARK_FILE, is_temporary
-from pytest_ptc.tasklist.locks import LIST_LOCK
+from pytest_ptc.tasklist.locks import LIST_LOCK, remove_if_stale
 from pytest_ptc.tasklist.record import file_name, sanitise
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ListDirectory:
         with os.scandir(self.path) as entries:
             return [entry.name for entry in entries]
 
-    def clear(self, task_ids: Collection[str]) -> None:
+    def clear(self, task_ids: Collection[str], now: float) -> None:
         """Remove what dead processes left of these tasks; to be called with the list locked.
 
         If the directory was made here and holds nothing of anybody else's, what Claude Code's
@@ -83,14 +83,16 @@ class ListDirectory:
 
         Args:
             task_ids: Tasks that are no longer on the list.
+            now: The wall clock, in seconds since the epoch.
         """
-        names = self.names()
         files = {file_name(task_id) for task_id in task_ids}
-        remains = [name for name in names if _is_remains(name, files)]
-        for name in remains:
-            (self.path / name).unlink(missing_ok=True)
+        for name in self.names():
+            if _is_remains(name, files):
+                (self.path / name).unlink(missing_ok=True)
+            elif name.endswith(".lock") and name.removesuffix(".lock") in files:
+                remove_if_stale(self.path / name, now)
         protocol = {LIST_LOCK, f"{LIST_LOCK}.lock", MARK_FILE}
-        if self.made_here and protocol.issuperset(set(names).difference(remains)):
+        if self.made_here and protocol.issuperset(self.names()):
             (self.path / MARK_FILE).unlink(missing_ok=True)
             (self.path / LIST_LOCK).unlink(missing_ok=True)
 

@@ -84,19 +84,22 @@ class HeldLock:
     _touched: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._mark = _mark_of(self.path)
-        self._touched = self._clock.monotonic()
+        self._note()
 
     def refresh(self) -> None:
         """Show that we live, if it is time to; for work that may take seconds."""
         if self._clock.monotonic() - self._touched > _TOUCH_AFTER:
             os.utime(self.path)
-            self.__post_init__()
+            self._note()
 
     def drop(self) -> None:
         """Remove the lock, unless it was taken from us while we were suspended."""
         if self._mark is not None and _mark_of(self.path) == self._mark:
             _remove(self.path)
+
+    def _note(self) -> None:
+        self._mark = _mark_of(self.path)
+        self._touched = self._clock.monotonic()
 
 
 class ListLocks:
@@ -184,6 +187,18 @@ def is_dead(*, age: float, unchanged: float) -> bool:
     return unchanged >= STALE_AFTER or (age > STALE_AFTER and unchanged >= CONFIRM_AFTER)
 
 
+def remove_if_stale(path: Path, now: float) -> None:
+    """Remove the lock of a task that is gone, if its holder died.
+
+    Args:
+        path: The lock.
+        now: The wall clock, in seconds since the epoch.
+    """
+    mark = _mark_of(path)
+    if mark is not None and _age(mark, now) > STALE_AFTER:
+        _remove(path)
+
+
 class _Watch:
     """What one waiting process has seen of a lock."""
 
@@ -199,17 +214,14 @@ class _Watch:
         if mark is None or mark != self._mark:
             self._mark, self._since = mark, now
             return False
-        return is_dead(age=self._age(), unchanged=now - self._since)
+        return is_dead(age=_age(mark, self._clock.wall()), unchanged=now - self._since)
 
     def complaint(self, patience: float) -> str:
+        age = 0.0 if self._mark is None else _age(self._mark, self._clock.wall())
         return (
             f"{self._path}: still locked after {patience:.1f} s, by a lock last touched "
-            f"{self._age():.1f} s ago; if no Claude Code session uses this list, remove that "
-            "directory"
+            f"{age:.1f} s ago; if no Claude Code session uses this list, remove that directory"
         )
-
-    def _age(self) -> float:
-        return 0.0 if self._mark is None else self._clock.wall() - self._mark[1] / 1e9
 
 
 def _make(path: Path) -> bool:
@@ -238,3 +250,7 @@ def _mark_of(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_mtime_ns
+
+
+def _age(mark: tuple[int, int], now: float) -> float:
+    return now - mark[1] / 1e9

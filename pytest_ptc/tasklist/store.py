@@ -249,15 +249,17 @@ class TaskListStore:
     ) -> bool:
         """Apply `change` to a task with its lock held; False if it is gone or declined."""
         file = self._file(task_id)
-        with self._errors("update"), suppress(FileNotFoundError):
-            with self._locks.hold(file.name, patience):
-                record = read_task(file, self._clock)
-                changed = None if record is None else change(record)
-                if changed is None:
-                    return False
-                if changed != record:
-                    write_task(file, changed)
-                return True
+        with (
+            self._errors("update"),
+            suppress(FileNotFoundError),
+            self._locks.hold(file.name, patience),
+        ):
+            record = read_task(file, self._clock)
+            changed = None if record is None else change(record)
+            if changed is not None and changed != record:
+                write_task(file, changed)
+            return changed is not None
+        # The whole list is gone.
         return False
 
     def _raise_mark(self, number: int, give_up: float) -> None:
@@ -306,7 +308,7 @@ class TaskListStore:
     def _tidy(self, gone: Sequence[str]) -> None:
         with self._errors("tidy"):
             with suppress(FileNotFoundError, LockHeldError), self._locks.hold(LIST_LOCK, _GRACE):
-                self._directory.clear(gone)
+                self._directory.clear(gone, self._clock.wall())
             self._directory.remove()
 
     def _left(self, give_up: float) -> float:

@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ class Screen:
     """A real terminal: the one window of a tmux server of our own, written to through its tty."""
 
     def __init__(self, columns: int, rows: int) -> None:
+        self.size = os.terminal_size((columns, rows))
         self.name = f"ptc-live-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         # The pane's program only holds the tty, and ends the server should we never come to that.
         self.tmux("new-session", "-d", "-x", f"{columns}", "-y", f"{rows}", "sleep", "120")
@@ -41,15 +43,18 @@ class Screen:
         self.stream = open(tty, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed in `close`
 
     def tmux(self, *command: str) -> str:
+        """Run a command of this server and return what it printed."""
         environ = {name: value for name, value in os.environ.items() if name != "TMUX"}
         argv = ["tmux", "-u", "-L", self.name, "-f", "/dev/null", *command]
         done = subprocess.run(argv, check=True, capture_output=True, env=environ, timeout=DEADLINE)
         return done.stdout.decode()
 
     def ask(self, variable: str) -> str:
+        """Return a variable of tmux's formats."""
         return self.tmux("display-message", "-p", f"#{{{variable}}}").rstrip("\n")
 
     def type(self, text: str) -> None:
+        """Write as pytest does."""
         self.stream.write(text)
         self.stream.flush()
 
@@ -64,30 +69,27 @@ class Screen:
         return int(found[1]) - 1, int(found[2]) - 1
 
     def resize(self, columns: int, rows: int) -> None:
+        """Change the size at once; the tty hears of it a quarter of a second later."""
         self.tmux("resize-window", "-x", f"{columns}", "-y", f"{rows}")
-        deadline = time.monotonic() + DEADLINE
-        # tmux tells the tty in its own time, and nothing tells us: only its foreground process
-        # gets SIGWINCH.
-        while stream_size(self.stream) != (columns, rows):
-            assert time.monotonic() < deadline, stream_size(self.stream)
-            time.sleep(0.005)
+        self.size = os.terminal_size((columns, rows))
 
-    def visible(self) -> list[str]:
-        """Return the rows of the screen, without what is empty at the end."""
+    def rows(self) -> tuple[list[str], int]:
+        """Return the rows, without what is empty at the end, and how many have scrolled off."""
         self.cursor()
-        return self.tmux("capture-pane", "-p").rstrip("\n").split("\n")
-
-    def everything(self) -> list[str]:
-        """Return the rows of the screen and all that scrolled off it."""
-        self.cursor()
-        return self.tmux("capture-pane", "-p", "-S", "-").rstrip("\n").split("\n")
+        shown = self.tmux(
+            *("display-message", "-p", "#{history_size}", ";", "capture-pane", "-p", "-S", "-")
+        )
+        scrolled, _, rows = shown.partition("\n")
+        return rows.rstrip("\n").split("\n"), int(scrolled)
 
     def reset(self) -> None:
+        """Begin with an empty screen."""
         self.type("\x1bc")
         self.cursor()
         self.tmux("clear-history")
 
     def close(self) -> None:
+        """End the server and remove its socket."""
         self.stream.close()
         with contextlib.suppress(subprocess.CalledProcessError):
             self.tmux("kill-server")
@@ -96,6 +98,7 @@ class Screen:
 
 @contextlib.contextmanager
 def opened(columns: int, rows: int) -> Iterator[Screen]:
+    """Give a terminal of this size and close it, whatever happened."""
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not installed")
     screen = Screen(columns, rows)
@@ -107,37 +110,44 @@ def opened(columns: int, rows: int) -> Iterator[Screen]:
 
 @pytest.fixture(params=[(80, 24), (160, 50)], ids=["80x24", "160x50"])
 def screen(request: pytest.FixtureRequest) -> Iterator[Screen]:
+    """Give a terminal in each of two usual sizes."""
     with opened(*request.param) as screen:
         yield screen
 
 
 def area_on(screen: Screen, **more: Any) -> LiveArea:
-    return LiveArea(screen.stream, size=lambda: stream_size(screen.stream), **more)
+    """Return an area on a real terminal."""
+    return LiveArea(screen.stream, size=lambda: screen.size, **more)
 
 
 def block(rows: int, width: int = 60) -> list[str]:
+    """Return lines to draw, each of its own letter."""
     return [f"w{row} ".ljust(width, chr(ord("a") + row)) for row in range(rows)]
 
 
 def fill(screen: Screen, place: str) -> list[str]:
     """Write pytest's lines down to a place of the screen and return them."""
-    _, rows = stream_size(screen.stream)
-    last = {"top": 0, "middle": rows // 2, "almost-bottom": rows - 3, "bottom": rows + 7}[place]
+    last = {
+        "top": 0,
+        "below-header": 10,
+        "middle": screen.size.lines // 2,
+        "almost-bottom": screen.size.lines - 3,
+        "bottom": screen.size.lines + 7,
+    }[place]
     lines = [f"test_{row}.py ......" for row in range(last)] + ["tests/test_now.py "]
     screen.type("\n".join(lines))
     return lines
 
 
-def assert_shows(screen: Screen, lines: list[str], area: list[str]) -> None:
-    """Prove what is on screen and above it, and that the cursor is behind the last of `lines`."""
-    _, rows = stream_size(screen.stream)
-    expected = [line.rstrip() for line in lines + area]
-    assert screen.everything() == expected
+def assert_shows(screen: Screen, lines: list[str], area: list[str]) -> int:
+    """Prove what stands where, with the cursor behind `lines`; return how much has scrolled off."""
+    rows, scrolled = screen.rows()
+    expected = "\n".join(line.rstrip() for line in lines + area).rstrip("\n").split("\n")
+    assert rows == expected
     row, column = screen.cursor()
-    assert row + int(screen.ask("history_size")) == len(lines) - 1
-    assert column == len(lines[-1])
-    if area:
-        assert screen.visible() == expected[-rows:]
+    assert (scrolled + row, column) == (len(lines) - 1, len(lines[-1]))
+    assert len(lines) + len(area) - scrolled <= screen.size.lines
+    return scrolled
 
 
 @pytest.mark.parametrize("place", ["top", "middle", "almost-bottom", "bottom"])
@@ -149,7 +159,9 @@ def test_dots_go_on_where_they_were(screen: Screen, place: str) -> None:
         area.draw(block(rows))
         screen.type(".")
         lines[-1] += "."
-        assert_shows(screen, lines, block(rows))
+        scrolled = assert_shows(screen, lines, block(rows))
+    # The screen scrolled for the tallest area, once.
+    assert scrolled == max(len(lines) + 8 - screen.size.lines, 0)
     area.erase()
     screen.type(" [100%]\n")
     assert_shows(screen, [*lines[:-1], f"{lines[-1]} [100%]", ""], [])
@@ -169,10 +181,12 @@ def test_nothing_is_left_after_erase(screen: Screen, place: str) -> None:
     assert_shows(screen, lines, [])
 
 
-@pytest.mark.parametrize("place", ["top", "middle", "bottom"])
+# Not at the very top: a tmux that wraps lines anew at a smaller width scrolls by as many rows as
+# they grow, empty rows below or not, and a cursor that would scroll away is left where it was.
+@pytest.mark.parametrize("place", ["below-header", "middle", "bottom"])
 @pytest.mark.parametrize(
     "sizes",
-    [[(160, 50), (80, 24)], [(60, 12), (100, 40)], [(200, 10), (40, 50)]],
+    [[(160, 50), (80, 24)], [(60, 12), (100, 40)], [(200, 10), (100, 50)]],
     ids=["both-ways", "smaller", "each-way"],
 )
 def test_a_resize_between_draws_leaves_no_trace(
@@ -181,7 +195,7 @@ def test_a_resize_between_draws_leaves_no_trace(
     """Old lines, wrapped or cut by the terminal at its new size, go with the next draw or erase."""
     area = area_on(screen)
     lines = fill(screen, place)
-    area.draw(block(5, stream_size(screen.stream).columns - 1))
+    area.draw(block(5, screen.size.columns - 1))
     for columns, rows in sizes:
         screen.resize(columns, rows)
         area.draw(block(3, columns - 1))
@@ -194,25 +208,48 @@ def test_a_resize_between_draws_leaves_no_trace(
 
 
 @pytest.mark.parametrize("place", ["top", "bottom"])
+def test_a_size_that_is_not_true_any_more_moves_nothing(screen: Screen, place: str) -> None:
+    """Lines drawn for a wider terminal than it has become are cut at its edge, not wrapped."""
+    area = LiveArea(screen.stream, size=lambda: os.terminal_size((160, 50)))
+    screen.resize(50, 20)
+    lines = fill(screen, place)
+    for _ in range(2):
+        area.draw(block(5, 150))
+        screen.type(".")
+        lines[-1] += "."
+        assert_shows(screen, lines, [line[:49] for line in block(5, 150)])
+    area.erase()
+    assert_shows(screen, lines, [])
+
+
+def test_the_size_is_the_terminals_own(screen: Screen) -> None:
+    """Unless told otherwise an area asks its terminal for the size."""
+    lines = fill(screen, "bottom")
+    LiveArea(screen.stream).draw(["x" * 500])
+    assert stream_size(screen.stream) == screen.size
+    assert_shows(screen, lines, ["x" * (screen.size.columns - 4) + "..."])
+
+
+@pytest.mark.parametrize("place", ["top", "bottom"])
 def test_the_right_edge_keeps_every_dot(screen: Screen, place: str) -> None:
     """A line of dots that fills the screen's width exactly goes on in the next line, none lost."""
-    columns, _ = stream_size(screen.stream)
-    lines = fill(screen, place)
-    dots = (lines.pop() + "x" * 1000)[:columns]
-    screen.type(dots[len("tests/test_now.py ") :])
-    written = len(dots)
-    area = area_on(screen, column=lambda: written)
+    width = screen.size.columns
+    *lines, now = fill(screen, place)
+    area = area_on(screen, column=lambda: len(now))
+    screen.type("x" * (width - len(now)))
+    now = now.ljust(width, "x")
     area.draw(block(4))
     area.draw(block(4))
     screen.type("yyy")
-    assert_shows(screen, [*lines, dots, "yyy"], block(4))
+    now += "yyy"
+    assert_shows(screen, [*lines, now[:width], now[width:]], block(4))
     area.erase()
-    assert_shows(screen, [*lines, dots, "yyy"], [])
+    assert_shows(screen, [*lines, now[:width], now[width:]], [])
 
 
 def test_a_line_too_long_or_hostile_stays_one_line(screen: Screen) -> None:
-    """Text that is wider than the terminal, breaks lines or moves the cursor is tamed on its row."""
-    columns, _ = stream_size(screen.stream)
+    """Text that is wider than the terminal, breaks lines or moves the cursor stays on its row."""
+    columns = screen.size.columns
     lines = fill(screen, "bottom")
     area_on(screen).draw(["x" * 500, "a\nb\x1b[H\x1b[2Jc", "last"])
     shown = ["x" * (columns - 4) + "...", r"a b\x1b[H\x1b[2Jc", "last"]
@@ -221,7 +258,7 @@ def test_a_line_too_long_or_hostile_stays_one_line(screen: Screen) -> None:
 
 def test_more_lines_than_rows_never_scroll_the_cursors_line_away(screen: Screen) -> None:
     """Of an area taller than the terminal as many lines are shown as leave the cursor's in view."""
-    _, rows = stream_size(screen.stream)
+    rows = screen.size.lines
     lines = fill(screen, "bottom")
     area = area_on(screen)
     area.draw([f"line {row}" for row in range(200)])
@@ -232,6 +269,7 @@ def test_more_lines_than_rows_never_scroll_the_cursors_line_away(screen: Screen)
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Screen]:
+    """Give one small terminal to all examples of a property."""
     with opened(20, 7) as screen:
         yield screen
 
@@ -280,7 +318,7 @@ def test_a_run_leaves_what_it_would_have_left_without_the_area(
         for line in text.split("\n")
         for start in range(0, max(len(line), 1), 20)
     ]
-    assert narrow.everything() == "\n".join(expected).rstrip("\n").split("\n")
+    assert narrow.rows()[0] == "\n".join(expected).rstrip("\n").split("\n")
 
 
 def test_the_terminals_server_and_socket_go() -> None:
@@ -290,9 +328,17 @@ def test_the_terminals_server_and_socket_go() -> None:
         server = int(screen.ask("pid"))
     assert not screen.socket.exists()
     deadline = time.monotonic() + DEADLINE
-    while Path(f"/proc/{server}/stat").exists() and time.monotonic() < deadline:
+    while runs(server) and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert not Path(f"/proc/{server}/stat").exists()
+    assert not runs(server)
+
+
+def runs(process: int) -> bool:
+    """Tell whether a process runs; a dead one that nobody asked after does not."""
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Recorder(io.StringIO):
@@ -304,14 +350,17 @@ class Recorder(io.StringIO):
         self.tty = tty
 
     def write(self, text: str) -> int:
+        """Write and remember."""
         self.writes.append(text)
         return super().write(text)
 
     def isatty(self) -> bool:
+        """Tell what the test wants."""
         return self.tty
 
 
 def eighty_by_24() -> os.terminal_size:
+    """Return the classic size."""
     return os.terminal_size((80, 24))
 
 
@@ -350,7 +399,7 @@ def test_a_character_the_stream_cannot_encode_is_escaped() -> None:
     """A terminal without UTF-8 gets an escaped name, still within its width."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     LiveArea(stream, size=lambda: os.terminal_size((20, 24))).draw(["w1 test_größe_of_it_all"])
-    assert b"\rw1 test_gr\\xf6\\x..." in stream.buffer.getvalue()  # type: ignore[attr-defined]
+    assert b"\rw1 test_gr\\xf6\\x..." in stream.buffer.getvalue()
 
 
 class Broken(Recorder):
@@ -361,6 +410,7 @@ class Broken(Recorder):
         self.error = error
 
     def write(self, text: str) -> int:
+        """Fail, if that is what the test wants."""
         if self.error:
             raise self.error
         return super().write(text)
@@ -452,6 +502,7 @@ def test_a_terminal_without_a_size_gets_the_usual_one(monkeypatch: pytest.Monkey
 
     class Stream(io.StringIO):
         def fileno(self) -> int:
+            """Return any descriptor."""
             return 1
 
     stream: TextIO = Stream()

@@ -87,7 +87,8 @@ def exchange(
             connection.request(method, target, body, {"Connection": "close", **headers})
             answer = connection.getresponse()
             waited = time.monotonic() - started
-            content = answer.read()
+            with answer:
+                content = answer.read()
         except (OSError, http.client.HTTPException) as error:
             failure = error
         finally:

@@ -1,0 +1,143 @@
+"""A suite of marked tests with a scripted agent, run by pytest as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: An agent that does what its prompt says, line by line, up to the protocol's `Task ID:`.
+AGENT = r'''
+import json, os, signal, subprocess, sys, time
+
+def verdict(kind, summary):
+    print(json.dumps({"verdict": kind, "summary": summary}), flush=True)
+
+for line in sys.stdin.read().splitlines():
+    word, _, rest = line.strip().partition(" ")
+    if word == "Task":
+        break
+    elif word in ("pass", "fail", "skip", "error"):
+        verdict(word, rest or "so it is")
+    elif word == "say":
+        print(rest, flush=True)
+    elif word == "complain":
+        print(rest, file=sys.stderr, flush=True)
+    elif word == "record":
+        subprocess.run(["ptc", "record", *rest.split("|")], check=True)
+    elif word == "exit":
+        sys.exit(int(rest))
+    elif word == "die":
+        os.kill(os.getpid(), getattr(signal, rest))
+    elif word == "touch":
+        open(rest, "a").close()
+    elif word == "wait":
+        while not os.path.exists(rest):
+            time.sleep(0.01)
+    elif word == "hang":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    elif word == "once":
+        if os.path.exists(rest):
+            break
+        open(rest, "a").close()
+    elif word == "kill-worker":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+    elif word:
+        sys.exit(f"agent.py does not know {line!r}")
+'''
+
+
+class Suite:
+    """A project with marked tests and the scripted agent.
+
+    Args:
+        pytester: Pytest's own.
+        host: The host that its runs use.
+    """
+
+    def __init__(self, pytester: pytest.Pytester, host: str = "process") -> None:
+        self.pytester = pytester
+        self.path: Path = pytester.path
+        self.agent = self.path / "agent.py"
+        self.agent.write_text(AGENT)
+        self.claude = self.path / ".claude"
+        pytester.makeini(
+            f"[pytest]\nptc_command = {sys.executable} {self.agent}\nptc_host = {host}\n"
+            "ptc_timeout = 30\n"
+        )
+
+    def write(self, **files: str) -> None:
+        """Write test files, each with pytest imported."""
+        for name, text in files.items():
+            self.pytester.makepyfile(**{name: f"import pytest\n{text}"})
+
+    def run(self, *args: str) -> pytest.RunResult:
+        """Run pytest in this process with two workers."""
+        return self.pytester.runpytest_inprocess("--ptc-workers=2", "-W", "error", *args)
+
+    def spawn(self, *args: str) -> pytest.RunResult:
+        """Run pytest in a process of its own with two workers."""
+        return self.pytester.runpytest_subprocess("--ptc-workers=2", "-W", "error", *args)
+
+    @property
+    def runs(self) -> list[Path]:
+        """Return the journals' folders, oldest first."""
+        return sorted((self.path / ".pytest_cache/d/ptc/runs").glob("*"))
+
+    def events(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return the events of the last run, or those of one name."""
+        lines = (self.runs[-1] / "journal.jsonl").read_text().splitlines()
+        events = [json.loads(line) for line in lines]
+        return [event for event in events if name in (None, event["event"])]
+
+    def left_on_lists(self) -> list[str]:
+        """Return every file that is still below Claude Code's task lists."""
+        return sorted(
+            str(path.relative_to(self.claude))
+            for path in self.claude.glob("tasks/**/*")
+            if path.is_file()
+        )
+
+
+def processes_of(path: Path) -> list[str]:
+    """Return the command lines of live processes that were started for this folder's tests."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if re.search(rf"{re.escape(str(path))}\b", line) and process.pid != os.getpid():
+            found.append(line)
+    return found
+
+
+@pytest.fixture
+def suite(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Suite]:
+    """A suite whose runs may leave nothing behind."""
+    for name in list(os.environ):
+        if name.startswith(("PTC_", "CLAUDE", "ANTHROPIC")):
+            monkeypatch.delenv(name)
+    scratch = pytester.path / "tmp"
+    scratch.mkdir()
+    # Short, for the socket, and the test's own, so that what is left in it is this test's.
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    suite = Suite(pytester, getattr(request, "param", "process"))
+    yield suite
+    assert processes_of(suite.path) == []
+    assert suite.left_on_lists() == []
+    assert list(scratch.glob("ptc-*")) == []

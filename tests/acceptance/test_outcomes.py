@@ -1,0 +1,188 @@
+"""Every row of the outcome table, by pytest's own counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.conftest import Suite
+
+
+def mark(prompt: str, body: str = "pass", keywords: str = "", arguments: str = "") -> str:
+    """Return a test file with one marked test."""
+    return f"@pytest.mark.ptc({prompt!r}{keywords})\ndef test_it({arguments}):\n    {body}\n"
+
+
+def test_pass_with_a_passing_body_passes(suite: Suite) -> None:
+    """A recorded pass and a body that passes are a passed test."""
+    suite.write(test_a=mark("pass all well", "assert ptc.summary == 'all well'", "", "ptc"))
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_fail_is_a_failure_in_the_call_phase(suite: Suite) -> None:
+    """A recorded fail fails the test before its body, and the report says why first."""
+    suite.write(test_a=mark("fail the door is open", "raise SystemError"))
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*ptc verdict: fail - the door is open*"])
+    assert "SystemError" not in result.stdout.str()
+
+
+def test_skip_is_skipped_with_the_summary(suite: Suite) -> None:
+    """A recorded skip skips the test, with the summary as reason and the test's own place."""
+    suite.write(test_a=mark("skip no such endpoint here"))
+    result = suite.run("-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED * test_a.py:2: no such endpoint here"])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "keywords", "cause"),
+    [
+        pytest.param("error the database is down", "", "the database is down", id="error"),
+        pytest.param("say hello", "", "no verdict", id="no-verdict"),
+        pytest.param('say {"verdict": "pass"}', "", "malformed verdict", id="malformed"),
+        pytest.param('say {"verdict": "pass", "summary":', "", "no verdict", id="cut"),
+        pytest.param("exit 3", "", "exit status 3", id="exit-3"),
+        pytest.param("die SIGSEGV", "", "SIGSEGV", id="signal"),
+        pytest.param("pass fine\nexit 1", "", "contradicted", id="pass-then-exit-1"),
+        pytest.param("pass\nsay oh, one more thing", "", "no verdict", id="not-the-last-line"),
+        pytest.param("record pass|--summary|ok\nskip no", "", "contradicted", id="two-minds"),
+        pytest.param("say working\nhang", ", timeout=0.5", "timeout", id="hang"),
+        pytest.param("kill-worker", "", "worker lost", id="worker-killed"),
+    ],
+)
+def test_trouble_is_an_error_that_names_its_cause(
+    suite: Suite, prompt: str, keywords: str, cause: str
+) -> None:
+    """Whatever keeps a valid verdict from being there is an error in set-up, never green."""
+    suite.write(test_a=mark(prompt, keywords=keywords))
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at setup of test_it*", f"*ptc *{cause}*"])
+
+
+def test_trouble_shows_what_was_last_seen(suite: Suite) -> None:
+    """An error's report has the last lines that the agent printed, of both streams."""
+    suite.write(test_a=mark("say looking at the door\ncomplain it is stuck\nexit 3"))
+    result = suite.run()
+    result.stdout.fnmatch_lines_random(["*looking at the door*", "*it is stuck*"])
+
+
+def test_a_body_that_fails_fails(suite: Suite) -> None:
+    """A body may judge more strictly than the verdict."""
+    body = "assert ptc.summary == 'something else'"
+    suite.write(test_a=mark("pass", body, "", "ptc"))
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E * assert *"])
+
+
+def test_without_the_gate_the_body_alone_judges(suite: Suite) -> None:
+    """`gate=False` hands even a fail to the body; trouble stays an error."""
+    suite.write(
+        test_a=mark("fail x", "assert ptc.verdict == 'fail'", ", gate=False", "ptc"),
+        test_b=mark("fail x", "assert ptc.passed", ", gate=False", "ptc"),
+        test_c=mark("exit 3", "pass", ", gate=False"),
+    )
+    suite.run().assert_outcomes(passed=1, failed=1, errors=1)
+
+
+def test_a_canary_that_fails_is_expected(suite: Suite) -> None:
+    """With `xfail(strict=True)`, a recorded fail is expected and a pass fails the run."""
+    xfail = "@pytest.mark.xfail(strict=True)\n"
+    suite.write(
+        test_a=xfail + mark("fail known defect"), test_b=xfail + mark("pass looks good to me")
+    )
+    result = suite.run()
+    result.assert_outcomes(xfailed=1, failed=1)
+
+
+def test_a_canary_is_not_satisfied_by_trouble(suite: Suite) -> None:
+    """An agent that never answered is not an expected failure."""
+    xfail = "@pytest.mark.xfail(strict=True)\n"
+    suite.write(test_a=xfail + mark("exit 3"), test_b=xfail + mark("error could not look"))
+    result = suite.run()
+    result.assert_outcomes(errors=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_missing_directory_at_run_time_is_an_error(suite: Suite) -> None:
+    """A directory that an agent removes before the next one starts there is named."""
+    (suite.path / "work").mkdir()
+    suite.write(
+        test_a="import os\n"
+        + mark("pass", keywords=", cwd='work', needs='test_first'")
+        + "@pytest.mark.ptc('pass')\ndef test_first():\n    pass\n",
+        conftest="import os\ndef pytest_ptc_result(result):\n"
+        "    if result.spec.nodeid.endswith('first'): pass\n"
+        "def pytest_runtest_logstart(nodeid):\n    pass\n",
+    )
+    suite.run().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "outcomes"),
+    [
+        pytest.param("exit 0", {"passed": 1}, id="0"),
+        pytest.param("exit 1", {"failed": 1}, id="1"),
+        pytest.param("exit 2", {"errors": 1}, id="2"),
+        pytest.param("fail no\nexit 0", {"failed": 1}, id="fail-then-0"),
+        pytest.param("pass yes\nexit 1", {"failed": 1}, id="pass-then-1"),
+        pytest.param("pass yes\nexit 0", {"passed": 1}, id="pass-then-0"),
+    ],
+)
+def test_exit_status_as_verdict(suite: Suite, prompt: str, outcomes: dict[str, int]) -> None:
+    """Where the user asks for it, 0 is a pass, 1 a fail, anything else an error."""
+    suite.write(test_a=mark(prompt))
+    suite.run("--ptc-verdict-from-exit").assert_outcomes(**outcomes)
+
+
+def test_ptc_record_is_a_way_to_record(suite: Suite) -> None:
+    """A verdict recorded with the command counts, with its findings; a fail beats a pass."""
+    record = "record fail|--summary|two doors|--finding|high: front door|--finding|low: back"
+    suite.write(
+        test_a=mark(record + "\npass", "assert len(ptc.findings) == 2", ", gate=False", "ptc")
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_schema_is_enforced_on_data(suite: Suite) -> None:
+    """Data that does not meet the marker's schema is a malformed verdict."""
+    keywords = ", schema={'type': 'object', 'required': ['n']}"
+    good = 'say {"verdict": "pass", "summary": "x", "data": {"n": 1}}'
+    suite.write(
+        test_a=mark(good, "assert ptc.data == {'n': 1}", keywords, "ptc"),
+        test_b=mark("pass", keywords=keywords),
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*'n' is a required property*" if False else "*malformed*data*"])
+
+
+def test_needs_decide_who_comes_first_and_who_runs(suite: Suite) -> None:
+    """A task runs after those it needs; if one of them does not pass it is an error."""
+    suite.write(
+        test_a=(
+            "@pytest.mark.ptc('wait built\\npass', needs='test_build')\ndef test_use(): pass\n"
+            "@pytest.mark.ptc('touch built\\npass')\ndef test_build(): pass\n"
+            "@pytest.mark.ptc('fail no')\ndef test_broken(): pass\n"
+            "@pytest.mark.ptc('pass', needs=['test_broken'])\ndef test_doomed(): pass\n"
+        )
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*needs unmet*test_a.py::test_broken*"])
+
+
+def test_trouble_is_retried_as_often_as_asked(suite: Suite) -> None:
+    """`retries` gives a crashed task another attempt, and the summary counts it."""
+    suite.write(test_a=mark("once {mark}\nkill-worker", keywords=", retries=1"))
+    suite.write(
+        test_a="@pytest.mark.parametrize('n', [1])\n"
+        + mark("once crashed\nkill-worker\n", keywords=", retries=1", arguments="n")
+    )
+    result = suite.run()
+    # The second attempt finds the mark, stops there, and so records nothing: still an error, but
+    # of a second attempt.
+    result.assert_outcomes(errors=1)
+    assert [event["attempt"] for event in suite.events("ended")] == [1, 2]
