@@ -14,6 +14,7 @@ import os
 import secrets
 import threading
 import time
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +185,7 @@ class Coordinator:
         except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
             self._failure = error
             with contextlib.suppress(JournalError):
-                self._journal.event("coordinator failed", error=repr(error))
+                self._journal.event("coordinator failed", error=traceback.format_exc())
         finally:
             self._started.set()
             self._abandon(self._futures, {i: t.spec for i, t in self._board.tasks.items()})
@@ -218,13 +219,14 @@ class Coordinator:
             self._over.set()
 
     async def _next_event(self) -> None:
-        look = next_look(self._board)
-        timeout = None if look is None else max(0.0, look - self._clock())
         if self._over.is_set():
             return
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), timeout)
+        look = next_look(self._board)
+        alarm = look and self._loop.call_later(max(0.0, look - self._clock()), self._wake.set)
+        await self._wake.wait()
         self._wake.clear()
+        if alarm:
+            alarm.cancel()
 
     def _act(self, action: Action) -> None:
         match action:
@@ -387,6 +389,8 @@ class Coordinator:
                 self._heard(worker, wire.decode(line))
         except (ConnectionError, ValueError) as error:
             self._journal.event("worker line broken", worker=worker, error=repr(error))
+        except asyncio.CancelledError:
+            pass  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
         finally:
             writer.close()
             if worker is not None and not self._over.is_set():

@@ -142,6 +142,10 @@ class TaskListStore:
             free = record.is_free_for(owner) and not self._is_blocked(record)
             return record.claimed(owner) if free else None
 
+        # Most claims that fail, fail here, without a lock that the others have to wait for.
+        seen = self.read(task_id)
+        if seen is None or not seen.is_free_for(owner):
+            return False
         return self._change(task_id, claimed, self._patience)
 
     def release(self, task_id: str, owner: str) -> None:

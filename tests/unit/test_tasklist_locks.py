@@ -48,6 +48,7 @@ class FakeTime:
 
 @pytest.fixture
 def fake() -> FakeTime:
+    """Give a clock that stands still."""
     return FakeTime()
 
 
@@ -65,7 +66,7 @@ def test_holding_makes_the_directory_and_leaves_nothing(tmp_path: Path) -> None:
     with ListLocks(tmp_path).hold("1.json") as lock:
         assert lock.path == tmp_path / "1.json.lock"
         assert lock.path.is_dir()
-    assert os.listdir(tmp_path) == [LIST_LOCK]
+    assert [path.name for path in tmp_path.iterdir()] == [LIST_LOCK]
     assert (tmp_path / LIST_LOCK).read_bytes() == b""
 
 
@@ -166,7 +167,6 @@ def test_a_jump_of_the_wall_clock_kills_no_live_lock(tmp_path: Path, fake: FakeT
     fake.wall_offset += 3600
     fake.while_asleep = lambda: theirs.rmdir() if fake.now > 0.05 and theirs.exists() else None
     with ListLocks(tmp_path, fake.clock).hold("1.json"):
-        assert not theirs.samefile(tmp_path)
         assert 0.05 < fake.now < CONFIRM_AFTER
 
 

@@ -70,15 +70,18 @@ records = st.builds(
 
 
 def task(**fields: Any) -> TaskRecord:
+    """Return a pending task with these fields."""
     return TaskRecord(**{"id": "1", "subject": "s", "description": "d", **fields})
 
 
 def raw(**changes: Any) -> bytes:
+    """Return Claude Code's task with these fields changed."""
     fields = {**json.loads(BY_CLAUDE), **changes}
     return json.dumps(fields).encode()
 
 
 def without(name: str) -> bytes:
+    """Return Claude Code's task without this field."""
     fields = json.loads(BY_CLAUDE)
     del fields[name]
     return json.dumps(fields).encode()

@@ -90,7 +90,8 @@ def repeats_with_seed(probe: Probe) -> None:
     # may differ; of three, two are the same unless the seed is ignored.
     bodies = [probe.call(200, {"seed": 7}, n=64).body for _ in range(3)]
     repeated = len(set(bodies)) < len(bodies)
-    probe.expect(repeated, "seed", "a seed does not repeat the bytes", probe.target({"seed": 7}))
+    target = probe.target({"seed": 7}, n=64)
+    probe.expect(repeated, "seed", "a seed does not repeat the bytes", target)
     other = probe.call(200, {"seed": 8}, n=64)
     probe.expect(other.body not in bodies, "seed", "another seed gives the same bytes", other)
 

@@ -1,6 +1,7 @@
 """The examination of one operation: send requests, compare with what was promised, take notes."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -9,6 +10,7 @@ from urllib.parse import quote, urlencode, urljoin
 from .exchange import LateAnswerError, NoAnswerError, Response, exchange
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 FAILING = SEVERITIES[SEVERITIES.index("medium") :]
 
 Query = Mapping[str, object] | Iterable[tuple[str, object]]
@@ -79,9 +81,10 @@ class Probe:
 
     def target(self, query: Query = (), **values: object) -> str:
         """Return the operation's path, filled in and percent-encoded, with a query."""
-        target = self.operation.path
-        for name, value in {**self._values, **values}.items():
-            target = target.replace(f"{{{name}}}", quote(str(value), safe=""))
+        filled = {**self._values, **values}
+        target = PLACEHOLDER.sub(
+            lambda match: quote(str(filled[match[1]]), safe=""), self.operation.path
+        )
         pairs = list(query.items() if isinstance(query, Mapping) else query)
         return f"{target}?{urlencode(pairs)}" if pairs else target
 
@@ -185,7 +188,6 @@ class Probe:
         query: Query = (),
         *,
         headers: Mapping[str, str] | None = None,
-        severity: str = "medium",
         **values: object,
     ) -> None:
         """Call the operation with input that only a 4xx answers rightly."""
@@ -194,13 +196,13 @@ class Probe:
         except LateAnswerError:
             raise
         except NoAnswerError as error:
-            self.note(severity, "bad-input-crash", f"{what} gets no valid answer", error)
+            self.note("medium", "bad-input-crash", f"{what} gets no valid answer", error)
             return
         status = response.status
         crashed = f"{what} is answered {status}, a server error"
-        self.expect(status < 500, "bad-input-crash", crashed, response, severity)
+        self.expect(status < 500, "bad-input-crash", crashed, response, "medium")
         taken = f"{what} is taken and answered {status}"
-        self.expect(status >= 400, "bad-input-accepted", taken, response, severity)
+        self.expect(status >= 400, "bad-input-accepted", taken, response, "medium")
 
     def _compare_with_spec(self, response: Response) -> None:
         status, operation = response.status, self.operation

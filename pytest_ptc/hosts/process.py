@@ -1,0 +1,163 @@
+"""Workers as child processes, for machines without tmux; what they print goes to their log."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from pytest_ptc.errors import HostError
+from pytest_ptc.hosts.plans import check_plan
+from pytest_ptc.hosts.tails import last_lines
+from pytest_ptc.interfaces import Remains
+from pytest_ptc.processes import ProcessIdentity, describe_exit, end_trees
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ptc.interfaces import LaunchPlan
+
+#: Seconds that `remains` waits for a process that its caller has seen end.
+PATIENCE = 2.0
+
+#: How much of a log's end is read for its last lines, in bytes.
+_WINDOW = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Child:
+    popen: subprocess.Popen[bytes]
+    identity: ProcessIdentity
+    log: Path
+    log_start: int
+
+
+class ProcessHost:
+    """Runs each worker as a child process in a session of its own.
+
+    A worker's environment is this process's as it was when the host was made.
+
+    Args:
+        grace: Seconds that workers get between SIGTERM and SIGKILL when the host is closed.
+    """
+
+    name = "process"
+    attach = None
+
+    def __init__(self, *, grace: float = 2.0) -> None:
+        self._grace = grace
+        self._env = dict(os.environ)
+        self._children: dict[str, _Child] = {}
+        self._closed = False
+        self._lock = RLock()
+        #: What `close` could not do, one sentence each.
+        self.problems: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"<ProcessHost {'closed' if self._closed else sorted(self._children)}>"
+
+    def launch(self, plan: LaunchPlan) -> int:
+        """Start a worker and return its process id.
+
+        Raises:
+            HostError: The host is closed, the name is taken, or the program cannot be started.
+        """
+        with self._lock:
+            if self._closed:
+                raise self._error("the host is closed", plan.worker, "launch")
+            check_plan(plan, host=self.name, taken=self._children, env=self._env)
+            try:
+                child = self._start(plan)
+            except (OSError, ValueError) as error:
+                raise self._error(str(error), plan.worker, "launch") from error
+            self._children[plan.worker] = child
+            return child.identity.pid
+
+    def remains(self, worker: str) -> Remains:
+        """Return what is left of a worker that ended, and free its place.
+
+        Raises:
+            HostError: There is no such worker, or it has not ended.
+        """
+        with self._lock:
+            child = self._child(worker, "remains")
+            try:
+                code = child.popen.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                raise self._error("it has not ended", worker, "remains") from None
+            del self._children[worker]
+        return Remains(ended=describe_exit(code), tail=_tail_of(child))
+
+    def tail(self, worker: str) -> str:
+        """Return the last lines that a worker printed.
+
+        Raises:
+            HostError: There is no such worker.
+        """
+        return _tail_of(self._child(worker, "tail"))
+
+    def close(self) -> None:
+        """End every worker with all that it started, and reap it; may be called again."""
+        self._closed = True
+        with self._lock:
+            try:
+                end_trees(
+                    [child.identity for child in self._children.values()],
+                    self._grace,
+                    roots_first=True,
+                )
+            except Exception as error:  # noqa: BLE001 - `close` must not raise
+                self.problems.append(f"ending workers: {error!r}")
+            for worker, child in list(self._children.items()):
+                if child.popen.poll() is None:
+                    self.problems.append(f"{worker}: process {child.popen.pid} survived SIGKILL")
+                else:
+                    del self._children[worker]
+
+    def _start(self, plan: LaunchPlan) -> _Child:
+        log = os.open(plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            log_start = os.fstat(log).st_size
+            popen = subprocess.Popen(
+                plan.argv,
+                cwd=plan.cwd,
+                env={**self._env, "PWD": str(plan.cwd)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in the terminal is for pytest, which then ends its workers in order.
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+        # A child that has ended already may not be in the table any more: then there is nothing to
+        # end, and an identity that matches no process says so.
+        identity = ProcessIdentity.of(popen.pid) or ProcessIdentity(popen.pid, 0.0)
+        return _Child(popen=popen, identity=identity, log=plan.log, log_start=log_start)
+
+    def _child(self, worker: str, command: str) -> _Child:
+        try:
+            return self._children[worker]
+        except KeyError:
+            raise self._error("there is no such worker", worker, command) from None
+
+    def _error(self, problem: str, worker: str, command: str) -> HostError:
+        return HostError(problem, host=self.name, worker=worker, command=command)
+
+
+def _tail_of(child: _Child) -> str:
+    # An earlier worker of the same name may have written to the same log: its lines come before
+    # `log_start`. A first line that is cut is not shown as if it were whole.
+    try:
+        with child.log.open("rb") as log:
+            end = log.seek(0, os.SEEK_END)
+            start = max(child.log_start, end - _WINDOW)
+            log.seek(start)
+            block = log.read(_WINDOW)
+    except OSError as error:
+        return f"(log not readable: {error})"
+    if start > child.log_start:
+        block = block.partition(b"\n")[2] or block
+    return last_lines(block.decode(errors="replace"))

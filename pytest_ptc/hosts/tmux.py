@@ -1,0 +1,349 @@
+"""Workers in the windows of a tmux server of their own, through libtmux.
+
+- The server is ours alone: its socket is `ptc-<run id>`, it reads no configuration file, and no
+  command of ours reaches any other server.
+- A worker is exec'ed by tmux with its arguments as they are; the pid of its pane is its own.
+- A pane outlives its process, so that even a worker that ends at once leaves its status and lines.
+- Processes, the server among them, are ended by recorded identity and not through tmux: that works
+  whatever state tmux is in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from pytest_ptc.errors import HostError
+from pytest_ptc.hosts.plans import check_plan
+from pytest_ptc.hosts.tails import last_lines
+from pytest_ptc.hosts.tmux_language import (
+    OLDEST,
+    PANE_FIELDS,
+    SERVER_FIELDS,
+    SESSION,
+    STATE_FIELDS,
+    command_line,
+    environment_changes,
+    exec_line,
+    how_it_ended,
+    literal,
+    preparations,
+    too_old,
+    with_mend,
+)
+from pytest_ptc.interfaces import Remains
+from pytest_ptc.processes import (
+    ProcessIdentity,
+    describe_exit,
+    end_processes,
+    end_trees,
+    wait_gone,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from libtmux.server import Server
+
+    from pytest_ptc.interfaces import LaunchPlan
+
+#: Seconds that tmux may take to notice what its caller has seen already.
+PATIENCE = 2.0
+
+#: Seconds between two questions to tmux about a pane whose process has ended. tmux has an event for
+#: it, the hook `pane-died`, but waiting for that could not be given an end.
+_INTERVAL = 0.01
+
+#: Seconds that the server gets to take leave of the people watching.
+_SERVER_GRACE = 1.0
+
+#: Lines of history that are read for a pane's last lines, besides what is on its screen.
+_HISTORY = 300
+
+
+def tmux_problem() -> str | None:
+    """Return why workers cannot live in tmux here, with the mend, or None if they can."""
+    mend = f"install tmux {OLDEST[0]}.{OLDEST[1]} or newer, or choose --ptc-host=process"
+    program = shutil.which("tmux")
+    if program is None:
+        return f"tmux is not installed; {mend}"
+    try:
+        answer = subprocess.run(
+            [program, "-V"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"tmux does not run ({error}); {mend}"
+    if too_old(answer.stdout):
+        return f"{answer.stdout.strip()} is too old; {mend}"
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pane:
+    """A worker's place; `process` is None if it ended before it could be identified."""
+
+    id: str
+    pid: int
+    process: ProcessIdentity | None
+    server: ProcessIdentity
+
+
+class TmuxHost:
+    """Runs each worker in a window of its own, named after it, where a person can watch.
+
+    A worker's environment is this process's as it was when the host was made, and what tmux sets in
+    every pane (`TERM`, `TMUX`, `TMUX_PANE`). tmux limits a worker's command line to about 16 kB.
+
+    Args:
+        run_id: Names the socket; letters, digits, `.`, `_` and `-`.
+        grace: Seconds that workers get between SIGTERM and SIGKILL when the host is closed.
+
+    Raises:
+        HostError: There is no tmux here, or one that is too old.
+    """
+
+    name = "tmux"
+
+    def __init__(self, run_id: str, *, grace: float = 2.0) -> None:
+        problem = tmux_problem()
+        if problem:
+            raise self._error(problem)
+        if not re.fullmatch(r"[\w.-]+", run_id):
+            raise self._error(f"a run id that cannot name a socket: {run_id!r}")
+        self._socket_name = f"ptc-{run_id}"
+        self._grace = grace
+        self._env = dict(os.environ)
+        self._tmux = _tmux(socket_name=self._socket_name)
+        self._server: ProcessIdentity | None = None
+        self._socket: Path | None = None
+        self._panes: dict[str, _Pane] = {}
+        self._unrecorded = False
+        self._closed = False
+        self._lock = RLock()
+        #: What `close` could not do, one sentence each.
+        self.problems: list[str] = []
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else sorted(self._panes)
+        return f"<TmuxHost {self._socket_name} {state}>"
+
+    @property
+    def attach(self) -> str:
+        """Return the command with which a person can watch, from any terminal of the same user."""
+        folder = self._env.get("TMUX_TMPDIR")
+        prefix = f"TMUX_TMPDIR={shlex.quote(folder)} " if folder else ""
+        return f"{prefix}tmux -L {self._socket_name} attach"
+
+    def launch(self, plan: LaunchPlan) -> int:
+        """Start a worker in a new window and return its process id.
+
+        Raises:
+            HostError: The host is closed, the name is taken, or tmux cannot start the program.
+        """
+        with self._lock:
+            if self._closed:
+                raise self._error("the host is closed", plan.worker, "launch")
+            check_plan(plan, host=self.name, taken=self._panes, env=self._env)
+            # Interrupted from here on, tmux may have started what is not on record: see `close`.
+            self._unrecorded = True
+            pane = self._open_window(plan)
+            self._panes[plan.worker] = pane
+            self._unrecorded = False
+            return pane.pid
+
+    def remains(self, worker: str) -> Remains:
+        """Return what is left of a worker that ended, and free its place.
+
+        Raises:
+            HostError: There is no such worker, or it has not ended.
+        """
+        with self._lock:
+            pane = self._pane(worker, "remains")
+            if pane.process and wait_gone([pane.process], PATIENCE):
+                raise self._error("it has not ended", worker, "remains")
+            remains = self._post_mortem(worker, pane)
+            del self._panes[worker]
+            return remains
+
+    def tail(self, worker: str) -> str:
+        """Return the last lines of a worker's pane.
+
+        Raises:
+            HostError: There is no such worker, or its pane is gone.
+        """
+        pane = self._pane(worker, "tail")
+        if not pane.server.alive:
+            # Another server may have a pane of the same id by now.
+            raise self._error("the tmux server is gone", worker, "tail")
+        return last_lines("\n".join(self._run(_capture(pane), worker=worker)))
+
+    def close(self) -> None:
+        """End the workers with all that they started, then the server; may be called again."""
+        self._closed = True
+        # A launch that hangs in a stopped tmux must not keep the run from ending.
+        held = self._lock.acquire(timeout=PATIENCE)
+        try:
+            for step in (self._record_unrecorded, self._end_workers, self._end_server):
+                try:
+                    step()
+                except Exception as error:  # noqa: BLE001 - `close` must not raise
+                    self.problems.append(f"{step.__name__.strip('_')}: {error!r}")
+        finally:
+            if held:
+                self._lock.release()
+
+    def _open_window(self, plan: LaunchPlan) -> _Pane:
+        if self._server is not None and self._server.alive:
+            try:
+                return self._exec(plan, self._server, "new-window", "-d", "-t", f"={SESSION}:")
+            except HostError:
+                # The session goes with its last window, be it freed or closed by somebody.
+                if self._session_is_there():
+                    raise
+            return self._exec(plan, self._server, "new-session", "-d", "-s", SESSION)
+        return self._exec(plan, self._start_server(), "new-session", "-d", "-s", SESSION)
+
+    def _exec(self, plan: LaunchPlan, server: ProcessIdentity, *opening: str) -> _Pane:
+        where = ("-n", literal(plan.worker), "-c", literal(str(plan.cwd)))
+        command = (*opening, *where, "-P", "-F", PANE_FIELDS, "--", *exec_line(plan.argv))
+        return _read_pane(self._run(command, worker=plan.worker)[0], server)
+
+    def _start_server(self) -> ProcessIdentity:
+        title = f" {self._socket_name}: workers of pytest {os.getpid()} "
+        changes = environment_changes(self._env, os.environ)
+        return self._meet(self._run(*preparations(title, os.getpid(), changes))[0])
+
+    def _meet(self, answer: str) -> ProcessIdentity:
+        pid, _, socket = answer.partition(" ")
+        self._socket = Path(socket)
+        self._server = ProcessIdentity.of(int(pid))
+        if self._server is None:
+            raise self._error("the tmux server is gone")
+        # By its path from now on: a test that sets TMUX_TMPDIR must not lead us elsewhere.
+        self._tmux = _tmux(socket_path=socket)
+        return self._server
+
+    def _session_is_there(self) -> bool:
+        try:
+            self._run(["has-session", "-t", f"={SESSION}"])
+        except HostError:
+            return False
+        return True
+
+    def _post_mortem(self, worker: str, pane: _Pane) -> Remains:
+        deadline = time.monotonic() + PATIENCE
+        while pane.server.alive:
+            try:
+                state, *lines = self._run(_ask_state(pane), _capture(pane), worker=worker)
+            except HostError:
+                if not wait_gone([pane.server], PATIENCE / 10):
+                    break
+                if pane.id in self._run(["list-panes", "-a", "-F", "#{pane_id}"], worker=worker):
+                    raise
+                return Remains(ended="its tmux window was closed")
+            ended = how_it_ended(state)
+            if ended is not None or time.monotonic() > deadline:
+                self._free(pane)
+                return Remains(
+                    ended=ended or "in a way that tmux does not tell",
+                    tail=last_lines("\n".join(lines)),
+                )
+            # tmux before 3.6 loses a SIGCHLD that comes while it writes utmp (tmux#4559), and would
+            # never learn how its child ended. Another one makes it look.
+            pane.server.send(signal.SIGCHLD)
+            time.sleep(_INTERVAL)
+        return Remains(ended="tmux server gone")
+
+    def _free(self, pane: _Pane) -> None:
+        try:
+            self._run(["kill-window", "-t", pane.id])
+        except HostError:
+            # Closed by somebody meanwhile, or with its server: its place is free either way.
+            return
+
+    def _record_unrecorded(self) -> None:
+        if not self._unrecorded:
+            return
+        try:
+            server_line = self._run(["display-message", "-p", SERVER_FIELDS])[0]
+            lines = self._run(["list-panes", "-a", "-F", PANE_FIELDS])
+        except HostError:
+            return  # no server was started
+        server = self._meet(server_line)
+        known = {pane.id for pane in self._panes.values() if pane.server == server}
+        for pane in (_read_pane(line, server) for line in lines):
+            if pane.id not in known:
+                self._panes[f"unrecorded {pane.id}"] = pane
+        self._unrecorded = False
+
+    def _end_workers(self) -> None:
+        workers = [pane.process for pane in self._panes.values() if pane.process]
+        survivors = end_trees(workers, self._grace, roots_first=True)
+        self.problems += [f"process {process.pid} survived SIGKILL" for process in survivors]
+        self._panes = {
+            worker: pane for worker, pane in self._panes.items() if pane.process in survivors
+        }
+
+    def _end_server(self) -> None:
+        if self._server is not None and end_processes([self._server], _SERVER_GRACE):
+            raise self._error("the server survived SIGKILL")
+        if self._socket is not None:
+            # tmux leaves its socket behind, and after a crash the lock with which it was made.
+            self._socket.unlink(missing_ok=True)
+            self._socket.with_name(f"{self._socket.name}.lock").unlink(missing_ok=True)
+        self._server = self._socket = None
+
+    def _pane(self, worker: str, command: str) -> _Pane:
+        try:
+            return self._panes[worker]
+        except KeyError:
+            raise self._error("there is no such worker", worker, command) from None
+
+    def _run(self, *commands: Sequence[str], worker: str | None = None) -> list[str]:
+        """Carry out commands in one go and return the lines they print; an error names the last."""
+        from libtmux.exc import LibTmuxException  # noqa: PLC0415 - see `_tmux`
+
+        name = commands[-1][0]
+        try:
+            # `-u`: in a locale without UTF-8 tmux would print `_` for parts of a socket's path.
+            result = self._tmux.cmd("-u", *command_line(commands))
+        except (LibTmuxException, OSError, ValueError) as error:
+            raise self._error(str(error) or repr(error), worker, name) from error
+        if result.returncode != 0:
+            problem = " ".join(result.stderr) or describe_exit(result.returncode)
+            raise self._error(with_mend(problem), worker, name)
+        return list(result.stdout)
+
+    def _error(
+        self, problem: str, worker: str | None = None, command: str | None = None
+    ) -> HostError:
+        return HostError(problem, host=self.name, worker=worker, command=command)
+
+
+def _tmux(*, socket_name: str | None = None, socket_path: str | None = None) -> Server:
+    # 0.2 s that only a run with workers in tmux should pay.
+    from libtmux.server import Server  # noqa: PLC0415
+
+    return Server(socket_name=socket_name, socket_path=socket_path, config_file=os.devnull)
+
+
+def _read_pane(answer: str, server: ProcessIdentity) -> _Pane:
+    pane_id, pid = answer.split(" ")
+    return _Pane(id=pane_id, pid=int(pid), process=ProcessIdentity.of(int(pid)), server=server)
+
+
+def _ask_state(pane: _Pane) -> list[str]:
+    return ["display-message", "-p", "-t", pane.id, STATE_FIELDS]
+
+
+def _capture(pane: _Pane) -> list[str]:
+    return ["capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{_HISTORY}"]

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ptc.errors import TaskListError
+from pytest_ptc.tasklist.locks import Clock
+from tests.unit.test_tasklist_store import by_claude, names, new_store, on_disk, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_ptc.tasklist import TaskListStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[TaskListStore]:
+    """Give an open store on a list that nobody else uses."""
+    made = new_store(tmp_path)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_a_claim_takes_a_pending_task(store: TaskListStore) -> None:
+    """The task is in progress under its owner's name, and nobody else can claim it."""
+    (task,) = store.publish(tasks(1))
+    assert store.claim(task, "w1")
+    assert on_disk(store, task)["status"] == "in_progress"
+    assert on_disk(store, task)["owner"] == "w1"
+    assert not store.claim(task, "w2")
+    assert not store.claim(task, "w1")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "completed"},
+        {"status": "in_progress", "owner": "w2"},
+        {"status": "blocked"},
+        {"owner": "w2"},
+    ],
+)
+def test_what_is_not_free_is_not_claimed(store: TaskListStore, fields: dict[str, Any]) -> None:
+    """A task that is done, taken, set aside or in a state we do not know stays byte for byte."""
+    file = by_claude(store, "5", **fields)
+    before = file.read_bytes()
+    assert not store.claim("5", "w1")
+    assert file.read_bytes() == before
+
+
+def test_a_task_that_is_gone_is_no_error(store: TaskListStore) -> None:
+    """A claim of it fails, and everything else on it does nothing."""
+    for task_id in ("99", "", "..", "x" * 200):
+        assert not store.claim(task_id, "w1")
+        store.release(task_id, "w1")
+        store.complete(task_id, "w1", {"k": 1})
+        assert store.read(task_id) is None
+    store.withdraw(["99"])
+    assert names(store.path) <= {".lock", ".highwatermark"}
+
+
+def test_a_list_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    """On a list that was removed everything but publishing does nothing, and makes nothing."""
+    store = new_store(tmp_path)
+    assert not store.claim("1", "w1")
+    store.release("1", "w1")
+    store.complete("1", "w1", {})
+    store.withdraw(["1"])
+    store.close()
+    assert not names(tmp_path)
+
+
+def test_a_blocked_task_is_claimed_when_its_blockers_are_done_or_gone(
+    store: TaskListStore,
+) -> None:
+    """Pending, running and unknown blockers block; completed and deleted ones do not."""
+    blockers = [by_claude(store, str(n)) for n in (11, 12, 13)]
+    by_claude(store, "20", blockedBy=["11", "12", "13", "99", ""])
+    assert not store.claim("20", "w1")
+    by_claude(store, "11", status="completed")
+    by_claude(store, "12", status="in_progress")
+    blockers[2].unlink()
+    assert not store.claim("20", "w1")
+    by_claude(store, "12", status="cancelled")
+    assert not store.claim("20", "w1")
+    by_claude(store, "12", status="completed")
+    assert store.claim("20", "w1")
+
+
+def test_a_broken_task_fails_its_claim(store: TaskListStore) -> None:
+    """The error names the file and the fault, and the file stays as it is."""
+    file = store.path / "5.json"
+    file.write_text('{"id": "5"')
+    with pytest.raises(TaskListError, match=r"5\.json: not JSON"):
+        store.claim("5", "w1")
+    by_claude(store, "6", status=None)
+    with pytest.raises(TaskListError, match=r'6\.json: "status" must be a text'):
+        store.claim("6", "w1")
+    assert file.read_text() == '{"id": "5"'
+
+
+def test_a_broken_blocker_fails_the_claim(store: TaskListStore) -> None:
+    """Whether a blocker that cannot be read is done is not guessed."""
+    (store.path / "5.json").write_text("")
+    by_claude(store, "6", blockedBy=["5"])
+    with pytest.raises(TaskListError, match=r"5\.json: the file is empty"):
+        store.claim("6", "w1")
+    assert on_disk(store, "6")["status"] == "pending"
+
+
+@pytest.mark.parametrize("torn", ["", '{\n  "id": "5",\n  "subj'])
+def test_a_torn_read_is_repeated(store: TaskListStore, tmp_path: Path, torn: str) -> None:
+    """A file that Claude Code is just writing in place is read again until it is whole."""
+    file = by_claude(store, "5")
+    whole = file.read_text()
+    file.write_text(torn)
+
+    def sleep(_: float) -> None:
+        file.write_text(whole)
+
+    assert new_store(tmp_path, clock=Clock(sleep=sleep)).claim("5", "w1")
+
+
+def test_unknown_keys_and_metadata_survive_our_changes(store: TaskListStore) -> None:
+    """What other programs and newer versions keep in a task is there after a whole life."""
+    by_claude(store, "5", priority={"level": 1}, metadata={"theirs": [1, {"x": None}]})
+    assert store.claim("5", "w1")
+    store.complete("5", "w1", {"ptc": {"verdict": "pass"}})
+    after = on_disk(store, "5")
+    assert after["priority"] == {"level": 1}
+    assert after["metadata"] == {"theirs": [1, {"x": None}], "ptc": {"verdict": "pass"}}
+    assert after["status"] == "completed"
+
+
+def test_only_the_holder_releases(store: TaskListStore) -> None:
+    """A release by somebody else does nothing; the holder's makes the task free for anybody."""
+    (task,) = store.publish(tasks(1))
+    store.claim(task, "w1")
+    store.release(task, "w2")
+    assert on_disk(store, task)["owner"] == "w1"
+    store.release(task, "w1")
+    assert on_disk(store, task)["status"] == "pending"
+    assert "owner" not in on_disk(store, task)
+    assert store.claim(task, "w2")
+
+
+def test_only_the_holder_completes(store: TaskListStore) -> None:
+    """A completion by somebody else, or after a release, does nothing."""
+    (task,) = store.publish(tasks(1))
+    store.complete(task, "w1", {"k": 1})
+    store.claim(task, "w1")
+    store.complete(task, "w2", {"k": 2})
+    assert on_disk(store, task)["status"] == "in_progress"
+    assert "metadata" not in on_disk(store, task)
+    store.complete(task, "w1", {"k": 3})
+    store.release(task, "w1")
+    assert on_disk(store, task)["status"] == "completed"
+    assert on_disk(store, task)["metadata"] == {"k": 3}
+
+
+def test_a_task_its_agent_completed_still_gets_our_metadata(store: TaskListStore) -> None:
+    """After the agent's own TaskUpdate the worker's completion adds to it, and only its owner's."""
+    by_claude(store, "5", status="completed", owner="w1", metadata={"ptc": {"verdict": "pass"}})
+    store.complete("5", "w2", {"seconds": 1})
+    assert on_disk(store, "5")["metadata"] == {"ptc": {"verdict": "pass"}}
+    store.complete("5", "w1", {"seconds": 2})
+    assert on_disk(store, "5")["metadata"] == {"ptc": {"verdict": "pass"}, "seconds": 2}
+
+
+def test_a_lock_of_claude_codes_is_respected(store: TaskListStore) -> None:
+    """While a session holds a task's lock we change nothing, and say which lock it is."""
+    (task,) = store.publish(tasks(1))
+    lock = store.path / f"{task}.json.lock"
+    lock.mkdir()
+    with pytest.raises(TaskListError, match=rf"{task}\.json\.lock: still locked"):
+        store.claim(task, "w1")
+    assert on_disk(store, task)["status"] == "pending"
+    lock.rmdir()
+    assert store.claim(task, "w1")
+
+
+def test_claiming_reads_no_directory(store: TaskListStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of a claim and a completion does not grow with the list."""
+    (task,) = store.publish(tasks(1))
+
+    def listed(*_: object) -> None:
+        pytest.fail("the directory was listed")
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, listed)
+    assert store.claim(task, "w1")
+    store.complete(task, "w1", {})
+    monkeypatch.undo()
