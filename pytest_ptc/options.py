@@ -11,12 +11,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import pytest
+
 from pytest_ptc.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import pytest
 
 HOSTS = ("auto", "tmux", "process")
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
@@ -232,7 +232,7 @@ def _said(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> 
         return option.env, environ[option.env]
     try:
         value = config.getini(option.ini)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, pytest.UsageError) as error:
         raise ConfigError(f"{option.ini}: {error}") from None
     # An empty text in an ini file is how people write "the default".
     return option.ini, None if value == "" else value

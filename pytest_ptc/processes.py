@@ -132,16 +132,25 @@ def end_trees(
     """End several trees within one grace.
 
     Args:
-        roots: Their roots. One that has ended already is no root: its pid may name others by now.
+        roots: Their roots. One whose pid is not its own any more is left out.
         grace: Seconds between SIGTERM and SIGKILL; with 0 SIGKILL comes at once.
         roots_first: Ask only the roots to end, so that each can end its own children in its own
             order; what they leave is killed.
     """
-    alive = frozenset(root for root in roots if root.alive)
-    if not alive:
+    found = frozenset(root for root in roots if ProcessIdentity.of(root.pid) == root)
+    if not found:
         return []
-    known = _with_relatives(alive)
-    return _end(known, alive if roots_first else known, _with_relatives, grace)
+    known = _with_relatives(found)
+    return _end(known, found if roots_first else known, _with_relatives, grace)
+
+
+def end_left_behind(leader: ProcessIdentity) -> list[ProcessIdentity]:
+    """Kill what a session leader that ended just now left in its session; return what survived.
+
+    To be called at the leader's end: once a session is empty, its number may come to name another.
+    """
+    known = _with_relatives(frozenset([leader]))
+    return _end(known, known, _with_relatives, grace=0)
 
 
 def end_marked(name: str, value: str, grace: float) -> list[ProcessIdentity]:

@@ -12,7 +12,13 @@ from pytest_ptc.errors import HostError
 from pytest_ptc.hosts.plans import check_plan
 from pytest_ptc.hosts.tails import last_lines
 from pytest_ptc.interfaces import Remains
-from pytest_ptc.processes import ProcessIdentity, describe_exit, end_trees
+from pytest_ptc.processes import (
+    ProcessIdentity,
+    describe_exit,
+    end_left_behind,
+    end_trees,
+    wait_gone,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,12 +89,13 @@ class ProcessHost:
         """
         with self._lock:
             child = self._child(worker, "remains")
-            try:
-                code = child.popen.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                raise self._error("it has not ended", worker, "remains") from None
+            if wait_gone([child.identity], PATIENCE):
+                raise self._error("it has not ended", worker, "remains")
+            # Before it is reaped: until then its pid, and so its session, is surely its own.
+            end_left_behind(child.identity)
+            remains = Remains(ended=describe_exit(child.popen.wait()), tail=_tail_of(child))
             del self._children[worker]
-        return Remains(ended=describe_exit(code), tail=_tail_of(child))
+            return remains
 
     def tail(self, worker: str) -> str:
         """Return the last lines that a worker printed.
@@ -103,18 +110,19 @@ class ProcessHost:
         self._closed = True
         with self._lock:
             try:
-                end_trees(
-                    [child.identity for child in self._children.values()],
-                    self._grace,
-                    roots_first=True,
-                )
+                self._end_children()
             except Exception as error:  # noqa: BLE001 - `close` must not raise
                 self.problems.append(f"ending workers: {error!r}")
-            for worker, child in list(self._children.items()):
-                if child.popen.poll() is None:
-                    self.problems.append(f"{worker}: process {child.popen.pid} survived SIGKILL")
-                else:
-                    del self._children[worker]
+
+    def _end_children(self) -> None:
+        workers = [child.identity for child in self._children.values()]
+        survivors = end_trees(workers, self._grace, roots_first=True)
+        self.problems += [f"process {process.pid} survived SIGKILL" for process in survivors]
+        self._children = {
+            worker: child
+            for worker, child in self._children.items()
+            if child.popen.poll() is None
+        }
 
     def _start(self, plan: LaunchPlan) -> _Child:
         log = os.open(plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

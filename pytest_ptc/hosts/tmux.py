@@ -44,6 +44,7 @@ from pytest_ptc.interfaces import Remains
 from pytest_ptc.processes import (
     ProcessIdentity,
     describe_exit,
+    end_left_behind,
     end_processes,
     end_trees,
     wait_gone,
@@ -168,8 +169,10 @@ class TmuxHost:
         """
         with self._lock:
             pane = self._pane(worker, "remains")
-            if pane.process and wait_gone([pane.process], PATIENCE):
-                raise self._error("it has not ended", worker, "remains")
+            if pane.process is not None:
+                if wait_gone([pane.process], PATIENCE):
+                    raise self._error("it has not ended", worker, "remains")
+                end_left_behind(pane.process)
             remains = self._post_mortem(worker, pane)
             del self._panes[worker]
             return remains
@@ -247,7 +250,8 @@ class TmuxHost:
             except HostError:
                 if not wait_gone([pane.server], PATIENCE / 10):
                     break
-                if pane.id in self._run(["list-panes", "-a", "-F", "#{pane_id}"], worker=worker):
+                # Asked alone, this is no error if the pane is not there: it then shows nothing.
+                if self._run(["display-message", "-p", "-t", pane.id, "#{pane_id}"]) == [pane.id]:
                     raise
                 return Remains(ended="its tmux window was closed")
             ended = how_it_ended(state)
@@ -274,16 +278,20 @@ class TmuxHost:
         if not self._unrecorded:
             return
         try:
-            server_line = self._run(["display-message", "-p", SERVER_FIELDS])[0]
-            lines = self._run(["list-panes", "-a", "-F", PANE_FIELDS])
+            server = self._meet(self._run(["display-message", "-p", SERVER_FIELDS])[0])
         except HostError:
             return  # no server was started
-        server = self._meet(server_line)
         known = {pane.id for pane in self._panes.values() if pane.server == server}
-        for pane in (_read_pane(line, server) for line in lines):
+        for pane in (_read_pane(line, server) for line in self._pane_lines()):
             if pane.id not in known:
                 self._panes[f"unrecorded {pane.id}"] = pane
         self._unrecorded = False
+
+    def _pane_lines(self) -> list[str]:
+        try:
+            return self._run(["list-panes", "-a", "-F", PANE_FIELDS])
+        except HostError:
+            return []  # without a session tmux has no panes, and calls it an error to ask
 
     def _end_workers(self) -> None:
         workers = [pane.process for pane in self._panes.values() if pane.process]

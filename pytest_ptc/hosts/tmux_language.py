@@ -25,6 +25,10 @@ SERVER_FIELDS = "#{pid} #{socket_path}"
 PANE_FIELDS = "#{pane_id} #{pane_pid}"
 STATE_FIELDS = "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}"
 
+#: What the readline library sets in the environment of any Python that imports it, unseen by
+#: `os.environ`: the size of a terminal that is not the workers'.
+_BEHIND_OUR_BACK = ("LINES", "COLUMNS")
+
 _OPTIONS = (
     # The place of the last worker may be freed: the server stays for the next one.
     ("-s", "exit-empty", "off"),
@@ -109,7 +113,7 @@ def preparations(title: str, owner: int, changes: Sequence[Sequence[str]]) -> li
 def environment_changes(wanted: Mapping[str, str], actual: Mapping[str, str]) -> list[list[str]]:
     """Return the commands that give a server started from `actual` the wanted environment."""
     changed = [name for name, value in wanted.items() if actual.get(name) != value]
-    unwanted = [name for name in actual if name not in wanted]
+    unwanted = [name for name in (*actual, *_BEHIND_OUR_BACK) if name not in wanted]
     return [
         *(["set-environment", "-g", "--", name, wanted[name]] for name in changed),
         *(["set-environment", "-g", "-u", "--", name] for name in unwanted),

@@ -47,6 +47,9 @@ _REPORT_FINDINGS, _EVIDENCE_LINES = 20, 20
 #: Most characters of one text that are looked at: an agent's may be megabytes.
 _LONGEST = 8000
 
+#: Most accents on one letter: more would hide a text of any length in one column.
+_MOST_ACCENTS = 4
+
 _PLAIN: Mapping[str, bool] = MappingProxyType({})
 _MARKUP: Mapping[VerdictKind, Mapping[str, bool]] = {
     VerdictKind.PASS: {"green": True},
@@ -77,21 +80,24 @@ def printable(text: str) -> str:
 
     Colours are dropped and line breaks and tabs become blanks. Every other character that has no
     shape of its own is escaped as Python escapes it: controls, lone surrogates, bidirectional and
-    invisible ones.
+    invisible ones, and accents upon accents.
     """
     text = _BREAKS.sub(" ", _COLOUR.sub("", text))
-    if not text.isprintable():
-        text = "".join(char if _has_shape(char) else _escaped(char) for char in text)
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_shown(text))
     return _CI_COMMAND.sub("# #", text)
 
 
-def _has_shape(char: str) -> bool:
-    # Python calls every blank but the plain one unprintable.
-    return char.isprintable() or unicodedata.category(char) == "Zs"
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+def _shown(text: str) -> Iterator[str]:
+    accents = 0
+    for char in text:
+        accents = 0 if _cells(char) else accents + 1
+        # Python calls every blank but the plain one unprintable.
+        shape = char.isprintable() or unicodedata.category(char) == "Zs"
+        if shape and accents <= _MOST_ACCENTS:
+            yield char
+        else:
+            yield char.encode("unicode_escape").decode("ascii")
 
 
 def columns(text: str) -> int:
@@ -145,10 +151,8 @@ def _fit(text: str, width: int) -> int:
 
 def _wrap(text: str, width: int, most: int) -> list[str]:
     """Return a printable text as at most `most` lines; the last ends in dots if more was there."""
-    # Characters without width would fit into a line by the million.
-    longest = 2 * width * most
     lines = [""]
-    for piece in _pieces(text[:longest], width):
+    for piece in _pieces(text, width):
         joined = f"{lines[-1]} {piece}" if lines[-1] else piece
         if columns(joined) <= width:
             lines[-1] = joined
@@ -156,7 +160,7 @@ def _wrap(text: str, width: int, most: int) -> list[str]:
             lines.append(piece)
         if len(lines) > most:
             break
-    if len(lines) > most or len(text) > longest:
+    if len(lines) > most:
         lines = lines[:most]
         lines[-1] = _dotted(lines[-1], width)
     return lines
@@ -389,7 +393,11 @@ def _first_sentence(text: str) -> str:
 
 def _counts(results: Sequence[Result]) -> Line:
     text = f"{_count(len(results), 'item')}: {_outcomes(results)}".removesuffix(": ")
-    return Line(text, _MARKUP[VerdictKind.FAIL if any(map(_bad, results)) else VerdictKind.PASS])
+    if any(map(_bad, results)):
+        return Line(text, _MARKUP[VerdictKind.FAIL])
+    # Green says that everything was done.
+    complete = results and not any(map(_unfinished, results))
+    return Line(text, _MARKUP[VerdictKind.PASS if complete else VerdictKind.SKIP])
 
 
 def _outcomes(results: Sequence[Result]) -> str:
@@ -398,22 +406,34 @@ def _outcomes(results: Sequence[Result]) -> str:
     return _listed([*((kind, kinds[kind]) for kind in VerdictKind), ("not done", unfinished)])
 
 
+class _Room(NamedTuple):
+    """Most lines of what was said, most findings, and most lines of each."""
+
+    said: int
+    findings: int | None
+    each: int
+
+
+_NORMAL = _Room(said=5, findings=5, each=2)
+_VERBOSE = _Room(said=20, findings=None, each=10)
+
+
 def _item(result: Result, journal: Path | str, width: int, verbosity: int) -> Iterator[Line]:
-    kind, cause, said = _ending(result)
     if _unfinished(result) or (not _bad(result) and verbosity < 1):
         return
+    room = _VERBOSE if verbosity > 0 else _NORMAL
+    kind, cause, said = _ending(result)
     head = f"{kind.value.upper()} {result.spec.nodeid}" + (f": {cause}" if cause else "")
     details = _details(result)
     yield Line(printable(f"{head} ({details})" if details else head), _MARKUP[kind])
     # A passing item has one line; why an item was skipped, failed or broke is worth more.
     if kind is not VerdictKind.PASS:
-        lines = _wrap(printable(said[:_LONGEST]), width - 4, 20 if verbosity > 0 else 5)
-        yield from (Line(f"  | {line}") for line in lines)
+        for line in _wrap(printable(said[:_LONGEST]), width - 4, room.said):
+            yield Line(f"  | {line}")
     findings = _worst_first(_findings(result))
-    shown = findings if verbosity > 0 else findings[:5]
+    shown = findings[: room.findings]
     for finding in shown:
-        lines = _wrap(_finding(finding), width - 4, 10 if verbosity > 0 else 2)
-        yield from _hung(lines)
+        yield from _hung(_wrap(_finding(finding), width - 4, room.each))
     if len(findings) > len(shown):
         yield Line(f"  +{len(findings) - len(shown)} more")
     if _bad(result):
@@ -469,8 +489,8 @@ def _headlines(label: str, said: str, findings: Sequence[Finding]) -> Iterator[s
     yield from (f"  - {_cut(text, _HEADLINE_FINDING)}" for text in listed[:1])
     if len(headline) > _HEADLINE:
         yield from (f"  | {line}" for line in _wrap(said, 96, 50))
-    for text in listed:
-        if text is not listed[0] or len(text) > _HEADLINE_FINDING:
+    for place, text in enumerate(listed):
+        if place or len(text) > _HEADLINE_FINDING:
             yield from (line.text for line in _hung(_wrap(text, 96, 20)))
     if len(findings) > len(listed):
         yield f"  +{len(findings) - len(listed)} more"

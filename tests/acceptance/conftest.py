@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: An agent that does what its prompt says, line by line, up to the protocol's `Task ID:`.
-AGENT = r'''
+AGENT = r"""
 import json, os, signal, subprocess, sys, time
 
 def verdict(kind, summary):
@@ -58,7 +58,7 @@ for line in sys.stdin.read().splitlines():
         time.sleep(600)
     elif word:
         sys.exit(f"agent.py does not know {line!r}")
-'''
+"""
 
 
 class Suite:

@@ -10,6 +10,7 @@ import filelock
 import pytest
 
 from pytest_ptc.errors import TaskListError
+from pytest_ptc.tasklist import locks
 from pytest_ptc.tasklist.locks import (
     CONFIRM_AFTER,
     LIST_LOCK,
@@ -79,10 +80,10 @@ def test_the_list_lock_is_where_claude_code_has_it(tmp_path: Path) -> None:
 
 def test_the_lock_is_dropped_when_the_work_fails(tmp_path: Path) -> None:
     """An exception under the lock goes through, and the next holder gets the lock."""
-    locks = ListLocks(tmp_path)
-    with pytest.raises(ZeroDivisionError), locks.hold("1.json"):
+    ours = ListLocks(tmp_path)
+    with pytest.raises(ZeroDivisionError), ours.hold("1.json"):
         raise ZeroDivisionError
-    with locks.hold("1.json", patience=0):
+    with ours.hold("1.json", patience=0):
         pass
 
 
@@ -127,6 +128,28 @@ def test_a_dead_lock_is_taken_over_soon(tmp_path: Path, fake: FakeTime) -> None:
     lock_of_another(tmp_path, age=STALE_AFTER + 1)
     with ListLocks(tmp_path, fake.clock).hold("1.json"):
         assert CONFIRM_AFTER <= fake.now < 0.3
+
+
+def test_only_one_of_ours_takes_over(
+    tmp_path: Path, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between finding a lock dead and holding it, no other process of ours can do the same."""
+    lock_of_another(tmp_path, age=STALE_AFTER + 1)
+    take_over = locks._take_over
+    refused: list[str] = []
+
+    def take_over_in_company(path: Path) -> bool:
+        with (
+            pytest.raises(LockHeldError, match="another process of pytest-ptc") as caught,
+            ListLocks(tmp_path).hold("1.json", patience=0),
+        ):
+            pytest.fail("two processes at once")
+        refused.append(str(caught.value))
+        return take_over(path)
+
+    monkeypatch.setattr(locks, "_take_over", take_over_in_company)
+    with ListLocks(tmp_path, fake.clock).hold("1.json"):
+        assert len(refused) == 1
 
 
 def test_a_lock_made_now_is_dead_ten_seconds_later(tmp_path: Path, fake: FakeTime) -> None:
@@ -244,13 +267,13 @@ def test_only_a_stale_lock_is_swept(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_locks_work_on_in_a_forked_child(tmp_path: Path) -> None:
     """A child forked after a lock was used can lock, which filelock forbids for one object."""
-    locks = ListLocks(tmp_path)
-    with locks.hold("1.json"):
+    ours = ListLocks(tmp_path)
+    with ours.hold("1.json"):
         pass
     child = os.fork()
     if child == 0:
         try:
-            with locks.hold("1.json", patience=1):
+            with ours.hold("1.json", patience=1):
                 os._exit(0)
         finally:
             os._exit(1)

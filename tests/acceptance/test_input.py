@@ -1,0 +1,223 @@
+"""Bad input: an error that names the test, the field and the mend, before anything is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import Suite
+
+PLAIN = "@pytest.mark.ptc('pass')\ndef test_it(): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("marker", "field", "problem"),
+    [
+        pytest.param("'x', timeot=3", "timeot", "unknown keyword; known are timeout", id="name"),
+        pytest.param("'x', timeout='3'", "timeout", "a number of seconds above 0", id="text"),
+        pytest.param("'x', timeout=0", "timeout", "above 0", id="zero"),
+        pytest.param("'x', timeout=True", "timeout", "above 0", id="bool"),
+        pytest.param("'x', timeout=float('nan')", "timeout", "above 0", id="nan"),
+        pytest.param("'x', retries=-1", "retries", "a whole number from 0", id="negative"),
+        pytest.param("'x', retries=1.5", "retries", "a whole number from 0", id="fraction"),
+        pytest.param("'x', cwd='nowhere'", "cwd", "is not a directory", id="cwd"),
+        pytest.param("'x', env={'A': 1}", "env", "a mapping of names to texts", id="env"),
+        pytest.param("'x', env={'A=B': ''}", "env", "a mapping of names to texts", id="env-name"),
+        pytest.param("'x', needs='other'", "needs", "no marked test 'other'", id="needs"),
+        pytest.param("'x', needs='test_it'", "needs", "a circle", id="circle"),
+        pytest.param(
+            "'x', schema={'type': 'thing'}", "schema", "is not a JSON Schema", id="schema"
+        ),
+        pytest.param("'x', permission_mode='yes'", "permission_mode", "one of default", id="mode"),
+        pytest.param("'x', gate=None", "gate", "True or False", id="gate"),
+        pytest.param("'x', tools=[1]", "tools", "a text or a list of texts", id="tools"),
+        pytest.param("'x', 'y'", "ptc", "takes one positional argument", id="two"),
+        pytest.param("7", "prompt", "must be a text, not int", id="prompt-type"),
+        pytest.param("'  '", "prompt", "is empty", id="prompt-empty"),
+        pytest.param("", "prompt", "or the test a docstring", id="no-prompt"),
+        pytest.param("'{who}'", "prompt field {who}", "no parameter and no session", id="field"),
+        pytest.param("'{tmp_path}'", "prompt field {tmp_path}", "function scope", id="scope"),
+    ],
+)
+def test_a_marker_that_cannot_be_used_is_a_usage_error(
+    suite: Suite, marker: str, field: str, problem: str
+) -> None:
+    """The run ends before it begins, and says which test, which field, and what is wanted."""
+    suite.write(test_a=f"@pytest.mark.ptc({marker})\ndef test_it(): pass\n")
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: test_a.py::test_it: {field}: *{problem}*"])
+    assert suite.runs == []
+
+
+def test_all_bad_markers_are_told_at_once(suite: Suite) -> None:
+    """A suite is mended in one go, not one error at a time."""
+    suite.write(
+        test_a="@pytest.mark.ptc('{a}')\ndef test_a(): pass\n"
+        "@pytest.mark.ptc('x', timeout=0)\ndef test_b(): pass\n"
+    )
+    result = suite.run()
+    result.stderr.fnmatch_lines(["*test_a: prompt field {a}*", "*test_b: timeout*"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        pytest.param(["--ptc-workers=-1"], "--ptc-workers: -1 must be 0 or more", id="negative"),
+        pytest.param(["--ptc-host=docker"], "--ptc-host: 'docker' must be one of", id="host"),
+        pytest.param(["--ptc-timeout=0"], "--ptc-timeout: 0.0 must be above 0", id="timeout"),
+        pytest.param(["--ptc-timeout=nan"], "--ptc-timeout: nan must be above 0", id="nan"),
+        pytest.param(["--ptc-agent=oracle"], "ptc_agent: 'oracle' is not an agent", id="agent"),
+        pytest.param(["--ptc-agent=os:nothing"], "'os:nothing' cannot be used", id="agent-place"),
+        pytest.param(["--ptc-command=no-such-program x"], "is not a program on PATH", id="missing"),
+        pytest.param(["--ptc-command='open"], "No closing quotation", id="quote"),
+        pytest.param(["-o", "ptc_command="], "agent 'command' has no program", id="none"),
+        pytest.param(["-o", "ptc_retries=two"], "ptc_retries: ", id="ini-type"),
+        pytest.param(["-o", "ptc_env=A"], "ptc_env: ('A',) 'A' is not of the form", id="ini-env"),
+        pytest.param(["-n2"], "--ptc-workers cannot be used with -n", id="xdist"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_a_usage_error(
+    suite: Suite, arguments: list[str], problem: str
+) -> None:
+    """The message names the option where it was said, and what would be right."""
+    suite.write(test_a=PLAIN)
+    result = suite.run(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert problem in result.stderr.str()
+
+
+def test_native_toml_options_are_typed(suite: Suite) -> None:
+    """pytest's own TOML table gives values of the right type, and refuses others."""
+    (suite.path / "tox.ini").unlink()
+    command = json.dumps(f"{sys.executable} {suite.agent}")
+    toml = suite.path / "pytest.toml"
+    table = f"[pytest]\nptc_command = {command}\nptc_host = 'process'\nptc_timeout = 30.0\n"
+    suite.write(test_a=PLAIN)
+    if not hasattr(pytest, "register_fixture"):  # pytest.toml came with 9.0
+        toml = suite.path / "pyproject.toml"
+        table = table.replace("[pytest]", "[tool.pytest.ini_options]")
+    toml.write_text(table + "ptc_workers = 1\n")
+    suite.pytester.runpytest_inprocess("-W", "error").assert_outcomes(passed=1)
+
+
+def test_an_agent_that_cannot_be_executed_is_named(suite: Suite) -> None:
+    """A program that is there and cannot be run is an error of its tests, with its name."""
+    program = suite.path / "agent"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    suite.write(test_a=PLAIN)
+    result = suite.run(f"--ptc-command={program}")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*agent not found*{program}*"])
+
+
+def test_a_list_directory_that_cannot_be_used_is_told_before_any_worker(suite: Suite) -> None:
+    """A list that cannot be written is a usage error that names the path and the mend."""
+    (suite.path / ".claude").write_text("in the way")
+    suite.write(test_a=PLAIN)
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*ptc: *.claude*is a file*"])
+    (suite.path / ".claude").unlink()
+
+
+def test_a_list_id_with_odd_characters_is_claude_codes_directory(suite: Suite) -> None:
+    """The list lives where Claude Code would look for an id of such characters."""
+    suite.write(test_a=PLAIN.replace("pass')", "touch began\\nwait go\\npass')"))
+    (suite.path / "go").touch()
+    suite.run("--ptc-task-list-id=a.b/../ü c").assert_outcomes(passed=1)
+    (event,) = suite.events("run")
+    assert Path(event["task_list"]) == suite.claude / "tasks" / "a-b------c"
+
+
+def test_anothers_tasks_on_the_list_are_untouched(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A corrupt file and a foreign task on a shared list are as they were, ours are gone."""
+    monkeypatch.setenv("CLAUDE_CODE_TASK_LIST_ID", "team")
+    folder = suite.claude / "tasks" / "team"
+    folder.mkdir(parents=True)
+    theirs = {"7.json": '{"id":"7","subject":"mine","x":1}', "8.json": "{corrupt"}
+    for name, text in theirs.items():
+        (folder / name).write_text(text)
+    suite.write(test_a=PLAIN)
+    suite.run().assert_outcomes(passed=1)
+    assert {p.name: p.read_text() for p in folder.glob("*.json")} == theirs
+    assert suite.events("submitted")[0]["task"] == "10"
+    for path in folder.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "nasty",
+    [
+        pytest.param('it\'s "quoted" `id` $(touch pwned) ${HOME} ; touch pwned', id="shell"),
+        pytest.param("two\nlines\n\n  and\ttabs\r\n", id="lines"),
+        pytest.param("日本語 العربية 🙂 e\u0301", id="scripts"),
+        pytest.param("nul\0byte \x1b[31mred\x07", id="control"),
+        pytest.param("%s {0} {} \\n #{pane_pid} ;", id="formats"),
+        pytest.param("x" * 1_000_000, id="1MB"),
+    ],
+)
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+def test_prompts_and_parameters_arrive_as_they_are(suite: Suite, nasty: str) -> None:
+    """Whatever is in a prompt reaches the agent's standard input whole, and no shell ever."""
+    suite.agent.write_text(
+        "import json, os, sys\n"
+        "prompt = sys.stdin.buffer.read().decode()\n"
+        "params = json.load(open(os.environ['PTC_PARAMS_FILE']))\n"
+        "json.dump([prompt, params], open('seen.json', 'w'))\n"
+        "print(json.dumps({'verdict': 'pass', 'summary': 'seen'}))\n"
+    )
+    (suite.path / "nasty.json").write_text(json.dumps(nasty))
+    suite.write(
+        test_a="import json, pathlib\nNASTY = json.loads(pathlib.Path('nasty.json').read_text())\n"
+        "@pytest.mark.ptc('before {n} after')\n"
+        "@pytest.mark.parametrize('n', [NASTY], ids=['n'])\ndef test_it(n): pass\n"
+    )
+    suite.run().assert_outcomes(passed=1)
+    prompt, params = json.loads((suite.path / "seen.json").read_text())
+    assert prompt.startswith(f"before {nasty} after\n\nTask ID: ")
+    assert params == {"n": nasty}
+    assert not list(suite.path.glob("**/pwned"))
+
+
+def test_the_environment_of_an_agent(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent gets its task's variables, and none of the session that pytest was started from."""
+    monkeypatch.setenv("CLAUDECODE", "1")
+    monkeypatch.setenv("CLAUDE_CODE_SSE_PORT", "1234")
+    monkeypatch.setenv("CLAUDE_CODE_USE_BEDROCK", "1")
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    suite.agent.write_text(
+        "import json, os, sys\n"
+        "json.dump([os.getcwd(), dict(os.environ)], open(os.environ['OUT'], 'w'))\n"
+        "print(json.dumps({'verdict': 'pass', 'summary': 'seen'}))\n"
+    )
+    (suite.path / "sub dir").mkdir()
+    out = suite.path / "out.json"
+    suite.write(
+        test_a=f"@pytest.mark.ptc('x', cwd='sub dir', env={{'OUT': {str(out)!r}, 'A': 'ü'}})\n"
+        "@pytest.mark.parametrize('n', [3])\ndef test_it(n): pass\n"
+    )
+    suite.run("-o", "ptc_env=B=2").assert_outcomes(passed=1)
+    cwd, env = json.loads(out.read_text())
+    assert cwd == str(suite.path / "sub dir")
+    assert (env["A"], env["B"], env["PTC_PARAMS"]) == ("ü", "2", '{"n": 3}')
+    assert env["PTC_NODEID"] == "test_a.py::test_it[3]"
+    assert env["CLAUDE_CODE_TASK_LIST_ID"].startswith("ptc-")
+    assert env["CLAUDE_CODE_USE_BEDROCK"] == "1"
+    assert not {"CLAUDECODE", "CLAUDE_CODE_SSE_PORT", "TMUX"} & set(env)
+    assert env["PATH"].endswith(os.environ["PATH"])
+
+
+def test_placeholders_of_the_command(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`{claude_code}` is the command that CLAUDE_CODE names, `{rootpath}` a part of an argument."""
+    monkeypatch.setenv("CLAUDE_CODE", f"{sys.executable} -I")
+    suite.write(test_a=PLAIN)
+    suite.run("--ptc-command={claude_code} {rootpath}/agent.py").assert_outcomes(passed=1)
+    assert suite.events("run")[0]["command"] == [sys.executable, "-I", str(suite.agent)]

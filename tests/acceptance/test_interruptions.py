@@ -1,0 +1,166 @@
+"""What ends a run before its time, and what is left then: nothing but the journal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.acceptance.conftest import Suite, processes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HANGS = "@pytest.mark.ptc('touch began\\nhang')\ndef test_hangs(): pass\n"
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Wait for an event of another process, which can only be looked for; fail after a deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
+
+
+def start(suite: Suite, *args: str) -> subprocess.Popen[str]:
+    """Start pytest as a user would, in a process and a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--ptc-workers=2", *args],
+        cwd=suite.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def agents_of(suite: Suite) -> list[int]:
+    """Return the process ids of the suite's agents that are alive."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(suite.agent) in process.cmdline() and "pytest" not in process.cmdline():
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+def test_ctrl_c_ends_the_run_and_everything_it_started(suite: Suite) -> None:
+    """One Ctrl-C: pytest says so, workers and agents are gone, and so are our tasks."""
+    suite.write(test_a=HANGS)
+    run = start(suite)
+    until((suite.path / "began").exists, "the agent")
+    os.killpg(run.pid, signal.SIGINT)
+    output, _ = run.communicate(timeout=30)
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "KeyboardInterrupt" in output
+    assert suite.events("run ended")
+
+
+def test_a_second_ctrl_c_does_not_leave_anything_either(suite: Suite) -> None:
+    """An impatient user gets the same, only sooner."""
+    suite.write(test_a=HANGS)
+    run = start(suite)
+    until((suite.path / "began").exists, "the agent")
+    os.killpg(run.pid, signal.SIGINT)
+    until(lambda: suite.events("stopping"), "the stop")
+    os.killpg(run.pid, signal.SIGINT)
+    output, _ = run.communicate(timeout=30)
+    assert run.returncode != pytest.ExitCode.OK, output
+    until(lambda: not processes_of(suite.path), "the end of all processes", 5)
+
+
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+def test_workers_end_themselves_when_pytest_is_killed(suite: Suite) -> None:
+    """After SIGKILL of pytest no worker and no agent goes on for more than a few seconds."""
+    suite.write(test_a=HANGS)
+    run = start(suite)
+    until((suite.path / "began").exists, "the agent")
+    run.kill()
+    run.communicate(timeout=30)
+    until(lambda: not processes_of(suite.path), "the end of all processes", 10)
+    # What only pytest could have tidied is still there, and is this test's to remove.
+    for path in sorted(suite.claude.glob("tasks/**/*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    for path in (suite.path / "tmp").glob("ptc-*"):
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+
+
+def test_an_agent_does_not_outlive_its_killed_worker(suite: Suite) -> None:
+    """A worker's SIGKILL ends its agent too: nobody pays for work that nobody will judge."""
+    suite.write(test_a="@pytest.mark.ptc('kill-worker')\ndef test_it(): assert 0\n")
+    suite.run().assert_outcomes(errors=1)
+    assert agents_of(suite) == []
+
+
+def test_what_an_agent_leaves_behind_is_ended(suite: Suite) -> None:
+    """A child that left the agent's group and session does not outlive the run."""
+    suite.agent.write_text(
+        "import json, subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', {str(suite.agent)!r}],"
+        " start_new_session=True, stdout=sys.stdout)\n"
+        "print(json.dumps({'verdict': 'pass', 'summary': 'left one'}))\n"
+    )
+    suite.write(test_a="@pytest.mark.ptc('x')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(passed=1)
+    assert agents_of(suite) == []
+
+
+def test_a_recorded_verdict_outlives_its_worker(suite: Suite) -> None:
+    """What the agent recorded before its worker was killed is the item's outcome."""
+    suite.write(
+        test_a="@pytest.mark.ptc('record pass|--summary|all seen\\nkill-worker')\n"
+        "def test_it(ptc): assert ptc.summary == 'all seen'\n"
+        "@pytest.mark.ptc('record fail|--summary|bad\\nkill-worker')\ndef test_f(): pass\n"
+    )
+    suite.run().assert_outcomes(passed=1, failed=1)
+    assert len(suite.events("assigned")) == 2
+
+
+def test_a_verdict_recorded_in_time_counts_though_the_agent_hangs(suite: Suite) -> None:
+    """An agent that recorded and then hung is ended at the timeout, and its verdict stands."""
+    suite.write(
+        test_a="@pytest.mark.ptc('record pass|--summary|seen\\nhang', timeout=1)\n"
+        "def test_it(ptc): assert ptc.summary == 'seen'\n"
+    )
+    suite.run().assert_outcomes(passed=1)
+    assert agents_of(suite) == []
+
+
+def test_two_runs_in_one_checkout_do_not_touch_each_other(suite: Suite) -> None:
+    """Runs at once, even on one list, each do their own tasks exactly once."""
+    suite.write(
+        test_a="@pytest.mark.ptc('say {n}\\npass')\n"
+        "@pytest.mark.parametrize('n', range(12))\ndef test_it(n): pass\n"
+    )
+    runs = [start(suite, "--ptc-task-list-id=both", "-q") for _ in range(2)]
+    for run in runs:
+        output, _ = run.communicate(timeout=120)
+        assert run.returncode == 0, output
+        assert "12 passed" in output
+    assert len(suite.runs) == 2
+
+
+def test_a_flood_of_output_is_kept_short(suite: Suite) -> None:
+    """A hundred megabytes cost neither the disk nor the verdict on the last line."""
+    suite.agent.write_text(
+        "import json, sys\n"
+        "for _ in range(1000):\n    sys.stdout.write('x' * 99_999 + '\\n')\n"
+        "print(json.dumps({'verdict': 'pass', 'summary': 'loud'}))\n"
+    )
+    suite.write(test_a="@pytest.mark.ptc('x')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(passed=1)
+    (log,) = suite.runs[-1].glob("attempts/*/output.log")
+    assert log.stat().st_size < 6_000_000
+    assert b"bytes cut" in log.read_bytes()
+    assert b'"loud"' in log.read_bytes()

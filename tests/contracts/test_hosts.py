@@ -1,0 +1,455 @@
+"""What every host must do, proved on each: `world` gives them in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.errors import HostError
+from pytest_ptc.hosts import process, tmux
+from pytest_ptc.hosts.process import ProcessHost
+from tests.contracts.conftest import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ptc.interfaces import Host
+    from tests.contracts.conftest import HostWorld
+
+FOREVER = "while :; do sleep 1000 & wait $!; done"
+
+#: Writes what it was started with, as JSON, to the file named first.
+SELF_PORTRAIT = """
+import json, os, sys
+portrait = {
+    "argv": sys.argv[2:], "pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ),
+    "session": os.getsid(0),
+}
+open(sys.argv[1] + ".new", "w").write(json.dumps(portrait))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+"""
+
+NASTY = (
+    "",
+    " ",
+    "two words",
+    "'single'",
+    '"double"',
+    "$(touch pwned)",
+    "`touch pwned`",
+    "$HOME",
+    "a\nb\n",
+    "tab\there",
+    ";",
+    "end;",
+    "end\\;",
+    "back\\",
+    "\\\\;",
+    "#{pane_id}",
+    "#(touch pwned)",
+    "##",
+    "#[fg=red]",
+    "%H:%M",
+    "{",
+    "}",
+    "-t",
+    "--",
+    "~",
+    "*",
+    "kill-server",
+    "has-session",
+    "ünïcödé 漢字 🦉",
+    "\udcff\udcfe",
+)
+
+#: What tmux and a Python in a plain locale put into a worker's environment themselves.
+HOST_VARIABLES = {
+    "TERM",
+    "TERM_PROGRAM",
+    "TERM_PROGRAM_VERSION",
+    "TMUX",
+    "TMUX_PANE",
+    "SHELL",
+    "LC_CTYPE",
+    "PWD",
+}
+
+
+def portrait(world: HostWorld, host: Host, *arguments: str, cwd: Path | None = None) -> dict:
+    plan = world.plan(
+        "portrait", sys.executable, "-IS", "-c", SELF_PORTRAIT, str(world.path("p")), *arguments,
+        cwd=cwd,
+    )
+    pid = host.launch(plan)
+    found = json.loads(world.wait_for_file("p"))
+    assert found["pid"] == pid
+    world.wait_for_end(pid)
+    assert host.remains("portrait").ended == "exit status 0"
+    world.path("p").unlink()
+    return found
+
+
+def test_arguments_arrive_as_they_are(world: HostWorld) -> None:
+    """A worker gets exactly its arguments, whatever a shell or tmux would make of them."""
+    found = portrait(world, world.host(), *NASTY)
+    assert found["argv"] == list(NASTY)
+    assert not world.path("pwned").exists()
+
+
+def test_program_without_arguments(world: HostWorld) -> None:
+    """A program alone is started as a program too, and not read as a line for a shell."""
+    program = world.path("my $(touch pwned) 'program';")
+    program.write_text("#!/bin/sh\necho $$ > pid.new; mv pid.new pid\n")
+    program.chmod(0o700)
+    host = world.host()
+    pid = host.launch(world.plan("w1", str(program)))
+    assert int(world.wait_for_file("pid")) == pid
+    world.wait_for_end(pid)
+    assert host.remains("w1").ended == "exit status 0"
+    assert not world.path("pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "a b", "#{pid} #(touch pwned)", "##[x#", "%H $(touch pwned);", "~", "ü;"]
+)
+def test_directory(world: HostWorld, name: str) -> None:
+    """A worker starts in the directory asked for, whatever its name, and PWD says so."""
+    folder = world.path(name)
+    folder.mkdir()
+    found = portrait(world, world.host(), cwd=folder)
+    assert found["cwd"] == str(folder)
+    assert found["env"]["PWD"] == str(folder)
+
+
+def test_environment_is_the_hosts(world: HostWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's environment is pytest's when the host was made, not what a test sets later."""
+    monkeypatch.setenv("PTC_NASTY", "a\nb $HOME #{pid} ü end;")
+    monkeypatch.setenv("PTC_EMPTY", "")
+    expected = dict(os.environ)
+    host = world.host()
+    monkeypatch.setenv("PTC_NASTY", "changed")
+    monkeypatch.setenv("PTC_LATER", "set by a test;")
+    monkeypatch.delenv("PTC_EMPTY")
+    found = portrait(world, host)["env"]
+    again = portrait(world, host)["env"]
+    for environment in (found, again):
+        seen = {name: environment.get(name) for name in environment | expected}
+        wrong = {
+            name: (value, expected.get(name))
+            for name, value in seen.items()
+            if value != expected.get(name) and name not in HOST_VARIABLES
+        }
+        assert wrong == {}
+
+
+def test_worker_has_its_own_session(world: HostWorld) -> None:
+    """Ctrl-C in pytest's terminal does not reach a worker: it leads a session of its own."""
+    found = portrait(world, world.host())
+    assert found["session"] == found["pid"]
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 255])
+def test_exit_status(world: HostWorld, status: int) -> None:
+    """The exit status of a worker that ends by itself is told."""
+    host = world.host()
+    world.wait_for_end(host.launch(world.shell("w1", f"exit {status}")))
+    assert host.remains("w1").ended == f"exit status {status}"
+
+
+@pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "HUP", "INT", "ABRT", "PIPE"])
+def test_signal(world: HostWorld, name: str) -> None:
+    """The signal that ended a worker is told by its name."""
+    host = world.host()
+    world.wait_for_end(host.launch(world.shell("w1", f"ulimit -c 0; kill -{name} $$; sleep 1000")))
+    assert host.remains("w1").ended == f"killed by SIG{name}"
+
+
+def test_end_at_once_is_seen(world: HostWorld) -> None:
+    """A worker that ends before its launch is over leaves its status, time and again."""
+    host = world.host()
+    for _ in range(15):
+        world.wait_for_end(host.launch(world.plan("w1", "/bin/false")))
+        assert host.remains("w1").ended == "exit status 1"
+
+
+def test_last_lines_are_kept(world: HostWorld) -> None:
+    """The last forty lines that are not empty are there while a worker lives and when it ended."""
+    os.mkfifo(world.path("go"))
+    host = world.host()
+    script = "for i in $(seq 100); do echo line $i; echo; done; read x < go; exit 3"
+    pid = host.launch(world.shell("w1", script))
+    until(lambda: "line 100" in host.tail("w1"), "the last line is shown")
+    expected = "\n".join(f"line {i}" for i in range(61, 101))
+    assert host.tail("w1") == expected
+    world.path("go").write_text("\n")
+    world.wait_for_end(pid)
+    remains = host.remains("w1")
+    assert (remains.ended, remains.tail) == ("exit status 3", expected)
+
+
+def test_output_is_made_readable(world: HostWorld) -> None:
+    """Broken characters and orders for a terminal do not get into a tail; other text does."""
+    world.path("noise").write_bytes(
+        b"\x1b]0;a title\x07\x1b[31mred\x1b[0m\n"
+        b"broken \xff\xfe utf-8\n"
+        b"  indented \xc3\xa9 \xe6\xbc\xa2\n"
+        b"10%\r99%\n"
+    )
+    host = world.host()
+    host.launch(world.shell("w1", f"cat noise; {FOREVER}"))
+    until(lambda: "99%" in host.tail("w1"), "the last line is shown")
+    red, broken, indented, progress = host.tail("w1").splitlines()
+    assert red == "red"
+    assert broken.startswith("broken ")
+    assert broken.endswith(" utf-8")
+    assert (indented, progress) == ("  indented é 漢", "99%")
+
+
+def test_long_line_stays_one_line(world: HostWorld) -> None:
+    """A line that is longer than a window is wide comes back as one."""
+    line = "x" * 500 + "end"
+    host = world.host()
+    host.launch(world.shell("w1", f"echo {line}; {FOREVER}"))
+    until(lambda: "end" in host.tail("w1"), "the line is shown")
+    assert host.tail("w1") == line
+
+
+def test_many_workers_at_once(world: HostWorld) -> None:
+    """Twenty workers launched from several threads all live, and each ends as itself."""
+    host = world.host()
+    names = [f"w{i}" for i in range(1, 21)]
+    with ThreadPoolExecutor(8) as pool:
+        pids = dict(
+            zip(
+                names,
+                pool.map(lambda name: host.launch(world.shell(name, FOREVER)), names),
+                strict=True,
+            )
+        )
+    assert len(set(pids.values())) == 20
+    for pid in pids.values():
+        os.kill(pid, 0)
+    for name in names[::2]:
+        os.kill(pids[name], signal.SIGKILL)
+    for name in names[::2]:
+        world.wait_for_end(pids[name])
+        assert host.remains(name).ended == "killed by SIGKILL"
+
+
+def test_place_is_free_after_remains(world: HostWorld) -> None:
+    """A worker's name can be used again when its remains were taken, and not before."""
+    host = world.host()
+    world.wait_for_end(host.launch(world.shell("w1", "echo first; exit 1")))
+    with pytest.raises(HostError, match=f"{host.name}/w1: launch: .*remains"):
+        host.launch(world.shell("w1", FOREVER))
+    assert host.remains("w1").ended == "exit status 1"
+    host.launch(world.shell("w1", f"echo second; {FOREVER}"))
+    until(lambda: host.tail("w1"), "the second worker prints")
+    assert host.tail("w1") == "second"
+
+
+def test_unknown_worker(world: HostWorld) -> None:
+    """Asking for a worker that is not there is an error that names it and the command."""
+    host = world.host()
+    for command in (host.remains, host.tail):
+        with pytest.raises(HostError, match=f"{host.name}/w9: .*: there is no such worker"):
+            command("w9")
+
+
+def test_remains_of_a_live_worker(world: HostWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that lives has no remains, and goes on living."""
+    monkeypatch.setattr(tmux, "PATIENCE", 0.05)
+    monkeypatch.setattr(process, "PATIENCE", 0.05)
+    host = world.host()
+    pid = host.launch(world.shell("w1", FOREVER))
+    with pytest.raises(HostError, match=f"{host.name}/w1: remains: it has not ended"):
+        host.remains("w1")
+    os.kill(pid, 0)
+    assert host.tail("w1") == ""
+
+
+def test_plans_that_cannot_be(world: HostWorld) -> None:
+    """A missing program, a missing directory and no program at all are refused before a start."""
+    host = world.host()
+    missing = world.path("missing")
+    with pytest.raises(HostError, match="w1: launch: no such program: ptc-no-such-program"):
+        host.launch(world.plan("w1", "ptc-no-such-program", "x"))
+    with pytest.raises(HostError, match=f"w1: launch: no such directory: {missing}"):
+        host.launch(world.plan("w1", "true", "x", cwd=missing))
+    with pytest.raises(HostError, match="w1: launch: no program"):
+        host.launch(world.plan("w1"))
+    with pytest.raises(HostError, match=r"w1: .*: embedded null byte"):
+        host.launch(world.plan("w1", "true", "a\0b"))
+    host.launch(world.shell("w1", FOREVER))
+
+
+def test_program_is_found_from_the_workers_directory(world: HostWorld) -> None:
+    """A program given by a relative path is looked up where the worker starts."""
+    program = world.path("run.sh")
+    program.write_text("#!/bin/sh\nexit 7\n")
+    program.chmod(0o700)
+    host = world.host()
+    world.wait_for_end(host.launch(world.plan("w1", "./run.sh", "x")))
+    assert host.remains("w1").ended == "exit status 7"
+
+
+def test_close_lets_workers_finish(world: HostWorld) -> None:
+    """A worker gets the time of the grace to end in order, and no longer than it needs."""
+    host = world.host(grace=60)
+    host.launch(
+        world.shell("w1", "trap 'sleep 0.2; echo > done; exit' TERM; echo > up; " + FOREVER)
+    )
+    world.wait_for_file("up")
+    start = time.monotonic()
+    host.close()
+    assert time.monotonic() - start < 30
+    assert world.path("done").exists()
+
+
+def test_close_kills_what_ignores_it(world: HostWorld) -> None:
+    """Workers that ignore SIGTERM are killed after one grace for all of them."""
+    host = world.host(grace=0.3)
+    pids = [
+        host.launch(world.shell(f"w{i}", f"trap '' TERM HUP; echo > up{i}; {FOREVER}"))
+        for i in range(4)
+    ]
+    for i in range(4):
+        world.wait_for_file(f"up{i}")
+    host.close()
+    assert all(world.has_ended(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' TERM HUP CONT;"])
+def test_close_ends_stopped_workers(world: HostWorld, trap: str) -> None:
+    """A stopped worker is ended: by SIGTERM once it is continued, else by SIGKILL."""
+    host = world.host(grace=0.3)
+    pid = host.launch(world.shell("w1", f"{trap} echo > up; {FOREVER}"))
+    world.wait_for_file("up")
+    os.kill(pid, signal.SIGSTOP)
+    host.close()
+    assert world.has_ended(pid)
+
+
+def test_close_ends_what_workers_started(world: HostWorld) -> None:
+    """What a worker leaves behind goes with it, even in a session of its own."""
+    host = world.host()
+    script = "setsid sh -c 'trap \"\" TERM HUP; echo > up; sleep 1000' & " + FOREVER
+    host.launch(world.shell("w1", script))
+    world.wait_for_file("up")
+    host.close()
+    assert world.running_workers() == []
+
+
+def test_remains_end_what_a_worker_left(world: HostWorld) -> None:
+    """What a killed worker leaves running in its session ends when its remains are taken."""
+    host = world.host()
+    script = "sh -c 'trap \"\" TERM HUP; echo > up; sleep 1000' & " + FOREVER
+    pid = host.launch(world.shell("w1", script))
+    world.wait_for_file("up")
+    os.kill(pid, signal.SIGKILL)
+    world.wait_for_end(pid)
+    assert host.remains("w1").ended == "killed by SIGKILL"
+    until(lambda: world.running_workers() == [], "the worker's child has ended")
+
+
+def test_close_without_a_launch(world: HostWorld) -> None:
+    """A host that never had a worker closes as well, and makes nothing."""
+    host = world.host()
+    host.close()
+    assert world.sockets() == []
+
+
+def test_launch_after_close(world: HostWorld) -> None:
+    """A closed host starts nothing any more."""
+    host = world.host()
+    host.close()
+    with pytest.raises(HostError, match=f"{host.name}/w1: launch: the host is closed"):
+        host.launch(world.shell("w1", FOREVER))
+
+
+def test_close_after_an_interrupted_close(world: HostWorld) -> None:
+    """A second close finishes what Ctrl-C kept the first one from doing."""
+    host = world.host(grace=60)
+    pid = host.launch(
+        world.shell("w1", "trap 'echo > asked' TERM; trap '' HUP; echo > up; " + FOREVER)
+    )
+    world.wait_for_file("up")
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        world.wait_for_file("asked")
+        signal.pthread_kill(main, signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupter.start()
+        with pytest.raises(KeyboardInterrupt):
+            host.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        interrupter.join()
+    os.kill(pid, 0)
+    host._grace = 0.1
+    host.close()
+    assert world.has_ended(pid)
+
+
+def test_flood_of_output(world: HostWorld) -> None:
+    """A worker that prints without end blocks neither its tail nor the close."""
+    host = world.host()
+    host.launch(world.shell("w1", "seq 100000; echo > up; yes flood"))
+    world.wait_for_file("up")
+    until(lambda: "flood" in host.tail("w1"), "the flood is shown")
+    assert len(host.tail("w1").splitlines()) == 40
+    start = time.monotonic()
+    host.close()
+    assert time.monotonic() - start < 5
+
+
+def test_repr_names_workers(world: HostWorld) -> None:
+    """What a host shows of itself names its kind and its workers."""
+    host = world.host()
+    host.launch(world.shell("w1", FOREVER))
+    assert "w1" in repr(host)
+    host.close()
+    assert "closed" in repr(host)
+
+
+def test_log_is_private_and_read_from_its_end(tmp_path: Path) -> None:
+    """A process worker's log is its owner's alone, and a huge one is not read whole for a tail."""
+    host = ProcessHost()
+    world_log = tmp_path / "w1.log"
+    script = "truncate -s 100M w1.log; echo; echo the end; sleep 1000"
+    from pytest_ptc.interfaces import LaunchPlan  # noqa: PLC0415
+
+    host.launch(
+        LaunchPlan(worker="w1", argv=("/bin/sh", "-c", script), cwd=tmp_path, log=world_log)
+    )
+    until(lambda: host.tail("w1").endswith("the end"), "the end is shown")
+    start = time.monotonic()
+    assert host.tail("w1") == "the end"
+    assert time.monotonic() - start < 0.1
+    assert stat.S_IMODE(world_log.stat().st_mode) == 0o600
+    host.close()
+    assert host.problems == []
+
+
+def test_importing_hosts_is_cheap() -> None:
+    """Importing the hosts brings in neither libtmux nor psutil."""
+    script = (
+        "import sys, pytest_ptc.hosts.tmux, pytest_ptc.hosts.process;"
+        "sys.exit(str({'libtmux', 'psutil'} & set(sys.modules) or '') or None)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")

@@ -1,0 +1,375 @@
+"""What only the tmux host must do: its server may be lost, watched, meddled with or missing."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ptc.errors import HostError
+from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem
+from pytest_ptc.processes import wait_gone
+from tests.contracts.conftest import DEADLINE, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.contracts.conftest import HostWorld
+
+FOREVER = "while :; do sleep 1000 & wait $!; done"
+
+
+def tmux_host(world: HostWorld, **options: float) -> TmuxHost:
+    host = world.host(**options)
+    assert isinstance(host, TmuxHost)
+    return host
+
+
+def by_hand(host: TmuxHost, *arguments: str) -> str:
+    """Do to the host's server what a person could."""
+    command = ["tmux", "-S", str(host._socket), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def lose_server(host: TmuxHost, number: int) -> None:
+    server = host._server
+    assert server is not None
+    server.send(number)
+    assert not wait_gone([server], DEADLINE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_close_after_the_server_was_killed(tmux_world: HostWorld, number: int) -> None:
+    """Without its server a host still ends its workers, even those that outlive their terminal."""
+    host = tmux_host(tmux_world, grace=0.3)
+    pids = [
+        host.launch(tmux_world.shell("w1", FOREVER)),
+        host.launch(tmux_world.shell("w2", f"trap '' HUP TERM; echo > up; {FOREVER}")),
+    ]
+    tmux_world.wait_for_file("up")
+    lose_server(host, number)
+    os.kill(pids[1], 0)
+    host.close()
+    assert all(tmux_world.has_ended(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_launch_after_the_server_was_killed(tmux_world: HostWorld, number: int) -> None:
+    """The workers of a lost server are told as such, and the next launch starts a new server."""
+    host = tmux_host(tmux_world)
+    for name in ("w1", "w2"):
+        pid = host.launch(tmux_world.shell(name, FOREVER))
+    lose_server(host, number)
+    tmux_world.wait_for_end(pid)
+    assert host.remains("w1").ended == "tmux server gone"
+    new = host.launch(tmux_world.shell("w1", f"echo new; {FOREVER}"))
+    until(lambda: host.tail("w1") == "new", "the new worker prints")
+    # The new server gave the new worker the pane id that w2 had.
+    with pytest.raises(HostError, match="tmux/w2: tail: the tmux server is gone"):
+        host.tail("w2")
+    assert host.remains("w2").ended == "tmux server gone"
+    os.kill(new, 0)
+
+
+def test_window_closed_by_somebody(tmux_world: HostWorld) -> None:
+    """A worker whose window a person closed is told as such; the others are not touched."""
+    host = tmux_host(tmux_world)
+    pid = host.launch(tmux_world.shell("w1", FOREVER))
+    host.launch(tmux_world.shell("w2", f"echo here; {FOREVER}"))
+    by_hand(host, "kill-window", "-t", "ptc:w1")
+    tmux_world.wait_for_end(pid)
+    assert host.remains("w1").ended == "its tmux window was closed"
+    until(lambda: host.tail("w2") == "here", "the other worker prints")
+
+
+def test_session_closed_by_somebody(tmux_world: HostWorld) -> None:
+    """When a person closed the whole session, the next launch makes another on the same server."""
+    host = tmux_host(tmux_world)
+    pid = host.launch(tmux_world.shell("w1", FOREVER))
+    server = host._server
+    by_hand(host, "kill-session", "-t", "ptc")
+    tmux_world.wait_for_end(pid)
+    assert host.remains("w1").ended == "its tmux window was closed"
+    host.launch(tmux_world.shell("w1", FOREVER))
+    assert host._server == server
+
+
+def test_server_outlives_the_last_window(tmux_world: HostWorld) -> None:
+    """Taking the remains of the only worker leaves the server for the next."""
+    host = tmux_host(tmux_world)
+    for _ in range(3):
+        tmux_world.wait_for_end(host.launch(tmux_world.plan("w1", "/bin/true")))
+        server = host._server
+        assert host.remains("w1").ended == "exit status 0"
+        assert host._server == server
+
+
+def test_close_with_a_stopped_server(tmux_world: HostWorld) -> None:
+    """A server that answers nothing does not keep a host from closing."""
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", FOREVER))
+    assert host._server is not None
+    host._server.send(signal.SIGSTOP)
+    start = time.monotonic()
+    host.close()
+    assert time.monotonic() - start < 5
+
+
+def test_close_after_an_interrupted_launch(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose launch Ctrl-C cut off before it was on record is ended all the same."""
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", FOREVER))
+    run = host._run
+
+    def interrupted(*commands: Any, **options: Any) -> list[str]:
+        run(*commands, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(host, "_run", interrupted)
+        host.launch(tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}"))
+    tmux_world.wait_for_file("up")
+
+
+def test_close_after_an_interrupted_first_launch(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server whose start Ctrl-C cut off before it was on record is ended, with its socket."""
+    host = tmux_host(tmux_world)
+    run = host._run
+
+    def interrupted(*commands: Any, **options: Any) -> list[str]:
+        run(*commands, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(host, "_run", interrupted)
+        host.launch(tmux_world.shell("w1", FOREVER))
+    assert tmux_world.sockets() != []
+
+
+def test_users_own_tmux_is_not_touched(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a person's tmux, workers still live in a server of their own, and know only that."""
+    home = tmux_world.path("home")
+    home.mkdir()
+    (home / ".tmux.conf").write_text("set -g status-left mine\nset -g remain-on-exit off\n")
+    monkeypatch.setenv("HOME", str(home))
+    theirs = tmux_host(tmux_world)
+    theirs.launch(tmux_world.shell("theirs", FOREVER))
+    socket, pane = by_hand(theirs, "list-panes", "-a", "-F", "#{socket_path} #{pane_id}").split()
+    monkeypatch.setenv("TMUX", f"{socket},{theirs._server.pid if theirs._server else 0},0")
+    monkeypatch.setenv("TMUX_PANE", pane)
+
+    ours = tmux_host(tmux_world)
+    pid = ours.launch(tmux_world.shell("w1", "echo $TMUX > t.new; mv t.new t; sleep 1000"))
+    assert tmux_world.wait_for_file("t").startswith(f"{ours._socket},")
+    assert by_hand(theirs, "list-windows", "-a", "-F", "#{window_name}") == "theirs"
+    assert by_hand(ours, "list-windows", "-a", "-F", "#{window_name}") == "w1"
+    assert ours._socket_name in by_hand(ours, "show-options", "-gv", "status-left")
+    os.kill(pid, signal.SIGKILL)
+    tmux_world.wait_for_end(pid)
+    assert ours.remains("w1").ended == "killed by SIGKILL"
+    ours.close()
+    assert by_hand(theirs, "list-windows", "-a", "-F", "#{window_name}") == "theirs"
+
+
+@contextmanager
+def terminal(line: str, rows: int, columns: int) -> Iterator[Any]:
+    """Run a line in a terminal of its own and yield a function that returns what it showed."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="xterm", LINES=str(rows), COLUMNS=str(columns))
+        os.execl("/bin/sh", "sh", "-c", f"stty rows {rows} cols {columns}; {line}")
+    shown = b""
+
+    def screen() -> bytes:
+        nonlocal shown
+        while select.select([fd], [], [], 0)[0]:
+            try:
+                shown += os.read(fd, 65536)
+            except OSError:  # the terminal was closed at its other end
+                break
+        return shown
+
+    try:
+        yield screen
+    finally:
+        os.close(fd)
+        os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize("with_folder", [False, True])
+def test_attach_line(
+    tmux_world: HostWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    short_folder: Path,
+    *,
+    with_folder: bool,
+) -> None:
+    """The line given to people shows them the workers, from any terminal, and disturbs nobody."""
+    if with_folder:
+        monkeypatch.setenv("TMUX_TMPDIR", str(short_folder))
+    else:
+        monkeypatch.delenv("TMUX_TMPDIR", raising=False)
+    host = tmux_host(tmux_world)
+    line = "x" * 100 + "end"
+    host.launch(tmux_world.shell("w1", f"echo {line}; {FOREVER}"))
+    monkeypatch.delenv("TMUX_TMPDIR", raising=False)
+    with terminal(host.attach, 12, 40) as screen:
+        until(lambda: b"xend" in screen().replace(b"\r\n", b""), "the worker is shown")
+        until(lambda: host._socket_name.encode() in screen(), "the status line is shown")
+        assert host.tail("w1") == line
+        pid = host.launch(tmux_world.shell("w2", "exit 3"))
+        tmux_world.wait_for_end(pid)
+        assert host.remains("w2").ended == "exit status 3"
+    assert host.tail("w1") == line
+    host.close()
+    assert not list(short_folder.glob("tmux-*/*"))
+
+
+def test_later_change_of_the_socket_folder(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch, short_folder: Path
+) -> None:
+    """A test that sets TMUX_TMPDIR while workers live does not lead the host to another server."""
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", FOREVER))
+    monkeypatch.setenv("TMUX_TMPDIR", str(short_folder))
+    host.launch(tmux_world.shell("w2", FOREVER))
+    assert by_hand(host, "list-windows", "-a", "-F", "#{window_name}") == "w1\nw2"
+    assert list(short_folder.iterdir()) == []
+
+
+def test_socket_path_too_long(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch, short_folder: Path
+) -> None:
+    """A socket folder with too long a path is an error that says what to do."""
+    folder = short_folder / ("x" * 100)
+    folder.mkdir()
+    monkeypatch.setenv("TMUX_TMPDIR", str(folder))
+    host = tmux_host(tmux_world)
+    with pytest.raises(HostError, match="File name too long.*set TMUX_TMPDIR"):
+        host.launch(tmux_world.shell("w1", FOREVER))
+
+
+def test_socket_folder_with_any_name(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch, short_folder: Path
+) -> None:
+    """A socket folder may have any name, and a locale without UTF-8 does not spoil it."""
+    folder = short_folder / "é #{pid};"
+    folder.mkdir()
+    monkeypatch.setenv("TMUX_TMPDIR", str(folder))
+    monkeypatch.setenv("LC_ALL", "C")
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", f"echo 'é 漢'; {FOREVER}"))
+    until(lambda: host.tail("w1"), "the worker prints")
+    assert host.tail("w1") == "é 漢"
+    assert host._socket is not None
+    assert host._socket.is_socket()
+    host.close()
+    assert not list(folder.glob("tmux-*/*"))
+
+
+def test_command_line_too_long(tmux_world: HostWorld) -> None:
+    """More arguments than tmux takes are an error that says so, and leave nothing."""
+    host = tmux_host(tmux_world)
+    for _ in range(2):
+        with pytest.raises(HostError, match=r"w1: new-session: command too long; .*16 kB"):
+            host.launch(tmux_world.plan("w1", "echo", "x" * 20_000))
+    host.launch(tmux_world.shell("w1", FOREVER))
+    with pytest.raises(HostError, match=r"w2: new-window: command too long; .*16 kB"):
+        host.launch(tmux_world.plan("w2", "echo", "x" * 20_000))
+
+
+def test_no_tmux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without tmux the host cannot be made, and the reason says what to do."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "install tmux 3.2 or newer, or choose --ptc-host=process" in str(tmux_problem())
+    with pytest.raises(HostError, match="tmux: tmux is not installed; install"):
+        TmuxHost("x")
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("echo tmux 3.1c", "tmux 3.1c is too old; install"),
+        ("exit 1", "tmux does not run"),
+    ],
+)
+def test_unusable_tmux(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, problem: str
+) -> None:
+    """A tmux that is too old or does not run is told as such."""
+    program = tmp_path / "tmux"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(HostError, match=problem):
+        TmuxHost("x")
+
+
+def test_tmux_vanishes(tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of libtmux itself comes out as ours, and names the command."""
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", FOREVER))
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", "/nonexistent")
+        with pytest.raises(HostError, match="tmux/w1: capture-pane: .*TmuxCommandNotFound"):
+            host.tail("w1")
+
+
+def test_run_id_that_is_no_name() -> None:
+    """A run id that would put the socket elsewhere is refused."""
+    with pytest.raises(HostError, match="run id"):
+        TmuxHost("../x")
+
+
+ORPHANING = """
+import os, signal, sys, time
+from pathlib import Path
+from pytest_ptc.hosts.tmux import TmuxHost
+from pytest_ptc.interfaces import LaunchPlan
+
+folder = Path.cwd()
+host = TmuxHost(sys.argv[1])
+for worker in ("w1", "w2"):
+    argv = ("/bin/sh", "-c", "read x < go")
+    pid = host.launch(LaunchPlan(worker=worker, argv=argv, cwd=folder, log=folder / "log"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_server_does_not_outlive_a_killed_pytest(tmux_world: HostWorld) -> None:
+    """When pytest is killed, the end of its first worker ends the server, the rest and the socket."""
+    os.mkfifo(tmux_world.path("go"))
+    run_id = f"{tmux_world.cookie[:8]}-orphan"
+    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
+    env = {**os.environ, "PYTHONPATH": root}
+    owner = subprocess.run(
+        [sys.executable, "-c", ORPHANING, run_id], cwd=tmux_world.folder, env=env, check=False
+    )
+    assert owner.returncode == -signal.SIGKILL
+    assert len(tmux_world.sockets()) == 1
+    tmux_world.path("go").write_text("\n")
+    until(lambda: tmux_world.running() == [], "the server ends")
+    assert tmux_world.sockets() == []
+
+
+def test_attach_line_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line for people is one that a shell reads as it was meant."""
+    monkeypatch.setenv("TMUX_TMPDIR", "/a b/$x")
+    words = shlex.split(TmuxHost("run-1").attach)
+    assert words == ["TMUX_TMPDIR=/a b/$x", "tmux", "-L", "ptc-run-1", "attach"]
