@@ -113,7 +113,7 @@ def end_processes(processes: Iterable[ProcessIdentity], grace: float) -> list[Pr
         processes: Whom to end.
         grace: Seconds between SIGTERM and SIGKILL; with 0 SIGKILL comes at once.
     """
-    known = frozenset(processes)
+    known = _without_us(frozenset(processes))
     return _end(known, known, lambda members: members, grace)
 
 

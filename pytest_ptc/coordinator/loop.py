@@ -347,7 +347,8 @@ class Coordinator:
         except HostError as error:
             self._lose(worker, str(error))
             return
-        self._processes[worker] = ProcessIdentity.of(pid)
+        if (process := ProcessIdentity.of(pid)) is not None:
+            self._processes[worker] = process
         self._journal.event("worker started", worker=worker, pid=pid)
         self._errand(self._watch(worker, pid))
 
@@ -438,9 +439,8 @@ class Coordinator:
 
     def _remains(self, worker: str, why: str) -> Remains:
         """Return what is left of a worker that may still live; runs in the host's thread."""
-        if (process := self._processes.pop(worker, None)) is None:
-            return Remains(ended=why)
-        end_tree(process, grace=0.0)
+        if (process := self._processes.pop(worker, None)) is not None:
+            end_tree(process, grace=0.0)
         try:
             remains = self._host.remains(worker)
         except HostError as error:

@@ -119,9 +119,7 @@ class ProcessHost:
         survivors = end_trees(workers, self._grace, roots_first=True)
         self.problems += [f"process {process.pid} survived SIGKILL" for process in survivors]
         self._children = {
-            worker: child
-            for worker, child in self._children.items()
-            if child.popen.poll() is None
+            worker: child for worker, child in self._children.items() if child.popen.poll() is None
         }
 
     def _start(self, plan: LaunchPlan) -> _Child:

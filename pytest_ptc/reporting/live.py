@@ -20,7 +20,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_ptc.reporting.terminal import clip, printable
+from pytest_ptc.text import clip, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +111,7 @@ class LiveArea:
         try:
             size = self._size()
             room = size.lines - 1
-            if room < 1:
+            if room < 1 or size.columns < 1:
                 return
             self._drawn = True
             frame = _frame(self._fitted(lines[:room], size))

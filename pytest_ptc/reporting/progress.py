@@ -48,7 +48,10 @@ class Progress:
         """Show how the run stands, if it is time for that."""
         now = time.monotonic()
         if self._area is not None:
-            size = self._size()
+            try:
+                size = self._size()
+            except (OSError, ValueError):
+                return  # the terminal hung up, which is no reason to end the run
             self._area.draw(
                 live_lines(
                     snapshot,
@@ -71,5 +74,7 @@ class Progress:
     def _live_area(self, stream: TextIO) -> LiveArea | None:
         if self._reporter is None or not live_supported(stream, os.environ):
             return None
+        if self._reporter.config.getoption("capture", "fd") == "no":
+            return None  # what tests print would run through it
         writer = self._reporter.config.get_terminal_writer()
         return LiveArea(stream, size=self._size, column=lambda: writer.width_of_current_line)

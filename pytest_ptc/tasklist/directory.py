@@ -55,20 +55,24 @@ class ListDirectory:
         """Tell whether the list's directory was not there before."""
         return self.path in self._made
 
-    def open(self) -> None:
+    def open(self) -> bool:
         """Make the directory if it is missing, private to its user, and check that it can be used.
+
+        Returns:
+            Whether it was missing.
 
         Raises:
             TaskListError: It cannot be made, or not be read and written.
         """
-        for folder in (*reversed(self.path.parents), self.path):
-            if not folder.is_dir():
-                self._make(folder)
+        missing = [f for f in (*reversed(self.path.parents), self.path) if not f.is_dir()]
+        for folder in missing:
+            self._make(folder)
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise TaskListError(
                 f"{self.path}: this task list cannot be read and written; change its permissions, "
                 "or point CLAUDE_CONFIG_DIR to a directory of your own"
             )
+        return bool(missing)
 
     def names(self) -> list[str]:
         """Return the names of everything in the directory."""

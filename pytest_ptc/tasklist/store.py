@@ -207,12 +207,13 @@ class TaskListStore:
 
     def _publish_all(self, tasks: Sequence[NewTask]) -> list[str]:
         for _ in range(_ATTEMPTS):
-            self._directory.open()
+            if self._directory.open():
+                # What we published on a list that is gone is gone; its ids may be others' now.
+                self._published.clear()
+                self._sentinel = None
             # A run that made the directory removes it at its end, if it finds nothing in it.
             with suppress(FileNotFoundError), self._locks.hold(LIST_LOCK, self._patience) as lock:
                 return self._write_all(tasks, lock)
-            self._published.clear()
-            self._sentinel = None
         raise TaskListError(f"{self.path}: the task list was removed again and again meanwhile")
 
     def _write_all(self, tasks: Sequence[NewTask], lock: HeldLock) -> list[str]:

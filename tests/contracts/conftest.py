@@ -1,4 +1,4 @@
-"""A world for hosts: real workers, real tmux, and a teardown that proves nothing is left of them."""
+"""A world for hosts: real workers, real tmux, and a teardown that proves nothing is left."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ class HostWorld:
 
     def running_workers(self) -> list[psutil.Process]:
         """Return what runs without the tmux servers themselves."""
-        servers = {host._server.pid for host in self.hosts if isinstance(host, TmuxHost) and host._server}
+        servers = {
+            host._server.pid for host in self.hosts if isinstance(host, TmuxHost) and host._server
+        }
         return [process for process in self.running() if process.pid not in servers]
 
     def sockets(self) -> list[Path]:
@@ -127,21 +129,24 @@ class HostWorld:
 
 
 @contextmanager
-def host_world(
-    kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[HostWorld]:
+def host_world(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostWorld]:
     """Yield a world, and prove when it ends that closing its hosts has left nothing of it."""
     world = HostWorld(kind, folder)
     monkeypatch.setenv(COOKIE, world.cookie)
-    yield world
-    for host in world.hosts:
-        host.close()
-        host.close()
-    assert [host.problems for host in world.hosts] == [[] for _ in world.hosts]
-    # The server's own helpers, such as a hook's shell, end a moment after it.
-    until(lambda: world.running() == [], "everything has ended")
-    assert world.sockets() == []
-    assert world.zombies() == []
+    try:
+        yield world
+        for host in world.hosts:
+            host.close()
+            host.close()
+        assert [host.problems for host in world.hosts] == [[] for _ in world.hosts]
+        # The server's own helpers, such as a hook's shell, end a moment after it.
+        until(lambda: world.running() == [], "everything has ended")
+        assert world.sockets() == []
+        assert world.zombies() == []
+    finally:
+        # A test that fails should not leave behind what made it fail.
+        for process in world.running():
+            process.kill()
 
 
 @pytest.fixture(params=["tmux", "process"])

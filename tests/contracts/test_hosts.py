@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -85,9 +85,16 @@ HOST_VARIABLES = {
 }
 
 
-def portrait(world: HostWorld, host: Host, *arguments: str, cwd: Path | None = None) -> dict:
+def portrait(world: HostWorld, host: Host, *arguments: str, cwd: Path | None = None) -> Any:
+    """Launch a worker that writes what it was started with, and return that when it has ended."""
     plan = world.plan(
-        "portrait", sys.executable, "-IS", "-c", SELF_PORTRAIT, str(world.path("p")), *arguments,
+        "portrait",
+        sys.executable,
+        "-IS",
+        "-c",
+        SELF_PORTRAIT,
+        str(world.path("p")),
+        *arguments,
         cwd=cwd,
     )
     pid = host.launch(plan)

@@ -30,6 +30,7 @@ FOREVER = "while :; do sleep 1000 & wait $!; done"
 
 
 def tmux_host(world: HostWorld, **options: float) -> TmuxHost:
+    """Return a new host as what it is here, so that a test may look inside."""
     host = world.host(**options)
     assert isinstance(host, TmuxHost)
     return host
@@ -42,6 +43,7 @@ def by_hand(host: TmuxHost, *arguments: str) -> str:
 
 
 def lose_server(host: TmuxHost, number: int) -> None:
+    """Send the host's server a signal and wait until it has ended."""
     server = host._server
     assert server is not None
     server.send(number)
@@ -137,9 +139,10 @@ def test_close_after_an_interrupted_launch(
         run(*commands, **options)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(host, "_run", interrupted)
-        host.launch(tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}"))
+        with pytest.raises(KeyboardInterrupt):
+            host.launch(tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}"))
     tmux_world.wait_for_file("up")
 
 
@@ -154,9 +157,10 @@ def test_close_after_an_interrupted_first_launch(
         run(*commands, **options)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(host, "_run", interrupted)
-        host.launch(tmux_world.shell("w1", FOREVER))
+        with pytest.raises(KeyboardInterrupt):
+            host.launch(tmux_world.shell("w1", FOREVER))
     assert tmux_world.sockets() != []
 
 
@@ -193,7 +197,7 @@ def terminal(line: str, rows: int, columns: int) -> Iterator[Any]:
     pid, fd = pty.fork()
     if pid == 0:
         os.environ.update(TERM="xterm", LINES=str(rows), COLUMNS=str(columns))
-        os.execl("/bin/sh", "sh", "-c", f"stty rows {rows} cols {columns}; {line}")
+        os.execl("/bin/sh", "sh", "-c", f"stty rows {rows} cols {columns}; {line}")  # noqa: S606
     shown = b""
 
     def screen() -> bytes:
@@ -261,7 +265,7 @@ def test_socket_path_too_long(
     folder.mkdir()
     monkeypatch.setenv("TMUX_TMPDIR", str(folder))
     host = tmux_host(tmux_world)
-    with pytest.raises(HostError, match="File name too long.*set TMUX_TMPDIR"):
+    with pytest.raises(HostError, match=r"File name too long.*set TMUX_TMPDIR"):
         host.launch(tmux_world.shell("w1", FOREVER))
 
 
@@ -327,7 +331,7 @@ def test_tmux_vanishes(tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch) -
     host.launch(tmux_world.shell("w1", FOREVER))
     with monkeypatch.context() as patch:
         patch.setenv("PATH", "/nonexistent")
-        with pytest.raises(HostError, match="tmux/w1: capture-pane: .*TmuxCommandNotFound"):
+        with pytest.raises(HostError, match=r"tmux/w1: capture-pane: .*TmuxCommandNotFound"):
             host.tail("w1")
 
 
@@ -353,7 +357,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_server_does_not_outlive_a_killed_pytest(tmux_world: HostWorld) -> None:
-    """When pytest is killed, the end of its first worker ends the server, the rest and the socket."""
+    """When pytest was killed, the end of its first worker ends its server, with the socket."""
     os.mkfifo(tmux_world.path("go"))
     run_id = f"{tmux_world.cookie[:8]}-orphan"
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120

@@ -410,10 +410,11 @@ def test_nothing_is_written_before_the_first_draw() -> None:
     assert stream.writes == []
 
 
-def test_a_terminal_of_one_row_is_left_alone() -> None:
-    """Where there is no row below the cursor's line nothing is drawn."""
+@pytest.mark.parametrize("size", [(80, 1), (80, 0), (0, 24), (0, 0)])
+def test_a_terminal_without_room_is_left_alone(size: tuple[int, int]) -> None:
+    """Where there is no row below the cursor's line, or no column, nothing is drawn."""
     stream = Recorder()
-    area = LiveArea(stream, size=lambda: os.terminal_size((80, 1)))
+    area = LiveArea(stream, size=lambda: os.terminal_size(size), column=lambda: 5)
     area.draw(["one"])
     area.erase()
     assert stream.writes == []

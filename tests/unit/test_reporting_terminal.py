@@ -25,18 +25,16 @@ from pytest_ptc.model import (
     WorkerView,
 )
 from pytest_ptc.reporting.terminal import (
-    NO_TMUX,
-    clip,
-    clip_left,
-    columns,
     failure_text,
     header_lines,
     live_lines,
-    printable,
     progress_line,
     summary,
     trouble_text,
 )
+from pytest_ptc.text import clip, clip_left, columns, printable
+
+NO_TMUX = "tmux is not installed: workers are child processes"
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -183,6 +183,14 @@ def test_a_lock_of_claude_codes_is_respected(store: TaskListStore) -> None:
     assert store.claim(task, "w1")
 
 
+def test_a_claim_that_must_fail_waits_for_no_lock(store: TaskListStore) -> None:
+    """A task that is taken is seen to be so while its holder, or anybody, has it locked."""
+    by_claude(store, "5", status="in_progress", owner="w2")
+    (store.path / "5.json.lock").mkdir()
+    assert not store.claim("5", "w1")
+    (store.path / "5.json.lock").rmdir()
+
+
 def test_claiming_reads_no_directory(store: TaskListStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cost of a claim and a completion does not grow with the list."""
     (task,) = store.publish(tasks(1))

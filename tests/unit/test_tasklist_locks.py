@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -251,6 +253,23 @@ def test_a_stopped_process_of_ours_is_reported(tmp_path: Path) -> None:
         ListLocks(tmp_path).hold("1.json", patience=0.05),
     ):
         pytest.fail("the flock was held by somebody else")
+
+
+def test_a_file_system_without_flock_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel has no flock we fail at once, rather than take `.lock` itself for a lock."""
+
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    # Older versions of filelock say it their own way; the store translates both.
+    with (
+        pytest.raises((OSError, NotImplementedError)),
+        ListLocks(tmp_path).hold("1.json", patience=5),
+    ):
+        pytest.fail("nothing was locked")
 
 
 def test_only_a_stale_lock_is_swept(tmp_path: Path) -> None:

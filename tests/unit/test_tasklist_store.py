@@ -247,13 +247,17 @@ def test_a_blocker_learns_whom_it_blocks(store: TaskListStore) -> None:
 
 
 def test_a_list_that_vanished_is_made_again(store: TaskListStore) -> None:
-    """Publishing after somebody removed the list starts a new one; lost tasks are forgotten."""
+    """Publishing after somebody removed the list starts a new one; what was lost is forgotten."""
     store.publish(tasks(3))
     for file in store.path.iterdir():
         file.unlink()
     store.path.rmdir()
     assert store.publish(tasks(1)) == ["2"]
     assert on_disk(store, "1")["owner"] == SENTINEL_OWNER
+    theirs = by_claude(store, "3")
+    store.close()
+    assert theirs.exists()
+    theirs.unlink()
 
 
 def test_a_list_removed_while_publishing_is_made_again(
