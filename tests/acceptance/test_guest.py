@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import Suite
+from pytest_ptc.options import OPTIONS
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
 
 PLAIN = (
     "@pytest.mark.ptc('pass {n}')\n@pytest.mark.parametrize('n', [1, 2])\ndef test_it(n): pass\n"
@@ -25,7 +29,8 @@ def test_without_workers_marked_tests_are_skipped_with_the_way_to_run_them(suite
 def test_collect_only_shows_the_prompts_and_starts_nothing(suite: Suite) -> None:
     """`--collect-only -v` prints each prompt, filled as far as that needs no fixture."""
     suite.write(
-        conftest="import pytest\n@pytest.fixture(scope='session')\ndef base():\n    raise SystemExit\n",
+        conftest="import pytest\n@pytest.fixture(scope='session')\n"
+        "def base():\n    raise SystemExit\n",
         test_a=PLAIN.replace("{n}'", "{n} at {base}\\n  and on'"),
     )
     result = suite.run("--collect-only", "-v")
@@ -60,8 +65,6 @@ def test_after_collection_errors_nothing_is_started(suite: Suite) -> None:
 
 def test_the_options_are_documented(suite: Suite) -> None:
     """Every option of the table stands in `--help`, on the command line or as an ini key."""
-    from pytest_ptc.options import OPTIONS
-
     text = suite.pytester.runpytest_inprocess("--help").stdout.str()
     for option in OPTIONS:
         assert option.ini in text
@@ -74,7 +77,7 @@ def test_the_options_are_documented(suite: Suite) -> None:
         ["-p", "no:libtmux"],
         ["-p", "no:cacheprovider"],
         ["-p", "no:terminal"],
-        ["-p", "no:capture", "-s"],
+        ["-p", "no:capture"],
         ["-p", "no:timeout", "-p", "no:rerunfailures", "-p", "no:xdist"],
         ["-p", "xdist"],
         ["--capture=no"],

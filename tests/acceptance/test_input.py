@@ -6,10 +6,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import Suite
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
 
 PLAIN = "@pytest.mark.ptc('pass')\ndef test_it(): pass\n"
 
@@ -92,7 +94,7 @@ def test_an_option_that_cannot_be_used_is_a_usage_error(
 
 
 def test_native_toml_options_are_typed(suite: Suite) -> None:
-    """pytest's own TOML table gives values of the right type, and refuses others."""
+    """The TOML table of pytest 9 table gives values of the right type, and refuses others."""
     (suite.path / "tox.ini").unlink()
     command = json.dumps(f"{sys.executable} {suite.agent}")
     toml = suite.path / "pytest.toml"

@@ -107,8 +107,8 @@ def test_what_an_agent_leaves_behind_is_ended(suite: Suite) -> None:
     """A child that left the agent's group and session does not outlive the run."""
     suite.agent.write_text(
         "import json, subprocess, sys\n"
-        f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', {str(suite.agent)!r}],"
-        " start_new_session=True, stdout=sys.stdout)\n"
+        f"sleeper = [sys.executable, '-c', 'import time; time.sleep(600)', {str(suite.agent)!r}]\n"
+        "subprocess.Popen(sleeper, start_new_session=True, stdout=sys.stdout)\n"
         "print(json.dumps({'verdict': 'pass', 'summary': 'left one'}))\n"
     )
     suite.write(test_a="@pytest.mark.ptc('x')\ndef test_it(): pass\n")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.acceptance.conftest import Suite
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
 
 ORDER = """
 def pytest_runtest_logreport(report):
@@ -61,7 +64,8 @@ def test_module_fixtures_serve_all_ready_items_of_their_module(suite: Suite) -> 
     """Fixtures of a wider scope are set up for their items and torn down after them, in order."""
     module = (
         "@pytest.fixture(scope='module', autouse=True)\ndef mod():\n"
-        "    print('UP', __name__, flush=True)\n    yield\n    print('DOWN', __name__, flush=True)\n"
+        "    print('UP', __name__, flush=True)\n    yield\n"
+        "    print('DOWN', __name__, flush=True)\n"
         "@pytest.mark.ptc('pass')\n@pytest.mark.parametrize('n', range(4))\ndef test_m(n): pass\n"
     )
     suite.write(test_a=module, test_b=module, conftest=ORDER)
@@ -136,7 +140,8 @@ def test_an_xfail_that_does_not_run_costs_nothing(suite: Suite) -> None:
 def test_a_rerun_is_a_new_attempt_with_a_new_task(suite: Suite) -> None:
     """pytest-rerunfailures asks the agent again instead of showing its old verdict again."""
     suite.write(
-        test_a="@pytest.mark.flaky(reruns=2)\n@pytest.mark.ptc('first tried record fail|--summary|no\\npass yes')\n"
+        test_a="@pytest.mark.flaky(reruns=2)\n"
+        "@pytest.mark.ptc('first tried record fail|--summary|no\\npass yes')\n"
         "def test_m(ptc): assert ptc.summary == 'yes'\n"
         "@pytest.mark.flaky(reruns=2)\n@pytest.mark.ptc('first again exit 3\\npass')\n"
         "def test_n(): pass\n"
@@ -182,7 +187,8 @@ def test_a_broken_session_fixture_concerns_only_its_items(
 ) -> None:
     """An item whose prompt cannot be filled ends as pytest would end it; the others run."""
     suite.write(
-        conftest=f"import pytest\n@pytest.fixture(scope='session')\ndef base_url():\n    {raising}\n",
+        conftest="import pytest\n@pytest.fixture(scope='session')\n"
+        f"def base_url():\n    {raising}\n",
         test_a="@pytest.mark.ptc('say {base_url}\\npass')\ndef test_m(): pass\n"
         "@pytest.mark.ptc('pass', needs=['test_m'])\ndef test_needs(): pass\n"
         "@pytest.mark.ptc('pass')\ndef test_n(): pass\n",

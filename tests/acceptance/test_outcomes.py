@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.acceptance.conftest import Suite
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
 
 
 def mark(prompt: str, body: str = "pass", keywords: str = "", arguments: str = "") -> str:

@@ -1,0 +1,67 @@
+"""Run the benchmarks and say which targets are met.
+
+    python -m tests.bench                        all parts, some minutes
+    python -m tests.bench latency                from a recorded verdict to a reported outcome
+    python -m tests.bench throughput             what a task costs that costs nothing
+    python -m tests.bench import                 what the plugin costs a run that does not use it
+    python -m tests.bench --folder DIR ...       on the file system that matters
+
+It runs from the checkout's root, with the package installed, and measures the package of the
+checkout. The exit status is 1 if a target is missed. Figures depend on the machine and on what else
+it does: the line above each table says what that was. What a claim on the shared list costs is
+measured by `python -m tests.bench.bench_tasklist`.
+"""
+
+# ruff: noqa: T201 - a program that prints its figures
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tests.bench import importing, latency, throughput
+from tests.bench.figures import table
+
+PARTS = {"latency": latency, "throughput": throughput, "import": importing}
+
+
+def main() -> int:
+    """Measure what was asked for; 1 if a target was missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("part", nargs="*", choices=[[], *PARTS], help="what to measure")
+    parser.add_argument("--folder", help="where the measured suites are made")
+    arguments = parser.parse_args()
+    missed = [_measure(part, arguments.folder) for part in arguments.part or PARTS]
+    return int(any(missed))
+
+
+def _measure(part: str, below: str | None) -> bool:
+    """Measure one part, print its table, and tell whether it missed a target."""
+    print(f"## {part}\n")
+    print(f"{_machine()}; load {os.getloadavg()[0]:.1f} before", end="", flush=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=below) as folder:
+        rows = list(PARTS[part].measure(Path(folder) / part))
+    print(f", {os.getloadavg()[0]:.1f} after\n\n{table(rows)}\n", flush=True)
+    return any(row.missed for row in rows)
+
+
+def _machine() -> str:
+    versions = f"Python {platform.python_version()}, pytest {pytest.__version__}"
+    return (
+        f"{os.cpu_count()} cores, {platform.system()}, {versions}, filelock {version('filelock')}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
