@@ -76,6 +76,7 @@ class Runner:
         self._ready = ItemPool()
         self._waiting = ItemPool()
         self._results: list[Result] = []
+        self._expected: set[str] = set()
         self._position = 0
         self._current = "session"
         self._parts: tuple[Coordinator, Journal, TaskListStore, Path] | None = None
@@ -202,6 +203,8 @@ class Runner:
         ticket = self._tickets.get(item)
         if ticket is not None:
             finish_report(report, call, item, ticket.result)
+            if hasattr(report, "wasxfail") and report.skipped and ticket.result is not None:
+                self._expected.add(ticket.result.task_id)
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -273,8 +276,11 @@ class Runner:
 
     @property
     def _journal_folder(self) -> Path:
+        """Return the run's folder, by the shortest path from where pytest was started."""
         assert self._parts is not None
-        return self._parts[1].folder
+        folder = self._parts[1].folder
+        start = self._config.invocation_params.dir
+        return folder.relative_to(start) if folder.is_relative_to(start) else folder
 
     # The order of items.
 
@@ -345,6 +351,8 @@ class Runner:
         self._progress.clear()
         try:
             coordinator.close()
+            # A verdict that came after pytest stopped is no outcome any more, but it is told.
+            self._take_arrivals()
         finally:
             # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
             self._ended = True
@@ -363,6 +371,7 @@ class Runner:
             journal=self._journal_folder,
             width=self._config.get_terminal_writer().fullwidth,
             verbosity=self._config.get_verbosity(),
+            expected=self._expected,
         )
         for text, markup in lines:
             reporter.write_line(text, **markup)

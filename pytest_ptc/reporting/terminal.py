@@ -19,7 +19,7 @@ from pytest_ptc.model import Cause, Severity, VerdictKind, WorkerState
 from pytest_ptc.text import clip, clip_left, columns, printable, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_ptc.model import AttemptReport, Finding, Result, Snapshot, WorkerView
 
@@ -175,6 +175,7 @@ def summary(
     journal: Path | str,
     width: int,
     verbosity: int = 0,
+    expected: Collection[str] = (),
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -184,14 +185,16 @@ def summary(
         journal: The run's folder, as a reader should find it.
         width: Columns that wrapped text may take.
         verbosity: Below 0, only what a model needs to act on; above 0, passing items as well.
+        expected: The ids of tasks whose fail was expected, by `xfail`: they are only counted.
     """
+    surprises = [result for result in results if result.task_id not in expected]
     if verbosity < 0:
-        return _quiet(results, wall, journal)
+        return _quiet(surprises, len(expected), wall, journal)
     width = max(width, _NARROWEST)
-    items = [line for result in results for line in _item(result, journal, width, verbosity)]
+    items = [line for result in surprises for line in _item(result, width, verbosity)]
     return [
         Line(" ptc summary ".center(width, "="), {"bold": True}),
-        _counts(results),
+        _counts(surprises, len(expected)),
         *items,
         *_passing_findings(results),
         Line(_times(results, wall)),
@@ -258,9 +261,11 @@ def _findings(result: Result) -> tuple[Finding, ...]:
     return result.verdict.findings if result.verdict else ()
 
 
-def _quiet(results: Sequence[Result], wall: float, journal: Path | str) -> list[Line]:
+def _quiet(
+    results: Sequence[Result], expected: int, wall: float, journal: Path | str
+) -> list[Line]:
     """Return as little as a reader can act on: a model pays for every word of it."""
-    counts = _outcomes(results) or "0 items"
+    counts = _outcomes(results, expected) or "0 items"
     lines = [f"ptc: {counts} in {wall:.1f} s, journal {journal}"]
     for result in filter(_bad, results):
         kind, cause, said = _ending(result)
@@ -277,19 +282,21 @@ def _first_sentence(text: str) -> str:
     return (text[: end.end()] if end else text).rstrip(".\u3002")
 
 
-def _counts(results: Sequence[Result]) -> Line:
-    text = f"{_count(len(results), 'item')}: {_outcomes(results)}".removesuffix(": ")
+def _counts(results: Sequence[Result], expected: int) -> Line:
+    items = _count(len(results) + expected, "item")
+    text = f"{items}: {_outcomes(results, expected)}".removesuffix(": ")
     if any(map(_bad, results)):
         return Line(text, _MARKUP[VerdictKind.FAIL])
     # Green says that everything was done.
-    complete = results and not any(map(_unfinished, results))
+    complete = (results or expected) and not any(map(_unfinished, results))
     return Line(text, _MARKUP[VerdictKind.PASS if complete else VerdictKind.SKIP])
 
 
-def _outcomes(results: Sequence[Result]) -> str:
+def _outcomes(results: Sequence[Result], expected: int) -> str:
     kinds = Counter(_ending(result).kind for result in results if not _unfinished(result))
     unfinished = sum(map(_unfinished, results))
-    return _listed([*((kind, kinds[kind]) for kind in VerdictKind), ("not done", unfinished)])
+    others = [("fail as expected", expected), ("not done", unfinished)]
+    return _listed([*((kind, kinds[kind]) for kind in VerdictKind), *others])
 
 
 class _Room(NamedTuple):
@@ -304,7 +311,7 @@ _NORMAL = _Room(said=5, findings=5, each=2)
 _VERBOSE = _Room(said=20, findings=None, each=10)
 
 
-def _item(result: Result, journal: Path | str, width: int, verbosity: int) -> Iterator[Line]:
+def _item(result: Result, width: int, verbosity: int) -> Iterator[Line]:
     if _unfinished(result) or (not _bad(result) and verbosity < 1):
         return
     room = _VERBOSE if verbosity > 0 else _NORMAL
@@ -323,7 +330,8 @@ def _item(result: Result, journal: Path | str, width: int, verbosity: int) -> It
     if len(findings) > len(shown):
         yield Line(f"  +{len(findings) - len(shown)} more")
     if _bad(result):
-        yield from (Line(f"  {line}") for line in _output(result, journal))
+        # Below the journal's folder, which is named once, at the end.
+        yield from (Line(f"  {line}") for line in _output(result, ""))
 
 
 def _hung(lines: Sequence[str]) -> Iterator[Line]:

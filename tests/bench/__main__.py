@@ -51,7 +51,7 @@ def _measure(part: str, below: str | None) -> bool:
     print(f"## {part}\n")
     print(f"{_machine()}; load {os.getloadavg()[0]:.1f} before", end="", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=below) as folder:
-        rows = list(PARTS[part].measure(Path(folder) / part))
+        rows = list(PARTS[part].measure(Path(folder)))
     print(f", {os.getloadavg()[0]:.1f} after\n\n{table(rows)}\n", flush=True)
     return any(row.missed for row in rows)
 
