@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 #: Seconds that the kernel may take to carry out a SIGKILL; only a process stuck in it takes more.
 KILL_PATIENCE = 2.0
 
+#: How often we look again for what appeared meanwhile. The second look finds nothing as a rule; no
+#: end at all would leave us to something that starts processes faster than anybody can end them.
+_ROUNDS = 10
+
 #: Seconds between two looks where the system offers no event for the end of a foreign process.
 _INTERVAL = 0.01
 
@@ -227,25 +231,22 @@ def _end(
 
 
 def _kill(known: frozenset[ProcessIdentity], grow: _Grow) -> list[ProcessIdentity]:
-    deadline = time.monotonic() + KILL_PATIENCE
-    while True:
-        known = _freeze(known, grow, deadline)
+    for _ in range(_ROUNDS):
+        known = _freeze(known, grow)
         alive = [process for process in known if process.alive]
-        left = deadline - time.monotonic()
-        if not alive or left <= 0:
-            return sorted(alive)
         for process in alive:
             process.send(signal.SIGKILL)
-        wait_gone(alive, left)
+        survivors = wait_gone(alive, KILL_PATIENCE)
+        if survivors or not alive:
+            return survivors
+    return sorted(process for process in grow(known) if process.alive)
 
 
-def _freeze(
-    known: frozenset[ProcessIdentity], grow: _Grow, deadline: float
-) -> frozenset[ProcessIdentity]:
+def _freeze(known: frozenset[ProcessIdentity], grow: _Grow) -> frozenset[ProcessIdentity]:
     # A process that forks faster than we look can outrun SIGKILL; a stopped one cannot fork. So
     # everything is stopped until nothing new appears, and only then killed.
     frozen: set[ProcessIdentity] = set()
-    while time.monotonic() < deadline:
+    for _ in range(_ROUNDS):
         known = grow(known)
         fresh = {process for process in known - frozen if process.alive}
         if not fresh:

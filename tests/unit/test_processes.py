@@ -227,12 +227,12 @@ def test_left_behind(world: World) -> None:
 FORKING = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-for number in range(500):
+for number in range(200):
     time.sleep(0.001)
     if os.fork() == 0:
         time.sleep(1000)
         os._exit(0)
-    if number == 20:
+    if number == 10:
         open("up", "w").close()
 time.sleep(1000)
 """
