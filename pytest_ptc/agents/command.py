@@ -73,11 +73,11 @@ class CommandAgent:
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Run the program on the job and return what it recorded, or why that does not count."""
-        output = Output(job.folder / OUTPUT, job.show)
         try:
             process = self._start(job)
         except OSError as error:
             return self._not_started(job, error)
+        output = Output(job.folder / OUTPUT, job.show)
         try:
             status = await self._attend(process, job, output)
         finally:

@@ -42,7 +42,7 @@ def imports_of(path: Path, *, typing_too: bool = True) -> set[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
                 skipped.update(inner for entry in node.body for inner in ast.walk(entry))
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(tree):
         if node in skipped:
             continue
