@@ -136,6 +136,7 @@ def make_coordinator(
             "task_list_id": run.list_id,
             "claude_config": str(claude),
             "path": str(_commands_folder(journal)),
+            "farewell": list(run.host.farewell),
         },
     )
     journal.event(

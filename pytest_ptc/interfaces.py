@@ -56,6 +56,13 @@ class Host(Protocol):
     def attach(self) -> str | None:
         """Return the command with which a person can watch, if there is one."""
 
+    @property
+    def farewell(self) -> tuple[str, ...]:
+        """Return the program that a worker becomes when pytest was killed; empty for none.
+
+        It ends, from inside, what only the host could have ended.
+        """
+
     def launch(self, plan: LaunchPlan) -> int:
         """Start a worker and return its process id."""
 

@@ -27,6 +27,7 @@ from pytest_ptc.markers import MarkedTask, match_needs, read_marker
 from pytest_ptc.outcomes import finish_report, raise_in_call, raise_in_setup
 from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.terminal import header_lines, summary
+from pytest_ptc.signals import ending_in_order
 from pytest_ptc.submission import PtcCoordinator
 
 if TYPE_CHECKING:
@@ -152,13 +153,14 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Publish the tasks before the first item, and end the run after the last."""
         broken = session.testsfailed and not self._config.option.continue_on_collection_errors
-        try:
-            if self._tickets and not broken:
-                self._dispatch()
-                self._line_up(session, None, None)
-            return (yield)
-        finally:
-            self._end()
+        with ending_in_order():
+            try:
+                if self._tickets and not broken:
+                    self._dispatch()
+                    self._line_up(session, None, None)
+                return (yield)
+            finally:
+                self._end()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -48,8 +49,12 @@ class Worker:
         self._agent = agent
         self._screen = Screen(sys.stdout.fileno())
 
-    async def live(self) -> None:
-        """Work until told to quit, until a signal comes, or until the coordinator is gone."""
+    async def live(self) -> bool:
+        """Work until told to quit, until a signal comes, or until the coordinator is gone.
+
+        Returns:
+            Whether the worker is an orphan: nobody told it to end, and nobody is left to tidy.
+        """
         reader, writer = await asyncio.open_unix_connection(self._config["address"])
         self._say(writer, wire.Hello(self._name, self._config["key"]))
         self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
@@ -57,12 +62,14 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, working.cancel)
+        orphan = False
         with contextlib.suppress(asyncio.CancelledError):
-            await working
+            orphan = await working
         await self._agent.close()
         writer.close()
+        return orphan
 
-    async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
         job: asyncio.Task[None] | None = None
         try:
@@ -73,13 +80,14 @@ class Worker:
                             await job
                         job = asyncio.create_task(self._attempt(name, writer, last=last))
                     case _:
-                        return
+                        return False
         except ConnectionError:
             pass  # the coordinator is gone, as at the end of the line
         finally:
             if job is not None:
                 job.cancel()
                 await asyncio.gather(job, return_exceptions=True)
+        return True
 
     async def _attempt(self, name: str, writer: asyncio.StreamWriter, *, last: bool) -> None:
         folder = self._journal / "attempts" / name
@@ -202,7 +210,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         Path(config["claude_config"]), config["task_list_id"], run_id=config["run_id"]
     )
     agent = agent_maker(config["agent"])(config, os.environ)
-    asyncio.run(Worker(config, task_list=task_list, agent=agent).live())
+    if asyncio.run(Worker(config, task_list=task_list, agent=agent).live()):
+        shutil.rmtree(Path(config["address"]).parent, ignore_errors=True)
+        if config["farewell"]:
+            os.execv(config["farewell"][0], config["farewell"])
     return 0
 
 

@@ -393,8 +393,9 @@ class Coordinator:
         except asyncio.CancelledError:
             pass  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
         finally:
-            writer.close()
-            if worker is not None and not self._over.is_set():
+            if worker is None:
+                writer.close()
+            elif not self._over.is_set():
                 self._lose(worker, "its connection ended")
 
     def _heard(self, worker: str, message: wire.Message) -> None:
@@ -418,14 +419,15 @@ class Coordinator:
         if self._board.workers[worker].state is WorkerState.GONE:
             return
         attempt = self._board.died(worker, self._clock())
-        if (line := self._lines.pop(worker, None)) is not None:
-            line.close()
         self._errand(self._bury(worker, why, attempt))
         self._wake.set()
 
     async def _bury(self, worker: str, why: str, attempt: Attempt | None) -> None:
         """End what a lost worker left running, then end its attempt by what is on disk."""
         remains = await self._on_host(self._remains, worker, why)
+        # Not before the worker is dead: it would take the end of the line for the end of pytest.
+        if (line := self._lines.pop(worker, None)) is not None:
+            line.close()
         if attempt is not None:
             cookie = self._cookies[attempt.name]
             await self._on_host(lambda: end_marked(ATTEMPT_COOKIE, cookie, grace=0.0))

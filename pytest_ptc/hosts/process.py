@@ -64,6 +64,11 @@ class ProcessHost:
     def __repr__(self) -> str:
         return f"<ProcessHost {'closed' if self._closed else sorted(self._children)}>"
 
+    @property
+    def farewell(self) -> tuple[str, ...]:
+        """Return nothing: a worker that ends leaves nothing of the host."""
+        return ()
+
     def launch(self, plan: LaunchPlan) -> int:
         """Start a worker and return its process id.
 

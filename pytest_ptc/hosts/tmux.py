@@ -144,6 +144,16 @@ class TmuxHost:
         prefix = f"TMUX_TMPDIR={shlex.quote(folder)} " if folder else ""
         return f"{prefix}tmux -L {self._socket_name} attach"
 
+    @property
+    def farewell(self) -> tuple[str, ...]:
+        """Return the program that ends the server of the pane it runs in, and removes its socket.
+
+        The hook `pane-died` does the same, but tmux before 3.6 may miss that a pane died
+        (tmux#4559).
+        """
+        script = """trap '' HUP; tmux -S "${TMUX%%,*}" kill-server; rm -f "${TMUX%%,*}" """
+        return ("/bin/sh", "-c", script)
+
     def launch(self, plan: LaunchPlan) -> int:
         """Start a worker in a new window and return its process id.
 

@@ -146,5 +146,7 @@ def with_mend(problem: str) -> str:
 def _end_orphaned_server(owner: int) -> str:
     # Should pytest be killed, nobody is left to close the host. Its workers end by themselves; when
     # the first of them does, the server finds that its owner is gone, and goes as well.
-    script = f"kill -0 {owner} 2>/dev/null || {{ rm -f #{{q:socket_path}}; kill #{{pid}}; }}"
+    # A process that was killed and that its parent has not waited for yet still takes signals.
+    lives = f"kill -0 {owner} 2>/dev/null && ! grep -qs '^State:.Z' /proc/{owner}/status"
+    script = f"{{ {lives}; }} || {{ rm -f #{{q:socket_path}}; kill #{{pid}}; }}"
     return f'run-shell -b "{script}"'

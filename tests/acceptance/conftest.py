@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -13,7 +14,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: An agent that does what its prompt says, line by line, up to the protocol's `Task ID:`.
 AGENT = r"""
@@ -104,6 +104,11 @@ class Suite:
         events = [json.loads(line) for line in lines]
         return [event for event in events if name in (None, event["event"])]
 
+    def tmux_servers(self) -> list[str]:
+        """Return the sockets of this suite's runs that are still there."""
+        folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
+        return [run.name for run in self.runs if (folder / f"ptc-{run.name}").exists()]
+
     def left_on_lists(self) -> list[str]:
         """Return what of ours is still below Claude Code's task lists.
 
@@ -146,4 +151,5 @@ def suite(
     yield suite
     assert processes_of(suite.path) == []
     assert suite.left_on_lists() == []
+    assert suite.tmux_servers() == []
     assert list(scratch.glob("ptc-*")) == []

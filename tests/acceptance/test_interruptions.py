@@ -78,6 +78,19 @@ def test_a_second_ctrl_c_does_not_leave_anything_either(suite: Suite) -> None:
     until(lambda: not processes_of(suite.path), "the end of all processes", 5)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_a_job_ends_it_in_order(suite: Suite, number: int) -> None:
+    """What CI systems and closed terminals send ends the run as Ctrl-C does, with its reports."""
+    suite.write(test_a=HANGS + "@pytest.mark.ptc('pass')\ndef test_done(): pass\n")
+    run = start(suite, "--junitxml=report.xml")
+    until((suite.path / "began").exists, "the agent")
+    run.send_signal(number)
+    output, _ = run.communicate(timeout=30)
+    assert run.returncode == 128 + number, output
+    assert "stopped by SIG" in output
+    assert (suite.path / "report.xml").exists()
+
+
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_workers_end_themselves_when_pytest_is_killed(suite: Suite) -> None:
     """After SIGKILL of pytest no worker and no agent goes on for more than a few seconds."""
@@ -87,13 +100,10 @@ def test_workers_end_themselves_when_pytest_is_killed(suite: Suite) -> None:
     run.kill()
     run.communicate(timeout=30)
     until(lambda: not processes_of(suite.path), "the end of all processes", 10)
+    until(lambda: not suite.tmux_servers(), "the end of the tmux server", 10)
     # What only pytest could have tidied is still there, and is this test's to remove.
     for path in sorted(suite.claude.glob("tasks/**/*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    for path in (suite.path / "tmp").glob("ptc-*"):
-        for file in path.iterdir():
-            file.unlink()
-        path.rmdir()
 
 
 def test_an_agent_does_not_outlive_its_killed_worker(suite: Suite) -> None:

@@ -21,9 +21,9 @@ import os
 import platform
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.bench import importing, latency, throughput
@@ -49,8 +49,9 @@ def main() -> int:
 def _measure(part: str, below: str | None) -> bool:
     """Measure one part, print its table, and tell whether it missed a target."""
     print(f"## {part}\n")
-    print(f"{_machine()}; load {os.getloadavg()[0]:.1f} before", end="", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=below) as folder:
+        load = f"load {os.getloadavg()[0]:.1f} before"
+        print(f"{_machine()}, on {_file_system(folder)}; {load}", end="", flush=True)
         rows = list(PARTS[part].measure(Path(folder)))
     print(f", {os.getloadavg()[0]:.1f} after\n\n{table(rows)}\n", flush=True)
     return any(row.missed for row in rows)
@@ -58,9 +59,15 @@ def _measure(part: str, below: str | None) -> bool:
 
 def _machine() -> str:
     versions = f"Python {platform.python_version()}, pytest {pytest.__version__}"
-    return (
-        f"{os.cpu_count()} cores, {platform.system()}, {versions}, filelock {version('filelock')}"
-    )
+    return f"{os.cpu_count()} cores, {platform.system()}, {versions}"
+
+
+def _file_system(folder: str) -> str:
+    """Return the type of the file system: what a new file costs differs by a factor of fifty."""
+    real = Path(folder).resolve()
+    mounted = psutil.disk_partitions(all=True)
+    around = [part for part in mounted if real.is_relative_to(part.mountpoint)]
+    return max(around, key=lambda part: len(part.mountpoint)).fstype if around else "?"
 
 
 if __name__ == "__main__":

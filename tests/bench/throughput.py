@@ -72,7 +72,11 @@ def _figures(costs: dict[int, list[Cost]], plain: dict[int, list[Cost]]) -> Iter
         "workers and agents, CPU": lambda cost: cost.workers,
         "wall clock": lambda cost: cost.wall,
     }
-    yield _a_task("plain test, CPU, without ptc", _between(plain, SMALL, LARGE, _pytest))
+    of_tests = _between(plain, SMALL, LARGE, _pytest)
+    of_tasks = _between(costs, SMALL, LARGE, _pytest)
+    more = [task - test for task, test in zip(of_tasks, of_tests, strict=True)]
+    yield _a_task(f"pytest's process, CPU beyond a plain test's, {SMALL} to {LARGE}", more)
+    yield _a_task("plain test, CPU, without ptc", of_tests)
     for what, of in marginal.items():
         yield _a_task(f"{what}, {SMALL} to {LARGE}", _between(costs, SMALL, LARGE, of))
     for what, of in marginal.items():
