@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import secrets
 import threading
 import time
 import traceback
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc import wire
 from pytest_ptc.coordinator.board import Board
+from pytest_ptc.coordinator.crew import Crew
 from pytest_ptc.coordinator.evidence import closing_report
 from pytest_ptc.coordinator.schedule import (
     Action,
@@ -31,9 +30,9 @@ from pytest_ptc.coordinator.schedule import (
     next_look,
     plan,
 )
-from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE, owner_name
-from pytest_ptc.errors import HostError, JournalError, TaskListError
-from pytest_ptc.interfaces import LaunchPlan, NewTask, Remains
+from pytest_ptc.environment import owner_name
+from pytest_ptc.errors import JournalError, TaskListError
+from pytest_ptc.interfaces import NewTask, Remains
 from pytest_ptc.model import (
     Attempt,
     AttemptReport,
@@ -45,7 +44,6 @@ from pytest_ptc.model import (
     Trouble,
     WorkerState,
 )
-from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -89,25 +87,25 @@ class Coordinator:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
-        self._host = host
         self._list = task_list
         self._journal = journal
-        self._address = address
-        self._worker_argv = tuple(worker_argv)
-        self._worker_config = dict(worker_config)
         self._clock = clock
+        self._crew = Crew(
+            host=host,
+            journal=journal,
+            address=address,
+            argv=worker_argv,
+            config=worker_config,
+            heard=self._heard,
+            gone=self._lose,
+        )
         self._board = Board()
         self._snapshot = Snapshot()
         self._futures: dict[str, Future[Result]] = {}
-        self._keys: dict[str, str] = {}
-        self._lines: dict[str, asyncio.StreamWriter] = {}
         self._cookies: dict[str, str] = {}
-        self._processes: dict[str, ProcessIdentity] = {}
         self._ids: dict[str, str] = {}
         self._errands: set[asyncio.Task[None]] = set()
-        # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
-        # time, so that a verdict never waits for a window to open.
-        self._host_calls = ThreadPoolExecutor(1, thread_name_prefix="ptc-host")
+        self._broken: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
@@ -163,12 +161,7 @@ class Coordinator:
                 self.stop("the run ended")
                 self._thread.join()
         finally:
-            # Reached by a second Ctrl-C too: then nobody waits any more, and what lives is killed.
-            try:
-                self._host_calls.shutdown(cancel_futures=True)
-            finally:
-                self._host.close()
-                end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
+            self._crew.close()
 
     # The thread.
 
@@ -193,7 +186,7 @@ class Coordinator:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_unix_server(self._converse, self._address)
+        server = await self._crew.listen()
         self._started.set()
         try:
             while not self._over.is_set():
@@ -205,8 +198,11 @@ class Coordinator:
             for other in others:
                 other.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+            await self._crew.hang_up()
 
     def _turn(self) -> None:
+        if self._broken is not None:
+            raise self._broken
         now = self._clock()
         self._board.rested(now)
         while actions := plan(self._board, self._limits, now):
@@ -232,7 +228,7 @@ class Coordinator:
         match action:
             case Launch(worker):
                 self._board.launched(worker, self._clock())
-                self._errand(self._launch(worker))
+                self._errand(self._crew.launch(worker))
             case Assign(task_id, worker):
                 self._assign(task_id, worker)
             case Kill(worker, why):
@@ -248,8 +244,9 @@ class Coordinator:
 
     def _errand_done(self, errand: asyncio.Task[None]) -> None:
         self._errands.discard(errand)
-        if not errand.cancelled() and (error := errand.exception()) is not None:
-            self._journal.event("coordinator trouble", error=repr(error))
+        if not errand.cancelled():
+            # An errand left undone may be one that somebody waits for: the run ends by it.
+            self._broken = self._broken or errand.exception()
         self._wake.set()
 
     # Tasks.
@@ -291,7 +288,7 @@ class Coordinator:
             return
         self._journal.event("assigned", attempt=attempt.name, worker=worker)
         last = task.retries_left <= 1
-        self._say(worker, wire.Assigned(attempt.name, last=last))
+        self._crew.say(worker, wire.Assigned(attempt.name, last=last))
 
     def _ended(self, attempt: Attempt, otherwise: Trouble) -> None:
         """End an attempt by what the journal has of it, or by this trouble."""
@@ -320,87 +317,15 @@ class Coordinator:
 
     # Workers.
 
-    async def _launch(self, worker: str) -> None:
-        folder = self._journal.worker_folder(worker)
-        self._keys[worker] = secrets.token_hex(16)
-        launch_file = folder / "launch.json"
-        launch_file.write_text(
-            json.dumps(
-                {
-                    **self._worker_config,
-                    "worker": worker,
-                    "key": self._keys[worker],
-                    "address": str(self._address),
-                    "journal": str(self._journal.folder),
-                    "run_id": self._journal.run_id,
-                }
-            )
-        )
-        launch_plan = LaunchPlan(
-            worker=worker,
-            argv=(*self._worker_argv, str(launch_file)),
-            cwd=folder,
-            log=folder / "output.log",
-        )
-        try:
-            pid = await self._on_host(self._host.launch, launch_plan)
-        except HostError as error:
-            self._lose(worker, str(error))
-            return
-        if (process := ProcessIdentity.of(pid)) is not None:
-            self._processes[worker] = process
-        self._journal.event("worker started", worker=worker, pid=pid)
-        self._errand(self._watch(worker, pid))
-
-    async def _watch(self, worker: str, pid: int) -> None:
-        """Lose the worker when its process ends; without pidfds its connection has to tell."""
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            self._lose(worker, "its process ended")
-            return
-        except (AttributeError, OSError):
-            return
-        ended = asyncio.Event()
-        self._loop.add_reader(descriptor, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            self._loop.remove_reader(descriptor)
-            os.close(descriptor)
-        self._lose(worker, "its process ended")
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear one worker out, from its hello to the end of its connection."""
-        worker = None
-        try:
-            hello = wire.decode(await reader.readline())
-            if not isinstance(hello, wire.Hello) or self._keys.get(hello.worker) != hello.key:
-                return
-            worker = hello.worker
-            if self._board.workers[worker].state is not WorkerState.STARTING:
-                return
-            self._lines[worker] = writer
-            self._board.called_in(worker, self._clock())
-            self._journal.event("worker ready", worker=worker)
-            if self._board.stopping is not None:
-                self._say(worker, wire.Quit())
-            self._wake.set()
-            while line := await reader.readline():
-                self._heard(worker, wire.decode(line))
-        except (ConnectionError, ValueError) as error:
-            self._journal.event("worker line broken", worker=worker, error=repr(error))
-        except asyncio.CancelledError:
-            pass  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
-        finally:
-            if worker is None:
-                writer.close()
-            elif not self._over.is_set():
-                self._lose(worker, "its connection ended")
-
     def _heard(self, worker: str, message: wire.Message) -> None:
         attempt = self._board.workers[worker].attempt
         match message:
+            case wire.Hello() if self._board.workers[worker].state is WorkerState.STARTING:
+                self._board.called_in(worker, self._clock())
+                self._journal.event("worker ready", worker=worker)
+                if self._board.stopping is not None:
+                    self._crew.say(worker, wire.Quit())
+                self._wake.set()
             case wire.Claimed(name) if attempt is not None and attempt.name == name:
                 self._journal.event("claimed", attempt=name, worker=worker)
             case wire.Ended(name, problem) if attempt is not None and attempt.name == name:
@@ -409,28 +334,17 @@ class Coordinator:
             case _:
                 self._journal.event("stale message", worker=worker, message=repr(message))
 
-    def _say(self, worker: str, message: wire.Message) -> None:
-        # A worker that has gone away is noticed by the end of its connection, not here.
-        if worker in self._lines:
-            self._lines[worker].write(wire.encode(message))
-
     def _lose(self, worker: str, why: str) -> None:
         """Take a worker as gone, whatever told us; what is left of it is seen to as an errand."""
-        if self._board.workers[worker].state is WorkerState.GONE:
-            return
-        attempt = self._board.died(worker, self._clock())
-        self._errand(self._bury(worker, why, attempt))
-        self._wake.set()
+        if self._board.workers[worker].state is not WorkerState.GONE:
+            attempt = self._board.died(worker, self._clock())
+            self._errand(self._bury(worker, why, attempt))
+            self._wake.set()
 
     async def _bury(self, worker: str, why: str, attempt: Attempt | None) -> None:
         """End what a lost worker left running, then end its attempt by what is on disk."""
-        remains = await self._on_host(self._remains, worker, why)
-        # Not before the worker is dead: it would take the end of the line for the end of pytest.
-        if (line := self._lines.pop(worker, None)) is not None:
-            line.close()
-        if attempt is not None:
-            cookie = self._cookies[attempt.name]
-            await self._on_host(lambda: end_marked(ATTEMPT_COOKIE, cookie, grace=0.0))
+        cookie = self._cookies[attempt.name] if attempt is not None else None
+        remains = await self._crew.bury(worker, why, cookie)
         if self._board.stopping is None or attempt is not None:
             self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
         if attempt is not None:
@@ -439,24 +353,11 @@ class Coordinator:
                 self._list.release(attempt.task_id, owner_name(self._journal.run_id, worker))
             self._ended(attempt, self._cause_of_death(worker, remains))
 
-    def _remains(self, worker: str, why: str) -> Remains:
-        """Return what is left of a worker that may still live; runs in the host's thread."""
-        if (process := self._processes.pop(worker, None)) is not None:
-            end_tree(process, grace=0.0)
-        try:
-            remains = self._host.remains(worker)
-        except HostError as error:
-            return Remains(ended=f"{why}; {error}")
-        return Remains(ended=f"{why}: {remains.ended}", tail=remains.tail)
-
     def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:
         if self._board.stopping is not None:
             return self._board.stopping
         message = f"worker {worker} ended in the middle of its task: {remains.ended}"
         return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
-
-    async def _on_host(self, call: Callable[..., Any], *args: Any) -> Any:
-        return await self._loop.run_in_executor(self._host_calls, call, *args)
 
     def _stop(self, why: str) -> None:
         if self._board.stopping is not None:
@@ -464,13 +365,13 @@ class Coordinator:
         self._board.stopped(Trouble(cause=Cause.STOPPED, message=why))
         self._journal.event("stopping", why=why)
         for worker in self._board.live_workers:
-            self._say(worker.name, wire.Quit())
-        self._loop.call_later(GRACE, lambda: self._errand(self._end_host()))
+            self._crew.say(worker.name, wire.Quit())
+        self._loop.call_later(GRACE, lambda: self._errand(self._end_crew()))
         self._wake.set()
 
-    async def _end_host(self) -> None:
+    async def _end_crew(self) -> None:
         """End workers that did not end by themselves, so that the thread comes to its end."""
-        await self._on_host(self._host.close)
+        await self._crew.end()
         for worker in self._board.live_workers:
             self._lose(worker.name, "ended by force")
 

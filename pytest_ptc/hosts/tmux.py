@@ -151,7 +151,9 @@ class TmuxHost:
         The hook `pane-died` does the same, but tmux before 3.6 may miss that a pane died
         (tmux#4559).
         """
-        script = """trap '' HUP; tmux -S "${TMUX%%,*}" kill-server; rm -f "${TMUX%%,*}" """
+        # TMUX holds the socket's path, the server's pid and the session's number. The server closes
+        # the pane's terminal when it ends, and that would end this script by SIGHUP.
+        script = """trap '' HUP; tmux -S "${TMUX%,*,*}" kill-server; rm -f "${TMUX%,*,*}" """
         return ("/bin/sh", "-c", script)
 
     def launch(self, plan: LaunchPlan) -> int:

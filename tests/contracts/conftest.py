@@ -145,8 +145,9 @@ def host_world(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         assert world.zombies() == []
     finally:
         # A test that fails should not leave behind what made it fail.
-        for process in world.running():
-            process.kill()
+        while running := world.running():
+            for process in running:
+                process.kill()
 
 
 @pytest.fixture(params=["tmux", "process"])

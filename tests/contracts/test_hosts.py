@@ -424,6 +424,19 @@ def test_flood_of_output(world: HostWorld) -> None:
     assert time.monotonic() - start < 5
 
 
+def test_farewell_of_an_orphan(world: HostWorld) -> None:
+    """A worker that becomes its host's farewell leaves nothing of the host, not even its server."""
+    host = world.host()
+    if not host.farewell:
+        assert world.kind == "process"
+        return
+    host.launch(world.shell("w1", FOREVER))
+    pid = host.launch(world.shell("w2", 'exec "$@"', *host.farewell))
+    world.wait_for_end(pid)
+    until(lambda: world.running() == [], "the server and the other worker end")
+    until(lambda: world.sockets() == [], "the socket is removed")
+
+
 def test_repr_names_workers(world: HostWorld) -> None:
     """What a host shows of itself names its kind and its workers."""
     host = world.host()

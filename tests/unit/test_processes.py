@@ -94,10 +94,11 @@ def world(
         monkeypatch.delattr(os, "pidfd_open")
     world = World(tmp_path)
     yield world
-    for process in world.running():
-        process.kill()
+    # Again, until none is left: a shell not killed yet may start its next command meanwhile.
+    while running := world.running():
+        for process in running:
+            process.kill()
     for child in world.children:
-        child.kill()
         child.wait(DEADLINE)
 
 

@@ -1,0 +1,202 @@
+"""The crew: a run's workers as processes and connections. It knows nothing of tasks.
+
+Its methods are the loop's to call, but for `close`, which is for pytest's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc import wire
+from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
+from pytest_ptc.errors import HostError
+from pytest_ptc.interfaces import LaunchPlan, Remains
+from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.interfaces import Host
+    from pytest_ptc.journal import Journal
+
+
+class Crew:
+    """Starts workers, talks with them, notices their end, and ends what they leave.
+
+    Args:
+        host: Where they live.
+        journal: The run's journal.
+        address: The path of the Unix socket that they connect to; at most about 100 bytes.
+        argv: The program that is a worker; the path of its launch file is appended.
+        config: What every worker is told: plain JSON, in its launch file.
+        heard: Takes each worker's messages, its hello first.
+        gone: Takes a worker's name and what told of its end; called at least once for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        journal: Journal,
+        address: Path,
+        argv: Sequence[str],
+        config: Mapping[str, Any],
+        heard: Callable[[str, wire.Message], None],
+        gone: Callable[[str, str], None],
+    ) -> None:
+        self._host = host
+        self._journal = journal
+        self._address = address
+        self._argv = tuple(argv)
+        self._config = dict(config)
+        self._heard = heard
+        self._gone = gone
+        self._keys: dict[str, str] = {}
+        self._lines: dict[str, asyncio.StreamWriter] = {}
+        self._processes: dict[str, ProcessIdentity] = {}
+        # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
+        # time, so that a verdict never waits for a window to open.
+        self._host_calls = ThreadPoolExecutor(1, thread_name_prefix="ptc-host")
+
+    def __repr__(self) -> str:
+        return f"<Crew {sorted(self._processes)} in {self._host.name}>"
+
+    async def listen(self) -> asyncio.AbstractServer:
+        """Begin to take workers' calls."""
+        return await asyncio.start_unix_server(self._converse, self._address)
+
+    async def launch(self, worker: str) -> None:
+        """Start a worker and wait for its end; that it cannot be started is an end too."""
+        try:
+            pid = await self._on_host(self._host.launch, self._launch_plan(worker))
+        except (HostError, OSError) as error:
+            self._gone(worker, str(error))
+            return
+        if (process := ProcessIdentity.of(pid)) is not None:
+            self._processes[worker] = process
+        self._journal.event("worker started", worker=worker, pid=pid)
+        if await _ended(pid):
+            self._gone(worker, "its process ended")
+
+    def say(self, worker: str, message: wire.Message) -> None:
+        """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
+        if worker in self._lines:
+            self._lines[worker].write(wire.encode(message))
+
+    async def bury(self, worker: str, why: str, cookie: str | None) -> Remains:
+        """Kill a worker, whatever of it still lives, and return what is left to look at.
+
+        Args:
+            worker: Its name.
+            why: What told of its end.
+            cookie: The cookie of the attempt that it was on.
+        """
+        remains: Remains = await self._on_host(self._kill, worker, why, cookie)
+        # Not before the worker is dead: it would take the end of the line for the end of pytest.
+        if (line := self._lines.pop(worker, None)) is not None:
+            line.close()
+        return remains
+
+    async def hang_up(self) -> None:
+        """Close every connection."""
+        for line in self._lines.values():
+            line.close()
+        await asyncio.sleep(0)  # transports close in the loop's next round
+
+    async def end(self) -> None:
+        """End all workers by force."""
+        await self._on_host(self._host.close)
+
+    def close(self) -> None:
+        """End all that the run has started, of workers and of agents; may be called again."""
+        # A second Ctrl-C in here does not keep what lives from being killed.
+        try:
+            self._host_calls.shutdown(cancel_futures=True)
+        finally:
+            self._host.close()
+            end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
+
+    def _launch_plan(self, worker: str) -> LaunchPlan:
+        """Write a worker's launch file, and return how it is started."""
+        folder = self._journal.worker_folder(worker)
+        self._keys[worker] = secrets.token_hex(16)
+        launch_file = folder / "launch.json"
+        config = {
+            **self._config,
+            "worker": worker,
+            "key": self._keys[worker],
+            "address": str(self._address),
+            "journal": str(self._journal.folder),
+            "run_id": self._journal.run_id,
+        }
+        launch_file.write_text(json.dumps(config))
+        return LaunchPlan(
+            worker=worker,
+            argv=(*self._argv, str(launch_file)),
+            cwd=folder,
+            log=folder / "output.log",
+        )
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hear one worker out, from its hello to the end of its connection."""
+        worker = None
+        try:
+            hello = wire.decode(await reader.readline())
+            if not isinstance(hello, wire.Hello) or self._keys.pop(hello.worker, "") != hello.key:
+                return
+            worker = hello.worker
+            self._lines[worker] = writer
+            self._heard(worker, hello)
+            while line := await reader.readline():
+                self._heard(worker, wire.decode(line))
+        except (ConnectionError, ValueError) as error:
+            self._journal.event("worker line broken", worker=worker, error=repr(error))
+        except asyncio.CancelledError:
+            return  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
+        finally:
+            if worker is None:
+                writer.close()
+        if worker is not None:
+            self._gone(worker, "its connection ended")
+
+    def _kill(self, worker: str, why: str, cookie: str | None) -> Remains:
+        if (process := self._processes.pop(worker, None)) is not None:
+            end_tree(process, grace=0.0)
+        if cookie is not None:
+            end_marked(ATTEMPT_COOKIE, cookie, grace=0.0)
+        try:
+            remains = self._host.remains(worker)
+        except HostError as error:
+            return Remains(ended=f"{why}; {error}")
+        return Remains(ended=f"{why}: {remains.ended}", tail=remains.tail)
+
+    async def _on_host(self, call: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._host_calls, call, *args)
+
+
+async def _ended(pid: int) -> bool:
+    """Wait for the end of a process; False where the system has no event for that.
+
+    Then the end of the worker's connection, or of its time to call in, has to tell.
+    """
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    except (AttributeError, OSError):
+        return False
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return True
