@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
-from pytest_ptc.errors import ConfigError
+from pytest_ptc.errors import ConfigError, JournalError
 from pytest_ptc.journal import Journal
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
@@ -114,10 +114,14 @@ def make_coordinator(
     Raises:
         PtcError: The journal or the list cannot be made.
     """
-    journal = Journal(runs_folder(config), run.run_id)
     claude = config_dir(os.environ)
     task_list = TaskListStore(claude, run.list_id, run_id=run.run_id)
     task_list.open()
+    try:
+        journal = Journal(runs_folder(config), run.run_id)
+    except JournalError:
+        task_list.close()
+        raise
     restarts = settings.max_worker_restart
     coordinator = Coordinator(
         limits=Limits(

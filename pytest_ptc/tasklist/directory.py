@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ptc.errors import ConfigError, TaskListError
-from pytest_ptc.tasklist.files import MARK_FILE, is_temporary
+from pytest_ptc.tasklist.files import MARK_FILE, written_by
 from pytest_ptc.tasklist.locks import LIST_LOCK, remove_if_stale
 from pytest_ptc.tasklist.record import file_name, sanitise
 
@@ -80,7 +80,7 @@ class ListDirectory:
             return [entry.name for entry in entries]
 
     def clear(self, task_ids: Collection[str], now: float) -> None:
-        """Remove what dead processes left of these tasks; to be called with the list locked.
+        """Remove what was left of these tasks; to be called with the list locked.
 
         If the directory was made here and holds nothing of anybody else's, what Claude Code's
         protocol put into it goes as well, so that `remove` finds it empty.
@@ -91,9 +91,11 @@ class ListDirectory:
         """
         files = {file_name(task_id) for task_id in task_ids}
         for name in self.names():
-            if _is_remains(name, files):
+            # A temporary file goes even if its writer lives: it would bring the task back. Who
+            # writes the mark has the list locked, and now that is us.
+            if written_by(name) in {*files, MARK_FILE}:
                 (self.path / name).unlink(missing_ok=True)
-            elif name.endswith(".lock") and name.removesuffix(".lock") in files:
+            elif name.removesuffix(".lock") in files and name.endswith(".lock"):
                 remove_if_stale(self.path / name, now)
         protocol = {LIST_LOCK, f"{LIST_LOCK}.lock", MARK_FILE}
         if self.made_here and protocol.issuperset(self.names()):
@@ -125,10 +127,3 @@ class ListDirectory:
             ) from None
         else:
             self._made.append(folder)
-
-
-def _is_remains(name: str, files: Collection[str]) -> bool:
-    # Claude Code 2.1.330 writes to `<id>.json.tmp.<hex>`. Our own are dead: we write with the
-    # list's flock held, and now it is ours.
-    file, cut, _ = name.partition(".tmp.")
-    return is_temporary(name) or (bool(cut) and file in files)

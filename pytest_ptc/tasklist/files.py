@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 #: Where Claude Code keeps the largest id that was ever deleted.
 MARK_FILE = ".highwatermark"
 
-#: Temporary files begin and end so. Not with `.json`, which would make them tasks.
-_TEMPORARY = (".ptc-", ".tmp")
+#: Temporary files are named `.ptc-<file>-<random>.tmp`. They must not end with `.json`, which would
+#: make them tasks.
+_PREFIX, _SUFFIX = ".ptc-", ".tmp"
 
 #: Seconds for which an unreadable file may be one that is just being written.
 _TORN_FOR = 0.25
@@ -78,22 +79,27 @@ def raise_mark(directory: Path, number: int, clock: Clock) -> None:
         _write_whole(directory / MARK_FILE, str(number).encode())
 
 
-def is_temporary(name: str) -> bool:
-    """Tell whether a file of this name is one of our temporary files."""
-    start, end = _TEMPORARY
-    return name.startswith(start) and name.endswith(end)
+def written_by(name: str) -> str | None:
+    """Return the name of the file that a temporary file was to become, None if it is none.
+
+    Ours are `.ptc-<file>-<random>.tmp`, those of Claude Code 2.1.330 `<file>.tmp.<random>`.
+    """
+    if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
+        return name[len(_PREFIX) : -len(_SUFFIX)].rpartition("-")[0]
+    file, cut, _ = name.partition(".tmp.")
+    return file if cut else None
 
 
 def _write_whole(path: Path, data: bytes) -> None:
+    temporary = f"{path.parent}/{_PREFIX}{path.name}-{secrets.token_hex(8)}{_SUFFIX}"
     # 0600: a task's description is a prompt, which may be private.
-    temporary = path.parent / secrets.token_hex(8).join(_TEMPORARY)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         _write_and_close(descriptor, data)
-        temporary.replace(path)
+        os.replace(temporary, path)  # noqa: PTH105 - `Path` would cost as much as the system call
     except BaseException:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)  # noqa: PTH108 - a text, see above
         raise
 
 

@@ -9,12 +9,14 @@ On disk, as `proper-lockfile` inside Claude Code does it (read in 2.1.197 and 2.
   `<id>.json.lock`.
 
 Taking over a dead lock is two steps, so two processes that find the same dead lock at once can both
-end up holding it. Ours do all of it under a `flock` on the list's `.lock`, a file that Claude Code
-makes anyway; the kernel drops it when its process dies. With Claude Code itself the race remains,
-for the microseconds between looking at a dead lock and removing it.
+end up holding it. Ours look again and do both steps under a `flock` on the list's `.lock`, a file
+that Claude Code makes anyway; the kernel drops it when its process dies. With Claude Code itself the
+race remains, for the microseconds between looking at a dead lock and removing it.
 
-The `flock` is let go while we wait for a directory: a Claude Code that died while it held one task
-must not stop our workers from claiming the others.
+The list's lock is held together with that `flock`. A task's is not: making a directory excludes by
+itself, and claims of different tasks must not wait for each other. What that costs is that a process
+of ours which is stopped for 10 s while it holds a task is taken for dead, as it would be by Claude
+Code; it finds that out before it writes.
 """
 
 from __future__ import annotations
@@ -50,9 +52,7 @@ _TOUCH_AFTER = 2.0
 _SHORTEST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
-#: Seconds between two tries of the flock, which is held for less than one of them. Measured with
-#: eight processes that do nothing but claim: shorter pauses made all of them slower, because the
-#: tries took the processor from the holder.
+#: Seconds between two tries of the flock; each try costs a quarter of a millisecond.
 _FLOCK_PAUSE = 0.004
 
 
@@ -80,7 +80,7 @@ class LockHeldError(TaskListError):
 
 @dataclass(slots=True)
 class HeldLock:
-    """A lock that we hold, until `ListLocks.hold` ends."""
+    """A lock that we hold, until the context that gave it ends."""
 
     path: Path
     _clock: Clock
@@ -90,16 +90,35 @@ class HeldLock:
     def __post_init__(self) -> None:
         self._note()
 
+    def confirm(self) -> None:
+        """Check that the lock is still ours; to be called before a write.
+
+        Raises:
+            LockHeldError: We were stopped for so long that another process took it.
+        """
+        if not self._is_ours():
+            raise LockHeldError(
+                f"{self.path}: this process was stopped while it held the lock, and lost it"
+            )
+
     def refresh(self) -> None:
-        """Show that we live, if it is time to; for work that may take seconds."""
+        """Show that we live, if it is time to; for work that may take seconds.
+
+        Raises:
+            LockHeldError: We were stopped for so long that another process took it.
+        """
         if self._clock.monotonic() - self._touched > _TOUCH_AFTER:
+            self.confirm()
             os.utime(self.path)
             self._note()
 
     def drop(self) -> None:
-        """Remove the lock, unless it was taken from us while we were suspended."""
-        if self._mark is not None and _mark_of(self.path) == self._mark:
+        """Remove the lock, unless it was taken from us."""
+        if self._is_ours():
             _remove(self.path)
+
+    def _is_ours(self) -> bool:
+        return self._mark is not None and _mark_of(self.path) == self._mark
 
     def _note(self) -> None:
         self._mark = _mark_of(self.path)
@@ -107,7 +126,11 @@ class HeldLock:
 
 
 class ListLocks:
-    """The locks of one list."""
+    """The locks of one list.
+
+    Each is held against Claude Code and against our other processes. A lock that is not to be had
+    in time raises LockHeldError, and a list whose directory is gone raises FileNotFoundError.
+    """
 
     def __init__(self, directory: Path, clock: Clock = SYSTEM_CLOCK) -> None:
         self._directory = directory
@@ -115,37 +138,57 @@ class ListLocks:
         self._flock: tuple[int, FileLock] | None = None
 
     @contextmanager
-    def hold(self, file: str, patience: float = PATIENCE) -> Iterator[HeldLock]:
-        """Hold the lock of a file, against Claude Code and against our other processes.
+    def hold_list(self, patience: float = PATIENCE) -> Iterator[HeldLock]:
+        """Hold the lock of the whole list, waiting this many seconds for it."""
+        watch = _Watch(self._directory / f"{LIST_LOCK}.lock", self._clock)
+        for deadline in self._tries(watch, patience):
+            # Let go between tries: for a dead lock we wait 10 s, which is no reason for the locks
+            # of tasks not to be taken over meanwhile.
+            with self._alone(deadline):
+                if _make(watch.path) or (watch.sees_dead_lock() and _take_over(watch.path)):
+                    with self._held(watch.path) as lock:
+                        yield lock
+                    return
 
-        Args:
-            file: The file's name in the list's directory; `LIST_LOCK` for the whole list.
-            patience: Seconds to wait for it.
+    @contextmanager
+    def hold_task(self, file: str, patience: float = PATIENCE) -> Iterator[HeldLock]:
+        """Hold the lock of a task's file, waiting this many seconds for it."""
+        watch = _Watch(self._directory / f"{file}.lock", self._clock)
+        for deadline in self._tries(watch, patience):
+            if _make(watch.path) or self._take_over_alone(watch, deadline):
+                with self._held(watch.path) as lock:
+                    yield lock
+                return
 
-        Raises:
-            LockHeldError: Another process holds it all that time.
-            FileNotFoundError: The list's directory is gone.
-        """
-        path = self._directory / f"{file}.lock"
+    def _tries(self, watch: _Watch, patience: float) -> Iterator[float]:
+        """Yield the deadline for each try, with pauses between them."""
         deadline = self._clock.monotonic() + patience
-        watch = _Watch(path, self._clock)
         pause = _SHORTEST_PAUSE
         while True:
-            with self._alone(deadline):
-                if _make(path) or (watch.sees_dead_lock() and _take_over(path)):
-                    held = HeldLock(path, self._clock)
-                    try:
-                        yield held
-                    finally:
-                        held.drop()
-                    return
+            yield deadline
             if self._clock.monotonic() >= deadline:
                 raise LockHeldError(watch.complaint(patience))
             self._clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
+    def _take_over_alone(self, watch: _Watch, deadline: float) -> bool:
+        if not watch.sees_dead_lock():
+            return False
+        with self._alone(deadline):
+            # Looked at again, because another of our processes may have been here before us.
+            return watch.sees_dead_lock() and _take_over(watch.path)
+
+    @contextmanager
+    def _held(self, path: Path) -> Iterator[HeldLock]:
+        lock = HeldLock(path, self._clock)
+        try:
+            yield lock
+        finally:
+            lock.drop()
+
     @contextmanager
     def _alone(self, deadline: float) -> Iterator[None]:
+        """Be the only one of our processes here."""
         # Imported here: 70 ms, which a run without marked tests must not pay.
         from filelock import Timeout  # noqa: PLC0415
 
@@ -207,13 +250,13 @@ class _Watch:
     """What one waiting process has seen of a lock."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self._path = path
+        self.path = path
         self._clock = clock
         self._mark: tuple[int, int] | None = None
         self._since = clock.monotonic()
 
     def sees_dead_lock(self) -> bool:
-        mark = _mark_of(self._path)
+        mark = _mark_of(self.path)
         now = self._clock.monotonic()
         if mark is None or mark != self._mark:
             self._mark, self._since = mark, now
@@ -223,7 +266,7 @@ class _Watch:
     def complaint(self, patience: float) -> str:
         age = 0.0 if self._mark is None else _age(self._mark, self._clock.wall())
         return (
-            f"{self._path}: still locked after {patience:.1f} s, by a lock last touched "
+            f"{self.path}: still locked after {patience:.1f} s, by a lock last touched "
             f"{age:.1f} s ago; if no Claude Code session uses this list, remove that directory"
         )
 

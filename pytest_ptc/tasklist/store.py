@@ -21,14 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.errors import TaskListError
 from pytest_ptc.tasklist.directory import ListDirectory
 from pytest_ptc.tasklist.files import raise_mark, read_mark, read_task, write_task
-from pytest_ptc.tasklist.locks import (
-    LIST_LOCK,
-    PATIENCE,
-    SYSTEM_CLOCK,
-    Clock,
-    ListLocks,
-    LockHeldError,
-)
+from pytest_ptc.tasklist.locks import PATIENCE, SYSTEM_CLOCK, Clock, ListLocks, LockHeldError
 from pytest_ptc.tasklist.record import TaskRecord, file_name, first_free_number, leading_number
 
 if TYPE_CHECKING:
@@ -87,6 +80,7 @@ class TaskListStore:
         self._patience = patience
         # Insertion order is the order of publication.
         self._published: dict[str, None] = {}
+        self._withdrawn: set[str] = set()
         self._sentinel: str | None = None
 
     def __repr__(self) -> str:
@@ -185,6 +179,7 @@ class TaskListStore:
             self._raise_mark(max(leading_number(task_id) for task_id in ids), give_up)
             for other in self._delete_all(ids, give_up) - ids.keys():
                 self._forget(other, ids.keys(), give_up)
+        self._withdrawn.update(ids)
         for task_id in ids:
             self._published.pop(task_id, None)
 
@@ -195,24 +190,24 @@ class TaskListStore:
         it, and so do the directories above that were made for it, if they are empty. Tasks and
         files of others stay as they are.
         """
-        gone = [*self._published, *([self._sentinel] if self._sentinel else [])]
         try:
             self.withdraw(tuple(self._published))
         finally:
             if self._sentinel is not None:
                 self.withdraw([self._sentinel])
                 self._sentinel = None
-        if gone or self._directory.made_here:
-            self._tidy(gone)
+        if self._withdrawn or self._directory.made_here:
+            self._tidy()
 
     def _publish_all(self, tasks: Sequence[NewTask]) -> list[str]:
         for _ in range(_ATTEMPTS):
             if self._directory.open():
                 # What we published on a list that is gone is gone; its ids may be others' now.
                 self._published.clear()
+                self._withdrawn.clear()
                 self._sentinel = None
             # A run that made the directory removes it at its end, if it finds nothing in it.
-            with suppress(FileNotFoundError), self._locks.hold(LIST_LOCK, self._patience) as lock:
+            with suppress(FileNotFoundError), self._locks.hold_list(self._patience) as lock:
                 return self._write_all(tasks, lock)
         raise TaskListError(f"{self.path}: the task list was removed again and again meanwhile")
 
@@ -254,21 +249,19 @@ class TaskListStore:
     ) -> bool:
         """Apply `change` to a task with its lock held; False if it is gone or declined."""
         file = self._file(task_id)
-        with (
-            self._errors("update"),
-            suppress(FileNotFoundError),
-            self._locks.hold(file.name, patience),
-        ):
-            record = read_task(file, self._clock)
-            changed = None if record is None else change(record)
-            if changed is not None and changed != record:
-                write_task(file, changed)
-            return changed is not None
-        # The whole list is gone.
+        with self._errors("update"), suppress(FileNotFoundError):
+            file.stat()
+            with self._locks.hold_task(file.name, patience) as lock:
+                record = read_task(file, self._clock)
+                changed = None if record is None else change(record)
+                if changed is not None and changed != record:
+                    lock.confirm()
+                    write_task(file, changed)
+                return changed is not None
         return False
 
     def _raise_mark(self, number: int, give_up: float) -> None:
-        with suppress(LockHeldError), self._locks.hold(LIST_LOCK, self._left(give_up)):
+        with suppress(LockHeldError), self._locks.hold_list(self._left(give_up)):
             raise_mark(self.path, number, self._clock)
             return
         raise_mark(self.path, number, self._clock)
@@ -288,7 +281,7 @@ class TaskListStore:
 
     def _delete(self, file: Path, give_up: float, failures: list[OSError]) -> set[str]:
         try:
-            with suppress(LockHeldError), self._locks.hold(file.name, self._left(give_up)):
+            with suppress(LockHeldError), self._locks.hold_task(file.name, self._left(give_up)):
                 return self._unlink(file)
             return self._unlink(file)
         except FileNotFoundError:
@@ -310,10 +303,10 @@ class TaskListStore:
         with suppress(TaskListError):
             self._change(task_id, lambda record: record.without_links_to(gone), self._left(give_up))
 
-    def _tidy(self, gone: Sequence[str]) -> None:
+    def _tidy(self) -> None:
         with self._errors("tidy"):
-            with suppress(FileNotFoundError, LockHeldError), self._locks.hold(LIST_LOCK, _GRACE):
-                self._directory.clear(gone, self._clock.wall())
+            with suppress(FileNotFoundError, LockHeldError), self._locks.hold_list(_GRACE):
+                self._directory.clear(self._withdrawn, self._clock.wall())
             self._directory.remove()
 
     def _left(self, give_up: float) -> float:

@@ -61,6 +61,10 @@ for line in sys.stdin.read().splitlines():
 """
 
 
+#: Plugins that no test here is about, and that cost two seconds of import a run.
+WITHOUT = ("-p", "no:hypothesispytest", "-p", "no:libtmux")
+
+
 class Suite:
     """A project with marked tests and the scripted agent.
 
@@ -87,11 +91,11 @@ class Suite:
 
     def run(self, *args: str) -> pytest.RunResult:
         """Run pytest in this process with two workers."""
-        return self.pytester.runpytest_inprocess("--ptc-workers=2", "-W", "error", *args)
+        return self.pytester.runpytest_inprocess(*WITHOUT, "--ptc-workers=2", "-W", "error", *args)
 
     def spawn(self, *args: str) -> pytest.RunResult:
         """Run pytest in a process of its own with two workers."""
-        return self.pytester.runpytest_subprocess("--ptc-workers=2", "-W", "error", *args)
+        return self.pytester.runpytest_subprocess(*WITHOUT, "--ptc-workers=2", "-W", "error", *args)
 
     @property
     def runs(self) -> list[Path]:

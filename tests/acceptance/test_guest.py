@@ -74,7 +74,7 @@ def test_the_options_are_documented(suite: Suite) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["-p", "no:libtmux"],
+        ["-p", "libtmux.pytest_plugin"],
         ["-p", "no:cacheprovider"],
         ["-p", "no:terminal"],
         ["-p", "no:capture"],

@@ -128,6 +128,17 @@ def test_a_list_directory_that_cannot_be_used_is_told_before_any_worker(suite: S
     (suite.path / ".claude").unlink()
 
 
+def test_a_journal_that_cannot_be_written_is_told_before_any_worker(suite: Suite) -> None:
+    """A cache directory that cannot hold the journal is a usage error that names the path."""
+    (suite.path / ".pytest_cache/d/ptc").mkdir(parents=True)
+    (suite.path / ".pytest_cache/d/ptc/runs").write_text("in the way")
+    suite.write(test_a=PLAIN)
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*ptc: journal *runs*"])
+    (suite.path / ".pytest_cache/d/ptc/runs").unlink()
+
+
 def test_a_list_id_with_odd_characters_is_claude_codes_directory(suite: Suite) -> None:
     """The list lives where Claude Code would look for an id of such characters."""
     suite.write(test_a=PLAIN.replace("pass')", "touch began\\nwait go\\npass')"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.acceptance.conftest import Suite, processes_of
+from tests.acceptance.conftest import WITHOUT, Suite, processes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def until(condition: Callable[[], object], what: str, seconds: float = 30) -> No
 def start(suite: Suite, *args: str) -> subprocess.Popen[str]:
     """Start pytest as a user would, in a process and a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--ptc-workers=2", *args],
+        [sys.executable, "-m", "pytest", *WITHOUT, "--ptc-workers=2", *args],
         cwd=suite.path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
