@@ -7,6 +7,7 @@ workers needs is imported only by such a run.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +78,8 @@ def _why_not(config: pytest.Config, workers: int) -> str | None:
         )
     if config.option.collectonly:
         return "only collecting"
+    if sys.platform == "win32":
+        raise ConfigError("--ptc-workers needs Linux or macOS; on Windows, use WSL")
     return None
 
 

@@ -9,14 +9,14 @@ On disk, as `proper-lockfile` inside Claude Code does it (read in 2.1.197 and 2.
   `<id>.json.lock`.
 
 Taking over a dead lock is two steps, so two processes that find the same dead lock at once can both
-end up holding it. Ours look again and do both steps under a `flock` on the list's `.lock`, a file
-that Claude Code makes anyway; the kernel drops it when its process dies. With Claude Code itself the
-race remains, for the microseconds between looking at a dead lock and removing it.
+end up holding it. Ours look again, and do both steps, under a `flock` on the list's `.lock`, a file
+that Claude Code makes anyway; the kernel drops it when its process dies. With Claude Code itself
+the race remains, for the microseconds between looking at a dead lock and removing it.
 
 The list's lock is held together with that `flock`. A task's is not: making a directory excludes by
-itself, and claims of different tasks must not wait for each other. What that costs is that a process
-of ours which is stopped for 10 s while it holds a task is taken for dead, as it would be by Claude
-Code; it finds that out before it writes.
+itself, and claims of different tasks must not wait for each other. The price is that a process of
+ours that is stopped for 10 s while it holds a task is taken for dead, as it is by Claude Code; it
+finds that out before it writes.
 """
 
 from __future__ import annotations
