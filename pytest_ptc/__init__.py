@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from pytest_ptc.errors import PtcError
-from pytest_ptc.model import Finding, Severity, Verdict, VerdictKind
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_ptc.errors import PtcError
+    from pytest_ptc.model import Finding, Severity, Verdict, VerdictKind
 
 __all__ = ["Finding", "PtcError", "Severity", "Verdict", "VerdictKind"]
+
+
+def __getattr__(name: str) -> Any:
+    # Every pytest run imports this package, for its plugin; 20 ms of records are for those that
+    # use it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pytest_ptc import errors, model  # noqa: PLC0415 - see above
+
+    return getattr(errors if name == "PtcError" else model, name)

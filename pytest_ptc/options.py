@@ -8,7 +8,6 @@ not imported already.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pytest
@@ -22,9 +21,11 @@ HOSTS = ("auto", "tmux", "process")
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """What the user asked of this run, resolved once; field by field in `OPTIONS`."""
+class Settings(NamedTuple):
+    """What the user asked of this run, resolved once; field by field in `OPTIONS`.
+
+    Not a dataclass: making one of this size takes 7 ms, and every pytest run would pay for it.
+    """
 
     workers: int
     agent: str

@@ -36,6 +36,8 @@ class Spent(NamedTuple):
 
 def measure(folder: Path) -> Iterator[Row]:
     """Yield the figures of both measurements, and the check of what was imported."""
+    folder = folder / "plain"
+    folder.mkdir()
     (folder / "test_plain.py").write_text("def test_plain():\n    pass\n")
     (folder / "pytest.ini").write_text("[pytest]\n")
     _run(folder)  # the first run writes caches that all later ones find

@@ -279,9 +279,10 @@ def test_no_update_is_lost_beside_claude_code(tmp_path: Path) -> None:
 
 
 def die_holding(config: Path, file: str) -> None:
-    """Take a lock and be killed with it."""
+    """Take a task's lock, or the list's, and be killed with it."""
     store = new_store(config)
-    with store._locks.hold(file):
+    held = store._locks.hold_task(file) if file else store._locks.hold_list()
+    with held:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -296,7 +297,7 @@ def test_locks_of_the_killed_are_taken_over_by_one(tmp_path: Path) -> None:
     """When the holder of a lock was killed, many find its old lock and one of them claims."""
     store = new_store(tmp_path)
     tasks = published(store, 3)
-    for file in [".lock", *(f"{task}.json" for task in tasks)]:
+    for file in ["", *(f"{task}.json" for task in tasks)]:
         victim = start(die_holding, tmp_path, file)
         assert end_of(victim, time.monotonic() + DEADLINE) == -signal.SIGKILL
         assert len(make_old(store)) >= 1

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_ptc.errors import TaskListError
+from pytest_ptc.tasklist import files
+from pytest_ptc.tasklist import store as store_module
 from pytest_ptc.tasklist.locks import Clock
 from tests.unit.test_tasklist_store import by_claude, names, new_store, on_disk, tasks
 
@@ -189,6 +192,35 @@ def test_a_claim_that_must_fail_waits_for_no_lock(store: TaskListStore) -> None:
     (store.path / "5.json.lock").mkdir()
     assert not store.claim("5", "w1")
     (store.path / "5.json.lock").rmdir()
+
+
+def test_a_task_that_is_gone_is_not_locked(store: TaskListStore) -> None:
+    """A worker that is late with a withdrawn task waits for nothing and leaves nothing."""
+    store.publish(tasks(1))
+    (store.path / "99.json.lock").mkdir()
+    store.complete("99", "w1", {})
+    store.release("99", "w1")
+    (store.path / "99.json.lock").rmdir()
+    assert names(store.path) == {".lock", "1.json", "2.json"}
+
+
+def test_a_lock_lost_before_the_write_stops_it(
+    store: TaskListStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker stopped for so long that its task was changed meanwhile does not undo the change."""
+    file = by_claude(store, "5", status="in_progress", owner="w1")
+    read = files.read_task
+
+    def read_and_be_stopped(*args: Any) -> Any:
+        record = read(*args)
+        (store.path / "5.json.lock").rmdir()
+        by_claude(store, "5", status="in_progress", owner="w2")
+        return record
+
+    monkeypatch.setattr(store_module, "read_task", read_and_be_stopped)
+    with pytest.raises(TaskListError, match="was stopped while it held the lock"):
+        store.complete("5", "w1", {})
+    assert json.loads(file.read_bytes())["owner"] == "w2"
 
 
 def test_claiming_reads_no_directory(store: TaskListStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def test_closing_leaves_the_tasks_of_others_byte_for_byte(tmp_path: Path) -> Non
     store.open()
     by_claude(store, "1", status="completed")
     by_claude(store, "2", blockedBy=["1"])
-    for name in ("3.json", "notes.txt", ".session-list", "2.json.tmp.ab12"):
+    for name in ("3.json", "notes.txt", ".session-list", "2.json.tmp.ab12", ".ptc-2.json-0123.tmp"):
         (store.path / name).write_text("whatever")
     (store.path / "2.json.lock").mkdir()
     os.utime(store.path / "2.json.lock", (1, 1))
@@ -163,7 +163,8 @@ def test_closing_clears_what_the_dead_left_of_our_tasks(tmp_path: Path) -> None:
     store = new_store(tmp_path / "config", clock=TIME_LAPSE)
     store.open()
     ids = store.publish(tasks(2))
-    (store.path / ".ptc-0123.tmp").write_text("half")
+    for name in (ids[0] + ".json", ".highwatermark"):
+        (store.path / f".ptc-{name}-0123.tmp").write_text("half")
     (store.path / f"{ids[0]}.json.tmp.ab12").write_text("half")
     for task in ids:
         lock = store.path / f"{task}.json.lock"

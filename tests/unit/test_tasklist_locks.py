@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import pytest
@@ -65,27 +65,27 @@ def lock_of_another(folder: Path, *, age: float = 0.0) -> Path:
 
 
 def test_holding_makes_the_directory_and_leaves_nothing(tmp_path: Path) -> None:
-    """While held, `1.json.lock` is there for Claude Code to see; after, only `.lock` is."""
-    with ListLocks(tmp_path).hold("1.json") as lock:
+    """While held, `1.json.lock` is there for Claude Code to see; after, nothing is."""
+    with ListLocks(tmp_path).hold_task("1.json") as lock:
         assert lock.path == tmp_path / "1.json.lock"
         assert lock.path.is_dir()
-    assert [path.name for path in tmp_path.iterdir()] == [LIST_LOCK]
-    assert (tmp_path / LIST_LOCK).read_bytes() == b""
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_list_lock_is_where_claude_code_has_it(tmp_path: Path) -> None:
     """The list's lock is the directory `.lock.lock` beside the empty file `.lock`."""
-    with ListLocks(tmp_path).hold(LIST_LOCK):
+    with ListLocks(tmp_path).hold_list():
         assert (tmp_path / ".lock.lock").is_dir()
-        assert (tmp_path / ".lock").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [LIST_LOCK]
+    assert (tmp_path / LIST_LOCK).read_bytes() == b""
 
 
 def test_the_lock_is_dropped_when_the_work_fails(tmp_path: Path) -> None:
     """An exception under the lock goes through, and the next holder gets the lock."""
     ours = ListLocks(tmp_path)
-    with pytest.raises(ZeroDivisionError), ours.hold("1.json"):
+    with pytest.raises(ZeroDivisionError), ours.hold_task("1.json"):
         raise ZeroDivisionError
-    with ours.hold("1.json", patience=0):
+    with ours.hold_task("1.json", patience=0):
         pass
 
 
@@ -93,7 +93,7 @@ def test_a_live_lock_is_waited_for(tmp_path: Path, fake: FakeTime) -> None:
     """A lock that its holder gives back while we wait is ours then."""
     theirs = lock_of_another(tmp_path)
     fake.while_asleep = lambda: theirs.rmdir() if fake.now > 1 and theirs.exists() else None
-    with ListLocks(tmp_path, fake.clock).hold("1.json"):
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
         assert 1 < fake.now < 2
 
 
@@ -103,12 +103,12 @@ def test_other_tasks_can_be_locked_while_one_is_waited_for(tmp_path: Path, fake:
     taken: list[str] = []
 
     def take_another() -> None:
-        with ListLocks(tmp_path).hold("2.json", patience=0) as lock:
+        with ListLocks(tmp_path).hold_task("2.json", patience=0) as lock:
             taken.append(lock.path.name)
         theirs.rmdir()
 
     fake.while_asleep = take_another
-    with ListLocks(tmp_path, fake.clock).hold("1.json"):
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
         assert taken == ["2.json.lock"]
 
 
@@ -117,7 +117,7 @@ def test_a_lock_that_stays_held_is_reported(tmp_path: Path, fake: FakeTime) -> N
     theirs = lock_of_another(tmp_path, age=3)
     with (
         pytest.raises(LockHeldError, match=r"last touched [45]\.\d s ago; if no Claude") as caught,
-        ListLocks(tmp_path, fake.clock).hold("1.json", patience=1),
+        ListLocks(tmp_path, fake.clock).hold_task("1.json", patience=1),
     ):
         pytest.fail("the lock was held by somebody else")
     assert str(theirs) in str(caught.value)
@@ -128,36 +128,57 @@ def test_a_lock_that_stays_held_is_reported(tmp_path: Path, fake: FakeTime) -> N
 def test_a_dead_lock_is_taken_over_soon(tmp_path: Path, fake: FakeTime) -> None:
     """A lock older than 10 s is ours after a moment's look, without waiting for anything."""
     lock_of_another(tmp_path, age=STALE_AFTER + 1)
-    with ListLocks(tmp_path, fake.clock).hold("1.json"):
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
         assert CONFIRM_AFTER <= fake.now < 0.3
 
 
 def test_only_one_of_ours_takes_over(
     tmp_path: Path, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between finding a lock dead and holding it, no other process of ours can do the same."""
+    """While one of our processes takes a dead lock over, no other that found it dead can."""
     lock_of_another(tmp_path, age=STALE_AFTER + 1)
     take_over = locks._take_over
-    refused: list[str] = []
+    takers: list[Path] = []
 
     def take_over_in_company(path: Path) -> bool:
+        takers.append(path)
         with (
-            pytest.raises(LockHeldError, match="another process of pytest-ptc") as caught,
-            ListLocks(tmp_path).hold("1.json", patience=0),
+            pytest.raises(LockHeldError, match="another process of pytest-ptc"),
+            ListLocks(tmp_path, FakeTime().clock).hold_task("1.json", patience=0.2),
         ):
             pytest.fail("two processes at once")
-        refused.append(str(caught.value))
         return take_over(path)
 
     monkeypatch.setattr(locks, "_take_over", take_over_in_company)
-    with ListLocks(tmp_path, fake.clock).hold("1.json"):
-        assert len(refused) == 1
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
+        assert len(takers) == 1
+
+
+def test_a_dead_lock_that_was_taken_over_meanwhile_is_not_dead(
+    tmp_path: Path, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one of ours found dead, and another took over before its turn, is looked at again."""
+    theirs = lock_of_another(tmp_path, age=STALE_AFTER + 1)
+    acquire = filelock.FileLock.acquire
+
+    def acquire_late(*args: Any, **options: Any) -> Any:
+        theirs.rmdir()
+        theirs.mkdir()
+        return acquire(*args, **options)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire_late)
+    with (
+        pytest.raises(LockHeldError),
+        ListLocks(tmp_path, fake.clock).hold_task("1.json", patience=1),
+    ):
+        pytest.fail("a live holder lost its lock")
+    assert theirs.is_dir()
 
 
 def test_a_lock_made_now_is_dead_ten_seconds_later(tmp_path: Path, fake: FakeTime) -> None:
     """Patience outlasts staleness: the lock of a process killed just now does not end a run."""
     lock_of_another(tmp_path)
-    with ListLocks(tmp_path, fake.clock).hold("1.json"):
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
         assert STALE_AFTER <= fake.now < PATIENCE
 
 
@@ -166,7 +187,7 @@ def test_a_lock_from_the_future_is_dead_once_watched_long_enough(
 ) -> None:
     """A clock that was set back cannot make a dead lock live for good."""
     lock_of_another(tmp_path, age=-3600)
-    with ListLocks(tmp_path, fake.clock).hold("1.json"):
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
         assert STALE_AFTER <= fake.now < PATIENCE
 
 
@@ -181,7 +202,7 @@ def test_a_lock_that_is_touched_is_not_dead(tmp_path: Path, fake: FakeTime) -> N
         os.utime(theirs, (made, made))
 
     fake.while_asleep = touch
-    with pytest.raises(LockHeldError), ListLocks(tmp_path, fake.clock).hold("1.json"):
+    with pytest.raises(LockHeldError), ListLocks(tmp_path, fake.clock).hold_task("1.json"):
         pytest.fail("a live holder lost its lock")
     assert len(touches) > 10
 
@@ -191,7 +212,7 @@ def test_a_jump_of_the_wall_clock_kills_no_live_lock(tmp_path: Path, fake: FakeT
     theirs = lock_of_another(tmp_path)
     fake.wall_offset += 3600
     fake.while_asleep = lambda: theirs.rmdir() if fake.now > 0.05 and theirs.exists() else None
-    with ListLocks(tmp_path, fake.clock).hold("1.json"):
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
         assert 0.05 < fake.now < CONFIRM_AFTER
 
 
@@ -213,34 +234,60 @@ def test_what_counts_as_dead(age: float, unchanged: float, *, dead: bool) -> Non
 
 def test_a_lock_that_was_taken_from_us_is_left_alone(tmp_path: Path) -> None:
     """If we were suspended and another process took over, its lock is not ours to remove."""
-    with ListLocks(tmp_path).hold("1.json") as lock:
+    with ListLocks(tmp_path).hold_task("1.json") as lock:
         lock.path.rmdir()
         theirs = lock_of_another(tmp_path, age=-5)
     assert theirs.is_dir()
 
 
+def test_who_lost_its_lock_is_told_before_it_writes(tmp_path: Path, fake: FakeTime) -> None:
+    """After being stopped for long, neither a check nor a touch passes for holding the lock."""
+    with ListLocks(tmp_path, fake.clock).hold_task("1.json") as lock:
+        lock.confirm()
+        lock.path.rmdir()
+        lock_of_another(tmp_path, age=-5)
+        with pytest.raises(LockHeldError, match="was stopped while it held the lock"):
+            lock.confirm()
+        fake.now += 60
+        with pytest.raises(LockHeldError, match="was stopped while it held the lock"):
+            lock.refresh()
+
+
 def test_a_lock_that_vanished_is_no_error(tmp_path: Path) -> None:
     """Somebody who removes our lock, or the whole list, does not fail what we did under it."""
-    with ListLocks(tmp_path).hold("1.json") as lock:
+    with ListLocks(tmp_path).hold_task("1.json") as lock:
         lock.path.rmdir()
     assert not lock.path.exists()
 
 
-def test_long_work_touches_its_lock(tmp_path: Path, fake: FakeTime) -> None:
+def test_long_work_touches_its_lock(
+    tmp_path: Path, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every few seconds of work the lock is made young again, and is still ours to drop."""
-    with ListLocks(tmp_path, fake.clock).hold(LIST_LOCK) as lock:
-        os.utime(lock.path, (1, 1))
-        lock.refresh()
-        assert lock.path.stat().st_mtime == 1
+    touched: list[Path] = []
+    utime = os.utime
+
+    def counted(path: Path) -> None:
+        touched.append(path)
+        utime(path)
+
+    monkeypatch.setattr(os, "utime", counted)
+    with ListLocks(tmp_path, fake.clock).hold_list() as lock:
+        for _ in range(10):
+            lock.refresh()
+        assert not touched
         fake.now += 3
-        lock.refresh()
-        assert lock.path.stat().st_mtime > 1
+        for _ in range(10):
+            lock.refresh()
+        assert touched == [lock.path]
     assert not lock.path.exists()
 
 
 def test_a_list_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     """Locking in a directory that was removed raises, rather than putting a stray list there."""
-    with pytest.raises(FileNotFoundError), ListLocks(tmp_path / "gone").hold("1.json"):
+    with pytest.raises(FileNotFoundError), ListLocks(tmp_path / "gone").hold_task("1.json"):
+        pytest.fail("there is nothing to lock")
+    with pytest.raises(FileNotFoundError), ListLocks(tmp_path / "gone").hold_list():
         pytest.fail("there is nothing to lock")
     assert not (tmp_path / "gone").exists()
 
@@ -250,7 +297,7 @@ def test_a_stopped_process_of_ours_is_reported(tmp_path: Path) -> None:
     with (
         filelock.FileLock(tmp_path / LIST_LOCK),
         pytest.raises(LockHeldError, match=r"another process of pytest-ptc .* is one stopped"),
-        ListLocks(tmp_path).hold("1.json", patience=0.05),
+        ListLocks(tmp_path).hold_list(patience=0.05),
     ):
         pytest.fail("the flock was held by somebody else")
 
@@ -267,7 +314,7 @@ def test_a_file_system_without_flock_is_an_error(
     # Older versions of filelock say it their own way; the store translates both.
     with (
         pytest.raises((OSError, NotImplementedError)),
-        ListLocks(tmp_path).hold("1.json", patience=5),
+        ListLocks(tmp_path).hold_list(patience=5),
     ):
         pytest.fail("nothing was locked")
 
@@ -287,12 +334,12 @@ def test_only_a_stale_lock_is_swept(tmp_path: Path) -> None:
 def test_locks_work_on_in_a_forked_child(tmp_path: Path) -> None:
     """A child forked after a lock was used can lock, which filelock forbids for one object."""
     ours = ListLocks(tmp_path)
-    with ours.hold("1.json"):
+    with ours.hold_list():
         pass
     child = os.fork()
     if child == 0:
         try:
-            with ours.hold("1.json", patience=1):
+            with ours.hold_list(patience=1):
                 os._exit(0)
         finally:
             os._exit(1)

@@ -311,11 +311,12 @@ def test_one_lock_serves_many_tasks(store: TaskListStore, monkeypatch: pytest.Mo
 
         monkeypatch.setattr(owner, name, call)
 
-    counted(ListLocks, "hold")
+    counted(ListLocks, "hold_list")
+    counted(ListLocks, "hold_task")
     counted(os, "scandir")
     store.publish(tasks(50))
     monkeypatch.undo()
-    assert calls == ["hold", "scandir"]
+    assert calls == ["hold_list", "scandir"]
 
 
 def test_a_store_says_what_it_is(store: TaskListStore) -> None:
