@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc import internals
-from pytest_ptc.arrival import ItemPool, bring_to
 from pytest_ptc.assembly import make_coordinator, make_run, make_scratch
 from pytest_ptc.errors import MarkerError, PtcError
+from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, match_needs, read_marker
 from pytest_ptc.outcomes import finish_report, raise_in_call, raise_in_setup
 from pytest_ptc.reporting.progress import Progress
@@ -74,11 +74,9 @@ class Runner:
         self._tickets: dict[pytest.Item, Ticket] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
         self._arrivals: queue.SimpleQueue[tuple[pytest.Item, Result]] = queue.SimpleQueue()
-        self._ready = ItemPool()
-        self._waiting = ItemPool()
+        self._lineup: LineUp | None = None
         self._results: list[Result] = []
         self._expected: set[str] = set()
-        self._position = 0
         self._current = "session"
         self._parts: tuple[Coordinator, Journal, TaskListStore, Path] | None = None
         self._started = time.monotonic()
@@ -101,7 +99,7 @@ class Runner:
         return cls(config, settings, make_run(config, settings))
 
     def __repr__(self) -> str:
-        return f"<Runner {self._run.run_id} {len(self._tickets)} marked, {len(self._ready)} ready>"
+        return f"<Runner {self._run.run_id} {len(self._tickets)} marked>"
 
     def verdict_of(self, item: pytest.Item) -> Verdict:
         """Return the verdict of the item that is running."""
@@ -144,7 +142,6 @@ class Runner:
             problems.append(str(error))
         if problems:
             raise pytest.UsageError("\n".join(problems))
-        self._waiting = ItemPool(self._tickets)
         session.items.sort(key=lambda item: item in self._tickets)
 
     # The run.
@@ -156,8 +153,11 @@ class Runner:
         with ending_in_order():
             try:
                 if self._tickets and not broken:
-                    self._dispatch()
-                    self._line_up(session, None, None)
+                    hopeless = self._dispatch()
+                    self._lineup = LineUp(
+                        session.items, self._tickets, ready=hopeless, receive=self._receive
+                    )
+                    self._lineup.advance(None, None)
                 return (yield)
             finally:
                 self._end()
@@ -169,9 +169,9 @@ class Runner:
         """After an item, wait for the next verdict and put its item next."""
         self._current = item.nodeid
         outcome = yield
-        session = item.session
-        if self._tickets and not session.shouldfail and not session.shouldstop:
-            self._line_up(session, item, nextitem)
+        stopped = item.session.shouldfail or item.session.shouldstop
+        if self._lineup is not None and not stopped:
+            self._lineup.advance(item, nextitem)
         return outcome
 
     @pytest.hookimpl(tryfirst=True)
@@ -220,8 +220,9 @@ class Runner:
 
     # Publishing.
 
-    def _dispatch(self) -> None:
-        """Fill every prompt, then publish all tasks at once."""
+    def _dispatch(self) -> list[pytest.Item]:
+        """Fill every prompt, then publish all tasks at once; return the items that have none."""
+        hopeless = []
         whole: list[tuple[pytest.Item, Ticket]] = []
         for item, ticket in self._tickets.items():
             try:
@@ -231,7 +232,7 @@ class Runner:
                 # Whatever a user's fixture raised: pytest raises it again in the item's set-up.
                 ticket.problem = f"a session fixture of its prompt raised {error!r}"
                 getattr(item, "fixturenames", []).extend(ticket.marked.fixtures)
-                self._ready.add(item)
+                hopeless.append(item)
                 continue
             values = {name: values[name] for name in ticket.marked.fixtures}
             needs = self._needs[item.nodeid]
@@ -241,6 +242,7 @@ class Runner:
         for (item, ticket), future in zip(whole, futures, strict=True):
             ticket.future = future
             future.add_done_callback(self._arrival_of(item))
+        return hopeless
 
     def _arrival_of(self, item: pytest.Item) -> Callable[[Future[Result]], None]:
         return lambda future: self._arrivals.put((item, future.result()))
@@ -284,59 +286,30 @@ class Runner:
         start = self._config.invocation_params.dir
         return folder.relative_to(start) if folder.is_relative_to(start) else folder
 
-    # The order of items.
+    # What arrives.
 
-    def _line_up(
-        self, session: pytest.Session, item: pytest.Item | None, told: pytest.Item | None
-    ) -> None:
-        """Put the item that may run next behind the one that has run.
-
-        Args:
-            session: Pytest's.
-            item: The item that has run, or None before the first.
-            told: The item that it was told would come next, and tore down for.
-        """
-        at = 0 if item is None else session.items.index(item, self._position) + 1
-        self._position = at
-        if at == len(session.items):
-            return
-        if session.items[at] in self._tickets:
-            bring_to(session.items, at, self._next_ready(item))
-        upcoming = session.items[at]
-        if item is not None and upcoming is not told:
-            _leave_scopes(item, upcoming)
-        self._guess(session, at + 1, upcoming)
-
-    def _next_ready(self, item: pytest.Item | None) -> pytest.Item:
-        """Wait until the verdict of a marked item is there, and take that item."""
-        self._take_arrivals()
-        while not self._ready:
+    def _receive(self, wait: bool) -> list[pytest.Item]:
+        """Return the items whose results have come; wait for one if there is none and it may."""
+        arrived = self._take_arrivals()
+        while wait and not arrived:
             self._progress.show(self._coordinator.snapshot)
             with contextlib.suppress(queue.Empty):
-                self._arrive(*self._arrivals.get(timeout=self._progress.interval))
+                arrived = [self._arrive(*self._arrivals.get(timeout=self._progress.interval))]
         self._progress.clear()
-        chosen = self._ready.closest(item)
-        self._ready.remove(chosen)
-        self._waiting.remove(chosen)
-        return chosen
+        return arrived
 
-    def _guess(self, session: pytest.Session, at: int, item: pytest.Item) -> None:
-        """Put behind an item the one that will most probably follow, which it tears down for."""
-        self._take_arrivals()
-        if at < len(session.items) and session.items[at] in self._tickets:
-            bring_to(session.items, at, (self._ready or self._waiting).closest(item))
-
-    def _take_arrivals(self) -> None:
+    def _take_arrivals(self) -> list[pytest.Item]:
+        arrived = []
         with contextlib.suppress(queue.Empty):
             while True:
-                self._arrive(*self._arrivals.get_nowait())
+                arrived.append(self._arrive(*self._arrivals.get_nowait()))
+        return arrived
 
-    def _arrive(self, item: pytest.Item, result: Result) -> None:
+    def _arrive(self, item: pytest.Item, result: Result) -> pytest.Item:
         ticket = self._tickets[item]
         if ticket.result is None:
             ticket.result = self._taken(result)
-        if item in self._waiting:
-            self._ready.add(item)
+        return item
 
     def _taken(self, result: Result) -> Result:
         self._results.append(result)
@@ -398,13 +371,3 @@ def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:
                 f"the fixture has {scope} scope; only session fixtures are there before a test "
                 "is set up",
             )
-
-
-def _leave_scopes(item: pytest.Item, upcoming: pytest.Item) -> None:
-    """Tear down what the next item is not within; what that raises is reported with the last."""
-    call = pytest.CallInfo.from_call(
-        lambda: internals.leave_scopes(item.session, upcoming), when="teardown"
-    )
-    if call.excinfo is not None:
-        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-        item.ihook.pytest_runtest_logreport(report=report)

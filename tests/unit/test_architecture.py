@@ -25,7 +25,6 @@ PURE = {
     "interfaces": {"model"},
     "verdicts": {"errors", "model"},
     "environment": {"model"},
-    "arrival": set(),
     "coordinator.board": {"errors", "model"},
     "coordinator.schedule": {"coordinator.board", "model"},
     "tasklist.record": {"errors"},

@@ -10,9 +10,9 @@ import pytest
 from pytest_ptc import wire
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.agents.command import HEAD, TAIL, Output, describe_status, judge
-from pytest_ptc.arrival import ItemPool, bring_to
 from pytest_ptc.environment import LONGEST_VARIABLE, agent_environment, inherited
 from pytest_ptc.errors import ConfigError
+from pytest_ptc.lineup import ItemPool, bring_to
 from pytest_ptc.markers import plain
 from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
 from pytest_ptc.screen import Screen
