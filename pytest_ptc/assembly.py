@@ -58,7 +58,7 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     """
     agent_maker(settings.agent)
     command = command_argv(settings, config.rootpath) if settings.agent == "command" else ()
-    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    run_id = new_run_id(time.time())
     host, fallback = _host(config, settings, run_id)
     return Run(
         run_id=run_id,
@@ -67,6 +67,16 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
         fallback=fallback,
         command=command,
     )
+
+
+def new_run_id(now: float) -> str:
+    """Return an id such as `20261122-093012-417a3`, which sorts by time, to the millisecond.
+
+    Args:
+        now: Seconds since the epoch; the id shows local time.
+    """
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return f"{stamp}-{int(now % 1 * 1000):03}{secrets.token_hex(1)}"
 
 
 def command_argv(settings: Settings, rootpath: Path) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pytest
 from pytest_ptc import wire
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.agents.command import HEAD, TAIL, Output, describe_status, judge
+from pytest_ptc.assembly import new_run_id
 from pytest_ptc.environment import LONGEST_VARIABLE, agent_environment, inherited
 from pytest_ptc.errors import ConfigError
 from pytest_ptc.lineup import ItemPool, bring_to
@@ -265,6 +266,13 @@ def test_a_screen_that_nobody_empties_does_not_hold_up_the_work() -> None:
     assert rest.endswith(b"after\n")
     os.close(reader)
     os.close(writer)
+
+
+def test_run_ids_sort_by_time() -> None:
+    """Journals of one second stand in the order of their runs."""
+    ids = [new_run_id(1_795_346_284 + n / 1000) for n in range(0, 2000, 7)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
 
 
 def test_an_agent_is_found_by_name_or_place() -> None:
