@@ -80,20 +80,23 @@ class ListDirectory:
             return [entry.name for entry in entries]
 
     def clear(self, task_ids: Collection[str], now: float) -> None:
-        """Remove what was left of these tasks; to be called with the list locked.
+        """Remove what was left behind; to be called with the list locked.
 
-        If the directory was made here and holds nothing of anybody else's, what Claude Code's
-        protocol put into it goes as well, so that `remove` finds it empty.
+        That is half-written files of tasks that are not there, and stale locks of these tasks. If
+        the directory was made here and holds nothing of anybody else's, what Claude Code's protocol
+        put into it goes as well, so that `remove` finds it empty.
 
         Args:
             task_ids: Tasks that are no longer on the list.
             now: The wall clock, in seconds since the epoch.
         """
         files = {file_name(task_id) for task_id in task_ids}
-        for name in self.names():
-            # A temporary file goes even if its writer lives: it would bring the task back. Who
-            # writes the mark has the list locked, and now that is us.
-            if written_by(name) in {*files, MARK_FILE}:
+        names = set(self.names())
+        for name in names:
+            target = written_by(name)
+            # Who makes a task, or writes the mark, has the list locked, and now that is us: such a
+            # writer is dead. One that changes a task is only late if the task is gone.
+            if target is not None and (target == MARK_FILE or target not in names):
                 (self.path / name).unlink(missing_ok=True)
             elif name.removesuffix(".lock") in files and name.endswith(".lock"):
                 remove_if_stale(self.path / name, now)

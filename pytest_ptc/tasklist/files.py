@@ -87,7 +87,7 @@ def written_by(name: str) -> str | None:
     if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
         return name[len(_PREFIX) : -len(_SUFFIX)].rpartition("-")[0]
     file, cut, _ = name.partition(".tmp.")
-    return file if cut else None
+    return file if cut and file.endswith(".json") else None
 
 
 def _write_whole(path: Path, data: bytes) -> None:

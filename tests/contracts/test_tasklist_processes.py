@@ -368,6 +368,6 @@ def whole_runs(config: Path, runs: int) -> None:
 
 def test_runs_that_come_and_go_do_not_disturb_each_other(tmp_path: Path) -> None:
     """One run may remove the list it made while others open it: none loses a task or fails."""
-    finish([start(whole_runs, tmp_path, 30) for _ in range(3)])
+    finish([start(whole_runs, tmp_path, 20) for _ in range(3)])
     left = list(tmp_path.rglob("*.json")) + list(tmp_path.rglob("*.tmp"))
     assert not left

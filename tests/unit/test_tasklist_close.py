@@ -140,7 +140,14 @@ def test_closing_leaves_the_tasks_of_others_byte_for_byte(tmp_path: Path) -> Non
     store.open()
     by_claude(store, "1", status="completed")
     by_claude(store, "2", blockedBy=["1"])
-    for name in ("3.json", "notes.txt", ".session-list", "2.json.tmp.ab12", ".ptc-2.json-0123.tmp"):
+    for name in (
+        "3.json",
+        "notes.txt",
+        ".session-list",
+        "2.json.tmp.ab12",
+        ".ptc-2.json-0123.tmp",
+        "a.tmp.txt",
+    ):
         (store.path / name).write_text("whatever")
     (store.path / "2.json.lock").mkdir()
     os.utime(store.path / "2.json.lock", (1, 1))
@@ -159,13 +166,14 @@ def test_closing_leaves_the_tasks_of_others_byte_for_byte(tmp_path: Path) -> Non
 
 
 def test_closing_clears_what_the_dead_left_of_our_tasks(tmp_path: Path) -> None:
-    """Temporary files and stale locks of our own tasks do not keep the directory."""
+    """Half-written files of tasks that are not there, and our stale locks, keep no directory."""
     store = new_store(tmp_path / "config", clock=TIME_LAPSE)
     store.open()
     ids = store.publish(tasks(2))
-    for name in (ids[0] + ".json", ".highwatermark"):
+    for name in (f"{ids[0]}.json", "77.json", ".highwatermark"):
         (store.path / f".ptc-{name}-0123.tmp").write_text("half")
     (store.path / f"{ids[0]}.json.tmp.ab12").write_text("half")
+    (store.path / "78.json.tmp.ab12").write_text("half")
     for task in ids:
         lock = store.path / f"{task}.json.lock"
         lock.mkdir()
