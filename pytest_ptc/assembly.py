@@ -148,6 +148,7 @@ def make_coordinator(
             "command": list(run.command),
             "verdict_from_exit": settings.verdict_from_exit,
             "task_list_id": run.list_id,
+            "own_list": not settings.task_list_id,
             "claude_config": str(claude),
             "path": str(_commands_folder(journal)),
             "farewell": list(run.host.farewell),

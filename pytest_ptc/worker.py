@@ -210,11 +210,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         Path(config["claude_config"]), config["task_list_id"], run_id=config["run_id"]
     )
     agent = agent_maker(config["agent"])(config, os.environ)
-    if asyncio.run(Worker(config, task_list=task_list, agent=agent).live()):
-        shutil.rmtree(Path(config["address"]).parent, ignore_errors=True)
-        if config["farewell"]:
-            os.execv(config["farewell"][0], config["farewell"])
+    orphan = asyncio.run(Worker(config, task_list=task_list, agent=agent).live())
+    if orphan:
+        _tidy(config, task_list)
     return 0
+
+
+def _tidy(config: dict[str, Any], task_list: TaskListStore) -> None:
+    """Remove what a killed pytest would have removed at the end of its run."""
+    shutil.rmtree(Path(config["address"]).parent, ignore_errors=True)
+    if config["own_list"]:
+        # Nobody else knows of this list: it was made for the run, and named after it.
+        shutil.rmtree(task_list.path, ignore_errors=True)
+    if config["farewell"]:
+        os.execv(config["farewell"][0], config["farewell"])
 
 
 if __name__ == "__main__":

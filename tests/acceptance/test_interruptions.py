@@ -101,9 +101,6 @@ def test_workers_end_themselves_when_pytest_is_killed(suite: Suite) -> None:
     run.communicate(timeout=30)
     until(lambda: not processes_of(suite.path), "the end of all processes", 10)
     until(lambda: not suite.tmux_servers(), "the end of the tmux server", 10)
-    # What only pytest could have tidied is still there, and is this test's to remove.
-    for path in sorted(suite.claude.glob("tasks/**/*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_an_agent_does_not_outlive_its_killed_worker(suite: Suite) -> None:
