@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 HEADINGS = ("figure", "n", "median", "p90", "p99", "target", "met")
 
+#: The shares that are shown, and the fewest values of which each is more than the largest by
+#: another name.
+FEWEST = {0.5: 1, 0.9: 10, 0.99: 100}
+
 
 class Row(Protocol):
     """One line of the table."""
@@ -58,11 +62,15 @@ class Figure:
 
     def cells(self) -> tuple[str, ...]:
         """Return the figure's line."""
-        shares = (0.5, 0.9, 0.99)
-        statistics = [f"{quantile(self.values, share):.2f} {self.unit}".strip() for share in shares]
+        statistics = [self._shown(share) for share in FEWEST]
         met = "" if self.target is None else _met(self.missed)
         wanted = "" if self.target is None else self._wanted(self.target)
         return (self.what, str(len(self.values)), *statistics, wanted, met)
+
+    def _shown(self, share: float) -> str:
+        if len(self.values) < FEWEST[share]:
+            return ""
+        return f"{quantile(self.values, share):.2f} {self.unit}".strip()
 
     def _wanted(self, target: Target) -> str:
         return f"{target.of} ≤ {target.most:g} {self.unit}".strip()

@@ -23,8 +23,11 @@ SMALL, MIDDLE, LARGE = SIZES = (50, 275, 500)
 ROUNDS = 5
 #: Milliseconds of the coordinator's own CPU.
 COORDINATOR = Target(of="median", most=2.0)
-#: How much more a task of the second half may cost: the noise of five rounds on a busy machine.
+#: How much more a task of the second half may cost. One whose cost grows with the number of tasks
+#: before it would cost 2.4 times as much; the rest is for the noise of a machine that others use,
+#: which is larger on the clock on the wall.
 FLAT = Target(of="median", most=1.25)
+FLAT_WALL = Target(of="median", most=1.5)
 
 #: The file to which every agent appends the id of its task: one small write, which nobody tears.
 DONE = "done"
@@ -85,7 +88,8 @@ def _figures(costs: dict[int, list[Cost]], plain: dict[int, list[Cost]]) -> Iter
         early = _between(costs, SMALL, MIDDLE, of)
         # Medians first: a ratio of two differences of single runs is mostly noise.
         ratio = quantile(late, 0.5) / quantile(early, 0.5)
-        yield Figure(what=f"{what}: late to early tasks", unit="", values=[ratio], target=FLAT)
+        flat = FLAT_WALL if what == "wall clock" else FLAT
+        yield Figure(what=f"{what}: late to early tasks", unit="", values=[ratio], target=flat)
 
 
 def _pytest(cost: Cost) -> float:
