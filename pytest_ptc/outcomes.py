@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from _pytest.outcomes import Failed
 
 from pytest_ptc.model import Result, VerdictKind
 from pytest_ptc.reporting.terminal import failure_text, trouble_text
@@ -23,17 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class MachineryFailure(Failed):  # `pytest.fail.Exception`, by the name that can be subclassed
-    """An item has no verdict to judge by; unlike a failure, it cannot be expected by `xfail`."""
-
-
 def raise_in_setup(result: Result, journal: Path) -> None:
     """End the item in its setup phase if its result has nothing for the call phase."""
     verdict = result.verdict
     if verdict is None:
-        raise MachineryFailure(trouble_text(result, journal), pytrace=False)
+        pytest.fail(trouble_text(result, journal), pytrace=False)
     if verdict.verdict is VerdictKind.ERROR:
-        raise MachineryFailure(failure_text(result, journal), pytrace=False)
+        pytest.fail(failure_text(result, journal), pytrace=False)
     if verdict.verdict is VerdictKind.SKIP and result.spec.gate:
         pytest.skip(verdict.summary)
 
@@ -42,7 +37,7 @@ def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     """Fail the item in its call phase unless its verdict lets its body run."""
     verdict = result.verdict if result else None
     if result is None or verdict is None:
-        raise MachineryFailure(f"ptc error: {otherwise}", pytrace=False)
+        pytest.fail(f"ptc error: {otherwise}", pytrace=False)
     if result.spec.gate and not verdict.passed:
         pytest.fail(failure_text(result, journal), pytrace=False)
 
@@ -55,14 +50,13 @@ def finish_report(
 ) -> None:
     """Set right what `xfail` made of trouble, and say where a skip comes from."""
     error = call.excinfo.value if call.excinfo is not None else None
-    if isinstance(error, MachineryFailure) and not report.failed:
-        # `xfail` takes any exception as the expected failure; an agent that never ran is not one.
+    verdict = result.verdict if result is not None else None
+    judged = verdict is not None and verdict.verdict is not VerdictKind.ERROR
+    if hasattr(report, "wasxfail") and report.skipped and not judged:
+        # `xfail` takes any exception as the expected failure; that nobody did the item is not one.
         report.outcome = "failed"
-        report.longrepr = str(error)
-        if hasattr(report, "wasxfail"):
-            del report.wasxfail
-    if result is None or call.when != "setup":
-        return
-    if isinstance(error, pytest.skip.Exception) and report.skipped:
+        del report.wasxfail
+    ours = verdict is not None and verdict.verdict is VerdictKind.SKIP and call.when == "setup"
+    if ours and isinstance(error, pytest.skip.Exception) and report.skipped:
         path, line, _ = item.location
         report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {error.msg}")

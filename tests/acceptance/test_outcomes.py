@@ -148,6 +148,19 @@ def test_schema_is_enforced_on_data(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["*malformed verdict*data: None is not of type 'object'*"])
 
 
+def test_a_canary_is_not_satisfied_by_a_broken_fixture(suite: Suite) -> None:
+    """A canary whose prompt could not be filled was given to nobody: that is an error."""
+    suite.write(
+        conftest="import pytest\n@pytest.fixture(scope='session')\n"
+        "def base():\n    raise OSError('no port')\n",
+        test_a="@pytest.mark.xfail(strict=True)\n" + mark("fail {base}"),
+        test_b="@pytest.mark.xfail\n" + mark("fail {base}"),
+    )
+    result = suite.run()
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*OSError: no port*"])
+
+
 def test_needs_decide_who_comes_first_and_who_runs(suite: Suite) -> None:
     """A task runs after those it needs; if one of them does not pass it is an error."""
     suite.write(

@@ -96,11 +96,11 @@ def test_hosts_and_agents_do_not_know_each_other(kind: str) -> None:
 
 
 def test_only_one_module_touches_what_pytest_does_not_document() -> None:
-    """`_pytest` is imported in `internals.py`, and for one exception that is to be subclassed."""
+    """`_pytest` is imported in `internals.py` and nowhere else."""
     users = {
         name for name, path in MODULES.items() if any("_pytest" in i for i in imports_of(path))
     }
-    assert users == {"internals", "outcomes"}
+    assert users == {"internals"}
 
 
 def test_no_module_imports_in_a_circle() -> None:
