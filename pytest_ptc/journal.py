@@ -93,7 +93,7 @@ class Journal:
                 "spec": spec.to_json(),
             }
             # Not synced: a power cut before the agent began loses nothing that was recorded.
-            (folder / TASK).write_text(json.dumps(task, indent=1), encoding="ascii")
+            (folder / TASK).write_text(json.dumps(task), encoding="ascii")
         return folder
 
     def attempt_folder(self, attempt: Attempt) -> Path:
@@ -167,7 +167,7 @@ def write_report(folder: Path, report: AttemptReport) -> bool:
     Raises:
         JournalError: It cannot be written.
     """
-    text = json.dumps(report.to_json(), indent=1)
+    text = json.dumps(report.to_json())
     beside = folder / f".{REPORT}.{os.getpid()}"
     with _journal_errors(folder):
         with beside.open("w", encoding="ascii") as file:

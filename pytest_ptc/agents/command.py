@@ -119,6 +119,7 @@ class CommandAgent:
         text = f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
         feeder = _Feeder(text.encode("utf-8", "replace"))
         await loop.connect_write_pipe(lambda: feeder, process.stdin)
+        feeder.feed()
         readers = [_Reader(output.from_stdout), _Reader(output.from_stderr)]
         transports = [
             (await loop.connect_read_pipe(lambda reader=reader: reader, pipe))[0]  # type: ignore[misc]
@@ -307,8 +308,16 @@ class _Feeder(asyncio.BaseProtocol):
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._open = True
-        transport.write(self._text)
-        transport.write_eof()
+
+    def feed(self) -> None:
+        """Write the text and then the end.
+
+        Not in `connection_made`: asyncio registers the pipe only after that, and a pipe that is
+        closed by then stays registered, so that the next one of its number is never watched.
+        """
+        if self._open:
+            self._transport.write(self._text)
+            self._transport.write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._open = False

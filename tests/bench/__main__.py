@@ -39,9 +39,11 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("part", nargs="*", choices=[[], *PARTS], help="what to measure")
+    parser.add_argument("part", nargs="*", help=f"what to measure: {', '.join(PARTS)}")
     parser.add_argument("--folder", help="where the measured suites are made")
     arguments = parser.parse_args()
+    if unknown := set(arguments.part) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
     missed = [_measure(part, arguments.folder) for part in arguments.part or PARTS]
     return int(any(missed))
 

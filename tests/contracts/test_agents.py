@@ -150,6 +150,17 @@ def test_one_agent_does_many_jobs(bench: Bench) -> None:
         assert ended.verdict.value == kind
 
 
+def test_a_long_prompt_after_short_ones_arrives(bench: Bench) -> None:
+    """What a pipe cannot hold at once is fed as it is read, in the agent's tenth job too."""
+
+    async def work() -> list[Verdict | Trouble]:
+        prompts = ["pass"] * 4 + [f"pass {'x' * 500_000}"]
+        return [await asyncio.wait_for(bench.agent.run(bench.job(p)), 30) for p in prompts * 2]
+
+    ended = asyncio.run(work())
+    assert [isinstance(end, Verdict) for end in ended] == [True] * 10
+
+
 def test_what_an_agent_says_is_shown_and_kept(bench: Bench) -> None:
     """The pane and the journal have what the agent printed."""
     bench.run("pass")
