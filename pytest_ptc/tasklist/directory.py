@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from pytest_ptc.tasklist.record import file_name, sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+#: How often something starts anew because another run removed the directory under it.
+ATTEMPTS = 10
 
 
 def config_dir(environ: Mapping[str, str], home: str | None = None) -> Path:
@@ -64,15 +68,15 @@ class ListDirectory:
         Raises:
             TaskListError: It cannot be made, or not be read and written.
         """
-        missing = [f for f in (*reversed(self.path.parents), self.path) if not f.is_dir()]
-        for folder in missing:
-            self._make(folder)
-        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
-            raise TaskListError(
-                f"{self.path}: this task list cannot be read and written; change its permissions, "
-                "or point CLAUDE_CONFIG_DIR to a directory of your own"
-            )
-        return bool(missing)
+        for _ in range(ATTEMPTS):
+            # Another run that made one of the directories may remove it at its end, right here.
+            with suppress(FileNotFoundError):
+                missing = [f for f in (*reversed(self.path.parents), self.path) if not f.is_dir()]
+                for folder in missing:
+                    self._make(folder)
+                self._check_access()
+                return bool(missing)
+        raise TaskListError(f"{self.path}: cannot be made: a directory above it does not stay")
 
     def names(self) -> list[str]:
         """Return the names of everything in the directory."""
@@ -113,12 +117,25 @@ class ListDirectory:
                 folder.rmdir()
                 self._made.remove(folder)
 
+    def _check_access(self) -> None:
+        usable = os.R_OK | os.W_OK | os.X_OK
+        # Looked at again once it is known to be there: `access` says no to what was just removed.
+        if not os.access(self.path, usable) and not (
+            self.path.stat() and os.access(self.path, usable)
+        ):
+            raise TaskListError(
+                f"{self.path}: this task list cannot be read and written; change its permissions, "
+                "or point CLAUDE_CONFIG_DIR to a directory of your own"
+            )
+
     def _make(self, folder: Path) -> None:
         try:
             folder.mkdir(mode=0o700)
+        except FileNotFoundError:
+            raise
         except FileExistsError:
-            # Another process of ours may have made it since we looked.
-            if not folder.is_dir():
+            # Another process of ours may have made it since we looked, and removed it again.
+            if not stat.S_ISDIR(folder.stat().st_mode):
                 raise TaskListError(
                     f"{folder}: is a file, where the task list needs a directory; move it away, "
                     "or choose another CLAUDE_CONFIG_DIR or task list id"
@@ -129,4 +146,5 @@ class ListDirectory:
                 "CLAUDE_CONFIG_DIR to a directory that can be written"
             ) from None
         else:
-            self._made.append(folder)
+            if folder not in self._made:
+                self._made.append(folder)

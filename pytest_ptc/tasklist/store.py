@@ -19,7 +19,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import TaskListError
-from pytest_ptc.tasklist.directory import ListDirectory
+from pytest_ptc.tasklist.directory import ATTEMPTS, ListDirectory
 from pytest_ptc.tasklist.files import raise_mark, read_mark, read_task, write_task
 from pytest_ptc.tasklist.locks import PATIENCE, SYSTEM_CLOCK, Clock, ListLocks, LockHeldError
 from pytest_ptc.tasklist.record import TaskRecord, file_name, first_free_number, leading_number
@@ -43,9 +43,6 @@ _GRACE = 1.0
 
 #: Seconds for each lock once the grace is used up: enough for one that is held by the living.
 _BRIEFLY = 0.05
-
-#: How often a publish starts anew because another run removed the directory under it.
-_ATTEMPTS = 3
 
 
 class TaskListStore:
@@ -200,7 +197,7 @@ class TaskListStore:
             self._tidy()
 
     def _publish_all(self, tasks: Sequence[NewTask]) -> list[str]:
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             if self._directory.open():
                 # What we published on a list that is gone is gone; its ids may be others' now.
                 self._published.clear()

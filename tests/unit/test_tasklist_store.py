@@ -124,6 +124,41 @@ def test_open_makes_private_directories(tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_a_directory_removed_while_the_list_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run that removes the directories it made, between our steps, fails nothing."""
+    store = new_store(tmp_path)
+    mkdir, access = Path.mkdir, os.access
+    lost_parent, lost_list = [store.path.parent], [store.path]
+
+    def mkdir_late(self: Path, **options: Any) -> None:
+        if self == store.path and lost_parent:
+            lost_parent.pop().rmdir()
+        mkdir(self, **options)
+
+    def access_late(path: Path, mode: int) -> bool:
+        if lost_list:
+            lost_list.pop().rmdir()
+        return access(path, mode)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir_late)
+    monkeypatch.setattr(os, "access", access_late)
+    store.open()
+    assert store.path.is_dir()
+    assert not lost_parent
+    assert not lost_list
+    store.close()
+    assert not names(tmp_path)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+def test_a_place_where_nothing_stays_is_named() -> None:
+    """Where the system denies that the parent exists, the attempts end with an error."""
+    with pytest.raises(TaskListError, match=r"/proc/tasks/shared: cannot be made"):
+        new_store(Path("/proc")).open()
+
+
 @pytest.mark.parametrize("at", ["config", "config/tasks", "config/tasks/shared"])
 def test_a_file_in_the_way_is_named(tmp_path: Path, at: str) -> None:
     """Where a directory is needed and a file is, the error names it and says the mend."""
