@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
     from pytest_ptc.interfaces import Host
@@ -41,6 +44,7 @@ class Run:
         host: Where workers live.
         fallback: Why the host is not the one that `auto` would rather have.
         command: The program of agent `command`, complete.
+        claude: The Claude Code program with its arguments; empty for another agent.
     """
 
     run_id: str
@@ -48,6 +52,7 @@ class Run:
     host: Host
     fallback: str | None
     command: tuple[str, ...]
+    claude: tuple[str, ...]
 
 
 def make_run(config: pytest.Config, settings: Settings) -> Run:
@@ -56,8 +61,10 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     Raises:
         ConfigError: Something that the settings name is missing.
     """
-    agent_maker(settings.agent)
-    command = command_argv(settings, config.rootpath) if settings.agent == "command" else ()
+    agent = agent_name(settings)
+    agent_maker(agent)
+    command = command_argv(settings, config.rootpath) if agent == "command" else ()
+    claude = client_argv(settings) if agent.startswith("claude") else ()
     run_id = new_run_id(time.time())
     host, fallback = _host(config, settings, run_id)
     return Run(
@@ -66,7 +73,57 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
         host=host,
         fallback=fallback,
         command=command,
+        claude=claude,
     )
+
+
+def agent_name(settings: Settings) -> str:
+    """Return the name in `AGENTS` of the agent asked for.
+
+    Raises:
+        ConfigError: The real screen of an agent that has none was asked for.
+    """
+    if not settings.interactive:
+        return settings.agent
+    if settings.agent != "claude":
+        raise ConfigError(f"ptc_interactive: agent {settings.agent!r} has no screen; use claude")
+    if settings.host == "process":
+        raise ConfigError("ptc_interactive: child processes have no screen; use --ptc-host=tmux")
+    return "claude-interactive"
+
+
+def client_argv(settings: Settings) -> tuple[str, ...]:
+    """Return the Claude Code program and its arguments.
+
+    Raises:
+        ConfigError: There is none, or claude-agent-sdk is missing, through which it is driven.
+    """
+    sdk = find_spec("claude_agent_sdk")
+    if sdk is None or sdk.origin is None:
+        raise ConfigError(
+            "agent 'claude' needs claude-agent-sdk: pip install 'pytest-ptc[claude]'; or choose "
+            "another agent with --ptc-agent"
+        )
+    if settings.claude_code:
+        return _found(_split("CLAUDE_CODE", settings.claude_code), "CLAUDE_CODE")
+    # Found without importing the SDK, which takes longer than all of pytest.
+    bundled = Path(sdk.origin).parent / "_bundled" / "claude"
+    return (str(bundled),) if bundled.is_file() else _found(("claude",), "CLAUDE_CODE")
+
+
+def _split(place: str, command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise ConfigError(f"{place}: {command!r}: {error}") from None
+
+
+def _found(argv: tuple[str, ...], place: str) -> tuple[str, ...]:
+    """Return the command if its program can be started from any directory."""
+    program = argv[0]
+    if shutil.which(program) is None and (os.sep not in program or program.startswith(os.sep)):
+        raise ConfigError(f"{place}: {program!r} is not a program on PATH; mend {place}")
+    return argv
 
 
 def new_run_id(now: float) -> str:
@@ -85,11 +142,8 @@ def command_argv(settings: Settings, rootpath: Path) -> tuple[str, ...]:
     Raises:
         ConfigError: There is none, its quotes are open, or it is not on PATH.
     """
-    try:
-        words = shlex.split(settings.command)
-        claude_code = shlex.split(settings.claude_code)
-    except ValueError as error:
-        raise ConfigError(f"ptc_command: {settings.command!r}: {error}") from None
+    words = _split("ptc_command", settings.command)
+    claude_code = _split("CLAUDE_CODE", settings.claude_code or "claude")
     if not words:
         raise ConfigError(
             "agent 'command' has no program: give one with --ptc-command='PROGRAM ARGUMENTS' or "
@@ -104,10 +158,7 @@ def command_argv(settings: Settings, rootpath: Path) -> tuple[str, ...]:
             argv.append(
                 word.replace("{python}", sys.executable).replace("{rootpath}", str(rootpath))
             )
-    program = argv[0]
-    if shutil.which(program) is None and (os.sep not in program or program.startswith(os.sep)):
-        raise ConfigError(f"ptc_command: {program!r} is not a program on PATH; mend ptc_command")
-    return tuple(argv)
+    return _found(tuple(argv), "ptc_command")
 
 
 def make_coordinator(
@@ -137,6 +188,7 @@ def make_coordinator(
         limits=Limits(
             workers=settings.workers,
             max_worker_restart=4 * settings.workers if restarts is None else restarts,
+            budget_usd=settings.budget_usd,
         ),
         host=run.host,
         task_list=task_list,
@@ -144,8 +196,10 @@ def make_coordinator(
         address=scratch / "coordinator",
         worker_argv=(sys.executable, "-m", "pytest_ptc.worker"),
         worker_config={
-            "agent": settings.agent,
+            "agent": agent_name(settings),
             "command": list(run.command),
+            "claude": str(_client_program(journal, run.claude)) if run.claude else None,
+            "setting_sources": list(settings.setting_sources),
             "verdict_from_exit": settings.verdict_from_exit,
             "task_list_id": run.list_id,
             "own_list": not settings.task_list_id,
@@ -161,7 +215,7 @@ def make_coordinator(
         workers=settings.workers,
         host=run.host.name,
         agent=settings.agent,
-        command=list(run.command),
+        command=list(run.command or run.claude),
         task_list_id=run.list_id,
         task_list=str(task_list.path),
         rootdir=str(config.rootpath),
@@ -213,10 +267,26 @@ def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host,
     return ProcessHost(), problem
 
 
+def _client_program(journal: Journal, argv: Sequence[str]) -> Path:
+    """Return Claude Code as one program: a script where it is a command with arguments."""
+    program = Path(argv[0])
+    if len(argv) == 1 and program.is_absolute():
+        return program
+    if os.sep in argv[0]:
+        program = program.absolute()
+    folder = journal.folder / "bin"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    script = folder / "claude"
+    words = shlex.join([str(program), *argv[1:]])
+    script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    script.chmod(0o700)
+    return script
+
+
 def _commands_folder(journal: Journal) -> Path:
     """Make the folder, put before PATH for agents, in which `ptc` is the one of this run."""
     folder = journal.folder / "bin"
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, exist_ok=True)
     # A script's own folder is what Python puts first on its path: with `-m` that would be the
     # agent's directory, where the code under review could stand in for a standard module.
     script = folder / "ptc.py"

@@ -6,6 +6,11 @@ coordinator and the plugin know only this file.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_ptc.model import Trouble
+
 
 class PtcError(Exception):
     """Base of every error of pytest-ptc."""
@@ -41,6 +46,14 @@ class TaskListError(PtcError):
 
 class JournalError(PtcError):
     """The run's journal cannot be written or read; the message names the path."""
+
+
+class AgentError(PtcError):
+    """An agent cannot do a task; `trouble` is what its report says."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(str(trouble))
+        self.trouble = trouble
 
 
 class HostError(PtcError):

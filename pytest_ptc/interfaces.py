@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_ptc.model import Attempt, TaskSpec, Trouble, Verdict
+    from pytest_ptc.model import Attempt, TaskSpec, Trouble, Usage, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,8 +105,15 @@ class TaskList(Protocol):
     def complete(self, task_id: str, owner: str, metadata: Mapping[str, Any]) -> None:
         """Mark a task that `owner` holds completed, adding to its metadata."""
 
+    def has(self, task_id: str) -> bool:
+        """Tell whether the list has this task."""
+
     def withdraw(self, task_ids: Iterable[str]) -> None:
         """Remove these tasks from the list, whoever holds them."""
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Tell nobody: for an agent that runs without a worker, as in a test."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +127,11 @@ class Job:
         deadline: When it must be over, in seconds of `time.monotonic()`.
         cookie: A text unique to the attempt, in the environment of all that it starts.
         show: Prints one line on the worker's screen and never blocks.
+        spent: Adds to what the attempt has cost; may be called again.
+        about: Adds facts to the attempt's report: keywords with plain JSON.
+        waits: Tells the run that its agents are to be held for so many seconds, and why: the
+            provider refuses work for now.
+        listed: Tells whether the shared list still has the task.
     """
 
     attempt: Attempt
@@ -128,6 +140,10 @@ class Job:
     deadline: float
     cookie: str
     show: Callable[[str], None]
+    spent: Callable[[Usage], None] = _nothing
+    about: Callable[..., None] = _nothing
+    waits: Callable[[float, str], None] = _nothing
+    listed: Callable[[], bool] = lambda: True
 
 
 class Agent(Protocol):

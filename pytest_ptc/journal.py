@@ -8,6 +8,7 @@ On disk, below pytest's cache directory, readable by the user alone:
       attempts/<task>.<n>/  one attempt; written by the coordinator until its worker has it
         task.json           what was asked
         output.log          what the agent printed
+        transcript.jsonl    what agent `claude` said, called and was told, one event a line
         records.jsonl       verdicts as the agent recorded them, one a line, only ever appended
         report.json         how the attempt ended; written once, by whoever ended it
 
@@ -26,7 +27,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble
+from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage
 from pytest_ptc.verdicts import parse_verdict, read_verdict
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ RECORDS = "records.jsonl"
 REPORT = "report.json"
 TASK = "task.json"
 OUTPUT = "output.log"
+TRANSCRIPT = "transcript.jsonl"
 
 
 class Journal:
@@ -196,12 +198,14 @@ def read_report(folder: Path) -> AttemptReport | None:
         except FileNotFoundError:
             return None
         attempt = Attempt(task_id=value["task"], number=value["attempt"], worker=value["worker"])
-        verdict, trouble = value["verdict"], value["trouble"]
+        verdict, trouble, usage = value["verdict"], value["trouble"], value["usage"]
         return AttemptReport(
             attempt=attempt,
             seconds=value["seconds"],
             verdict=None if verdict is None else read_verdict(verdict),
             trouble=None if trouble is None else Trouble.from_json(trouble),
+            usage=None if usage is None else Usage(**usage),
+            about=value["about"],
         )
 
 

@@ -82,7 +82,7 @@ def task_spec(
         "tools": settings.tools or None,
         "permission_mode": settings.permission_mode or None,
         "max_turns": settings.max_turns,
-        "budget_usd": settings.budget_usd,
+        "budget_usd": settings.task_budget_usd,
         "gate": settings.gate,
     }
     env = dict(entry.split("=", 1) for entry in settings.env) | options.get("env", {})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.errors import IllegalMove
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class VerdictKind(str, Enum):
@@ -111,6 +111,21 @@ class Cause(str, Enum):
     CONTRADICTED = "contradicted verdict"
     AGENT_MISSING = "agent not found"
     AGENT_FAILED = "agent failed"
+    CLIENT_VERSION = "client version"
+    NO_TASK_TOOLS = "task tools missing"
+    WRONG_LIST = "wrong task list"
+    PERMISSION_MODE = "permission mode refused"
+    DIALOG = "dialog open"
+    LOGIN = "login"
+    QUOTA = "quota"
+    RATE_LIMIT = "rate limit"
+    OVERLOADED = "overloaded"
+    API = "API error"
+    MODEL = "model not found"
+    CONTEXT = "context overflow"
+    REFUSAL = "refusal"
+    MAX_TURNS = "max turns"
+    BUDGET = "budget spent"
     TIMEOUT = "timeout"
     WORKER_LOST = "worker lost"
     NO_WORKERS = "no workers"
@@ -131,6 +146,9 @@ RETRYABLE = frozenset(
         Cause.MALFORMED,
         Cause.CONTRADICTED,
         Cause.AGENT_FAILED,
+        Cause.RATE_LIMIT,
+        Cause.OVERLOADED,
+        Cause.API,
         Cause.TIMEOUT,
         Cause.WORKER_LOST,
         Cause.CLAIM_LOST,
@@ -244,6 +262,67 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What an attempt cost, by the agent's own accounting.
+
+    Args:
+        input_tokens: Tokens read without the cache.
+        output_tokens: Tokens written.
+        cache_read_tokens: Tokens read from the cache.
+        cache_write_tokens: Tokens written to the cache.
+        cost_usd: US dollars, an estimate of the agent's; None where it could not say, as after a
+            crash.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage.of(_added(self.numbers, other.numbers), _summed(self.cost_usd, other.cost_usd))
+
+    @property
+    def numbers(self) -> tuple[int, int, int, int]:
+        """Return the four counts, in the order of the fields."""
+        return (
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_tokens,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Return all tokens together."""
+        return sum(self.numbers)
+
+    @classmethod
+    def of(cls, numbers: Sequence[int], cost_usd: float | None = None) -> Usage:
+        """Return the usage of these four counts, in the order of the fields."""
+        return cls(
+            input_tokens=numbers[0],
+            output_tokens=numbers[1],
+            cache_read_tokens=numbers[2],
+            cache_write_tokens=numbers[3],
+            cost_usd=cost_usd,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the usage as JSON, one key a field."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def _added(ours: Sequence[int], theirs: Sequence[int]) -> list[int]:
+    return [one + other for one, other in zip(ours, theirs, strict=True)]
+
+
+def _summed(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AttemptReport:
     """How an attempt ended: exactly one of `verdict` and `trouble` is there.
 
@@ -252,12 +331,17 @@ class AttemptReport:
         verdict: What the agent recorded.
         trouble: Why nothing recorded counts.
         seconds: How long it took, on the worker's monotonic clock.
+        usage: What it cost; None for an agent that does not account for it.
+        about: Facts for whoever looks back: the client's version, the model, the session, the
+            transcript's file name; plain JSON.
     """
 
     attempt: Attempt
     seconds: float
     verdict: Verdict | None = None
     trouble: Trouble | None = None
+    usage: Usage | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.verdict is None) == (self.trouble is None):
@@ -272,6 +356,8 @@ class AttemptReport:
             "seconds": round(self.seconds, 6),
             "verdict": self.verdict.to_json() if self.verdict else None,
             "trouble": self.trouble.to_json() if self.trouble else None,
+            "usage": self.usage.to_json() if self.usage else None,
+            "about": dict(self.about),
         }
 
 
@@ -312,6 +398,12 @@ class Result:
     def seconds(self) -> float:
         """Return the time all attempts took together."""
         return sum(report.seconds for report in self.reports)
+
+    @property
+    def usage(self) -> Usage | None:
+        """Return what all attempts cost together; None if no agent accounted for any."""
+        usages = [report.usage for report in self.reports if report.usage is not None]
+        return sum(usages[1:], usages[0]) if usages else None
 
 
 class TaskState(Enum):
@@ -377,6 +469,9 @@ class Snapshot:
         verdicts: How many tasks are done with each verdict; troubles count as `ERROR`.
         retries: Attempts beyond a task's first.
         workers: The workers that are not gone, in the order they were started.
+        cost_usd: What the run has cost so far, in US dollars, as far as agents account for it.
+        held: Why no task is started at the moment, such as `rate limit`.
+        held_until: When that is over, in seconds of the coordinator's monotonic clock.
     """
 
     queued: int = 0
@@ -384,6 +479,9 @@ class Snapshot:
     verdicts: Mapping[VerdictKind, int] = field(default_factory=dict)
     retries: int = 0
     workers: tuple[WorkerView, ...] = ()
+    cost_usd: float = 0.0
+    held: str | None = None
+    held_until: float = 0.0
 
     @property
     def done(self) -> int:

@@ -33,6 +33,8 @@ class Settings(NamedTuple):
     command: str
     verdict_from_exit: bool
     claude_code: str
+    interactive: bool
+    setting_sources: tuple[str, ...]
     task_list_id: str
     max_worker_restart: int | None
     timeout: float
@@ -44,6 +46,7 @@ class Settings(NamedTuple):
     env: tuple[str, ...]
     max_turns: int | None
     budget_usd: float | None
+    task_budget_usd: float | None
     gate: bool
 
 
@@ -58,6 +61,7 @@ class Option(NamedTuple):
         flag: Whether it stands on the command line.
         env: The environment variable that sets it.
         check: Says what is wrong with a value, or None.
+        metavar: What `--help` calls the value, where its kind does not say it.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Option(NamedTuple):
     flag: bool = True
     env: str | None = None
     check: Callable[[Any], str | None] | None = None
+    metavar: str | None = None
 
     @property
     def ini(self) -> str:
@@ -96,6 +101,11 @@ def one_of(*choices: str) -> Callable[[Any], str | None]:
     )
 
 
+def _settings_files(value: tuple[str, ...]) -> str | None:
+    unknown = [entry for entry in value if entry not in ("user", "project", "local")]
+    return f"{unknown[0]!r} is not one of user, project, local" if unknown else None
+
+
 def _assignments(value: tuple[str, ...]) -> str | None:
     bad = [entry for entry in value if "=" not in entry[1:] or "\0" in entry]
     return f"{bad[0]!r} is not of the form NAME=value" if bad else None
@@ -103,7 +113,13 @@ def _assignments(value: tuple[str, ...]) -> str | None:
 
 OPTIONS: tuple[Option, ...] = (
     Option("workers", "int", 0, "run marked tests on N workers; 0 skips them", check=at_least(0)),
-    Option("agent", "string", "command", "what does a task: command"),
+    Option(
+        "agent",
+        "string",
+        "claude",
+        "what does a task: claude (Claude Code), command (any program), or the place of one in "
+        "Python, package.module:function",
+    ),
     Option(
         "host",
         "string",
@@ -127,10 +143,26 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "claude_code",
         "string",
-        "claude",
-        "the Claude Code command, with arguments if it has some",
+        "",
+        "the Claude Code command, with arguments if it has some (default: the one that "
+        "claude-agent-sdk brings)",
         flag=False,
         env="CLAUDE_CODE",
+    ),
+    Option(
+        "interactive",
+        "bool",
+        False,
+        "show the real Claude Code screen in each worker's pane, for a person to watch and step in",
+    ),
+    Option(
+        "setting_sources",
+        "args",
+        (),
+        "settings files that Claude Code reads: user, project, local (default: none, so that a "
+        "text under review cannot configure its reviewer)",
+        flag=False,
+        check=_settings_files,
     ),
     Option(
         "task_list_id",
@@ -149,12 +181,18 @@ OPTIONS: tuple[Option, ...] = (
     Option("timeout", "float", 600.0, "seconds one attempt may take", check=above_zero),
     Option("retries", "int", 0, "attempts after trouble in the machinery", check=at_least(0)),
     Option("model", "string", "", "the model, in the agent's own words"),
-    Option("tools", "args", (), "the tools an agent may use", flag=False),
+    Option(
+        "tools",
+        "args",
+        (),
+        "the tools Claude Code may use, or rules like Bash(git log:*) (default: Read Grep Glob)",
+        flag=False,
+    ),
     Option(
         "permission_mode",
         "string",
         "",
-        "Claude Code's permission mode",
+        "Claude Code's permission mode (default: dontAsk, which denies what `tools` does not name)",
         flag=False,
         check=one_of(*PERMISSION_MODES),
     ),
@@ -169,7 +207,20 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("max_turns", "int", None, "most turns of an agent", flag=False, check=at_least(1)),
     Option(
-        "budget_usd", "float", None, "most US dollars an attempt may cost", False, check=above_zero
+        "budget_usd",
+        "float",
+        None,
+        "most US dollars the run may cost: no task is started beyond it",
+        check=above_zero,
+        metavar="USD",
+    ),
+    Option(
+        "task_budget_usd",
+        "float",
+        None,
+        "most US dollars an attempt may cost: the default of the marker's budget_usd",
+        flag=False,
+        check=above_zero,
     ),
     Option("gate", "bool", True, "whether a verdict of fail fails its test", flag=False),
 )
@@ -194,7 +245,8 @@ def add_options(parser: pytest.Parser) -> None:
                 option.cli,
                 dest=dest,
                 type=types[option.kind],
-                metavar={"int": "N", "float": "SECONDS"}.get(option.kind, option.name.upper()),
+                metavar=option.metavar
+                or {"int": "N", "float": "SECONDS"}.get(option.kind, option.name.upper()),
                 default=None,
                 help=option.help,
             )

@@ -165,7 +165,7 @@ def end_marked(name: str, value: str, grace: float) -> list[ProcessIdentity]:
     """
 
     def grow(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdentity]:
-        return known | _marked(name, value)
+        return known | marked(name, value)
 
     known = grow(frozenset())
     return _end(known, known, grow, grace)
@@ -204,7 +204,8 @@ def _with_relatives(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdent
     return _without_us(relatives(known, table))
 
 
-def _marked(name: str, value: str) -> frozenset[ProcessIdentity]:
+def marked(name: str, value: str) -> frozenset[ProcessIdentity]:
+    """Return every live process but ourselves that was started with this environment variable."""
     source = _source()
     pids = [pid for pid in source.pids() if source.marked(pid, name, value)]
     found = (ProcessIdentity.of(pid) for pid in pids)

@@ -122,6 +122,8 @@ class Runner:
             list_id=self._run.list_id,
             attach=self._run.host.attach,
             note=self._run.fallback,
+            budget=self._settings.budget_usd,
+            task_budget=self._settings.task_budget_usd,
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -347,6 +349,7 @@ class Runner:
             width=self._config.get_terminal_writer().fullwidth,
             verbosity=self._config.get_verbosity(),
             expected=self._expected,
+            budget=self._settings.budget_usd,
         )
         for text, markup in lines:
             reporter.write_line(text, **markup)

@@ -30,6 +30,16 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """From a worker whose provider refuses work: for how many seconds, and why."""
+
+    kind: ClassVar[str] = "waits"
+    attempt: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """From a worker that has filed its report; or could not, and says why."""
 
@@ -57,9 +67,9 @@ class Quit:
     kind: ClassVar[str] = "quit"
 
 
-Message = Hello | Claimed | Ended | Assigned | Quit
+Message = Hello | Claimed | Waits | Ended | Assigned | Quit
 _KINDS: dict[str, type[Message]] = {
-    message.kind: message for message in (Hello, Claimed, Ended, Assigned, Quit)
+    message.kind: message for message in (Hello, Claimed, Waits, Ended, Assigned, Quit)
 }
 
 

@@ -25,7 +25,7 @@ from pytest_ptc.environment import ATTEMPT_COOKIE, owner_name
 from pytest_ptc.errors import JournalError, PtcError, TaskListError, VerdictError
 from pytest_ptc.interfaces import Job
 from pytest_ptc.journal import OUTPUT, open_task, read_records, write_report
-from pytest_ptc.model import AttemptReport, Cause, Trouble, Verdict
+from pytest_ptc.model import AttemptReport, Cause, Trouble, Usage, Verdict
 from pytest_ptc.processes import end_marked
 from pytest_ptc.screen import Screen
 from pytest_ptc.tasklist.store import TaskListStore
@@ -115,6 +115,8 @@ class Worker:
     async def _do(self, folder: Path, writer: asyncio.StreamWriter) -> AttemptReport:
         attempt, spec, cookie = open_task(folder)
         started = time.monotonic()
+        spent: list[Usage] = []
+        about: dict[str, Any] = {}
         self._screen.task(attempt, spec)
         try:
             claimed = self._list.claim(attempt.task_id, self._owner)
@@ -131,6 +133,12 @@ class Worker:
                 deadline=started + spec.timeout,
                 cookie=cookie,
                 show=self._screen.line,
+                spent=spent.append,
+                about=about.update,
+                waits=lambda seconds, why: self._say(
+                    writer, wire.Waits(attempt.name, seconds, why)
+                ),
+                listed=lambda: self._list.has(attempt.task_id),
             )
             ended = await self._bounded(job)
         else:
@@ -140,6 +148,8 @@ class Worker:
             seconds=time.monotonic() - started,
             verdict=ended if isinstance(ended, Verdict) else None,
             trouble=ended if isinstance(ended, Trouble) else None,
+            usage=sum(spent[1:], spent[0]) if spent else None,
+            about=about,
         )
 
     async def _bounded(self, job: Job) -> Verdict | Trouble:

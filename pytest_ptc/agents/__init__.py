@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 #: The agents that come with the package, and where each is made. An agent of somebody else's is
 #: named by its place, `package.module:function`, and made in the same way.
-AGENTS: Mapping[str, str] = {"command": "pytest_ptc.agents.command:make"}
+AGENTS: Mapping[str, str] = {
+    "claude": "pytest_ptc.agents.claude.agent:make",
+    "command": "pytest_ptc.agents.command:make",
+}
 
 
 def agent_maker(name: str) -> Callable[[Mapping[str, Any], Mapping[str, str]], Agent]:

@@ -75,6 +75,14 @@ class Board:
         self.launches = 0
         self.unready_deaths = 0
         self.stopping: Trouble | None = None
+        #: Why no task is assigned, such as `rate limit`, and until when.
+        self.held: str | None = None
+        self.held_until = 0.0
+        #: US dollars that ended attempts have cost, and the most that one of them did.
+        self.spent = 0.0
+        self.dearest = 0.0
+        #: US dollars put aside for running attempts, by name.
+        self.reserved: dict[str, float] = {}
         self._dependents: dict[str, list[str]] = {}
         self._verdicts: Counter[VerdictKind] = Counter()
         self._retries = 0
@@ -97,6 +105,11 @@ class Board:
     def idle_workers(self) -> list[Worker]:
         """Return the workers that wait for a task."""
         return [w for w in self.workers.values() if w.state is WorkerState.IDLE]
+
+    def reservation(self, task_id: str) -> float:
+        """Return the US dollars to put aside for a task: its own limit, else the dearest so far."""
+        limit = self.tasks[task_id].spec.budget_usd
+        return self.dearest if limit is None else limit
 
     def submitted(self, task_id: str, spec: TaskSpec, needs: Iterable[str] = ()) -> None:
         """Take a new task; `needs` are the ids of tasks that must pass first.
@@ -136,6 +149,7 @@ class Board:
         self._enter(worker, WorkerState.IDLE, WorkerState.BUSY, now).attempt = attempt
         self._running += 1
         self._retries += attempt.number > 1
+        self.reserved[attempt.name] = self.reservation(task_id)
         return attempt
 
     def ended(self, report: AttemptReport, now: float) -> None:
@@ -152,6 +166,7 @@ class Board:
         if worker.state is WorkerState.BUSY:
             self._enter(worker.name, WorkerState.BUSY, WorkerState.IDLE, now)
         self._running -= 1
+        self._pay(report)
         task = self.tasks[attempt.task_id]
         task.reports.append(report)
         if report.trouble is None or self.stopping is not None:
@@ -162,6 +177,11 @@ class Board:
             heapq.heappush(self.resting, (now + pause, task.id))
         else:
             self._finish(task)
+
+    def waits(self, why: str, until: float) -> None:
+        """Hold back further attempts. Reported by a worker whose provider refuses work."""
+        if until > self.held_until:
+            self.held, self.held_until = why, until
 
     def rested(self, now: float) -> None:
         """Make tasks ready whose backoff is over. Reported by the clock."""
@@ -211,6 +231,9 @@ class Board:
             running=self._running,
             verdicts=dict(self._verdicts),
             retries=self._retries,
+            cost_usd=self.spent,
+            held=self.held,
+            held_until=self.held_until,
             workers=tuple(
                 WorkerView(
                     name=worker.name,
@@ -223,6 +246,15 @@ class Board:
                 for worker in self.live_workers
             ),
         )
+
+    def _pay(self, report: AttemptReport) -> None:
+        reserved = self.reserved.pop(report.attempt.name)
+        if report.usage is None:
+            return
+        # What an agent cannot say it has cost is taken to be all that was put aside for it.
+        cost = reserved if report.usage.cost_usd is None else report.usage.cost_usd
+        self.spent += cost
+        self.dearest = max(self.dearest, cost)
 
     def _enter(self, name: str, state: WorkerState, to: WorkerState, now: float) -> Worker:
         worker = self.workers[name]

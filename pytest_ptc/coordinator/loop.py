@@ -328,11 +328,20 @@ class Coordinator:
                 self._wake.set()
             case wire.Claimed(name) if attempt is not None and attempt.name == name:
                 self._journal.event("claimed", attempt=name, worker=worker)
+            case wire.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
+                self._hold(attempt, seconds, why)
             case wire.Ended(name, problem) if attempt is not None and attempt.name == name:
                 trouble = problem or "the worker filed no report"
                 self._ended(attempt, Trouble(cause=Cause.MACHINERY, message=trouble))
             case _:
                 self._journal.event("stale message", worker=worker, message=repr(message))
+
+    def _hold(self, attempt: Attempt, seconds: float, why: str) -> None:
+        """Hold back further attempts, at most for as long as one of them might take."""
+        seconds = min(seconds, self._board.tasks[attempt.task_id].spec.timeout)
+        self._journal.event("held", attempt=attempt.name, seconds=round(seconds, 3), why=why)
+        self._board.waits(why, self._clock() + seconds)
+        self._wake.set()
 
     def _lose(self, worker: str, why: str) -> None:
         """Take a worker as gone, whatever told us; what is left of it is seen to as an errand."""

@@ -24,10 +24,17 @@ HOPELESS_STARTS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How many workers a run may have at once, and how many lost ones it replaces."""
+    """What a run may use.
+
+    Args:
+        workers: How many workers at once.
+        max_worker_restart: How many lost ones are replaced.
+        budget_usd: How many US dollars in all; None for no limit.
+    """
 
     workers: int
     max_worker_restart: int
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +76,10 @@ def plan(board: Board, limits: Limits, now: float) -> list[Action]:
     if board.stopping is not None:
         return []
     stuck = [Kill(name, why) for name, why in _stuck(board, now)]
-    assignments = [
-        Assign(task_id, worker.name)
-        for task_id, worker in zip(board.ready, board.idle_workers, strict=False)
-    ]
     launches = _launches(board, limits)
     if not launches and not board.live_workers:
         return _give_up(board)
-    return [*stuck, *assignments, *launches]
+    return [*stuck, *_assignments(board, limits, now), *launches]
 
 
 def next_look(board: Board) -> float | None:
@@ -84,7 +87,44 @@ def next_look(board: Board) -> float | None:
     times = [_deadline(board, worker.name) for worker in board.live_workers]
     if board.resting:
         times.append(board.resting[0][0])
+    if board.ready and board.idle_workers:
+        # Idle workers and ready tasks at once: they are held back.
+        times.append(board.held_until)
     return min((time for time in times if time is not None), default=None)
+
+
+def _assignments(board: Board, limits: Limits, now: float) -> list[Action]:
+    if now < board.held_until:
+        return []
+    assignments: list[Action] = []
+    reserved = sum(board.reserved.values())
+    for task_id, worker in zip(board.ready, board.idle_workers, strict=False):
+        wanted = board.reservation(task_id)
+        if not _affordable(board, limits, reserved + wanted):
+            break
+        reserved += wanted
+        assignments.append(Assign(task_id, worker.name))
+    if assignments or board.reserved or not board.ready:
+        # What runs may turn out cheaper than what was put aside for it.
+        return assignments
+    if _affordable(board, limits, board.reservation(board.ready[0])):
+        return []
+    return [Settle(task_id, _too_dear(board, limits, task_id)) for task_id in board.ready]
+
+
+def _affordable(board: Board, limits: Limits, reserved: float) -> bool:
+    if limits.budget_usd is None:
+        return True
+    return board.spent < limits.budget_usd and board.spent + reserved <= limits.budget_usd
+
+
+def _too_dear(board: Board, limits: Limits, task_id: str) -> Trouble:
+    message = (
+        f"the run's budget is ${limits.budget_usd:.2f}, ${board.spent:.2f} of it are spent, and "
+        f"${board.reservation(task_id):.2f} would be put aside for this task; raise "
+        "--ptc-budget-usd"
+    )
+    return Trouble(cause=Cause.BUDGET, message=message)
 
 
 def _stuck(board: Board, now: float) -> list[tuple[str, str]]:

@@ -71,6 +71,8 @@ def header_lines(
     list_id: str,
     attach: str | None = None,
     note: str | None = None,
+    budget: float | None = None,
+    task_budget: float | None = None,
 ) -> list[str]:
     """Return what pytest's header says of the run.
 
@@ -81,6 +83,8 @@ def header_lines(
         list_id: The shared task list.
         attach: The command with which a person can watch.
         note: What went otherwise than asked, such as `NO_TMUX`.
+        budget: US dollars that the run may cost.
+        task_budget: US dollars that an attempt may cost.
     """
     place = "child processes" if host == "process" else host
     lines = [f"ptc: {_count(workers, 'worker')} in {place}, {agent} agent, list {list_id}"]
@@ -88,12 +92,25 @@ def header_lines(
         lines.append(f"ptc: watch with: {attach}")
     if note:
         lines.append(f"ptc: {note}")
+    if budget is not None:
+        lines.append(f"ptc: budget {_usd(budget)}; {_overshoot(workers, task_budget)}")
     return [printable(line) for line in lines]
+
+
+def _overshoot(workers: int, task_budget: float | None) -> str:
+    """Return by how much a run may cost more than its budget."""
+    if task_budget is None:
+        running = _count(workers, "task")
+        return (
+            f"{running} running as it is reached may go beyond it (ptc_task_budget_usd caps each)"
+        )
+    answers = _count(workers, "answer")
+    return f"{_usd(task_budget)} are put aside for a task, {answers} of a model may go beyond it"
 
 
 def progress_line(snapshot: Snapshot, *, now: float, started: float) -> str:
     """Return where the run stands, as a line of a log."""
-    return "ptc: " + ", ".join(_progress(snapshot, now - started))
+    return "ptc: " + ", ".join(_progress(snapshot, now, started))
 
 
 def live_lines(
@@ -104,10 +121,11 @@ def live_lines(
     No line reaches the last column, and the lines take at most a third of the height.
     """
     usable = max(width - 1, 0)
-    first = "ptc " + " | ".join(_progress(snapshot, now - started))
+    first = "ptc " + " | ".join(_progress(snapshot, now, started))
     if columns(first) > usable:
-        # Of all of it, the retries can be missed most easily.
-        first = "ptc " + " | ".join(_progress(replace(snapshot, retries=0), now - started))
+        # Of all of it, the retries and the cost can be missed most easily.
+        less = replace(snapshot, retries=0, cost_usd=0.0)
+        first = "ptc " + " | ".join(_progress(less, now, started))
     a_row = max((usable + _GAP) // (_CELL + _GAP), 1)
     rows = max(height // 3, 1) - 1
     cells = _worker_cells(snapshot.workers, now, rows * a_row)
@@ -116,7 +134,7 @@ def live_lines(
     return [clip(first, usable), *(_row(row, width_of_cell) for row in table)]
 
 
-def _progress(snapshot: Snapshot, elapsed: float) -> list[str]:
+def _progress(snapshot: Snapshot, now: float, started: float) -> list[str]:
     verdicts = _listed((kind, snapshot.verdicts.get(kind, 0)) for kind in VerdictKind)
     done = f"{snapshot.done}/{snapshot.total} done"
     parts = [
@@ -126,7 +144,11 @@ def _progress(snapshot: Snapshot, elapsed: float) -> list[str]:
     ]
     if snapshot.retries:
         parts.append(_count(snapshot.retries, "retry", "retries"))
-    return [*parts, _clock(elapsed)]
+    if snapshot.held and snapshot.held_until > now:
+        parts.insert(1, f"{snapshot.held}, held for {_clock(snapshot.held_until - now)}")
+    if snapshot.cost_usd:
+        parts.append(_usd(snapshot.cost_usd))
+    return [*parts, _clock(now - started)]
 
 
 def _worker_cells(workers: Sequence[WorkerView], now: float, room: int) -> list[tuple[str, str]]:
@@ -176,6 +198,7 @@ def summary(
     width: int,
     verbosity: int = 0,
     expected: Collection[str] = (),
+    budget: float | None = None,
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -186,10 +209,11 @@ def summary(
         width: Columns that wrapped text may take.
         verbosity: Below 0, only what a model needs to act on; above 0, passing items as well.
         expected: The ids of tasks whose fail was expected, by `xfail`: they are only counted.
+        budget: US dollars that the run might cost.
     """
     surprises = [result for result in results if result.task_id not in expected]
     if verbosity < 0:
-        return _quiet(surprises, len(expected), wall, journal)
+        return _quiet(results, expected, wall, journal, budget)
     width = max(width, _NARROWEST)
     items = [line for result in surprises for line in _item(result, width, verbosity)]
     return [
@@ -198,6 +222,7 @@ def summary(
         *items,
         *_passing_findings(results),
         Line(_times(results, wall)),
+        *(Line(f"cost {cost}") for cost in _cost(results, budget)),
         Line(printable(f"journal {journal}")),
     ]
 
@@ -262,12 +287,18 @@ def _findings(result: Result) -> tuple[Finding, ...]:
 
 
 def _quiet(
-    results: Sequence[Result], expected: int, wall: float, journal: Path | str
+    results: Sequence[Result],
+    expected: Collection[str],
+    wall: float,
+    journal: Path | str,
+    budget: float | None,
 ) -> list[Line]:
     """Return as little as a reader can act on: a model pays for every word of it."""
-    counts = _outcomes(results, expected) or "0 items"
-    lines = [f"ptc: {counts} in {wall:.1f} s, journal {journal}"]
-    for result in filter(_bad, results):
+    surprises = [result for result in results if result.task_id not in expected]
+    counts = _outcomes(surprises, len(expected)) or "0 items"
+    cost = "".join(f", cost {text}" for text in _cost(results, budget))
+    lines = [f"ptc: {counts} in {wall:.1f} s{cost}, journal {journal}"]
+    for result in filter(_bad, surprises):
         kind, cause, said = _ending(result)
         worst = _worst_first(_findings(result))[:1]
         parts = [clip(_first_sentence(said), 200), *(clip(_finding(one), 160) for one in worst)]
@@ -345,6 +376,8 @@ def _details(result: Result) -> str:
         parts.append(_count(len(result.reports), "attempt"))
     if result.reports:
         parts.append(f"{result.seconds:.1f} s")
+    if result.usage is not None and result.usage.cost_usd is not None:
+        parts.append(_usd(result.usage.cost_usd))
     if not result.spec.gate:
         parts.append("gate off")
     return ", ".join(parts)
@@ -372,6 +405,36 @@ def _times(results: Sequence[Result], wall: float) -> str:
     if retries:
         parts.append(_count(retries, "retry", "retries"))
     return ", ".join(parts)
+
+
+def _cost(results: Sequence[Result], budget: float | None) -> list[str]:
+    """Return what the run cost, if its agents account for that."""
+    usages = [r.usage for result in results for r in result.reports if r.usage is not None]
+    if not usages:
+        return []
+    spent = sum(usage.cost_usd or 0.0 for usage in usages)
+    unknown = sum(usage.cost_usd is None for usage in usages)
+    text = _usd(spent)
+    if budget is not None:
+        text += (
+            f" of {_usd(budget)}" if spent <= budget else f", {_usd(spent - budget)} over budget"
+        )
+    read = sum(usage.tokens - usage.output_tokens for usage in usages)
+    cached = sum(usage.cache_read_tokens for usage in usages)
+    parts = [text, f"{_thousands(read)} tokens read ({_thousands(cached)} from cache)"]
+    parts.append(f"{_thousands(sum(usage.output_tokens for usage in usages))} written")
+    if unknown:
+        parts.append(f"{_count(unknown, 'attempt')} of unknown cost")
+    return [", ".join(parts)]
+
+
+def _usd(amount: float) -> str:
+    # Cents say nothing of a task that costs less than one.
+    return f"${amount:.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
+
+
+def _thousands(number: int) -> str:
+    return f"{number / 1000:.1f}k" if number >= 1000 else str(number)  # noqa: PLR2004
 
 
 def _headlines(label: str, said: str, findings: Sequence[Finding]) -> Iterator[str]:
@@ -412,7 +475,11 @@ def _how(report: AttemptReport, said: str) -> str:
 def _output(result: Result, journal: Path | str) -> list[str]:
     if not result.reports:
         return []
-    return [printable(f"output in {Path(journal) / 'attempts' / result.reports[-1].attempt.name}")]
+    last = result.reports[-1]
+    folder = Path(journal) / "attempts" / last.attempt.name
+    if "transcript" in last.about:
+        return [printable(f"transcript in {folder / str(last.about['transcript'])}")]
+    return [printable(f"output in {folder}")]
 
 
 def _evidence(result: Result) -> list[str]:

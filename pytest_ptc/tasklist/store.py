@@ -106,6 +106,10 @@ class TaskListStore:
         with self._errors("read"):
             return read_task(self._file(task_id), self._clock)
 
+    def has(self, task_id: str) -> bool:
+        """Tell whether the list has this task."""
+        return self._file(task_id).exists()
+
     def publish(self, tasks: Sequence[NewTask]) -> list[str]:
         """Put tasks on the list, and the sentinel before the first of them; return their ids.
 

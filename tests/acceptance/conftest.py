@@ -79,9 +79,10 @@ class Suite:
         self.agent = self.path / "agent.py"
         self.agent.write_text(AGENT)
         self.claude = self.path / ".claude"
+        self.host = host
         pytester.makeini(
-            f"[pytest]\nptc_command = {sys.executable} {self.agent}\nptc_host = {host}\n"
-            "ptc_timeout = 30\n"
+            f"[pytest]\nptc_agent = command\nptc_command = {sys.executable} {self.agent}\n"
+            f"ptc_host = {host}\nptc_timeout = 30\n"
         )
 
     def write(self, **files: str) -> None:
@@ -138,11 +139,8 @@ def processes_of(path: Path) -> list[str]:
     return found
 
 
-@pytest.fixture
-def suite(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Suite]:
-    """A suite whose runs may leave nothing behind."""
+def clean_environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take out what would reach a run from whoever runs the tests, and give it a scratch folder."""
     for name in list(os.environ):
         if name.startswith(("PTC_", "CLAUDE", "ANTHROPIC")):
             monkeypatch.delenv(name)
@@ -151,9 +149,22 @@ def suite(
     # Short, for the socket, and the test's own, so that what is left in it is this test's.
     monkeypatch.setenv("TMPDIR", str(scratch))
     monkeypatch.setattr("tempfile.tempdir", None)
-    suite = Suite(pytester, getattr(request, "param", "process"))
-    yield suite
+
+
+def nothing_left(suite: Suite) -> None:
+    """Check that no process, task, tmux server or scratch folder of the suite's runs is left."""
     assert processes_of(suite.path) == []
     assert suite.left_on_lists() == []
     assert suite.tmux_servers() == []
-    assert list(scratch.glob("ptc-*")) == []
+    assert list((suite.path / "tmp").glob("ptc-*")) == []
+
+
+@pytest.fixture
+def suite(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Suite]:
+    """A suite whose runs may leave nothing behind."""
+    clean_environment(pytester, monkeypatch)
+    suite = Suite(pytester, getattr(request, "param", "process"))
+    yield suite
+    nothing_left(suite)

@@ -98,7 +98,10 @@ def test_native_toml_options_are_typed(suite: Suite) -> None:
     (suite.path / "tox.ini").unlink()
     command = json.dumps(f"{sys.executable} {suite.agent}")
     toml = suite.path / "pytest.toml"
-    table = f"[pytest]\nptc_command = {command}\nptc_host = 'process'\nptc_timeout = 30.0\n"
+    table = (
+        f"[pytest]\nptc_agent = 'command'\nptc_command = {command}\n"
+        "ptc_host = 'process'\nptc_timeout = 30.0\n"
+    )
     suite.write(test_a=PLAIN)
     if not hasattr(pytest, "register_fixture"):  # pytest.toml came with 9.0
         toml = suite.path / "pyproject.toml"

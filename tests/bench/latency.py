@@ -110,5 +110,7 @@ def _run(folder: Path, way: Way) -> Run:
     agent.write_text(_AGENT)
     # Python without its site: the agent's own start is not what we measure, and costs the others.
     command = f'ptc_command = "{sys.executable}" -I -S "{agent}" {way.record}\n'
-    suite = Suite(folder, times, prompt="Sleep for {value} ms.", ini=command)
+    suite = Suite(
+        folder, times, prompt="Sleep for {value} ms.", ini=f"ptc_agent = command\n{command}"
+    )
     return suite.run(f"--ptc-workers={WORKERS}", f"--ptc-host={way.host}")

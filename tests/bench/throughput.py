@@ -122,7 +122,7 @@ def _run_tasks(folder: Path, size: int) -> tuple[Cost, str | None]:
         folder,
         list(range(size)),
         prompt="Do {value}.",
-        ini=f'ptc_command = /bin/sh "{agent}"\nptc_verdict_from_exit = true\n',
+        ini=f'ptc_agent = command\nptc_command = /bin/sh "{agent}"\nptc_verdict_from_exit = true\n',
     )
     start = time.monotonic()
     # The process host: its workers' CPU comes to be known when they are reaped.

@@ -279,5 +279,5 @@ def test_an_agent_is_found_by_name_or_place() -> None:
     """Agents of the package have names, others are named by module and function."""
     assert agent_maker("command").__module__ == "pytest_ptc.agents.command"
     assert agent_maker("json:dumps").__name__ == "dumps"
-    with pytest.raises(ConfigError, match="use command or module:function"):
+    with pytest.raises(ConfigError, match="use claude, command or module:function"):
         agent_maker("oracle")

@@ -1,0 +1,315 @@
+"""Agent `claude`: one warm Claude Code process, a fresh conversation for each task."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, WAITABLE, api_cause, ending
+from pytest_ptc.agents.claude.events import (
+    Began,
+    Called,
+    Event,
+    Failed,
+    Finished,
+    Limited,
+    Retrying,
+    Used,
+)
+from pytest_ptc.agents.claude.narrative import lines_of
+from pytest_ptc.agents.claude.profile import client_environment, misfit, profile_of, root_problem
+from pytest_ptc.agents.claude.recorder import Recorder
+from pytest_ptc.agents.claude.session import CLIENT_COOKIE, Session
+from pytest_ptc.environment import inherited
+from pytest_ptc.errors import AgentError
+from pytest_ptc.journal import OUTPUT, TRANSCRIPT, append_record
+from pytest_ptc.model import Cause, Trouble, Usage, Verdict
+from pytest_ptc.prompts import claude_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+    from pytest_ptc.agents.claude.profile import Profile
+    from pytest_ptc.interfaces import Job
+
+#: Seconds to wait when the provider refuses work and does not say for how long; each further time
+#: twice as long, up to the cap. The client has tried ten times by then.
+BACKOFF, BACKOFF_CAP = 5.0, 60.0
+
+
+class ClaudeAgent:
+    """Does tasks with Claude Code, through claude-agent-sdk.
+
+    Args:
+        client: The program; None for the one that the SDK brings.
+        run_id: The run's id.
+        task_list_id: The shared list.
+        claude_config: The configuration directory that has the list.
+        setting_sources: Which settings files Claude Code reads.
+        environ: The environment that it inherits from.
+    """
+
+    name = "claude"
+
+    def __init__(
+        self,
+        *,
+        client: Path | None,
+        run_id: str,
+        task_list_id: str,
+        claude_config: str,
+        setting_sources: tuple[str, ...],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._task_list_id = task_list_id
+        self._claude_config = claude_config
+        self._setting_sources = setting_sources
+        self._environ = dict(environ)
+        self._session: Session | None = None
+        self._clearing: asyncio.Task[None] | None = None
+
+    async def run(self, job: Job) -> Verdict | Trouble:
+        """Do the job and return what the model recorded, or why that does not count."""
+        turn = _Turn(job)
+        try:
+            return await self._attempt(job, turn)
+        except AgentError as error:
+            await self._drop()
+            # What was recorded before the client broke is recorded.
+            return turn.verdict_or(error.trouble)
+        except BaseException:
+            await self._drop()
+            raise
+        finally:
+            turn.close()
+
+    async def close(self) -> None:
+        """End the client."""
+        if self._clearing is not None:
+            self._clearing.cancel()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _attempt(self, job: Job, turn: _Turn) -> Verdict | Trouble:
+        profile = profile_of(job.spec, self._setting_sources)
+        pause = BACKOFF
+        while True:
+            session = await self._session_for(profile)
+            finished = await turn.take(session)
+            trouble = turn.verdict_or(ending(finished, turn.failed))
+            self._freshen(session)
+            if not isinstance(trouble, Trouble):
+                return trouble
+            if turn.limit is None and trouble.cause not in WAITABLE:
+                return trouble
+            wait = max(1.0, turn.limit - time.time()) if turn.limit else pause
+            if time.monotonic() + wait >= job.deadline:
+                return _beyond(trouble, wait)
+            job.waits(wait, trouble.cause.value)
+            turn.show([f"  . {trouble.cause}: again in {wait:.0f} s"])
+            await asyncio.sleep(wait)
+            pause = min(2 * pause, BACKOFF_CAP)
+
+    async def _session_for(self, profile: Profile) -> Session:
+        """Return a client of this profile with a fresh conversation.
+
+        Raises:
+            AgentError: There is none to be had.
+        """
+        if self._clearing is not None:
+            # What went wrong there is no news to this task: it gets another client.
+            with contextlib.suppress(AgentError):
+                await self._clearing
+            self._clearing = None
+        session = self._session
+        # Some versions count money over all conversations, against the limit of each.
+        counting = session is not None and profile.budget_usd and session.account.cost_usd
+        if session is None or session.profile != profile or counting:
+            await self._drop()
+            session = self._session = await self._opened(profile)
+        return session
+
+    async def _opened(self, profile: Profile) -> Session:
+        cookie = secrets.token_hex(16)
+        environ = client_environment(
+            self._environ,
+            profile,
+            run_id=self._run_id,
+            task_list_id=self._task_list_id,
+            marks={CLIENT_COOKIE: cookie},
+        )
+        trouble = misfit(
+            profile,
+            environ,
+            claude_config=self._claude_config,
+            task_list_id=self._task_list_id,
+        ) or root_problem(profile.permission_mode, environ, os.geteuid())
+        if trouble is not None:
+            raise AgentError(trouble)
+        return await Session.open(profile, environ, client=self._client, cookie=cookie)
+
+    def _freshen(self, session: Session) -> None:
+        """Clear the conversation while the worker reports: the next task finds a fresh one."""
+        session.recorder = None
+        self._clearing = asyncio.create_task(self._clear(session))
+
+    async def _clear(self, session: Session) -> None:
+        # What a task has left running must not outlive it, or meet the next one.
+        if not session.profile.harmless and session.left_running():
+            await self._drop()
+            return
+        try:
+            await session.clear()
+        except AgentError:
+            await self._drop()
+
+    async def _drop(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.kill()
+
+
+class _Turn:
+    """One job's turns with the client: what is shown, kept and counted of them."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._recorder = Recorder(
+            job.attempt.task_id,
+            job.spec.schema,
+            keep=lambda verdict: append_record(job.folder, verdict),
+        )
+        self._transcript = (job.folder / TRANSCRIPT).open("a", encoding="utf-8")
+        self._output = (job.folder / OUTPUT).open("a", encoding="utf-8")
+        self._billed: dict[str, Usage] = {}
+        self.failed: Failed | None = None
+        self.limit: float | None = None
+
+    async def take(self, session: Session) -> Finished:
+        """Ask the model, and see its turn through.
+
+        Raises:
+            AgentError: The client ended before its turn did.
+        """
+        job, self.failed, self.limit = self._job, None, None
+        session.recorder = self._recorder
+        before = session.account
+        prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
+        job.about(client=f"Claude Code {session.version}", session=session.session_id)
+        self._keep("Prompt", {"text": prompt, "session_id": session.session_id})
+        finished = None
+        try:
+            async for event in session.ask(prompt):
+                self._heed(event)
+                if isinstance(event, Finished):
+                    finished = event
+        finally:
+            self._account(finished, before)
+        assert finished is not None
+        session.account = finished.total
+        return finished
+
+    def verdict_or(self, trouble: Trouble | None) -> Verdict | Trouble:
+        """Return what was recorded; if nothing was, this trouble, or that nothing was."""
+        settled = self._recorder.settled()
+        if isinstance(settled, Trouble) and not self._recorder.recorded:
+            settled = trouble or settled
+        if self._recorder.missed and self._job.listed():
+            return Trouble(
+                cause=Cause.WRONG_LIST,
+                message="Claude Code recorded on another task list than the run's: it says that "
+                f"there is no task {self._job.attempt.task_id}, which our list has",
+                evidence=self._evidence(),
+            )
+        if isinstance(settled, Trouble) and not settled.evidence:
+            return Trouble(cause=settled.cause, message=settled.message, evidence=self._evidence())
+        return settled
+
+    def show(self, lines: list[str]) -> None:
+        """Show lines in the pane, and keep them."""
+        for line in lines:
+            self._job.show(line)
+            self._output.write(f"{line}\n")
+        self._output.flush()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._transcript.close()
+        self._output.close()
+
+    def _heed(self, event: Event) -> None:
+        self._keep(type(event).__name__, asdict(event))
+        self.show(lines_of(event))
+        match event:
+            case Began(model=model):
+                self._job.about(model=model, transcript=TRANSCRIPT)
+            case Called(call_id, tool, value, answer) if tool == RECORDING_TOOL:
+                self._recorder.announced(call_id, value, answer)
+            case Used(message_id, usage):
+                self._billed[message_id] = usage
+            case Retrying(seconds, status, error) if api_cause(error, status) in WAITABLE:
+                self._job.waits(seconds, api_cause(error, status).value)
+            case Limited(resets_at):
+                self.limit = resets_at
+            case Failed():
+                self.failed = event
+            case Finished(denied=denied, turns=turns):
+                self._job.about(denied=list(denied), turns=turns)
+
+    def _account(self, finished: Finished | None, before: Usage) -> None:
+        """Count what a turn cost: by the client's account, else by the answers it had."""
+        if finished is None:
+            counted = Usage(cost_usd=None)
+            for usage in self._billed.values():
+                counted += usage
+        else:
+            after = finished.total
+            numbers = [
+                max(0, now - then) for now, then in zip(after.numbers, before.numbers, strict=True)
+            ]
+            known = after.cost_usd is not None and before.cost_usd is not None
+            cost = max(0.0, after.cost_usd - before.cost_usd) if known else None  # type: ignore[operator]
+            counted = Usage.of(numbers, cost)
+        self._billed.clear()
+        self._job.spent(counted)
+
+    def _keep(self, kind: str, fields: Mapping[str, Any]) -> None:
+        line = {"event": kind, "at": round(time.time(), 3), **fields}
+        self._transcript.write(json.dumps(line, default=str) + "\n")
+        self._transcript.flush()
+
+    def _evidence(self) -> str:
+        self._output.flush()
+        lines = (self._job.folder / OUTPUT).read_text(encoding="utf-8").splitlines()
+        return "\n".join(lines[-40:])
+
+
+def _beyond(trouble: Trouble, wait: float) -> Trouble:
+    until = time.strftime("%H:%M:%S", time.localtime(time.time() + wait))
+    message = f"{trouble.message}; the next try, at {until}, would be past the task's timeout"
+    return Trouble(cause=trouble.cause, message=message, evidence=trouble.evidence)
+
+
+def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> ClaudeAgent:
+    """Return the agent that a worker's launch file describes."""
+    # The SDK gives a client all of this process's environment: what it must not have goes.
+    for name in set(environ) - set(inherited(environ)):
+        environ.pop(name)
+    return ClaudeAgent(
+        client=Path(config["claude"]) if config["claude"] else None,
+        run_id=config["run_id"],
+        task_list_id=config["task_list_id"],
+        claude_config=config["claude_config"],
+        setting_sources=tuple(config["setting_sources"]),
+        environ=environ,
+    )

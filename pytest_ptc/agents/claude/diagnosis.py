@@ -1,0 +1,168 @@
+"""From what the client said to a named trouble, with what to do about it. Pure.
+
+The client reports an API that it gave up on as a turn of subtype `success` with `is_error` set, and
+ends as if all were well; so nothing here looks at a turn's subtype alone. The words are those of
+Claude Code 2.1.197 to 2.1.330.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.model import Cause, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pytest_ptc.agents.claude.events import Failed, Finished
+
+#: The oldest Claude Code that the tests have run with. Older ones differ in their task tools, and
+#: what they would do to a shared list is not known.
+OLDEST = (2, 1, 197)
+
+#: The tool that records verdicts.
+RECORDING_TOOL = "TaskUpdate"
+
+_BY_ERROR: Mapping[str, Cause] = {
+    "authentication_failed": Cause.LOGIN,
+    "oauth_org_not_allowed": Cause.LOGIN,
+    "billing_error": Cause.QUOTA,
+    "rate_limit": Cause.RATE_LIMIT,
+    "overloaded": Cause.OVERLOADED,
+    "model_not_found": Cause.MODEL,
+    "server_error": Cause.API,
+    "invalid_request": Cause.API,
+    "unknown": Cause.API,
+    "max_output_tokens": Cause.AGENT_FAILED,
+}
+_BY_STATUS: Mapping[int, Cause] = {
+    401: Cause.LOGIN,
+    402: Cause.QUOTA,
+    404: Cause.MODEL,
+    413: Cause.CONTEXT,
+    429: Cause.RATE_LIMIT,
+    529: Cause.OVERLOADED,
+}
+_BY_SUBTYPE: Mapping[str, Cause] = {
+    "error_max_turns": Cause.MAX_TURNS,
+    "error_max_budget_usd": Cause.BUDGET,
+}
+_BY_TERMINAL_REASON: Mapping[str, Cause] = {
+    "max_turns": Cause.MAX_TURNS,
+    "budget_exhausted": Cause.BUDGET,
+    "prompt_too_long": Cause.CONTEXT,
+    "blocking_limit": Cause.CONTEXT,
+    "rapid_refill_breaker": Cause.CONTEXT,
+}
+_LONG_PROMPT = re.compile(r"prompt is too long|context (window|length|limit)", re.IGNORECASE)
+_QUOTA = re.compile(
+    r"credit balance|usage limit|hit your [\w ]*limit|limit reached|quota", re.IGNORECASE
+)
+
+_MENDS: Mapping[Cause, str] = {
+    Cause.LOGIN: "set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, or run `claude` and /login",
+    Cause.QUOTA: "add credit, or wait for the limit to reset",
+    Cause.RATE_LIMIT: "use fewer workers, or a longer timeout",
+    Cause.OVERLOADED: "run again later; `retries` gives a task another go",
+    Cause.API: "`retries` gives a task another go",
+    Cause.MODEL: "mend ptc_model or the marker's model",
+    Cause.CONTEXT: "ask for less in one task: name fewer files, or split it",
+    Cause.MAX_TURNS: "raise max_turns, or ask for less",
+    Cause.BUDGET: "raise the marker's budget_usd or ptc_task_budget_usd, or ask for less",
+    Cause.REFUSAL: "reword the prompt",
+}
+
+#: Troubles of the provider's that waiting may mend, within the same attempt.
+WAITABLE = frozenset({Cause.RATE_LIMIT, Cause.OVERLOADED})
+
+
+def ending(finished: Finished, failed: Failed | None) -> Trouble | None:
+    """Return what went wrong in a turn, or None if it ended as turns should.
+
+    Args:
+        finished: The turn's end.
+        failed: What the client said of the API when it gave up.
+    """
+    said = finished.text or (failed.text if failed else "") or finished.subtype
+    cause = _cause(finished, failed, said)
+    if cause is None:
+        return None
+    mend = _MENDS.get(cause)
+    return Trouble(cause=cause, message=f"{said}; {mend}" if mend else said)
+
+
+def api_cause(error: str, status: int | None) -> Cause:
+    """Return the cause that one failed request of the client's would have."""
+    if status is not None and status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return _BY_ERROR.get(error, Cause.API)
+
+
+def _cause(finished: Finished, failed: Failed | None, said: str) -> Cause | None:
+    if finished.subtype in _BY_SUBTYPE:
+        return _BY_SUBTYPE[finished.subtype]
+    reason = finished.terminal_reason or ""
+    if reason in _BY_TERMINAL_REASON:
+        return _BY_TERMINAL_REASON[reason]
+    if finished.stop_reason == "refusal":
+        return Cause.REFUSAL
+    if failed is None and not finished.is_error:
+        return None if finished.subtype == "success" else Cause.AGENT_FAILED
+    if _LONG_PROMPT.search(said):
+        return Cause.CONTEXT
+    if _QUOTA.search(said):
+        return Cause.QUOTA
+    if failed is None and finished.status is None:
+        return Cause.AGENT_FAILED
+    return api_cause(failed.error if failed else "unknown", finished.status)
+
+
+def preflight(
+    *, version: str, tools: Collection[str], account: Mapping[str, Any] | None
+) -> Trouble | None:
+    """Return what is known to go wrong before the model is asked anything.
+
+    Args:
+        version: What the client calls itself.
+        tools: The tools that its model will be offered.
+        account: The client's own account of its login; None if it gives none.
+    """
+    return _version_problem(version) or _login_problem(account) or _tools_problem(version, tools)
+
+
+def _version_problem(version: str) -> Trouble | None:
+    oldest = ".".join(map(str, OLDEST))
+    found = re.match(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", version)
+    if found is None:
+        message = f"the client does not tell its version ({version!r}); Claude Code has to be "
+    elif tuple(map(int, found.groups())) < OLDEST:
+        message = f"Claude Code {version} is too old; it has to be "
+    else:
+        return None
+    mend = f"{oldest} or newer: update it, or unset CLAUDE_CODE to use claude-agent-sdk's own"
+    return Trouble(cause=Cause.CLIENT_VERSION, message=message + mend)
+
+
+def _login_problem(account: Mapping[str, Any] | None) -> Trouble | None:
+    # Another provider has a login of its own, which the client does not look at before its use.
+    if account is None or account.get("apiProvider", "firstParty") != "firstParty":
+        return None
+    if account.get("email") or account.get("subscriptionType"):
+        return None
+    sources = (account.get("tokenSource"), account.get("apiKeySource"))
+    if any(source and source != "none" for source in sources):
+        return None
+    message = f"Claude Code has no login; {_MENDS[Cause.LOGIN]}"
+    return Trouble(cause=Cause.LOGIN, message=message)
+
+
+def _tools_problem(version: str, tools: Collection[str]) -> Trouble | None:
+    if RECORDING_TOOL in tools:
+        return None
+    message = (
+        f"Claude Code {version} does not offer {RECORDING_TOOL}, with which a verdict is recorded; "
+        "leave out settings that switch the Task tools off (CLAUDE_CODE_ENABLE_TASKS=0, "
+        "CLAUDE_CODE_SIMPLE, --bare, a deny rule)"
+    )
+    return Trouble(cause=Cause.NO_TASK_TOOLS, message=message)

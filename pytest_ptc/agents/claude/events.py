@@ -1,0 +1,124 @@
+"""What the client says, in our words. Pure records; `session.py` makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.model import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A conversation began, under these circumstances."""
+
+    session_id: str
+    tools: tuple[str, ...]
+    version: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The model said something to whoever reads."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The model thought aloud."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The model called a tool, in the answer of this id."""
+
+    call_id: str
+    tool: str
+    input: Mapping[str, Any]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A tool gave its result."""
+
+    call_id: str
+    text: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """An answer of the model was billed; for a turn whose end never comes."""
+
+    message_id: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The permission rules refused a tool."""
+
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """The client waits before it asks the API again."""
+
+    seconds: float
+    status: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The provider's limit on use was reached; it opens again at this time since the epoch."""
+
+    resets_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The client gave up on the API, and put it into words: its category, and the text."""
+
+    error: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A turn is over. `total` is the client's account so far, over all or part of its life."""
+
+    subtype: str
+    is_error: bool
+    session_id: str
+    status: int | None = None
+    terminal_reason: str | None = None
+    stop_reason: str | None = None
+    text: str = ""
+    turns: int = 0
+    total: Usage = field(default_factory=Usage)
+    denied: tuple[str, ...] = ()
+
+
+Event = (
+    Began
+    | Said
+    | Thought
+    | Called
+    | Returned
+    | Used
+    | Denied
+    | Retrying
+    | Limited
+    | Failed
+    | Finished
+)

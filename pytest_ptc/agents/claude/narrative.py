@@ -1,0 +1,79 @@
+"""What a person who watches a pane reads of a conversation. Pure: an event in, lines out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.agents.claude.events import (
+    Began,
+    Called,
+    Denied,
+    Event,
+    Failed,
+    Finished,
+    Limited,
+    Retrying,
+    Returned,
+    Said,
+    Thought,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Most lines of one text, and most characters of one line.
+_LINES, _WIDTH = 12, 300
+
+#: The parameter that says most about a tool's call, first come first shown.
+_TELLING = ("command", "file_path", "path", "pattern", "url", "query", "prompt", "description")
+
+
+def lines_of(event: Event) -> list[str]:  # noqa: C901 - one case an event
+    """Return what is shown of an event; nothing for one that says nothing to a person."""
+    match event:
+        case Began(_, _, version, model):
+            return [f"Claude Code {version}, {model}"]
+        case Said(text):
+            return _block("", text)
+        case Thought(text):
+            return _block("~ ", text)
+        case Called(_, tool, value):
+            return [_clip(f"> {tool} {_told(tool, value)}".rstrip())]
+        case Returned(_, text, failed):
+            return _block("  ! " if failed else "  < ", text, most=4)
+        case Denied(tool):
+            return [f"  ! {tool} is not allowed here"]
+        case Retrying(seconds, status, error):
+            return [f"  ! {error}{f' ({status})' if status else ''}: again in {seconds:.1f} s"]
+        case Limited():
+            return ["  ! the provider's limit on use is reached"]
+        case Failed(error, text):
+            return _block(f"  ! {error}: ", text, most=2)
+        case Finished(turns=turns, total=total):
+            cost = "" if total.cost_usd is None else f", ${total.cost_usd:.4f} in all"
+            return [f"  . {turns} turn{'s' * (turns != 1)}{cost}"]
+        case _:
+            return []
+
+
+def _told(tool: str, value: Mapping[str, Any]) -> str:
+    if tool == "TaskUpdate":
+        verdict = (value.get("metadata") or {}).get("ptc", value)
+        return json.dumps(verdict, ensure_ascii=False)
+    for name in _TELLING:
+        if isinstance(value.get(name), str):
+            return str(value[name]).replace("\n", " ")
+    return json.dumps(value, ensure_ascii=False) if value else ""
+
+
+def _block(mark: str, text: str, most: int = _LINES) -> list[str]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    shown = [_clip(f"{mark}{line}") for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"{' ' * len(mark)}[{len(lines) - most} more lines]")
+    return shown
+
+
+def _clip(line: str) -> str:
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."

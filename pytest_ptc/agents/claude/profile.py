@@ -1,0 +1,164 @@
+"""What a Claude Code process is started with: everything that a conversation cannot change. Pure.
+
+Two tasks with the same profile can share one process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL
+from pytest_ptc.environment import RUN_COOKIE, inherited
+from pytest_ptc.model import Cause, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ptc.model import TaskSpec
+
+#: Tools that change nothing. They need no rule: Claude Code lets them read below the task's
+#: directory, and nothing outside of it.
+READ_ONLY = ("Read", "Grep", "Glob")
+
+#: Never on their own word, even in a mode that asks nobody: `dontAsk` denies what no rule allows.
+DEFAULT_PERMISSION_MODE = "dontAsk"
+
+_FIXED: Mapping[str, str] = {
+    # Newer models are not offered the Task tools unless asked for, or only after a search.
+    "CLAUDE_CODE_ENABLE_TASKS": "1",
+    "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
+    "ENABLE_TOOL_SEARCH": "false",
+    # What one task remembers, or leaves running, must not reach the next.
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+    "CLAUDE_CODE_DISABLE_CRON": "1",
+    # A gate behaves today as it did yesterday: no update in its middle, no flags from afar. It asks
+    # for nothing but the model: no title for a session that nobody lists.
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """How a Claude Code process is started.
+
+    Args:
+        cwd: Its directory.
+        tools: The tools that its model is offered.
+        allowed: The rules for those that need one.
+        permission_mode: What becomes of a call that no rule decides.
+        env: What the task adds to the environment, sorted.
+        model: The model; None for the client's default.
+        max_turns: The most turns of a conversation.
+        budget_usd: The most US dollars of a conversation.
+        setting_sources: Which settings files it reads.
+    """
+
+    cwd: str
+    tools: tuple[str, ...]
+    allowed: tuple[str, ...]
+    permission_mode: str
+    env: tuple[tuple[str, str], ...]
+    model: str | None
+    max_turns: int | None
+    budget_usd: float | None
+    setting_sources: tuple[str, ...]
+
+    @property
+    def harmless(self) -> bool:
+        """Tell whether its tools can start nothing."""
+        return set(self.tools) <= {*READ_ONLY, RECORDING_TOOL}
+
+
+def profile_of(spec: TaskSpec, setting_sources: tuple[str, ...]) -> Profile:
+    """Return what a process must be started with to do this task."""
+    tools = READ_ONLY if spec.tools is None else spec.tools
+    rules = [tool for tool in tools if tool not in READ_ONLY]
+    return Profile(
+        cwd=spec.cwd,
+        tools=tuple(dict.fromkeys([*(tool.partition("(")[0] for tool in tools), RECORDING_TOOL])),
+        allowed=(*rules, RECORDING_TOOL),
+        permission_mode=spec.permission_mode or DEFAULT_PERMISSION_MODE,
+        env=tuple(sorted(spec.env.items())),
+        model=spec.model,
+        max_turns=spec.max_turns,
+        budget_usd=spec.budget_usd,
+        setting_sources=setting_sources,
+    )
+
+
+def client_environment(
+    environ: Mapping[str, str],
+    profile: Profile,
+    *,
+    run_id: str,
+    task_list_id: str,
+    marks: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the whole environment of a Claude Code process.
+
+    Args:
+        environ: The worker's.
+        profile: What the task adds.
+        run_id: The run's id.
+        task_list_id: The shared list.
+        marks: Variables by which its processes are found again.
+    """
+    return {
+        **inherited(environ),
+        **_FIXED,
+        "CLAUDE_CODE_TASK_LIST_ID": task_list_id,
+        **dict(profile.env),
+        RUN_COOKIE: run_id,
+        **marks,
+    }
+
+
+def misfit(
+    profile: Profile, environ: Mapping[str, str], *, claude_config: str, task_list_id: str
+) -> Trouble | None:
+    """Return why a process of this profile would be of no use, if that can be told before it runs.
+
+    Args:
+        profile: The profile.
+        environ: The whole environment of the process.
+        claude_config: The configuration directory that has the shared list.
+        task_list_id: The shared list.
+    """
+    listed = environ.get("CLAUDE_CODE_TASK_LIST_ID")
+    if listed != task_list_id:
+        return Trouble(
+            cause=Cause.WRONG_LIST,
+            message=f"the task's env sets CLAUDE_CODE_TASK_LIST_ID to {listed!r}, the run's list "
+            f"is {task_list_id!r}; leave it out, and use --ptc-task-list-id",
+        )
+    added = dict(profile.env)
+    moved = "HOME" in added and "CLAUDE_CONFIG_DIR" not in environ
+    if moved or added.get("CLAUDE_CONFIG_DIR", claude_config) != claude_config:
+        return Trouble(
+            cause=Cause.WRONG_LIST,
+            message="the task's env sets HOME or CLAUDE_CONFIG_DIR, so Claude Code would not find "
+            f"the shared list below {claude_config}; set them for pytest itself",
+        )
+    return None
+
+
+def root_problem(permission_mode: str, environ: Mapping[str, str], user: int) -> Trouble | None:
+    """Return why Claude Code would refuse its most permissive mode, if it would.
+
+    Args:
+        permission_mode: The mode asked for.
+        environ: The whole environment of the process.
+        user: The effective user id.
+    """
+    sandboxed = environ.get("IS_SANDBOX") == "1" or "CLAUDE_CODE_BUBBLEWRAP" in environ
+    if permission_mode != "bypassPermissions" or user != 0 or sandboxed:
+        return None
+    return Trouble(
+        cause=Cause.PERMISSION_MODE,
+        message="Claude Code refuses bypassPermissions to root: run as another user, set "
+        "IS_SANDBOX=1 in ptc_env if this is a sandbox, or allow what is needed by `tools`",
+    )

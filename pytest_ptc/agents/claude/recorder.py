@@ -1,0 +1,183 @@
+"""What the model may do to its task on the shared list, and what it has recorded.
+
+Pure but for `keep`, which puts an accepted verdict into the journal before the client hears of it.
+Every refusal is written for the model: it says what is wrong and what is wanted.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.errors import JournalError, VerdictError
+from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
+from pytest_ptc.verdicts import read_verdict, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: How often a model that stops without a verdict is told to record one. Claude Code itself would
+#: stop asking after eight.
+REMINDERS = 2
+
+#: What of a task an update may name; the rest is the coordinator's.
+_OPEN_FIELDS = frozenset({"taskId", "status", "metadata", "activeForm"})
+
+
+class Recorder:
+    """One attempt's door to the shared list.
+
+    Args:
+        task_id: The attempt's task: the only one that may be updated.
+        schema: JSON Schema for the verdict's `data`.
+        keep: Records an accepted verdict durably.
+    """
+
+    def __init__(
+        self,
+        task_id: str,
+        schema: Mapping[str, Any] | None,
+        keep: Callable[[Verdict], None],
+    ) -> None:
+        self.task_id = task_id
+        self._schema = schema
+        self._keep = keep
+        self._accepted: dict[str, Verdict] = {}
+        self._refused: dict[str, str] = {}
+        self._malformed: dict[str, str] = {}
+        self._unchecked: dict[str, Mapping[str, Any]] = {}
+        self._answers: dict[str, str] = {}
+        self._reminders = 0
+        #: Whether the client did not find the task of an accepted verdict on its list.
+        self.missed = False
+
+    def __repr__(self) -> str:
+        return f"<Recorder of task {self.task_id}: {len(self._accepted)} accepted>"
+
+    @property
+    def recorded(self) -> bool:
+        """Tell whether a valid verdict is in the journal."""
+        return bool(self._accepted)
+
+    def update(self, call_id: str, update: Mapping[str, Any]) -> str | None:
+        """Take a call of TaskUpdate before it is carried out; return why it may not be, if so."""
+        self._unchecked.pop(call_id, None)
+        problem = self._problem(update)
+        if problem is None and "ptc" in (update.get("metadata") or {}):
+            try:
+                verdict = read_verdict(update["metadata"]["ptc"], self._schema)
+                self._keep(verdict)
+            except VerdictError as error:
+                self._malformed[call_id] = str(error)
+                problem = f"Not recorded: {error}. Mend that and call TaskUpdate again."
+            except JournalError as error:
+                problem = f"Not recorded: {error}. Call TaskUpdate again."
+            else:
+                self._accepted[call_id] = verdict
+        if problem is not None:
+            self._refused[call_id] = problem
+        return problem
+
+    def announced(self, call_id: str, update: Mapping[str, Any], answer: str) -> None:
+        """Take a call of TaskUpdate that the model has said, whether it comes to be or not.
+
+        The turn ends with the first accepted verdict: a further one in the same answer may never
+        be carried out, and must not be lost if it is a fail.
+
+        Args:
+            call_id: The call.
+            update: What it asks for.
+            answer: The answer of the model that holds it.
+        """
+        self._answers[call_id] = answer
+        if call_id not in self._accepted and call_id not in self._refused:
+            self._unchecked[call_id] = update
+
+    def carried_out(self, call_id: str, response: object) -> bool:
+        """Take what became of a call of TaskUpdate; return whether the turn should end with it.
+
+        It should with an accepted verdict, also where the list did not take it: the journal has it,
+        and another request would only be spent on hearing that.
+        """
+        if call_id not in self._accepted:
+            return False
+        if isinstance(response, dict) and response.get("success") is False:
+            self.missed = "not found" in str(response.get("error")).lower()
+        return True
+
+    def reminder(self) -> str | None:
+        """Return what a model is told that would stop now; None if it may."""
+        if self.recorded or self._reminders >= REMINDERS:
+            return None
+        self._reminders += 1
+        return (
+            f'No verdict is recorded for task {self.task_id}. Call TaskUpdate with taskId "'
+            f'{self.task_id}", status "completed" and metadata {{"ptc": ...}} as you were told. If '
+            'you could not do the task, the verdict is "error" and the summary says why.'
+        )
+
+    def settled(self) -> Verdict | Trouble:
+        """Return what all that was recorded comes to."""
+        records = [*self._accepted.values(), *self._never_carried_out()]
+        if not records and self._refused:
+            *_, last = self._refused.values()
+            return Trouble(cause=Cause.MALFORMED, message=f"nothing recorded was valid: {last}")
+        settled = settle(records)
+        beside = self._malformed_beside()
+        if beside and isinstance(settled, Verdict) and settled.verdict is not VerdictKind.FAIL:
+            message = (
+                f"beside {settled.verdict} the model recorded a malformed verdict: {beside[0]}"
+            )
+            return Trouble(cause=Cause.CONTRADICTED, message=message)
+        return settled
+
+    def _never_carried_out(self) -> list[Verdict]:
+        """Return what was said, but not carried out: enough to fail the item, not to pass it."""
+        found = []
+        for call_id, update in self._unchecked.items():
+            if self._problem(update) is None and "ptc" in (update.get("metadata") or {}):
+                try:
+                    verdict = read_verdict(update["metadata"]["ptc"], self._schema)
+                except VerdictError as error:
+                    self._malformed[call_id] = self._refused[call_id] = str(error)
+                    continue
+                if self._accepted or verdict.verdict is VerdictKind.FAIL:
+                    found.append(verdict)
+        return found
+
+    def _malformed_beside(self) -> list[str]:
+        """Return what was wrong with verdicts in the same answer as an accepted one.
+
+        The model never heard of that, so the accepted one is not its mend.
+        """
+        answers = {self._answers.get(call_id) for call_id in self._accepted}
+        return [
+            reason
+            for call_id, reason in self._malformed.items()
+            if call_id in self._answers and self._answers[call_id] in answers
+        ]
+
+    def _problem(self, update: Mapping[str, Any]) -> str | None:
+        task_id = update.get("taskId")
+        if str(task_id) != self.task_id:
+            return (
+                f"You may update task {self.task_id} alone; task {task_id} is another worker's. "
+                "Nothing was changed."
+            )
+        if update.get("status") == "deleted":
+            return "Your task must not be deleted. Record a verdict; it may be an error."
+        closed = sorted(set(update) - _OPEN_FIELDS)
+        if closed:
+            return f"{', '.join(closed)} of your task must not be changed; record your verdict."
+        metadata = update.get("metadata")
+        if metadata is not None and not isinstance(metadata, dict):
+            return f'"metadata" must be a JSON object, not {json.dumps(metadata):.80}.'
+        foreign = sorted(set(metadata or ()) - {"ptc"})
+        if foreign:
+            return f'"metadata" may hold "ptc" alone, not {", ".join(foreign)}.'
+        if update.get("status") == "completed" and not metadata:
+            return (
+                'A task is completed by its verdict: put metadata {"ptc": {"verdict": ..., '
+                '"summary": ...}} into the same call.'
+            )
+        return None
