@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.agents import agent_maker
+from pytest_ptc.agents import INTERACTIVE, agent_maker
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.errors import ConfigError, JournalError
@@ -61,12 +61,13 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     Raises:
         ConfigError: Something that the settings name is missing.
     """
-    agent = agent_name(settings)
-    agent_maker(agent)
-    command = command_argv(settings, config.rootpath) if agent == "command" else ()
-    claude = client_argv(settings) if agent.startswith("claude") else ()
+    agent_maker(agent_place(settings))
+    command = command_argv(settings, config.rootpath) if settings.agent == "command" else ()
+    claude = client_argv(settings) if settings.agent == "claude" else ()
     run_id = new_run_id(time.time())
     host, fallback = _host(config, settings, run_id)
+    if settings.interactive and fallback is not None:
+        raise ConfigError(f"ptc_interactive: {fallback}, which have no screen")
     return Run(
         run_id=run_id,
         list_id=settings.task_list_id or f"ptc-{run_id}",
@@ -77,8 +78,8 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     )
 
 
-def agent_name(settings: Settings) -> str:
-    """Return the name in `AGENTS` of the agent asked for.
+def agent_place(settings: Settings) -> str:
+    """Return the name or the place of the agent asked for, as `agent_maker` takes it.
 
     Raises:
         ConfigError: The real screen of an agent that has none was asked for.
@@ -89,7 +90,12 @@ def agent_name(settings: Settings) -> str:
         raise ConfigError(f"ptc_interactive: agent {settings.agent!r} has no screen; use claude")
     if settings.host == "process":
         raise ConfigError("ptc_interactive: child processes have no screen; use --ptc-host=tmux")
-    return "claude-interactive"
+    if settings.budget_usd is not None:
+        raise ConfigError(
+            "ptc_interactive: Claude Code's screen does not account for money; leave out "
+            "--ptc-budget-usd or --ptc-interactive"
+        )
+    return INTERACTIVE
 
 
 def client_argv(settings: Settings) -> tuple[str, ...]:
@@ -196,7 +202,7 @@ def make_coordinator(
         address=scratch / "coordinator",
         worker_argv=(sys.executable, "-m", "pytest_ptc.worker"),
         worker_config={
-            "agent": agent_name(settings),
+            "agent": agent_place(settings),
             "command": list(run.command),
             "claude": str(_client_program(journal, run.claude)) if run.claude else None,
             "setting_sources": list(settings.setting_sources),

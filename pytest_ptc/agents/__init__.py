@@ -20,6 +20,10 @@ AGENTS: Mapping[str, str] = {
 }
 
 
+#: Agent `claude` on its own screen.
+INTERACTIVE = "pytest_ptc.agents.claude.interactive:make"
+
+
 def agent_maker(name: str) -> Callable[[Mapping[str, Any], Mapping[str, str]], Agent]:
     """Return the function that makes an agent from a worker's launch file and environment.
 

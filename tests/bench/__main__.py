@@ -4,6 +4,7 @@
     python -m tests.bench latency                from a recorded verdict to a reported outcome
     python -m tests.bench throughput             what a task costs that costs nothing
     python -m tests.bench import                 what the plugin costs a run that does not use it
+    python -m tests.bench claude                 Claude Code against one `claude -p` a test
     python -m tests.bench --folder DIR ...       on the file system that matters
 
 It runs from the checkout's root, with the package installed, and measures the package of the
@@ -26,10 +27,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.bench import importing, latency, throughput
+from tests.bench import claude, importing, latency, throughput
 from tests.bench.figures import table
 
-PARTS = {"latency": latency, "throughput": throughput, "import": importing}
+PARTS = {"latency": latency, "throughput": throughput, "import": importing, "claude": claude}
 
 
 def main() -> int:

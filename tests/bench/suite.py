@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tests.bench import PROBE_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 #: The checkout's root: what is measured is the package beside these benchmarks, installed or not.
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +73,7 @@ class Suite:
     """
 
     def __init__(
-        self, folder: Path, values: list[int], *, prompt: str | None = None, ini: str = ""
+        self, folder: Path, values: Sequence[object], *, prompt: str | None = None, ini: str = ""
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -91,14 +94,23 @@ class Suite:
             status = start_pytest(self.folder, *args, probe=probe, output=output).wait()
         if status:
             raise BenchError(f"pytest ended with {status}:\n{log.read_text()[-4000:]}")
-        runs = sorted((self.folder / ".pytest_cache/d/ptc/runs").glob("*"))
-        return Run(json.loads(probe.read_text()), runs[-1] if runs else None)
+        return Run(json.loads(probe.read_text()), journal_of(self.folder))
+
+
+def journal_of(folder: Path) -> Path | None:
+    """Return the journal of this folder's last run; None if no run there had workers."""
+    runs = sorted((folder / ".pytest_cache/d/ptc/runs").glob("*"))
+    return runs[-1] if runs else None
 
 
 def start_pytest(
-    folder: Path, *args: str, probe: Path, output: TextIO | int = subprocess.DEVNULL
+    folder: Path,
+    *args: str,
+    probe: Path,
+    output: TextIO | int = subprocess.DEVNULL,
+    more: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `pytest -q` in this folder, with nothing of this session in its environment."""
+    """Start `pytest -q` in this folder; its environment has `more`, and nothing of this session."""
     environ = {
         name: value
         for name, value in os.environ.items()
@@ -111,6 +123,7 @@ def start_pytest(
         # CI systems like to switch off, imports take three times as long.
         "PYTHONPYCACHEPREFIX": str(folder.parent / "pycache"),
         PROBE_FILE: str(probe),
+        **(more or {}),
     }
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", *args],
@@ -122,7 +135,7 @@ def start_pytest(
 
 
 @cache
-def others_blocked() -> tuple[str, ...]:
-    """Return the arguments that keep other installed plugins out of a run."""
-    names = sorted({point.name for point in entry_points(group="pytest11")} - {*_KEPT})
+def others_blocked(*kept: str) -> tuple[str, ...]:
+    """Return the arguments that keep all other plugins out of a run; without names, but ours."""
+    names = sorted({point.name for point in entry_points(group="pytest11")} - {*(kept or _KEPT)})
     return tuple(argument for name in names for argument in ("-p", f"no:{name}"))

@@ -29,6 +29,11 @@ PURE = {
     "coordinator.schedule": {"coordinator.board", "model"},
     "tasklist.record": {"errors"},
     "reporting.terminal": {"model", "text"},
+    "agents.claude.recorder": {"errors", "model", "verdicts"},
+    "agents.claude.events": {"model"},
+    "agents.claude.diagnosis": {"model"},
+    "agents.claude.narrative": {"agents.claude.events"},
+    "agents.claude.profile": {"agents.claude.diagnosis", "environment", "model"},
 }
 NO_INPUT_OR_OUTPUT = {"os", "subprocess", "socket", "asyncio", "threading", "time", "shutil"}
 

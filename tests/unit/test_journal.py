@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +28,7 @@ from pytest_ptc.model import (
     Severity,
     TaskSpec,
     Trouble,
+    Usage,
     Verdict,
     VerdictKind,
 )
@@ -103,6 +104,32 @@ def test_a_report_comes_back_as_it_was(folder: Path, how: Verdict | Trouble) -> 
     assert sorted(path.name for path in folder.iterdir()) == [REPORT, "task.json"]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="neither"),
+        pytest.param({"usage": Usage.of((1, 2, 3, 4), 0.0125)}, id="cost"),
+        pytest.param({"usage": Usage(input_tokens=5, cost_usd=None)}, id="cost-not-known"),
+        pytest.param({"usage": Usage(cost_usd=0.0)}, id="for-nothing"),
+        pytest.param(
+            {
+                "usage": Usage.of((9, 8, 7, 6)),
+                "about": {"client": "Claude Code 2.1.330", "denied": ["Bash"], "turns": 3},
+            },
+            id="both",
+        ),
+    ],
+)
+def test_what_an_attempt_cost_and_was_about_comes_back(folder: Path, more: dict[str, Any]) -> None:
+    """Every count, a cost that is known or not or nothing, and the facts are read as filed."""
+    report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS, **more)
+    assert write_report(folder, report)
+    again = read_report(folder)
+    assert again is not None
+    assert (again.usage, again.about) == (report.usage, report.about)
+    assert again == report
+
+
 def test_the_first_report_stands(folder: Path) -> None:
     """Whoever files second is refused, so that a worker and the coordinator cannot differ."""
     first = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=FAIL)
@@ -147,6 +174,12 @@ def test_closing_without_a_record_is_the_trouble(folder: Path) -> None:
     [
         pytest.param(REPORT, "{", id="cut-report"),
         pytest.param(REPORT, '{"verdict": {"verdict": "pass", "summary": "x"}}', id="bare-pass"),
+        pytest.param(
+            REPORT,
+            '{"task": "7", "attempt": 2, "worker": "w3", "seconds": 1, "trouble": null, '
+            '"verdict": {"verdict": "pass", "summary": "x"}, "about": {}, "usage": {"tokens": 1}}',
+            id="usage-of-another-form",
+        ),
         pytest.param(RECORDS, '{"verdict": "pass"}\n', id="malformed-record"),
         pytest.param(RECORDS, "pass\n", id="prose"),
     ],

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc import assembly
+from pytest_ptc.agents import INTERACTIVE
+from pytest_ptc.assembly import agent_place, client_argv
 from pytest_ptc.errors import ConfigError
 from pytest_ptc.markers import KEYWORDS
 from pytest_ptc.options import OPTIONS, Settings, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Configure = Callable[..., pytest.Config]
 
@@ -84,3 +88,158 @@ def test_a_bad_value_is_told_with_where_it_was_said(configure: Configure) -> Non
         resolve(configure("ptc_max_turns = 0"), {})
     with pytest.raises(ConfigError, match=r"CLAUDE_CODE_TASK_LIST_ID: .* NUL"):
         resolve(configure(), {"CLAUDE_CODE_TASK_LIST_ID": "a\0b"})
+
+
+@pytest.mark.parametrize(
+    ("ini", "args", "name", "value"),
+    [
+        pytest.param("", (), "budget_usd", None, id="no-budget"),
+        pytest.param("ptc_budget_usd = 2", (), "budget_usd", 2.0, id="budget-ini"),
+        pytest.param("ptc_budget_usd = 2", ("--ptc-budget-usd=0.5",), "budget_usd", 0.5, id="said"),
+        pytest.param("", (), "task_budget_usd", None, id="no-task-budget"),
+        pytest.param("ptc_task_budget_usd = .25", (), "task_budget_usd", 0.25, id="task-budget"),
+        pytest.param("", (), "interactive", False, id="no-screen"),
+        pytest.param("ptc_interactive = true", (), "interactive", True, id="screen-ini"),
+        pytest.param("", ("--ptc-interactive",), "interactive", True, id="screen-said"),
+        pytest.param("", (), "setting_sources", (), id="no-settings-files"),
+        pytest.param(
+            "ptc_setting_sources = user local",
+            (),
+            "setting_sources",
+            ("user", "local"),
+            id="settings-files",
+        ),
+    ],
+)
+def test_what_an_agent_may_cost_show_and_read(
+    configure: Configure, ini: str, args: tuple[str, ...], name: str, value: object
+) -> None:
+    """Nothing is limited, shown or read unless somebody says so, and then it is as said."""
+    assert getattr(resolve(configure(ini, *args), {}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("ini", "args", "complaint"),
+    [
+        ("", ("--ptc-budget-usd=0",), r"--ptc-budget-usd: 0.0 must be above 0"),
+        ("", ("--ptc-budget-usd=nan",), r"--ptc-budget-usd: nan must be above 0"),
+        ("ptc_budget_usd = -1", (), r"ptc_budget_usd: -1.0 must be above 0"),
+        ("ptc_task_budget_usd = 0", (), r"ptc_task_budget_usd: 0.0 must be above 0"),
+        ("ptc_task_budget_usd = much", (), r"ptc_task_budget_usd: "),
+        ("ptc_setting_sources = user all", (), r"'all' is not one of user, project, local"),
+    ],
+)
+def test_a_limit_or_source_that_cannot_be_is_refused(
+    configure: Configure, ini: str, args: tuple[str, ...], complaint: str
+) -> None:
+    """A budget of nothing and a file that does not exist are mistakes, told with their place."""
+    with pytest.raises(ConfigError, match=complaint):
+        resolve(configure(ini, *args), {})
+
+
+@pytest.mark.parametrize(
+    ("ini", "args", "expected"),
+    [
+        pytest.param("", (), "claude", id="default"),
+        pytest.param("ptc_agent = command", (), "command", id="other"),
+        pytest.param("", ("--ptc-interactive",), INTERACTIVE, id="screen"),
+        pytest.param("ptc_host = tmux", ("--ptc-interactive",), INTERACTIVE, id="screen-in-tmux"),
+        pytest.param("ptc_host = process", (), "claude", id="no-screen-in-processes"),
+        pytest.param(
+            "ptc_agent = command",
+            ("--ptc-interactive",),
+            ConfigError("agent 'command' has no screen; use claude"),
+            id="command-has-no-screen",
+        ),
+        pytest.param(
+            "ptc_host = process",
+            ("--ptc-interactive",),
+            ConfigError("child processes have no screen; use --ptc-host=tmux"),
+            id="processes-have-no-screen",
+        ),
+        pytest.param("ptc_budget_usd = 1", (), "claude", id="budget"),
+        pytest.param(
+            "ptc_budget_usd = 1",
+            ("--ptc-interactive",),
+            ConfigError("Claude Code's screen does not account for money"),
+            id="the-screen-has-no-account",
+        ),
+    ],
+)
+def test_the_real_screen_is_that_of_claude_in_tmux(
+    configure: Configure, ini: str, args: tuple[str, ...], expected: str | ConfigError
+) -> None:
+    """The real screen is another agent, and asking for it where there is none is a mistake."""
+    settings = resolve(configure(ini, *args), {})
+    if isinstance(expected, str):
+        assert agent_place(settings) == expected
+    else:
+        with pytest.raises(ConfigError, match=f"ptc_interactive: {expected}"):
+            agent_place(settings)
+
+
+class Installed:
+    """Stands for the module spec of claude-agent-sdk, installed in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.origin = str(folder / "__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("said", "bundled", "expected"),
+    [
+        pytest.param("", True, ["{sdk}/_bundled/claude"], id="the-sdks-own"),
+        pytest.param("", False, ["claude"], id="on-path"),
+        pytest.param("claude", True, ["claude"], id="said"),
+        pytest.param("sh -c 'claude x'", True, ["sh", "-c", "claude x"], id="with-arguments"),
+        pytest.param("./my/claude", True, ["./my/claude"], id="relative"),
+        pytest.param(
+            "nowhere-to-be-found", True, "'nowhere-to-be-found' is not a program", id="not-there"
+        ),
+        pytest.param("/nowhere/claude", True, "is not a program on PATH", id="absolute"),
+        pytest.param("claude 'x", True, "No closing quotation", id="open-quote"),
+        pytest.param(
+            "  ",
+            True,
+            "CLAUDE_CODE",
+            id="blank",
+            marks=pytest.mark.xfail(
+                reason="assembly.py: _found takes argv[0] of no words", raises=IndexError
+            ),
+        ),
+    ],
+)
+def test_the_claude_code_that_is_run(
+    configure: Configure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    *,
+    bundled: bool,
+    expected: list[str] | str,
+) -> None:
+    """It is the one that CLAUDE_CODE says, else the SDK's own, else the one on PATH."""
+    sdk, programs = tmp_path / "sdk", tmp_path / "bin"
+    for program in [programs / "claude", *([sdk / "_bundled" / "claude"] if bundled else [])]:
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
+    monkeypatch.setattr(assembly, "find_spec", lambda _: Installed(sdk))
+    settings = resolve(configure(), {"CLAUDE_CODE": said})
+    if isinstance(expected, list):
+        assert list(client_argv(settings)) == [part.format(sdk=sdk) for part in expected]
+    else:
+        with pytest.raises(ConfigError, match=expected) as caught:
+            client_argv(settings)
+        assert "CLAUDE_CODE" in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["", "sh"])
+def test_claude_without_its_sdk_is_a_mistake_that_names_the_mend(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Whatever CLAUDE_CODE says, the agent is driven through the SDK; the message installs it."""
+    monkeypatch.setattr(assembly, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"pip install 'pytest-ptc\[claude\]'"):
+        client_argv(resolve(configure(), {"CLAUDE_CODE": said}))

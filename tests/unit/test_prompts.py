@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.prompts import fields_of, fill, protocol_text
+from pytest_ptc.prompts import claude_prompt, fields_of, fill, protocol_text
+from pytest_ptc.verdicts import read_verdict
 
 
 @pytest.mark.parametrize(
@@ -58,3 +62,37 @@ def test_protocol_text_is_short_and_names_the_task() -> None:
     text = protocol_text("12")
     assert "Task ID: 12" in text.splitlines()
     assert len(text) < 900
+
+
+@pytest.mark.parametrize(
+    ("prompt", "schema"),
+    [
+        pytest.param("Review it.", None, id="plain"),
+        pytest.param("/clear", None, id="like-a-command"),
+        pytest.param('Two\nlines, {braces} and {{"json": 1}}', None, id="braces"),
+        pytest.param("Count.", {"type": "object", "required": ["ü"]}, id="schema"),
+        pytest.param("Count.", {}, id="empty-schema"),
+    ],
+)
+def test_claude_is_told_its_task_and_how_to_record(
+    prompt: str, schema: dict[str, Any] | None
+) -> None:
+    """First the task's id, then the prompt as it is, then about 200 tokens on the verdict."""
+    text = claude_prompt("7", prompt, schema)
+    assert text.startswith(f"Task ID: 7\n{prompt}\n\n")
+    assert "Task ID: 7" in text.splitlines()
+    assert 'one call of TaskUpdate: taskId "7", status "completed", metadata {"ptc": {' in text
+    form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
+    assert text.endswith(form)
+    assert ("JSON Schema" in text) == (schema is not None)
+    assert len(text) - len(prompt) - len(form) <= 800
+
+
+def test_the_form_that_claude_is_shown_is_one_that_is_accepted() -> None:
+    """A model that fills in what it is shown, word for word, records a valid verdict."""
+    text = claude_prompt("7", "p", None)
+    shown = json.JSONDecoder().raw_decode(text[text.index('{"ptc"') :])[0]["ptc"]
+    shown["verdict"] = shown["verdict"].split("|")[0]
+    shown["findings"][0]["severity"] = shown["findings"][0]["severity"].split("|")[0]
+    verdict = read_verdict(shown)
+    assert (verdict.passed, verdict.findings[0].location) == (True, "src/x.py:12")

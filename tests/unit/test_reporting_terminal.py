@@ -19,6 +19,7 @@ from pytest_ptc.model import (
     Snapshot,
     TaskSpec,
     Trouble,
+    Usage,
     Verdict,
     VerdictKind,
     WorkerState,
@@ -89,6 +90,24 @@ def troubled(nodeid: str, *troubles: Trouble) -> Result:
         for number, trouble in enumerate(troubles, 1)
     )
     return Result(task_id="8", spec=spec(nodeid), reports=reports)
+
+
+def paid(*usages: Usage | None, about: dict[str, Any] | None = None) -> Result:
+    """Return the result of a task that was judged bad after so many attempts at these costs."""
+    verdict = Verdict(verdict=VerdictKind.FAIL, summary="Bad.")
+    trouble = Trouble(cause=Cause.TIMEOUT, message="late")
+    reports = tuple(
+        AttemptReport(
+            attempt=Attempt(task_id="7", number=number, worker="w2"),
+            seconds=20.0,
+            verdict=verdict if number == len(usages) else None,
+            trouble=None if number == len(usages) else trouble,
+            usage=usage,
+            about=about or {},
+        )
+        for number, usage in enumerate(usages, 1)
+    )
+    return Result(task_id="7", spec=spec("t.py::test_x"), reports=reports)
 
 
 def unstarted(nodeid: str, cause: Cause, message: str) -> Result:
@@ -252,6 +271,33 @@ def test_clipped_text_fits(text: str, width: int) -> None:
             ],
             id="fell-back",
         ),
+        pytest.param(
+            {"workers": 5, "host": "tmux", "budget": 3.0},
+            [
+                "ptc: 5 workers in tmux, command agent, list ptc-20261122-ab12cd",
+                (
+                    "ptc: budget $3.00; 5 tasks running as it is reached may go beyond it "
+                    "(ptc_task_budget_usd caps each)"
+                ),
+            ],
+            id="budget",
+        ),
+        pytest.param(
+            {"workers": 1, "host": "tmux", "budget": 0.5, "task_budget": 0.05},
+            [
+                "ptc: 1 worker in tmux, command agent, list ptc-20261122-ab12cd",
+                (
+                    "ptc: budget $0.5000; $0.0500 are put aside for a task, 1 answer of a model "
+                    "may go beyond it"
+                ),
+            ],
+            id="budget-of-a-task-too",
+        ),
+        pytest.param(
+            {"workers": 2, "host": "tmux", "task_budget": 0.05},
+            ["ptc: 2 workers in tmux, command agent, list ptc-20261122-ab12cd"],
+            id="budget-of-a-task-alone",
+        ),
     ],
 )
 def test_header(given: dict[str, Any], expected: list[str]) -> None:
@@ -375,6 +421,53 @@ def test_retries_are_shown_where_there_is_room() -> None:
     assert narrow == ["ptc 2/3 done (2 pass) | 0 running | 1 queued | 1:06:40"]
 
 
+@pytest.mark.parametrize(
+    ("more", "width", "expected"),
+    [
+        pytest.param(
+            {"cost_usd": 0.0123}, 80, "2/3 done (2 pass) | 0 running | 1 queued | $0.0123 | 1:40"
+        ),
+        pytest.param(
+            {"cost_usd": 12.345}, 80, "2/3 done (2 pass) | 0 running | 1 queued | $12.35 | 1:40"
+        ),
+        pytest.param({"cost_usd": 0.0}, 80, "2/3 done (2 pass) | 0 running | 1 queued | 1:40"),
+        pytest.param({"cost_usd": 12.0}, 55, "2/3 done (2 pass) | 0 running | 1 queued | 1:40"),
+        pytest.param(
+            {"held": "rate limit", "held_until": 165.9},
+            99,
+            "2/3 done (2 pass) | rate limit, held for 1:05 | 0 running | 1 queued | 1:40",
+        ),
+        pytest.param(
+            {"held": "rate limit", "held_until": 100.0},
+            99,
+            "2/3 done (2 pass) | 0 running | 1 queued | 1:40",
+        ),
+        pytest.param(
+            {"held": "rate limit", "held_until": 101.0, "cost_usd": 1.0, "retries": 1},
+            80,
+            "2/3 done (2 pass) | rate limit, held for 0:01 | 0 running | 1 queued | 1:40",
+        ),
+    ],
+    ids=["cost", "dollars", "for-nothing", "narrow", "held", "no-longer-held", "held-and-narrow"],
+)
+def test_the_live_line_says_what_it_costs_and_what_it_waits_for(
+    more: dict[str, Any], width: int, expected: str
+) -> None:
+    """Why nothing begins stands at the front and stays; the cost gives way where it is narrow."""
+    snapshot = Snapshot(queued=1, verdicts={VerdictKind.PASS: 2}, **more)
+    assert live_lines(snapshot, now=100, started=0, width=width, height=24) == [f"ptc {expected}"]
+
+
+@pytest.mark.xfail(reason="terminal.py: an agent's reason to wait is not made printable")
+def test_an_agents_reason_to_wait_stays_in_its_line() -> None:
+    """Any agent may say why it waits; that cannot drive a terminal or forge a line of a log."""
+    snapshot = Snapshot(held="x\n::error::\x1b[2J", held_until=200)
+    line = progress_line(snapshot, now=100, started=0)
+    assert line == printable(line)
+    (line,) = live_lines(snapshot, now=100, started=0, width=120, height=24)
+    assert line == printable(line)
+
+
 def test_a_moment_before_the_start_is_the_start() -> None:
     """Readings of the clock that crossed each other show as zero, not below."""
     snapshot = Snapshot(running=1, workers=(busy("w1", "t.py::test_x", 101),))
@@ -395,6 +488,11 @@ def test_a_moment_before_the_start_is_the_start() -> None:
             Snapshot(running=1, retries=1),
             "ptc: 0/1 done, 1 running, 0 queued, 1 retry, 0:42",
             id="retry",
+        ),
+        pytest.param(
+            Snapshot(queued=1, cost_usd=0.5, held="overloaded", held_until=130.9),
+            "ptc: 0/1 done, overloaded, held for 0:30, 0 running, 1 queued, $0.5000, 0:42",
+            id="held",
         ),
     ],
 )
@@ -585,6 +683,109 @@ def test_an_item_that_went_wrong(result: Result, expected: list[str]) -> None:
     lines = section([result]).splitlines()
     assert lines[2 : 2 + len(expected)] == expected
     assert lines[2 + len(expected)].startswith("wall ")
+
+
+CHEAP = Usage.of((1200, 300, 5000, 100), 0.0123)
+
+
+@pytest.mark.parametrize(
+    ("results", "budget", "expected"),
+    [
+        pytest.param([paid(None)], 1.0, None, id="no-account"),
+        pytest.param([unstarted("t.py::test_x", Cause.BUDGET, "")], 1.0, None, id="no-attempt"),
+        pytest.param(
+            [paid(CHEAP)],
+            None,
+            "$0.0123, 6.3k tokens read (5.0k from cache), 300 written",
+            id="one",
+        ),
+        pytest.param(
+            [paid(CHEAP)],
+            1.0,
+            "$0.0123 of $1.00, 6.3k tokens read (5.0k from cache), 300 written",
+            id="within",
+        ),
+        pytest.param(
+            [paid(Usage(cost_usd=1.0))],
+            1.0,
+            "$1.00 of $1.00, 0 tokens read (0 from cache), 0 written",
+            id="exactly",
+        ),
+        pytest.param(
+            [paid(Usage(cost_usd=1.5))],
+            1.0,
+            "$1.50, $0.5000 over budget, 0 tokens read (0 from cache), 0 written",
+            id="over-budget",
+        ),
+        pytest.param(
+            [paid(CHEAP, CHEAP), paid(None), paid(CHEAP)],
+            None,
+            "$0.0369, 18.9k tokens read (15.0k from cache), 900 written",
+            id="every-attempt",
+        ),
+        pytest.param(
+            [paid(Usage.of((999, 1000, 0, 0)))],
+            None,
+            "$0.00, 999 tokens read (0 from cache), 1.0k written, 1 attempt of unknown cost",
+            id="unknown",
+        ),
+        pytest.param(
+            [paid(Usage(), CHEAP), paid(Usage())],
+            0.01,
+            "$0.0123, $0.0023 over budget, 6.3k tokens read (5.0k from cache), 300 written, "
+            "2 attempts of unknown cost",
+            id="some-unknown",
+        ),
+    ],
+)
+def test_the_cost_of_a_run(
+    results: list[Result], budget: float | None, expected: str | None
+) -> None:
+    """What all attempts cost is a line, or with -q a part of one, if any accounts for it."""
+    lines = section(results, budget=budget).splitlines()
+    assert [line for line in lines if line.startswith("cost ")] == (
+        [] if expected is None else [f"cost {expected}"]
+    )
+    assert expected is None or lines[-2] == f"cost {expected}"
+    quiet = section(results, budget=budget, verbosity=-1).splitlines()[0]
+    part = "" if expected is None else f", cost {expected}"
+    assert quiet.endswith(f" in 41.2 s{part}, journal {JOURNAL}")
+
+
+@pytest.mark.parametrize(
+    ("usages", "details"),
+    [
+        pytest.param([CHEAP], "w2, 20.0 s, $0.0123", id="one"),
+        pytest.param([CHEAP, CHEAP], "w2, 2 attempts, 40.0 s, $0.0246", id="retried"),
+        pytest.param([None, CHEAP], "w2, 2 attempts, 40.0 s, $0.0123", id="one-without-account"),
+        pytest.param([Usage(), CHEAP], "w2, 2 attempts, 40.0 s", id="one-unknown"),
+        pytest.param([None], "w2, 20.0 s", id="no-account"),
+    ],
+)
+def test_the_cost_of_an_item(usages: list[Usage | None], details: str) -> None:
+    """An item's line has what all its attempts cost, unless that is not known."""
+    assert section([paid(*usages)]).splitlines()[2] == f"FAIL t.py::test_x ({details})"
+
+
+@pytest.mark.parametrize(
+    ("about", "line"),
+    [
+        pytest.param({"turns": 3}, "output in {}attempts/7.1", id="output"),
+        pytest.param(
+            {"transcript": "transcript.jsonl"},
+            "transcript in {}attempts/7.1/transcript.jsonl",
+            id="transcript",
+        ),
+        pytest.param(
+            {"transcript": "a\nb"}, "transcript in {}attempts/7.1/a b", id="hostile-transcript"
+        ),
+    ],
+)
+def test_where_to_look_is_the_transcript_if_there_is_one(about: dict[str, Any], line: str) -> None:
+    """An attempt that kept a transcript names it, any other its folder."""
+    result = paid(None, about=about)
+    assert "  " + line.format("") in section([result]).splitlines()
+    assert failure_text(result, JOURNAL).splitlines()[-1] == line.format(f"{JOURNAL}/")
 
 
 def test_colours_are_the_terminal_writers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_ptc.coordinator.board import BACKOFF, Board
 from pytest_ptc.coordinator.schedule import (
@@ -26,6 +28,7 @@ from pytest_ptc.model import (
     Result,
     TaskSpec,
     Trouble,
+    Usage,
     Verdict,
     VerdictKind,
 )
@@ -40,20 +43,34 @@ STOP = Trouble(cause=Cause.STOPPED, message="-x")
 class World:
     """A board and what the loop would do with the schedule's actions."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
         self.board = Board()
         self.now = 0.0
         self.attempts: list[Attempt] = []
 
-    def submit(self, *names: str, retries: int = 0, needs: tuple[str, ...] = ()) -> None:
+    def submit(
+        self,
+        *names: str,
+        retries: int = 0,
+        needs: tuple[str, ...] = (),
+        budget_usd: float | None = None,
+    ) -> None:
         for name in names:
-            spec = TaskSpec(nodeid=name, prompt="p", timeout=60, cwd="/", retries=retries)
+            spec = TaskSpec(
+                nodeid=name,
+                prompt="p",
+                timeout=60,
+                cwd="/",
+                retries=retries,
+                budget_usd=budget_usd,
+            )
             self.board.submitted(name, spec, needs)
 
     def turn(self) -> list[Action]:
         """Act on one plan as the loop does, and return it."""
         self.board.rested(self.now)
-        actions = plan(self.board, LIMITS, self.now)
+        actions = plan(self.board, self.limits, self.now)
         for action in actions:
             match action:
                 case Launch(worker):
@@ -70,9 +87,11 @@ class World:
         for worker in workers:
             self.board.called_in(worker, self.now)
 
-    def end(self, attempt: Attempt, how: Verdict | Trouble) -> None:
+    def end(self, attempt: Attempt, how: Verdict | Trouble, usage: Usage | None = None) -> None:
         verdict, trouble = (how, None) if isinstance(how, Verdict) else (None, how)
-        report = AttemptReport(attempt=attempt, seconds=1, verdict=verdict, trouble=trouble)
+        report = AttemptReport(
+            attempt=attempt, seconds=1, verdict=verdict, trouble=trouble, usage=usage
+        )
         self.board.ended(report, self.now)
 
     def die(self, worker: str) -> None:
@@ -293,3 +312,247 @@ def test_snapshot_counts_every_task_once(world: World) -> None:
     assert (snapshot.queued, snapshot.running, snapshot.done) == (1, 1, 1)
     assert snapshot.verdicts == {VerdictKind.FAIL: 1}
     assert {w.name: w.nodeid for w in snapshot.workers} == {"w1": None, "w2": "b"}
+
+
+# --- money
+
+
+def spending(budget: float | None, *, workers: int = 2) -> World:
+    """Return a world that may spend so many US dollars."""
+    return World(Limits(workers=workers, max_worker_restart=3, budget_usd=budget))
+
+
+def cost(usd: float | None) -> Usage:
+    """Return the account of an attempt."""
+    return Usage(input_tokens=1, cost_usd=usd)
+
+
+def begun(world: World, *workers: str) -> list[Action]:
+    """Launch the workers, take them as ready, and return what is then assigned."""
+    world.turn()
+    world.ready(*workers)
+    return world.turn()
+
+
+@pytest.mark.parametrize(
+    ("costs", "limit", "reserved"),
+    [
+        pytest.param([], None, 0.0, id="nothing-known"),
+        pytest.param([], 2.0, 2.0, id="own-limit"),
+        pytest.param([cost(3.0), cost(1.0)], None, 3.0, id="dearest"),
+        pytest.param([cost(1.0), cost(3.0)], None, 3.0, id="dearest-last"),
+        pytest.param([cost(3.0)], 2.0, 2.0, id="own-limit-below-the-dearest"),
+        pytest.param([cost(3.0)], 4.0, 4.0, id="own-limit-above-the-dearest"),
+        pytest.param([None], None, 0.0, id="no-account"),
+    ],
+)
+def test_a_task_has_put_aside_its_limit_or_the_dearest_so_far(
+    costs: list[Usage | None], limit: float | None, reserved: float
+) -> None:
+    """What a task may cost is its own limit; without one, as much as any has cost."""
+    world = spending(100.0, workers=1)
+    names = [f"t{number}" for number in range(len(costs))]
+    world.submit(*names)
+    world.submit("last", budget_usd=limit)
+    begun(world, "w1")
+    for usage in costs:
+        world.end(world.attempts[-1], PASS, usage)
+        world.turn()
+    assert world.board.reserved == {"last.1": reserved}
+    assert world.board.snapshot().cost_usd == sum(u.cost_usd or 0 for u in costs if u is not None)
+
+
+@pytest.mark.parametrize(
+    ("first", "spent", "fits"),
+    [
+        pytest.param(cost(0.25), 0.25, True, id="cheaper-than-put-aside"),
+        pytest.param(cost(0.5), 0.5, True, id="exactly-enough"),
+        pytest.param(cost(0.75), 0.75, False, id="dearer"),
+        pytest.param(cost(1.5), 1.5, False, id="beyond-the-budget"),
+        pytest.param(cost(None), 0.75, False, id="unknown-is-all-that-was-put-aside"),
+        pytest.param(None, 0.0, True, id="no-account"),
+    ],
+)
+def test_a_task_that_does_not_fit_waits_and_then_ends(
+    first: Usage | None, spent: float, *, fits: bool
+) -> None:
+    """While something runs the others wait for what it will cost; then they run or end unspent."""
+    world = spending(1.0)
+    world.submit("a", budget_usd=0.75)
+    world.submit("b", "c", budget_usd=0.5)
+    assert begun(world, "w1", "w2") == [Assign("a", "w1")]
+    assert world.turn() == []
+    world.end(world.attempts[0], PASS, first)
+    assert world.board.spent == spent
+    actions = world.turn()
+    if fits:
+        assert Assign("b", "w1") in actions
+        assert not [action for action in actions if isinstance(action, Settle)]
+        return
+    assert [action.task_id for action in actions if isinstance(action, Settle)] == ["b", "c"]
+    assert len(actions) == 2
+    trouble = world.results()["b"].trouble
+    assert trouble is not None
+    assert trouble.cause is Cause.BUDGET
+    assert f"budget is $1.00, ${spent:.2f} of it are spent, and $0.50 would" in trouble.message
+    assert world.board.open_tasks == 0
+
+
+def test_what_fits_together_runs_together() -> None:
+    """A budget that is used up to the last cent is not exceeded."""
+    world = spending(1.0)
+    world.submit("a", "b", budget_usd=0.5)
+    assert begun(world, "w1", "w2") == [Assign("a", "w1"), Assign("b", "w2")]
+
+
+@pytest.mark.xfail(reason="schedule.py: dollars are added as binary fractions and compared exactly")
+@pytest.mark.parametrize("together", [True, False], ids=["at-once", "one-by-one"])
+def test_ten_cents_go_three_times_into_thirty(*, together: bool) -> None:
+    """A budget that is a multiple of the tasks' limits is enough for so many of them."""
+    world = spending(0.3, workers=3 if together else 1)
+    world.submit("a", "b", "c", budget_usd=0.1)
+    begun(world, "w1", *(["w2", "w3"] if together else []))
+    while not together and len(world.attempts) < 3:
+        world.end(world.attempts[-1], PASS, cost(0.1))
+        assert not [action for action in world.turn() if isinstance(action, Settle)]
+    assert len(world.attempts) == 3
+
+
+def test_a_task_beyond_the_whole_budget_is_never_begun() -> None:
+    """A limit of a task's that is above the run's ends it before anything is spent."""
+    world = spending(1.0)
+    world.submit("a", budget_usd=1.25)
+    world.turn()
+    world.ready("w1")
+    world.turn()
+    assert world.attempts == []
+    trouble = world.results()["a"].trouble
+    assert trouble is not None
+    assert trouble.cause is Cause.BUDGET
+
+
+@pytest.mark.parametrize(("budget", "again"), [(None, True), (2.0, True), (1.75, False)])
+def test_every_attempt_is_paid_for(budget: float | None, *, again: bool) -> None:
+    """A second attempt costs as a first does, and is not made where that is too much."""
+    world = spending(budget)
+    world.submit("a", retries=1)
+    begun(world, "w1")
+    world.end(world.attempts[0], CRASH, cost(1.0))
+    world.now += BACKOFF
+    world.turn()
+    assert (len(world.attempts) == 2) is again
+    if again:
+        world.end(world.attempts[1], PASS, cost(1.0))
+        assert world.results()["a"].verdict == PASS
+        assert world.board.snapshot().cost_usd == 2.0
+    else:
+        result = world.results()["a"]
+        assert result.trouble is not None
+        assert result.trouble.cause is Cause.BUDGET
+        assert len(result.reports) == 1
+
+
+def test_a_report_is_paid_once() -> None:
+    """A stale report costs nothing, and what was put aside is free when its attempt ends."""
+    world = spending(10.0)
+    world.submit("a", retries=1, budget_usd=2.0)
+    begun(world, "w1")
+    assert world.board.reserved == {"a.1": 2.0}
+    world.end(world.attempts[0], CRASH, cost(0.5))
+    world.end(world.attempts[0], PASS, cost(0.5))
+    assert (world.board.reserved, world.board.spent) == ({}, 0.5)
+
+
+def test_while_a_task_waits_for_money_stuck_workers_are_still_looked_for() -> None:
+    """Idle workers beside ready tasks may wait for money: the running one's deadline is named."""
+    world = spending(1.0)
+    world.submit("a", "b", budget_usd=0.75)
+    begun(world, "w1", "w2")
+    assert world.board.ready
+    assert world.board.idle_workers
+    world.now = 60 + STUCK_AFTER
+    assert isinstance(world.turn()[0], Kill)
+
+
+@pytest.mark.xfail(reason="schedule.py: next_look names held_until though nothing is held")
+@pytest.mark.parametrize("held", [0.0, 5.0], ids=["never-held", "held-before"])
+def test_a_task_that_waits_for_money_is_not_looked_at_all_the_time(held: float) -> None:
+    """Only the running task's end brings money: the next look is at its deadline, not at once."""
+    world = spending(1.0)
+    world.submit("a", "b", budget_usd=0.75)
+    world.board.waits("rate limit", held)
+    world.now = held
+    begun(world, "w1", "w2")
+    assert next_look(world.board) == held + 60 + STUCK_AFTER
+
+
+@given(
+    tasks=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6), st.booleans()), max_size=9),
+    budget=st.integers(1, 12),
+    workers=st.integers(1, 4),
+)
+def test_limits_that_are_kept_keep_the_budget(
+    tasks: list[tuple[int, int, bool]], budget: int, workers: int
+) -> None:
+    """Where no attempt costs more than its limit the run does not either, and every task ends."""
+    world = spending(float(budget), workers=workers)
+    for number, (limit, _, _) in enumerate(tasks):
+        world.submit(str(number), budget_usd=float(limit))
+    launched = [action.worker for action in world.turn() if isinstance(action, Launch)]
+    world.ready(*(name for name in launched))
+    world.turn()
+    while running := [w.attempt for w in world.board.live_workers if w.attempt is not None]:
+        limit, wanted, known = tasks[int(running[0].task_id)]
+        world.end(running[0], PASS, cost(min(limit, wanted) if known else None))
+        world.turn()
+        assert world.board.spent + sum(world.board.reserved.values()) <= budget
+    assert world.board.open_tasks == 0
+
+
+# --- providers that refuse work
+
+
+def test_nothing_is_assigned_while_the_provider_refuses_work(world: World) -> None:
+    """Until the hold is over no attempt begins, and the schedule asks to be woken then."""
+    world.submit("a", "b", "c")
+    begun(world, "w1", "w2")
+    world.board.waits("rate limit", 30.0)
+    world.end(world.attempts[0], PASS)
+    world.now = 29.9
+    assert world.turn() == []
+    assert next_look(world.board) == 30.0
+    assert (world.board.snapshot().held, world.board.snapshot().held_until) == ("rate limit", 30.0)
+    world.now = 30.0
+    assert world.turn() == [Assign("c", "w1")]
+
+
+@pytest.mark.parametrize(
+    ("second", "until", "why"),
+    [
+        pytest.param(20.0, 30.0, "rate limit", id="shorter"),
+        pytest.param(30.0, 30.0, "rate limit", id="as-long"),
+        pytest.param(40.0, 40.0, "overloaded", id="longer"),
+    ],
+)
+def test_the_longest_hold_counts(world: World, second: float, until: float, why: str) -> None:
+    """A worker that waits for less does not let the others begin earlier."""
+    world.board.waits("rate limit", 30.0)
+    world.board.waits("overloaded", second)
+    assert (world.board.held, world.board.held_until) == (why, until)
+
+
+def test_a_hold_holds_nothing_else(world: World) -> None:
+    """Workers are started and stuck ones ended all the same; without a ready task nobody wakes."""
+    world.submit("a")
+    world.board.waits("overloaded", 500.0)
+    assert world.turn() == [Launch("w1")]
+    assert next_look(world.board) == START_TIMEOUT
+    world.ready("w1")
+    assert world.turn() == []
+    assert next_look(world.board) == 500.0
+    world.now = 500.0
+    assert world.turn() == [Assign("a", "w1")]
+    world.board.waits("overloaded", 1000.0)
+    assert next_look(world.board) == 560 + STUCK_AFTER
+    world.now = 560 + STUCK_AFTER
+    assert isinstance(world.turn()[0], Kill)

@@ -112,7 +112,8 @@ class ClaudeAgent:
                 return trouble
             if turn.limit is None and trouble.cause not in WAITABLE:
                 return trouble
-            wait = max(1.0, turn.limit - time.time()) if turn.limit else pause
+            # A second more: the provider's clock is not ours.
+            wait = max(1.0, turn.limit + 1.0 - time.time()) if turn.limit else pause
             if time.monotonic() + wait >= job.deadline:
                 return _beyond(trouble, wait)
             job.waits(wait, trouble.cause.value)

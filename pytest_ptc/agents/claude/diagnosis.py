@@ -56,14 +56,12 @@ _BY_TERMINAL_REASON: Mapping[str, Cause] = {
     "rapid_refill_breaker": Cause.CONTEXT,
 }
 _LONG_PROMPT = re.compile(r"prompt is too long|context (window|length|limit)", re.IGNORECASE)
-_QUOTA = re.compile(
-    r"credit balance|usage limit|hit your [\w ]*limit|limit reached|quota", re.IGNORECASE
-)
+_QUOTA = re.compile(r"credit balance|usage limit|limit reached|quota", re.IGNORECASE)
 
 _MENDS: Mapping[Cause, str] = {
     Cause.LOGIN: "set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, or run `claude` and /login",
     Cause.QUOTA: "add credit, or wait for the limit to reset",
-    Cause.RATE_LIMIT: "use fewer workers, or a longer timeout",
+    Cause.RATE_LIMIT: "wait until it resets, or use fewer workers",
     Cause.OVERLOADED: "run again later; `retries` gives a task another go",
     Cause.API: "`retries` gives a task another go",
     Cause.MODEL: "mend ptc_model or the marker's model",
@@ -109,6 +107,8 @@ def _cause(finished: Finished, failed: Failed | None, said: str) -> Cause | None
         return Cause.REFUSAL
     if failed is None and not finished.is_error:
         return None if finished.subtype == "success" else Cause.AGENT_FAILED
+    if failed is not None and failed.error == "rate_limit":
+        return Cause.RATE_LIMIT
     if _LONG_PROMPT.search(said):
         return Cause.CONTEXT
     if _QUOTA.search(said):

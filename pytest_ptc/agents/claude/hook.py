@@ -1,0 +1,28 @@
+"""The command that the settings file of an interactive session names as its hook.
+
+It hands on what Claude Code says to the worker's socket, which its argument names, and prints the
+worker's answer. It imports nothing of ours: it starts anew for every call. A worker that does not
+answer blocks the call (status 2): what nobody could check must not be carried out.
+"""
+
+import socket
+import sys
+
+
+def main() -> int:
+    """Return 0 with the worker's answer printed, or 2 with a reason for the model."""
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(sys.argv[1])
+            line.sendall(sys.stdin.buffer.read())
+            line.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: line.recv(65536), b""))
+    except OSError as error:
+        sys.stderr.write(f"The worker of this task cannot be reached ({error}); nothing was done.")
+        return 2
+    sys.stdout.buffer.write(answer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,437 @@
+"""Agent `claude-interactive`: the real Claude Code screen in the worker's pane.
+
+A person may watch, and step in by typing. The prompt is an argument, so that nothing has to be
+typed by us; what the model does to its task comes through hooks of a settings file, whose command
+asks this worker. Every task has a session of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.agents.claude import dialogs, hook
+from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, ending
+from pytest_ptc.agents.claude.events import Failed, Finished
+from pytest_ptc.agents.claude.profile import client_environment, misfit, profile_of, root_problem
+from pytest_ptc.agents.claude.recorder import Recorder
+from pytest_ptc.agents.claude.session import CLIENT_COOKIE
+from pytest_ptc.environment import inherited
+from pytest_ptc.errors import AgentError
+from pytest_ptc.journal import TRANSCRIPT, append_record
+from pytest_ptc.model import Cause, Trouble, Usage, Verdict
+from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
+from pytest_ptc.prompts import claude_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+    from pytest_ptc.agents.claude.profile import Profile
+    from pytest_ptc.interfaces import Job
+
+#: Seconds between two looks at a screen that has not begun; a dialog counts when it is seen twice.
+LOOK = 1.0
+#: Seconds in which a session must begin; four at once on a busy machine.
+PATIENCE = 60.0
+#: Seconds that a person has to see how a task ended, and the client to end by itself.
+LAST_LOOK, GRACE = 0.5, 3.0
+
+_TASK_EVENTS = ("PreToolUse", "PostToolUse", "PostToolUseFailure")
+_OTHER_EVENTS = ("SessionStart", "Stop", "StopFailure")
+
+
+class InteractiveAgent:
+    """Does each task in a session of Claude Code's own screen.
+
+    Args:
+        client: The program.
+        run_id: The run's id.
+        task_list_id: The shared list.
+        claude_config: The configuration directory that has the list.
+        setting_sources: Which settings files Claude Code reads.
+        socket: The path for the hooks' socket; at most about 100 bytes.
+        environ: The environment that it inherits from.
+        pane: The tmux pane that the worker is in, and the variables that lead to it.
+    """
+
+    name = "claude, on its screen"
+
+    def __init__(
+        self,
+        *,
+        client: Path,
+        run_id: str,
+        task_list_id: str,
+        claude_config: str,
+        setting_sources: tuple[str, ...],
+        socket: Path,
+        environ: Mapping[str, str],
+        pane: Mapping[str, str],
+    ) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._task_list_id = task_list_id
+        self._claude_config = claude_config
+        self._setting_sources = setting_sources
+        self._socket = socket
+        self._environ = dict(environ)
+        self._pane = dict(pane)
+
+    async def run(self, job: Job) -> Verdict | Trouble:
+        """Do the job and return what the model recorded, or why that does not count."""
+        profile = profile_of(job.spec, self._setting_sources)
+        cookie = secrets.token_hex(16)
+        environ = {
+            **client_environment(
+                self._environ,
+                profile,
+                run_id=self._run_id,
+                task_list_id=self._task_list_id,
+                marks={CLIENT_COOKIE: cookie},
+            ),
+            # The folder's own settings are not read, so there is nothing to trust it with.
+            **({} if profile.setting_sources else {"CLAUDE_CODE_SANDBOXED": "1"}),
+        }
+        trouble = (
+            _unbounded(profile)
+            or misfit(
+                profile,
+                environ,
+                claude_config=self._claude_config,
+                task_list_id=self._task_list_id,
+            )
+            or root_problem(profile.permission_mode, environ, os.geteuid())
+            or _dialog_ahead(environ, self._claude_config)
+        )
+        if trouble is not None:
+            return trouble
+        talk = _Talk(job)
+        server = await asyncio.start_unix_server(talk.hear, self._socket, limit=2**26)
+        try:
+            return await self._attend(job, talk, profile, environ)
+        finally:
+            end_marked(CLIENT_COOKIE, cookie, grace=0.0)
+            server.close()
+            self._socket.unlink(missing_ok=True)
+            talk.account()
+
+    async def close(self) -> None:
+        """Do nothing: a session lives as long as its task."""
+
+    async def _attend(
+        self, job: Job, talk: _Talk, profile: Profile, environ: Mapping[str, str]
+    ) -> Verdict | Trouble:
+        argv = self._argv(job, profile)
+        with _terminal() as tty:
+            process = await asyncio.create_subprocess_exec(
+                *argv, stdin=tty, stdout=tty, stderr=tty, cwd=profile.cwd, env=dict(environ)
+            )
+            identity = ProcessIdentity.of(process.pid)
+            exited = asyncio.ensure_future(process.wait())
+            try:
+                trouble = await self._begun(talk, exited)
+                if trouble is None:
+                    over = asyncio.ensure_future(talk.over.wait())
+                    await asyncio.wait({over, exited}, return_when=asyncio.FIRST_COMPLETED)
+                    over.cancel()
+                    trouble = None if talk.over.is_set() else self._left(process.returncode)
+                    await asyncio.sleep(LAST_LOOK)
+            finally:
+                if identity is not None:
+                    await _end(identity, exited)
+        return talk.verdict_or(trouble, evidence=self._screen())
+
+    def _argv(self, job: Job, profile: Profile) -> list[str]:
+        settings = job.folder / "settings.json"
+        settings.write_text(json.dumps(_settings(self._socket)), encoding="utf-8")
+        options = [
+            "--settings",
+            str(settings),
+            f"--setting-sources={','.join(profile.setting_sources)}",
+            "--tools",
+            ",".join(profile.tools),
+            "--allowedTools",
+            ",".join(profile.allowed),
+            "--permission-mode",
+            profile.permission_mode,
+        ]
+        if not profile.setting_sources:
+            options.append("--strict-mcp-config")
+        if profile.model:
+            options += ["--model", profile.model]
+        prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
+        return [str(self._client), *options, "--", prompt]
+
+    async def _begun(self, talk: _Talk, exited: asyncio.Future[Any]) -> Trouble | None:
+        """Wait for the session's beginning; return why there is none."""
+        began: asyncio.Future[Any] = asyncio.ensure_future(talk.began.wait())
+        seen: dialogs.Dialog | None = None
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while time.monotonic() < deadline:
+                await asyncio.wait(
+                    {began, exited}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
+                )
+                if began.done():
+                    return None
+                screen = self._screen()
+                if exited.done():
+                    return self._left(exited.result())
+                before, seen = seen, dialogs.on_screen(screen)
+                if seen is not None and seen == before:
+                    return dialogs.dialog_open(seen, screen)
+        finally:
+            began.cancel()
+        message = f"Claude Code's screen did not begin within {PATIENCE:g} s"
+        return Trouble(cause=Cause.DIALOG, message=message, evidence=self._screen())
+
+    def _left(self, status: int | None) -> Trouble:
+        message = f"Claude Code's screen was closed (status {status}) before a verdict was recorded"
+        return Trouble(cause=Cause.AGENT_FAILED, message=message, evidence=self._screen())
+
+    def _screen(self) -> str:
+        """Return what the pane shows; empty where it cannot be told."""
+        pane = self._pane.get("TMUX_PANE")
+        tmux = shutil.which("tmux")
+        if not pane or tmux is None:
+            return ""
+        shown = subprocess.run(
+            [tmux, "capture-pane", "-p", "-t", pane],
+            env={**self._environ, **self._pane},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=5,
+        )
+        return "\n".join(line.rstrip() for line in shown.stdout.splitlines() if line.strip())
+
+
+class _Talk:
+    """What the hooks of one session say, and what they are answered."""
+
+    def __init__(self, job: Job) -> None:
+        self.began = asyncio.Event()
+        self.over = asyncio.Event()
+        self._job = job
+        self._failed: Failed | None = None
+        self._transcript: Path | None = None
+        self._recorder = Recorder(
+            job.attempt.task_id,
+            job.spec.schema,
+            keep=lambda verdict: append_record(job.folder, verdict),
+        )
+
+    async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one call of the hook."""
+        try:
+            given = json.loads(await reader.read())
+            writer.write(json.dumps(self._answer(given)).encode())
+            await writer.drain()
+        except (ConnectionError, ValueError, KeyError):
+            pass  # not Claude Code: no answer blocks whoever asked
+        finally:
+            writer.close()
+
+    def verdict_or(self, trouble: Trouble | None, *, evidence: str) -> Verdict | Trouble:
+        """Return what was recorded; if nothing was, this trouble, or what the client said."""
+        settled = self._recorder.settled()
+        if self._recorder.recorded and self._recorder.missed and self._job.listed():
+            message = "Claude Code recorded on another task list than the run's"
+            return Trouble(cause=Cause.WRONG_LIST, message=message, evidence=evidence)
+        if isinstance(settled, Trouble) and not self._recorder.recorded:
+            settled = trouble or self._api_trouble() or settled
+        if isinstance(settled, Trouble) and not settled.evidence:
+            return Trouble(cause=settled.cause, message=settled.message, evidence=evidence)
+        return settled
+
+    def account(self) -> None:
+        """Keep the client's own transcript, and count what its answers were billed."""
+        if self._transcript is None or not self._transcript.is_file():
+            return
+        with contextlib.suppress(OSError):
+            shutil.copyfile(self._transcript, self._job.folder / TRANSCRIPT)
+            self._job.about(transcript=TRANSCRIPT)
+            lines = self._transcript.read_text(encoding="utf-8").splitlines()
+            usage, version = billed(lines)
+            self._job.spent(usage)
+            if version:
+                self._job.about(client=f"Claude Code {version}")
+
+    def _answer(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        if given.get("transcript_path"):
+            self._transcript = Path(given["transcript_path"])
+            self._job.about(session=given["session_id"])
+        call_id = given.get("tool_use_id", "")
+        match given["hook_event_name"]:
+            case "SessionStart":
+                self.began.set()
+            case "PreToolUse":
+                reason = self._recorder.update(call_id, given["tool_input"])
+                if reason is not None:
+                    return _denial(reason)
+            case "PostToolUse" | "PostToolUseFailure":
+                if self._recorder.carried_out(call_id, given.get("tool_response")):
+                    self.over.set()
+                    return {"continue": False, "stopReason": "the verdict is recorded"}
+            case "Stop":
+                reason = self._recorder.reminder()
+                if reason is not None:
+                    return {"decision": "block", "reason": reason}
+                self.over.set()
+            case "StopFailure":
+                said = given.get("last_assistant_message") or given.get("error_details") or ""
+                self._failed = Failed(str(given.get("error")), str(said))
+                self.over.set()
+        return {}
+
+    def _api_trouble(self) -> Trouble | None:
+        if self._failed is None:
+            return None
+        finished = Finished("success", is_error=True, session_id="", text=self._failed.text)
+        return ending(finished, self._failed)
+
+
+def billed(lines: list[str]) -> tuple[Usage, str]:
+    """Return what a transcript's answers were billed, without the money, and the client's version.
+
+    Args:
+        lines: The client's session file: an answer may take several lines, with one bill.
+    """
+    usages: dict[str, Usage] = {}
+    version = ""
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            entry = json.loads(line)
+            version = entry.get("version") or version
+            message = entry.get("message") or {}
+            if entry.get("type") == "assistant" and message.get("usage"):
+                usages[message["id"]] = Usage.of(
+                    [
+                        int(message["usage"].get(name) or 0)
+                        for name in (
+                            "input_tokens",
+                            "output_tokens",
+                            "cache_read_input_tokens",
+                            "cache_creation_input_tokens",
+                        )
+                    ]
+                )
+    total = Usage()
+    for usage in usages.values():
+        total += usage
+    return total, version
+
+
+def _settings(socket: Path) -> dict[str, Any]:
+    """Return the settings that send the hooks' questions to a socket."""
+    words = [sys.executable, "-I", "-S", hook.__file__, str(socket)]
+    command = {"type": "command", "command": shlex.join(words), "timeout": 60}
+    hooks = {event: [{"matcher": RECORDING_TOOL, "hooks": [command]}] for event in _TASK_EVENTS}
+    hooks |= {event: [{"hooks": [command]}] for event in _OTHER_EVENTS}
+    return {
+        "hooks": hooks,
+        "disableAllHooks": False,
+        # The mode is only ever asked for by name.
+        "skipDangerousModePermissionPrompt": True,
+    }
+
+
+def _denial(reason: str) -> dict[str, Any]:
+    return {
+        "hookSpecificOutput": {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": "deny",
+            "permissionDecisionReason": reason,
+        }
+    }
+
+
+def _unbounded(profile: Profile) -> Trouble | None:
+    """Return which limit of the task's Claude Code's screen does not know."""
+    if profile.max_turns is not None:
+        cause, name = Cause.MAX_TURNS, "max_turns"
+    elif profile.budget_usd is not None:
+        cause, name = Cause.BUDGET, "budget_usd"
+    else:
+        return None
+    message = f"{name} cannot be held to on Claude Code's screen; leave out --ptc-interactive"
+    return Trouble(cause=cause, message=message)
+
+
+def _dialog_ahead(environ: Mapping[str, str], claude_config: str) -> Trouble | None:
+    """Return the dialog that the client would open; a client that was never run is set up."""
+    config = Path(claude_config)
+    chosen = environ.get("CLAUDE_CONFIG_DIR")
+    state = config / ".claude.json" if chosen else config.parent / ".claude.json"
+    legacy = config / ".config.json"
+    try:
+        if legacy.exists():
+            return dialogs.expected(json.loads(legacy.read_bytes()), environ)
+        with contextlib.suppress(FileExistsError), state.open("x", encoding="utf-8") as file:
+            file.write(dialogs.first_state(environ))
+        return dialogs.expected(json.loads(state.read_bytes()), environ)
+    except (OSError, ValueError):
+        # Unreadable, or being written just now: the screen will tell.
+        return None
+
+
+@contextlib.contextmanager
+def _terminal() -> Any:
+    """Lend the worker's terminal to a client, and take it back as it was.
+
+    A descriptor of its own: the worker's does not block, which a client takes for an error.
+    """
+    tty = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDWR | os.O_NOCTTY)
+    try:
+        before = termios.tcgetattr(tty)
+        try:
+            yield tty
+        finally:
+            # A client that was killed has left its own screen, its modes and no cursor.
+            os.write(tty, b"\x1b[?1049l\x1b[?2004l\x1b[?1004l\x1b[?1000l\x1b[?25h\x1b[0m\r\n")
+            termios.tcsetattr(tty, termios.TCSANOW, before)
+    finally:
+        os.close(tty)
+
+
+async def _end(process: ProcessIdentity, exited: asyncio.Future[int]) -> None:
+    """End a client in order, then by force, with all that it started."""
+    if not exited.done():
+        process.send(signal.SIGTERM)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([exited], timeout=GRACE)
+    end_tree(process, grace=0.0)
+
+
+def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> InteractiveAgent:
+    """Return the agent that a worker's launch file describes.
+
+    Raises:
+        AgentError: The worker has no terminal.
+    """
+    if not sys.stdin.isatty():
+        message = "the worker has no terminal for Claude Code's screen"
+        raise AgentError(Trouble(cause=Cause.DIALOG, message=message))
+    kept = inherited(environ)
+    return InteractiveAgent(
+        client=Path(config["claude"]),
+        run_id=config["run_id"],
+        task_list_id=config["task_list_id"],
+        claude_config=config["claude_config"],
+        setting_sources=tuple(config["setting_sources"]),
+        socket=Path(config["address"]).with_name(f"hooks-{config['worker']}"),
+        environ=kept,
+        pane={name: environ[name] for name in ("TMUX", "TMUX_PANE") if name in environ},
+    )

@@ -1,0 +1,168 @@
+"""Who else is there: the person who watches, other sessions on the list, the network."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.claude.conftest import ClaudeSuite
+
+
+def client() -> str:
+    """Return the Claude Code that these tests run with."""
+    import claude_agent_sdk  # noqa: PLC0415 - half a second
+
+    bundled = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+    return os.environ.get("CLAUDE_CODE") or str(bundled)
+
+
+def shell(command: str) -> str:
+    """Return a script's line that runs a command."""
+    return f"use Bash {json.dumps({'command': command})}"
+
+
+def until(condition: str) -> str:
+    """Return the command that waits for a condition of the shell's."""
+    return f"until {condition}; do sleep 0.05; done"
+
+
+@contextlib.contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Act in a thread while pytest runs in this one."""
+    problems: list[BaseException] = []
+
+    def acting() -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            problems.append(error)
+
+    thread = threading.Thread(target=acting, daemon=True)
+    thread.start()
+    yield
+    thread.join(60)
+    assert not thread.is_alive()
+    assert problems == []
+
+
+def wait_for(path: Path) -> None:
+    """Wait for a file that a scripted agent makes."""
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.02)
+
+
+def test_another_session_on_the_list_sees_the_tasks_move(claude: ClaudeSuite) -> None:
+    """A user's own `claude` with the same list id has them in TaskList: running, then completed."""
+    script = (
+        "use TaskList {}",
+        shell(f"touch looked; {until('grep -q completed .claude/tasks/ours/*.json')}"),
+        "use TaskList {}",
+        shell("touch seen"),
+        "say Seen.",
+    )
+    prompt = "Look at the list.\n" + "\n".join(f"> {line}" for line in script)
+
+    def look() -> None:
+        wait_for(claude.path / "began")
+        subprocess.run(
+            [client(), "-p", prompt, "--allowedTools", "Bash", "TaskList"],
+            env={
+                **os.environ,
+                "CLAUDE_CODE_TASK_LIST_ID": "ours",
+                "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
+                "ENABLE_TOOL_SEARCH": "false",
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+                "DISABLE_AUTOUPDATER": "1",
+            },
+            cwd=claude.path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=60,
+        )
+
+    bash = {"tools": ["Bash"]}
+    claude.tasks(
+        first=(f"{shell('touch began; ' + until('[ -e looked ]'))}\nrecord pass x", bash),
+        second=(f"{shell(until('[ -e seen ]'))}\nrecord pass y", bash),
+    )
+    with meanwhile(look):
+        claude.run("--ptc-task-list-id=ours").assert_outcomes(passed=2)
+    seen = [r for r in claude.api.requests if r.prompt.startswith("Look at the list.")]
+    lines = [line for text in seen[-1].texts for line in text.splitlines()]
+    first = [line for line in lines if "test_it.py::test_first" in line]
+    assert "in_progress" in first[0]
+    assert "ptc-" in first[0]
+    assert "completed" in first[-1]
+
+
+@pytest.mark.parametrize("claude", ["tmux"], indirect=True)
+def test_a_pane_shows_what_the_agent_says_calls_and_records(claude: ClaudeSuite) -> None:
+    """A person who attaches reads the test, the model's words, its tools and their results."""
+    (claude.path / "fruit.txt").write_text("a plum and a pear\n")
+    read = json.dumps({"file_path": str(claude.path / "fruit.txt")})
+    stay = shell(f"touch ready; {until('[ -e looked ]')}")
+    script = f"say I look at the fruit. && use Read {read}\n{stay}\nrecord fail no plums"
+    claude.tasks(it=(script, {"tools": ["Read", "Bash"]}))
+    panes = []
+
+    def watch() -> None:
+        wait_for(claude.path / "ready")
+        (run,) = claude.runs
+        tmux = ["tmux", "-L", f"ptc-{run.name}", "capture-pane", "-p", "-J", "-t", ":w1"]
+        panes.append(subprocess.run(tmux, capture_output=True, text=True, check=True).stdout)
+        (claude.path / "looked").touch()
+
+    with meanwhile(watch):
+        claude.run().assert_outcomes(failed=1)
+    (pane,) = panes
+    for said in ("test_it.py::test_it", "I look at the fruit.", "> Read ", "a plum and a pear"):
+        assert said in pane
+    (output,) = claude.runs[-1].glob("attempts/*/output.log")
+    assert '"verdict": "fail"' in output.read_text()
+
+
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--net")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network namespaces are Linux's")
+def test_nothing_but_loopback_is_needed(claude: ClaudeSuite) -> None:
+    """In a network namespace without a way out a whole run does as it does elsewhere."""
+    assert shutil.which("unshare"), "install util-linux"
+    claude.tasks(a='use Glob {"pattern": "*"}\nrecord pass x', b="record fail y")
+    program = f"""
+import os, subprocess, sys
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.claude.messages_api import MessagesApi
+with MessagesApi() as api:
+    os.environ["ANTHROPIC_BASE_URL"] = api.url
+    status = subprocess.run([sys.executable, "-m", "pytest", "--ptc-workers=2"]).returncode
+    assert len(api.requests) == 3, api.requests
+    assert not api.unexpected
+sys.exit(status)
+"""
+    ended = subprocess.run(
+        [*NAMESPACE, sys.executable, "-c", program],
+        cwd=claude.path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "1 failed, 1 passed" in ended.stdout, ended.stdout + ended.stderr

@@ -1,0 +1,124 @@
+"""Limits of the provider's and of the purse: the whole run minds them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.claude.conftest import ClaudeSuite
+
+
+def test_a_request_refused_for_its_rate_holds_the_whole_run(claude: ClaudeSuite) -> None:
+    """The client waits as it was told; meanwhile no other task is started."""
+    claude.tasks(
+        limited="status 429 1 retry-after=2\nrecord pass x", b="record pass y", c="record pass z"
+    )
+    claude.run("--ptc-workers=1").assert_outcomes(passed=3)
+    (held,) = claude.events("held")
+    assert held["why"] == "rate limit"
+    assert 1.5 < held["seconds"] < 4
+
+
+def test_held_workers_begin_when_the_hold_is_over(claude: ClaudeSuite) -> None:
+    """A task that was ready is assigned not before, and then is."""
+    claude.tasks(
+        limited="status 429 1 retry-after=4\nrecord pass x",
+        quick='use Glob {"pattern": "*"}\nslow 1 record pass y',
+        waits="record pass z",
+    )
+    claude.run("--ptc-workers=2").assert_outcomes(passed=3)
+    (held,) = claude.events("held")
+    late = claude.events("assigned")[-1]
+    assert late["at"] >= held["at"] + held["seconds"] - 0.1
+
+
+def test_an_api_that_stays_overloaded_is_asked_again_in_the_same_attempt(
+    claude: ClaudeSuite,
+) -> None:
+    """When the client has given up, the agent waits, and begins a fresh conversation."""
+    claude.ini(retries=0)
+    claude.tasks(it="status 529 1\nrecord pass at last")
+    claude.run().assert_outcomes(passed=1)
+    (held,) = claude.events("held")
+    assert held["why"] == "overloaded"
+    assert len(claude.events("assigned")) == 1
+
+
+def limit(seconds: float) -> str:
+    """Return the headers of a subscription's limit that resets after so many seconds."""
+    prefix = "anthropic-ratelimit-unified"
+    reset = int(time.time() + seconds)
+    claim = f"{prefix}-representative-claim=five_hour"
+    return f"{prefix}-status=rejected {prefix}-reset={reset} {claim}"
+
+
+def test_the_time_a_limit_resets_is_respected(
+    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the task's timeout it is waited for; beyond it, the task ends at once, and says so."""
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-dummy-token-of-the-tests")
+    claude.tasks(
+        soon=f"status 429 1 {limit(6)}\nrecord pass x",
+        late=f"status 429 1 {limit(9000)}\nrecord pass y",
+    )
+    result = claude.run("--ptc-workers=1")
+    result.assert_outcomes(passed=1, errors=1)
+    assert claude.ended() == {"soon": "pass", "late": "rate limit"}
+    result.stdout.fnmatch_lines(["*would be past the task's timeout*"])
+    (held,) = claude.events("held")
+    assert held["why"] == "rate limit"
+
+
+def test_what_a_task_costs_is_the_clients_own_account_of_it(claude: ClaudeSuite) -> None:
+    """Tasks of one warm client cost what their own requests did, whatever came before."""
+    look = 'use Glob {"pattern": "*"}\n'
+    claude.tasks(one="record pass x", three=f"{look}{look}record pass y", other="record pass z")
+    result = claude.run("--ptc-workers=1")
+    result.assert_outcomes(passed=3)
+    usages = {name: report["usage"] for name, report in claude.reports().items()}
+    assert usages["one"]["input_tokens"] == usages["other"]["input_tokens"] == 1000
+    assert usages["three"]["input_tokens"] == 3000
+    assert usages["three"]["output_tokens"] == 300
+    one = usages["one"]["cost_usd"]
+    assert 0.001 < one < 0.1
+    assert abs(usages["three"]["cost_usd"] - 3 * one) < 1e-9
+    assert abs(usages["other"]["cost_usd"] - one) < 1e-9
+    result.stdout.fnmatch_lines([f"cost ${5 * one:.4f}, 5.0k tokens read (0 from cache), 500 *"])
+
+
+def test_a_killed_client_has_its_answers_counted(claude: ClaudeSuite) -> None:
+    """The money of an attempt that was cut short is unknown, its tokens are not."""
+    claude.tasks(it=('use Glob {"pattern": "*"}\nhang', {"timeout": 4}))
+    result = claude.run()
+    result.assert_outcomes(errors=1)
+    usage = claude.reports()["it"]["usage"]
+    assert usage["input_tokens"] == 1000
+    assert usage["cost_usd"] is None
+    result.stdout.fnmatch_lines(["cost *1 attempt of unknown cost"])
+
+
+def test_a_run_ends_its_tasks_when_its_budget_is_spent(claude: ClaudeSuite) -> None:
+    """Tasks are started while the dearest so far still fits; the others say why they were not."""
+    script = "record pass x"
+    claude.tasks(a=script, b=script, c=script, d=script)
+    claude.run("--ptc-workers=1").assert_outcomes(passed=4)
+    cost = claude.reports()["a"]["usage"]["cost_usd"]
+    result = claude.run("--ptc-workers=1", f"--ptc-budget-usd={2.5 * cost}")
+    result.assert_outcomes(passed=2, errors=2)
+    result.stdout.fnmatch_lines(
+        ["ptc: budget $0.*; 1 task running as it is reached*", "*budget spent*--ptc-budget-usd*"]
+    )
+    assert len(claude.events("assigned")) == 2
+
+
+def test_a_task_with_a_limit_of_its_own_has_that_put_aside(claude: ClaudeSuite) -> None:
+    """A task whose limit is more than what is left of the run's budget is not started."""
+    claude.tasks(
+        fits=("record pass x", {"budget_usd": 0.4}), not_=("record pass y", {"budget_usd": 2})
+    )
+    claude.run("--ptc-budget-usd=1").assert_outcomes(passed=1, errors=1)
+    assert len(claude.events("assigned")) == 1

@@ -1,0 +1,164 @@
+"""Whatever the client can say ends as a named error, never green."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.claude.conftest import ClaudeSuite
+
+
+def test_every_way_the_api_fails_has_its_own_cause(claude: ClaudeSuite) -> None:
+    """The client calls them all a success; each is an error that says what to do."""
+    claude.tasks(
+        key="status 401 9",
+        credit="status 403 9",
+        model="status 404 9",
+        long="status 400 9",
+        broken="status 500 9",
+        refuses="refuse\nrefuse\nrefuse\nrefuse\nrefuse",
+    )
+    result = claude.run()
+    result.assert_outcomes(errors=6)
+    assert claude.ended() == {
+        "key": "login",
+        "credit": "quota",
+        "model": "model not found",
+        "long": "context overflow",
+        "broken": "API error",
+        "refuses": "refusal",
+    }
+    for mend in ("ANTHROPIC_API_KEY", "add credit", "ptc_model", "name fewer files", "reword"):
+        assert mend in result.stdout.str()
+
+
+def test_a_failed_request_that_the_client_mends_is_no_trouble(claude: ClaudeSuite) -> None:
+    """Once refused, once cut in the middle of its stream, once cut for its length."""
+    claude.tasks(
+        refused="status 500 1\nrecord pass x",
+        cut="cut 1\nrecord pass y",
+        limit="limit\nrecord pass z",
+    )
+    claude.run().assert_outcomes(passed=3)
+
+
+def test_turns_and_money_of_a_task_are_limited(claude: ClaudeSuite) -> None:
+    """The marker's limits hold for each task of a warm client on its own."""
+    look = 'use Glob {"pattern": "*"}'
+    looks = "\n".join([look] * 6)
+    claude.tasks(
+        turns=(f"{looks}\nrecord pass x", {"max_turns": 2}),
+        money=(f"{looks}\nrecord pass x", {"budget_usd": 0.01}),
+        within=("record pass x", {"budget_usd": 0.01}),
+        again=("record pass y", {"budget_usd": 0.01}),
+    )
+    result = claude.run("--ptc-workers=1")
+    result.assert_outcomes(passed=2, errors=2)
+    ended = claude.ended()
+    assert ended["turns"] == "max turns"
+    assert ended["money"] == "budget spent"
+    result.stdout.fnmatch_lines(["*raise the marker's budget_usd*"])
+
+
+def test_a_missing_login_is_told_before_anything_is_asked(
+    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key and without a login no request is made."""
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    claude.tasks(it="record pass x")
+    claude.run().assert_outcomes(errors=1)
+    assert claude.ended() == {"it": "login"}
+    assert claude.api.requests == []
+
+
+def test_circumstances_without_a_shared_list_are_told_before_anything_is_asked(
+    claude: ClaudeSuite,
+) -> None:
+    """Task tools switched off, another list, another configuration directory."""
+    claude.tasks(
+        tools=("record pass x", {"env": {"CLAUDE_CODE_ENABLE_TASKS": "0"}}),
+        ids=("record pass x", {"env": {"CLAUDE_CODE_TASK_LIST_ID": "other"}}),
+        config=("record pass x", {"env": {"CLAUDE_CONFIG_DIR": str(claude.path / "other")}}),
+        home=("record pass x", {"env": {"HOME": str(claude.path / "other")}}),
+    )
+    claude.run().assert_outcomes(errors=4)
+    assert claude.ended() == {
+        "tools": "task tools missing",
+        "ids": "wrong task list",
+        "config": "wrong task list",
+        "home": "wrong task list",
+    }
+    assert claude.api.requests == []
+
+
+def script_of(folder: Path, text: str) -> Path:
+    """Return a program that is this shell script."""
+    program = folder / "client"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_the_command_in_claude_code_is_used_with_its_arguments(
+    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command with arguments stands instead of the client that the SDK brings."""
+    import claude_agent_sdk  # noqa: PLC0415 - half a second, for this test alone
+
+    bundled = os.path.dirname(claude_agent_sdk.__file__) + "/_bundled/claude"  # noqa: PTH120
+    real = os.environ.get("CLAUDE_CODE") or bundled
+    program = script_of(claude.path, f'touch "$1"; shift; exec {real} "$@"')
+    monkeypatch.setenv("CLAUDE_CODE", f"{program} '{claude.path}/was here'")
+    claude.tasks(it="record pass x")
+    claude.run().assert_outcomes(passed=1)
+    assert (claude.path / "was here").exists()
+
+
+def test_a_client_that_is_missing_or_none_is_named(
+    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that is not there is a usage error; one that is something else, an item's."""
+    claude.tasks(it="record pass x")
+    monkeypatch.setenv("CLAUDE_CODE", "/no/such/claude")
+    result = claude.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*CLAUDE_CODE*/no/such/claude*not a program*"])
+    monkeypatch.setenv("CLAUDE_CODE", str(script_of(claude.path, "echo I am none >&2; exit 3")))
+    result = claude.run()
+    result.assert_outcomes(errors=1)
+    assert claude.ended() == {"it": "agent failed"}
+    result.stdout.fnmatch_lines(["*I am none*"])
+
+
+def test_a_client_that_never_answers_is_ended_with_its_task(claude: ClaudeSuite) -> None:
+    """The task's timeout holds for an answer that never comes; the next gets another client."""
+    claude.tasks(hangs=("hang", {"timeout": 3}), after="record pass x")
+    claude.run("--ptc-workers=1").assert_outcomes(passed=1, errors=1)
+    assert claude.ended() == {"hangs": "timeout", "after": "pass"}
+
+
+@pytest.mark.parametrize(
+    ("victim", "cause"),
+    [("$PPID", "agent failed"), ("$(ps -o ppid= -p $PPID)", "worker lost")],
+    ids=["client", "worker"],
+)
+def test_what_dies_in_the_middle_of_a_turn_is_named(
+    claude: ClaudeSuite, victim: str, cause: str
+) -> None:
+    """A killed client or worker is an error of its task alone; the next one gets a fresh one."""
+    kill = f'use Bash {{"command": "kill -9 {victim}; sleep 5"}}'
+    claude.tasks(killed=(kill, {"tools": ["Bash"]}), after="record pass y")
+    claude.run("--ptc-workers=1").assert_outcomes(passed=1, errors=1)
+    assert claude.ended() == {"killed": cause, "after": "pass"}
+
+
+def test_a_list_that_vanishes_in_the_middle_takes_no_verdict_with_it(claude: ClaudeSuite) -> None:
+    """The journal has what was recorded; the shared list is only a view."""
+    remove = 'use Bash {"command": "rm -r .claude/tasks/ours"}\nrecord pass seen'
+    claude.tasks(it=(remove, {"tools": ["Bash"]}))
+    claude.run("--ptc-task-list-id=ours").assert_outcomes(passed=1)

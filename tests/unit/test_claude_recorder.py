@@ -1,0 +1,421 @@
+"""The model's door to its task: what it may change there, and what its records come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_ptc.agents.claude.recorder import REMINDERS, Recorder
+from pytest_ptc.errors import JournalError
+from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
+
+SCHEMA = {"type": "object", "required": ["n"]}
+
+
+def says(kind: str, *, task: object = "7", **more: Any) -> dict[str, Any]:
+    """Return an update that completes the task with a verdict of this kind."""
+    verdict = {"verdict": kind, "summary": kind}
+    return {"taskId": task, "status": "completed", "metadata": {"ptc": verdict}, **more}
+
+
+MALFORMED = says("perfect")
+
+
+class Door:
+    """A recorder, what it has kept, and a journal that can be full."""
+
+    def __init__(self, schema: dict[str, Any] | None = None) -> None:
+        self.kept: list[Verdict] = []
+        self.full = False
+        self.recorder = Recorder("7", schema, self._keep)
+
+    def _keep(self, verdict: Verdict) -> None:
+        if self.full:
+            raise JournalError("journal x: No space left on device")
+        self.kept.append(verdict)
+
+
+@pytest.mark.parametrize(
+    ("update", "refusal"),
+    [
+        pytest.param(says("pass"), None, id="verdict"),
+        pytest.param(says("pass", task=7), None, id="number-of-the-task"),
+        pytest.param(says("pass", status="in_progress"), None, id="verdict-while-in-progress"),
+        pytest.param(says("pass", activeForm="Reading"), None, id="verdict-with-active-form"),
+        pytest.param({"taskId": "7", "status": "in_progress"}, None, id="progress"),
+        pytest.param({"taskId": "7", "activeForm": "Reading"}, None, id="active-form"),
+        pytest.param(
+            {"taskId": "7", "status": "in_progress", "metadata": None}, None, id="null-metadata"
+        ),
+        pytest.param({"taskId": "7", "metadata": {}}, None, id="empty-metadata"),
+        pytest.param(
+            says("pass", task="8"), "You may update task 7 alone; task 8 is", id="another-task"
+        ),
+        pytest.param(
+            {"status": "in_progress"}, "You may update task 7 alone; task None is", id="no-task"
+        ),
+        pytest.param({"taskId": "7", "status": "deleted"}, "must not be deleted", id="delete"),
+        pytest.param(says("pass", status="deleted"), "must not be deleted", id="delete-and-say"),
+        pytest.param(
+            {"taskId": "7", "status": "completed"}, "completed by its verdict", id="no-verdict"
+        ),
+        pytest.param(
+            {"taskId": "7", "status": "completed", "metadata": {}},
+            "completed by its verdict",
+            id="completed-with-empty-metadata",
+        ),
+        pytest.param(
+            says("pass", subject="x", owner="me"),
+            "owner, subject of your task must not be changed",
+            id="closed-fields",
+        ),
+        pytest.param(
+            {"taskId": "7", "addBlockedBy": ["1"]}, "addBlockedBy of your task", id="blocking"
+        ),
+        pytest.param(
+            says("pass", metadata='{"ptc": {}}'),
+            '"metadata" must be a JSON object, not "{\\"ptc\\": {}}".',
+            id="metadata-text",
+        ),
+        pytest.param(
+            says("pass", metadata=[{"ptc": 1}]),
+            'JSON object, not [{"ptc": 1}].',
+            id="metadata-list",
+        ),
+        pytest.param(
+            {"taskId": "7", "metadata": {"nodeid": "x", "a": 1}},
+            '"metadata" may hold "ptc" alone, not a, nodeid.',
+            id="foreign-metadata",
+        ),
+        pytest.param(
+            says("pass", metadata={"ptc": {"verdict": "pass", "summary": "x"}, "more": 1}),
+            '"metadata" may hold "ptc" alone, not more.',
+            id="foreign-metadata-beside-a-verdict",
+        ),
+        pytest.param(MALFORMED, 'Not recorded: "verdict" must be one of', id="malformed"),
+        pytest.param(
+            says("pass", metadata={"ptc": None}), "JSON object, not null. Mend", id="null-verdict"
+        ),
+    ],
+)
+def test_an_update_is_allowed_or_refused_with_a_reason(
+    update: dict[str, Any], refusal: str | None
+) -> None:
+    """Of its own task the model may record progress and a verdict, and nothing else of anything."""
+    door = Door()
+    reason = door.recorder.update("c1", update)
+    if refusal is None:
+        assert reason is None
+    else:
+        assert reason is not None
+        assert refusal in reason
+    recorded = refusal is None and bool(update.get("metadata"))
+    assert door.recorder.recorded is recorded
+    assert [verdict.verdict for verdict in door.kept] == [VerdictKind.PASS] * recorded
+
+
+def test_a_long_refusal_is_cut() -> None:
+    """What the model wrote by mistake is not sent back to it in full."""
+    reason = Door().recorder.update("c1", says("pass", metadata="x" * 5000))
+    assert reason is not None
+    assert len(reason) < 200
+
+
+@pytest.mark.parametrize(("data", "kept"), [({"n": 1}, 1), ({}, 0), (None, 0)])
+def test_data_is_held_to_the_schema_as_it_is_recorded(data: object, kept: int) -> None:
+    """A model is told of data that does not meet the marker's schema while it can still mend it."""
+    door = Door(SCHEMA)
+    verdict = {"verdict": "pass", "summary": "x", "data": data}
+    reason = door.recorder.update("c1", says("pass", metadata={"ptc": verdict}))
+    assert len(door.kept) == kept
+    assert (reason is None) == bool(kept)
+    assert reason is None or '"data" does not meet the schema' in reason
+
+
+def test_a_verdict_that_the_journal_did_not_take_is_not_recorded() -> None:
+    """A full disk is told to the model; when it is mended the same verdict is recorded."""
+    door = Door()
+    door.full = True
+    reason = door.recorder.update("c1", says("pass"))
+    assert reason is not None
+    assert "Not recorded: journal x: No space left on device." in reason
+    assert not door.recorder.recorded
+    assert not door.recorder.carried_out("c1", {"success": True})
+    assert isinstance(door.recorder.settled(), Trouble)
+    door.full = False
+    assert door.recorder.update("c2", says("pass")) is None
+    assert door.recorder.settled() == door.kept[0]
+
+
+def test_a_model_that_stops_without_a_verdict_is_reminded_a_few_times() -> None:
+    """A reminder says what to call; then the model may stop, and the item is an error."""
+    recorder = Door().recorder
+    reminders = [recorder.reminder() for _ in range(REMINDERS)]
+    assert all(text and 'taskId "7"' in text and "TaskUpdate" in text for text in reminders)
+    assert recorder.reminder() is None
+
+
+@pytest.mark.parametrize(
+    ("update", "reminded"),
+    [
+        pytest.param(says("fail"), False, id="verdict"),
+        pytest.param(MALFORMED, True, id="malformed"),
+        pytest.param(says("pass", task="8"), True, id="another-task"),
+        pytest.param({"taskId": "7", "status": "in_progress"}, True, id="progress"),
+    ],
+)
+def test_only_a_recorded_verdict_lets_the_model_stop(
+    update: dict[str, Any], *, reminded: bool
+) -> None:
+    """Whoever has recorded a verdict is not reminded; whoever was refused one is."""
+    recorder = Door().recorder
+    recorder.update("c1", update)
+    assert (recorder.reminder() is not None) is reminded
+
+
+@pytest.mark.parametrize(
+    ("update", "response", "ends", "missed"),
+    [
+        pytest.param(says("pass"), {"success": True}, True, False, id="done"),
+        pytest.param(says("pass"), {"success": False, "error": "Task not found"}, True, True),
+        pytest.param(says("pass"), {"success": False, "error": "NOT FOUND: 7"}, True, True),
+        pytest.param(says("pass"), {"success": False, "error": "locked"}, True, False),
+        pytest.param(says("pass"), {"success": False}, True, False, id="no-reason"),
+        pytest.param(says("pass"), {"success": True, "error": "not found"}, True, False),
+        pytest.param(says("pass"), None, True, False, id="failed"),
+        pytest.param(says("pass"), "Task not found", True, False, id="prose"),
+        pytest.param(MALFORMED, {"success": False, "error": "not found"}, False, False),
+        pytest.param(
+            {"taskId": "7", "status": "in_progress"},
+            {"success": False, "error": "Task not found"},
+            False,
+            False,
+            id="progress",
+        ),
+    ],
+)
+def test_the_turn_ends_with_an_accepted_verdict(
+    update: dict[str, Any], response: object, *, ends: bool, missed: bool
+) -> None:
+    """Nothing is asked after an accepted verdict, and it is noted if the list has no such task."""
+    recorder = Door().recorder
+    recorder.update("c1", update)
+    assert recorder.carried_out("c1", response) is ends
+    assert recorder.missed is missed
+    assert not recorder.carried_out("c2", {"success": True})
+
+
+#: A step is what reached us of a call: (call, update, the answer that was seen to hold it or None,
+#: whether it came to be carried out).
+Step = tuple[str, dict[str, Any], str | None, bool]
+
+
+def step(
+    call: str, update: dict[str, Any], *, answer: str | None = "m1", done: bool = True
+) -> Step:
+    """Return a step; without more, of the first answer and carried out."""
+    return call, update, answer, done
+
+
+@pytest.mark.parametrize("said_first", [True, False], ids=["said-first", "done-first"])
+@pytest.mark.parametrize(
+    ("steps", "ended"),
+    [
+        pytest.param([], Cause.NO_VERDICT, id="nothing"),
+        pytest.param(
+            [step("c1", {"taskId": "7", "status": "in_progress"})],
+            Cause.NO_VERDICT,
+            id="progress-alone",
+        ),
+        pytest.param([step("c1", says("pass"))], "pass", id="pass"),
+        pytest.param([step("c1", says("pass"), answer=None)], "pass", id="never-announced"),
+        pytest.param([step("c1", says("error"))], "error", id="error"),
+        pytest.param([step("c1", MALFORMED)], Cause.MALFORMED, id="malformed"),
+        pytest.param([step("c1", says("pass", task="8"))], Cause.MALFORMED, id="for-another-task"),
+        pytest.param(
+            [step("c1", MALFORMED), step("c2", says("pass"), answer="m2")], "pass", id="mended"
+        ),
+        pytest.param(
+            [step("c1", MALFORMED), step("c2", says("pass"))], Cause.CONTRADICTED, id="beside"
+        ),
+        pytest.param(
+            [step("c1", says("pass")), step("c2", MALFORMED)], Cause.CONTRADICTED, id="beside-after"
+        ),
+        pytest.param(
+            [step("c1", MALFORMED), step("c2", says("fail"))], "fail", id="malformed-beside-fail"
+        ),
+        pytest.param(
+            [step("c1", says("pass", task="8")), step("c2", says("pass"))],
+            "pass",
+            id="another-task-beside",
+        ),
+        pytest.param([step("c1", says("pass")), step("c2", says("fail"))], "fail", id="pass-fail"),
+        pytest.param([step("c1", says("fail")), step("c2", says("pass"))], "fail", id="fail-pass"),
+        pytest.param(
+            [step("c1", says("pass")), step("c2", says("skip"))],
+            Cause.CONTRADICTED,
+            id="pass-skip",
+        ),
+        pytest.param([step("c1", says("pass"), done=False)], Cause.NO_VERDICT, id="only-said-pass"),
+        pytest.param([step("c1", says("skip"), done=False)], Cause.NO_VERDICT, id="only-said-skip"),
+        pytest.param([step("c1", says("fail"), done=False)], "fail", id="only-said-fail"),
+        pytest.param(
+            [step("c1", MALFORMED, done=False)], Cause.MALFORMED, id="only-said-malformed"
+        ),
+        pytest.param(
+            [step("c1", says("fail", task="8"), done=False)],
+            Cause.NO_VERDICT,
+            id="only-said-fail-of-another-task",
+        ),
+        pytest.param(
+            [step("c1", {"taskId": "7"}, done=False)], Cause.NO_VERDICT, id="only-said-nothing"
+        ),
+        pytest.param(
+            [step("c1", says("pass")), step("c2", says("fail"), done=False)],
+            "fail",
+            id="pass-and-said-fail",
+        ),
+        pytest.param(
+            [step("c1", says("pass")), step("c2", says("skip"), done=False)],
+            Cause.CONTRADICTED,
+            id="pass-and-said-skip",
+        ),
+        pytest.param(
+            [step("c1", says("pass")), step("c2", says("pass"), done=False)],
+            "pass",
+            id="pass-and-said-pass",
+        ),
+        pytest.param(
+            [step("c1", says("pass")), step("c2", MALFORMED, done=False)],
+            Cause.CONTRADICTED,
+            id="pass-and-said-malformed",
+        ),
+        pytest.param(
+            [step("c1", says("fail")), step("c2", MALFORMED, done=False)],
+            "fail",
+            id="fail-and-said-malformed",
+        ),
+    ],
+)
+def test_what_was_recorded_and_said_comes_to(
+    steps: list[Step], ended: str | Cause, *, said_first: bool
+) -> None:
+    """A fail counts even if only said, a pass only if recorded, and doubt is trouble.
+
+    The client announces a call before or after it asks whether it may be carried out.
+    """
+    recorder = Door().recorder
+
+    def announce() -> None:
+        for call, update, answer, _ in steps:
+            if answer is not None:
+                recorder.announced(call, update, answer)
+
+    if said_first:
+        announce()
+    for call, update, _, done in steps:
+        if done:
+            recorder.update(call, update)
+    if not said_first:
+        announce()
+    for _ in range(2):  # asking again changes nothing
+        settled = recorder.settled()
+        found = settled.cause if isinstance(settled, Trouble) else settled.verdict.value
+        assert found == ended
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        pytest.param(
+            [step("c1", says("pass", task="8")), step("c2", MALFORMED)],
+            'nothing recorded was valid: Not recorded: "verdict" must be one of',
+            id="the-last-refusal",
+        ),
+        pytest.param(
+            [step("c1", says("skip")), step("c2", MALFORMED)],
+            'beside skip the model recorded a malformed verdict: "verdict" must be one of',
+            id="beside",
+        ),
+    ],
+)
+def test_trouble_quotes_what_was_wrong(steps: list[Step], message: str) -> None:
+    """Whoever reads the report sees the reason that the model was given."""
+    recorder = Door().recorder
+    for call, update, answer, _ in steps:
+        recorder.announced(call, update, answer or "")
+        recorder.update(call, update)
+    settled = recorder.settled()
+    assert isinstance(settled, Trouble)
+    assert message in settled.message
+
+
+@pytest.mark.xfail(
+    reason="recorder.py: what _problem refuses is not looked at beside an accepted verdict"
+)
+@pytest.mark.parametrize("done", [True, False], ids=["refused", "only-said"])
+@pytest.mark.parametrize(
+    "update",
+    [
+        pytest.param(says("fail", description="x"), id="closed-field"),
+        pytest.param(
+            says("fail", metadata={"ptc": {"verdict": "fail", "summary": "x"}, "more": 1}),
+            id="foreign-metadata",
+        ),
+        pytest.param(says("fail", metadata='{"ptc": {"verdict": "fail"}}'), id="metadata-text"),
+    ],
+)
+def test_a_fail_in_a_wrong_form_beside_a_pass_is_no_pass(
+    update: dict[str, Any], *, done: bool
+) -> None:
+    """The model never hears that its fail was refused, so the pass beside it must not stand."""
+    recorder = Door().recorder
+    recorder.announced("c1", says("pass"), "m1")
+    recorder.announced("c2", update, "m1")
+    recorder.update("c1", says("pass"))
+    if done:
+        recorder.update("c2", update)
+    settled = recorder.settled()
+    assert isinstance(settled, Trouble) or settled.verdict is VerdictKind.FAIL
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+verdicts = st.fixed_dictionaries(
+    {"verdict": st.sampled_from([*VerdictKind, "PASS", None]), "summary": st.just("x")}
+)
+metadata = json_values | st.fixed_dictionaries({"ptc": verdicts | json_values})
+updates = st.fixed_dictionaries(
+    {},
+    optional={
+        "taskId": st.sampled_from(["7", 7, "8"]) | json_values,
+        "status": st.sampled_from(["completed", "in_progress", "deleted"]) | json_values,
+        "metadata": metadata,
+        "owner": json_values,
+    },
+)
+
+
+@given(st.lists(updates, max_size=4), st.lists(updates, max_size=2))
+def test_whatever_a_model_calls_a_pass_is_one_that_was_kept(
+    calls: list[dict[str, Any]], announced: list[dict[str, Any]]
+) -> None:
+    """No update raises, and the outcome is a pass only if a pass and nothing else was kept."""
+    door = Door()
+    for number, update in enumerate(calls):
+        door.recorder.announced(f"c{number}", update, f"m{number}")
+        reason = door.recorder.update(f"c{number}", update)
+        door.recorder.carried_out(f"c{number}", {"success": reason is None})
+    for number, update in enumerate(announced):
+        door.recorder.announced(f"a{number}", update, "last")
+    settled = door.recorder.settled()
+    kinds = {verdict.verdict for verdict in door.kept}
+    assert door.recorder.recorded == bool(kinds)
+    if isinstance(settled, Verdict) and settled.passed:
+        assert kinds == {VerdictKind.PASS}

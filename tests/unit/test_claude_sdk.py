@@ -1,0 +1,117 @@
+"""The import of claude-agent-sdk: without MCP, and with it where that cannot be had.
+
+Each case is a Python process of its own: what it is about is the state of the import system.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+BEGIN = """
+import contextlib, sys
+from pytest_ptc.agents.claude import sdk
+
+def mcp():
+    return sorted(name for name in sys.modules if name.partition(".")[0] == "mcp")
+
+def intact():
+    assert not [f for f in sys.meta_path if isinstance(f, sdk._PlaceholderFinder)], sys.meta_path
+    import mcp.types
+    assert "content" in mcp.types.CallToolResult.model_fields
+    assert type(mcp) is type(sys)
+"""
+
+PLACEHOLDERS = """
+module = sdk.load()
+assert module is sys.modules["claude_agent_sdk"]
+assert isinstance(module.ClaudeSDKClient, type)
+options = module.ClaudeAgentOptions(tools=["Read"], hooks={"Stop": [module.HookMatcher()]})
+assert isinstance(module.ClaudeSDKClient(options), module.ClaudeSDKClient)
+assert issubclass(module.CLINotFoundError, module.ClaudeSDKError)
+assert not mcp(), mcp()
+intact()
+assert sdk.load() is module
+"""
+
+# The SDK is half imported by then.
+FAILING_WITHIN = """
+plain = sdk._PlaceholderModule.__getattr__
+def fail(self, name):
+    if name.startswith("__"):
+        return plain(self, name)
+    raise RuntimeError(f"no placeholder for {name}")
+sdk._PlaceholderModule.__getattr__ = fail
+"""
+
+FAILING_AFTER = """
+whole = sdk._placeholders
+@contextlib.contextmanager
+def fail():
+    with whole():
+        yield
+        assert "claude_agent_sdk" in sys.modules
+        raise RuntimeError("the placeholders do not bear that")
+sdk._placeholders = fail
+"""
+
+FAILING = """
+module = sdk.load()
+assert module is sys.modules["claude_agent_sdk"]
+assert isinstance(module.ClaudeSDKClient, type)
+assert mcp()
+assert not issubclass(sys.modules["mcp.types"].CallToolResult, sdk._Placeholder)
+import claude_agent_sdk.types
+assert claude_agent_sdk.types.ClaudeAgentOptions is module.ClaudeAgentOptions
+intact()
+"""
+
+MCP_FIRST = """
+import mcp.types
+before = sys.modules["mcp"], mcp.types.CallToolResult
+assert isinstance(sdk.load().ClaudeSDKClient, type)
+assert (sys.modules["mcp"], mcp.types.CallToolResult) == before
+intact()
+"""
+
+MISSING = """
+class Missing:
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] == "claude_agent_sdk":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+for _ in range(2):
+    try:
+        sdk.load()
+    except ImportError as error:
+        assert error.name == "claude_agent_sdk", error
+    else:
+        raise AssertionError("it was loaded")
+assert not mcp(), mcp()
+intact()
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(PLACEHOLDERS, id="placeholders"),
+        pytest.param(FAILING_WITHIN + FAILING, id="placeholders-fail-within"),
+        pytest.param(FAILING_AFTER + FAILING, id="placeholders-fail-after"),
+        pytest.param(MCP_FIRST, id="mcp-is-there-already"),
+        pytest.param(MISSING, id="not-installed"),
+    ],
+)
+def test_the_sdk_is_imported_and_mcp_stays_what_it_is(program: str) -> None:
+    """The SDK comes without MCP, or plainly, or not at all; whoever wants MCP gets the real one."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BEGIN + program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
