@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.claude.test_company import client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,15 +109,22 @@ def test_the_command_in_claude_code_is_used_with_its_arguments(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command with arguments stands instead of the client that the SDK brings."""
-    import claude_agent_sdk  # noqa: PLC0415 - half a second, for this test alone
-
-    bundled = os.path.dirname(claude_agent_sdk.__file__) + "/_bundled/claude"  # noqa: PTH120
-    real = os.environ.get("CLAUDE_CODE") or bundled
-    program = script_of(claude.path, f'touch "$1"; shift; exec {real} "$@"')
+    program = script_of(claude.path, f'touch "$1"; shift; exec {client()} "$@"')
     monkeypatch.setenv("CLAUDE_CODE", f"{program} '{claude.path}/was here'")
     claude.tasks(it="record pass x")
     claude.run().assert_outcomes(passed=1)
     assert (claude.path / "was here").exists()
+
+
+def test_a_client_that_records_on_another_list_is_found_out(
+    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said that it recorded, and the run's list still has the task as it was."""
+    program = script_of(claude.path, f'CLAUDE_CODE_TASK_LIST_ID=other exec {client()} "$@"')
+    monkeypatch.setenv("CLAUDE_CODE", str(program))
+    claude.tasks(it="record pass x")
+    claude.run().assert_outcomes(errors=1)
+    assert claude.ended() == {"it": "wrong task list"}
 
 
 def test_a_client_that_is_missing_or_none_is_named(

@@ -7,16 +7,17 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import pytest
 
 from pytest_ptc.agents import agent_maker
-from pytest_ptc.environment import ATTEMPT_COOKIE
+from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.interfaces import Job
 from pytest_ptc.journal import OUTPUT, Journal
 from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
+from tests.claude.messages_api import MessagesApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ if what != "nothing":
     print(json.dumps({"verdict": what, "summary": "as asked"}))
 """
 COOKIE = "contract-cookie"
+RUN = "contract-run"
 
 
 class Bench:
@@ -48,11 +50,18 @@ class Bench:
     Args:
         agent: The agent.
         journal: Where its attempts are.
+        cwd: Where its jobs are done.
+        told: The prompt that brings it to do what a word says.
     """
 
-    def __init__(self, agent: Agent, journal: Journal, cwd: Path) -> None:
+    def __init__(
+        self, agent: Agent, journal: Journal, cwd: Path, told: Callable[[str], str]
+    ) -> None:
         self.agent = agent
         self.cwd = cwd
+        self.told = told
+        # One for all its jobs, as a worker has it.
+        self.loop = asyncio.new_event_loop()
         self.lines: list[str] = []
         self._journal = journal
         self._count = 0
@@ -62,7 +71,12 @@ class Bench:
         self._count += 1
         attempt = Attempt(task_id=str(self._count), number=1, worker="w1")
         spec = TaskSpec(
-            nodeid="t.py::test_x", prompt=prompt, timeout=20, cwd=str(self.cwd), **options
+            nodeid="t.py::test_x",
+            prompt=self.told(prompt),
+            timeout=20,
+            cwd=str(self.cwd),
+            tools=("Bash",),
+            **options,
         )
         return Job(
             attempt=attempt,
@@ -71,6 +85,7 @@ class Bench:
             deadline=time.monotonic() + 20,
             cookie=COOKIE,
             show=self.lines.append,
+            listed=lambda: False,
         )
 
     def run(self, prompt: str, **options: Any) -> Verdict | Trouble:
@@ -79,16 +94,17 @@ class Bench:
         async def work() -> Verdict | Trouble:
             return await asyncio.wait_for(self.agent.run(self.job(prompt, **options)), 30)
 
-        return asyncio.run(work())
+        return self.loop.run_until_complete(work())
 
 
-def started_by_jobs() -> list[int]:
-    """Return the processes alive that carry the cookie of these tests' jobs."""
+def started_by_jobs() -> list[list[str]]:
+    """Return the processes alive that carry a mark of these tests' jobs."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(ATTEMPT_COOKIE) == COOKIE:
-                found.append(process.pid)
+            environ = process.environ()
+            if environ.get(ATTEMPT_COOKIE) == COOKIE or environ.get(RUN_COOKIE) == RUN:
+                found.append(process.cmdline())
         except psutil.Error:
             continue
     return found
@@ -101,22 +117,65 @@ def command_config(tmp_path: Path) -> dict[str, Any]:
     return {"command": [sys.executable, str(program)], "verdict_from_exit": False}
 
 
-AGENTS: dict[str, Callable[[Path], dict[str, Any]]] = {"command": command_config}
+def claude_config(tmp_path: Path) -> dict[str, Any]:
+    """Return what a worker is told of agent `claude`."""
+    return {
+        "claude": os.environ.get("TEST_CLAUDE_CODE"),
+        "claude_config": str(tmp_path / ".claude"),
+        "setting_sources": [],
+    }
+
+
+def claude_told(word: str) -> str:
+    """Return the script of a model that does what the word says."""
+    what, _, more = word.partition(" ")
+    command = {
+        "hang": "touch hanging; (setsid sleep 600 >/dev/null 2>&1 &); sleep 600",
+        "die": "kill -9 $PPID; sleep 5",
+    }.get(what)
+    if command is not None:
+        then = f"use Bash {json.dumps({'command': command})}"
+    elif what == "nothing":
+        then = "say Done.\n> say Done.\n> say Done."
+    else:
+        then = f"record {what} as asked"
+    return f"{more}\n> say at work on {what} && {then}"
+
+
+class Kit(NamedTuple):
+    """How an agent is made, and how it is brought to behave."""
+
+    config: Callable[[Path], dict[str, Any]]
+    told: Callable[[str], str]
+
+
+AGENTS = {"command": Kit(command_config, str), "claude": Kit(claude_config, claude_told)}
 
 
 @pytest.fixture(params=AGENTS)
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def bench(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
     """An agent of each kind, which may leave nothing running."""
+    kit = AGENTS[request.param]
     config = {
-        **AGENTS[request.param](tmp_path),
-        "run_id": "contract",
+        **kit.config(tmp_path),
+        "run_id": RUN,
         "task_list_id": "contract",
         "path": str(tmp_path),
     }
+    for name in [name for name in os.environ if name.startswith(("CLAUDE", "ANTHROPIC"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
     journal = Journal(tmp_path / "runs", "contract")
-    bench = Bench(agent_maker(request.param)(config, os.environ), journal, tmp_path)
-    yield bench
-    asyncio.run(bench.agent.close())
+    with MessagesApi() as api:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-dummy")
+        agent = agent_maker(request.param)(config, dict(os.environ))
+        bench = Bench(agent, journal, tmp_path, kit.told)
+        yield bench
+        bench.loop.run_until_complete(agent.close())
+        bench.loop.close()
     journal.close()
     assert started_by_jobs() == []
 
@@ -157,7 +216,7 @@ def test_a_long_prompt_after_short_ones_arrives(bench: Bench) -> None:
         prompts = ["pass"] * 4 + [f"pass {'x' * 500_000}"]
         return [await asyncio.wait_for(bench.agent.run(bench.job(p)), 30) for p in prompts * 2]
 
-    ended = asyncio.run(work())
+    ended = bench.loop.run_until_complete(work())
     assert [isinstance(end, Verdict) for end in ended] == [True] * 10
 
 
@@ -166,7 +225,7 @@ def test_what_an_agent_says_is_shown_and_kept(bench: Bench) -> None:
     bench.run("pass")
     assert "at work on pass" in bench.lines
     log = next(iter(bench.cwd.glob(f"runs/contract/attempts/*/{OUTPUT}")))
-    assert log.read_text().startswith("at work on pass\n")
+    assert "at work on pass\n" in log.read_text()
 
 
 def test_the_schema_holds_for_every_way_to_record(bench: Bench) -> None:
@@ -189,7 +248,7 @@ def test_a_cancelled_job_leaves_nothing_running(bench: Bench) -> None:
         with pytest.raises(asyncio.CancelledError):
             await job
 
-    asyncio.run(work())
+    bench.loop.run_until_complete(work())
     assert started_by_jobs() == []
 
 
