@@ -126,6 +126,8 @@ def _split(place: str, command: str) -> tuple[str, ...]:
 
 def _found(argv: tuple[str, ...], place: str) -> tuple[str, ...]:
     """Return the command if its program can be started from any directory."""
+    if not argv:
+        raise ConfigError(f"{place}: is blank; name a program, or unset it")
     program = argv[0]
     if shutil.which(program) is None and (os.sep not in program or program.startswith(os.sep)):
         raise ConfigError(f"{place}: {program!r} is not a program on PATH; mend {place}")

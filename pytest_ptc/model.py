@@ -280,6 +280,14 @@ class Usage:
     cache_write_tokens: int = 0
     cost_usd: float | None = None
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(number, int) and number >= 0 for number in self.numbers):
+            raise ValueError("tokens are counted in whole numbers from 0")
+        if self.cost_usd is not None and not (
+            isinstance(self.cost_usd, float | int) and self.cost_usd >= 0
+        ):
+            raise ValueError("a cost is a number of US dollars from 0")
+
     def __add__(self, other: Usage) -> Usage:
         return Usage.of(_added(self.numbers, other.numbers), _summed(self.cost_usd, other.cost_usd))
 

@@ -20,6 +20,12 @@ _BREAKS = re.compile(r"[\t\n\v\f\r]+")
 _CI_COMMAND = re.compile(r"##(?=\w*\[)")
 
 
+def usd(amount: float) -> str:
+    """Return an amount of US dollars; cents alone say nothing of a task that costs less than one."""
+    exact = abs(amount - round(amount, 2)) < 1e-9  # noqa: PLR2004 - sums of binary fractions
+    return f"${amount:.2f}" if amount >= 1 or exact else f"${amount:.4f}"
+
+
 def printable(text: str) -> str:
     """Return a text of unknown origin as one line that drives neither a terminal nor a CI system.
 

@@ -184,7 +184,9 @@ class Board:
             self.held, self.held_until = why, until
 
     def rested(self, now: float) -> None:
-        """Make tasks ready whose backoff is over. Reported by the clock."""
+        """Make tasks ready whose backoff is over, and end a hold that is. Reported by the clock."""
+        if self.held_until <= now:
+            self.held, self.held_until = None, 0.0
         while self.resting and self.resting[0][0] <= now:
             _, task_id = heapq.heappop(self.resting)
             if self.tasks[task_id].state is TaskState.READY:
@@ -249,10 +251,12 @@ class Board:
 
     def _pay(self, report: AttemptReport) -> None:
         reserved = self.reserved.pop(report.attempt.name)
-        if report.usage is None:
+        lost = report.trouble is not None and report.trouble.cause is Cause.WORKER_LOST
+        if report.usage is None and not lost:
             return
-        # What an agent cannot say it has cost is taken to be all that was put aside for it.
-        cost = reserved if report.usage.cost_usd is None else report.usage.cost_usd
+        # What nobody can say it has cost is taken to be all that was put aside for it.
+        told = report.usage.cost_usd if report.usage is not None else None
+        cost = reserved if told is None else told
         self.spent += cost
         self.dearest = max(self.dearest, cost)
 

@@ -218,7 +218,9 @@ class Coordinator:
         if self._over.is_set():
             return
         look = next_look(self._board)
-        alarm = look and self._loop.call_later(max(0.0, look - self._clock()), self._wake.set)
+        alarm = None
+        if look is not None:
+            alarm = self._loop.call_later(max(0.0, look - self._clock()), self._wake.set)
         await self._wake.wait()
         self._wake.clear()
         if alarm:

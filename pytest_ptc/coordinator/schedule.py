@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ptc.model import Cause, TaskState, Trouble, WorkerState
+from pytest_ptc.text import usd
 
 if TYPE_CHECKING:
     from pytest_ptc.coordinator.board import Board
@@ -18,6 +19,8 @@ START_TIMEOUT = 30.0
 #: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
 #: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
 STUCK_AFTER = 10.0
+#: US dollars that sums of binary fractions may be off by.
+_ROUNDING = 1e-9
 #: So many workers in a row that die before they call in: no further one will do better.
 HOPELESS_STARTS = 3
 
@@ -79,7 +82,11 @@ def plan(board: Board, limits: Limits, now: float) -> list[Action]:
     launches = _launches(board, limits)
     if not launches and not board.live_workers:
         return _give_up(board)
-    return [*stuck, *_assignments(board, limits, now), *launches]
+    actions = _assignments(board, limits, now)
+    if any(isinstance(action, Settle) for action in actions):
+        # There may be nothing left to launch a worker for.
+        launches = []
+    return [*stuck, *actions, *launches]
 
 
 def next_look(board: Board) -> float | None:
@@ -87,8 +94,7 @@ def next_look(board: Board) -> float | None:
     times = [_deadline(board, worker.name) for worker in board.live_workers]
     if board.resting:
         times.append(board.resting[0][0])
-    if board.ready and board.idle_workers:
-        # Idle workers and ready tasks at once: they are held back.
+    if board.held is not None:
         times.append(board.held_until)
     return min((time for time in times if time is not None), default=None)
 
@@ -96,32 +102,33 @@ def next_look(board: Board) -> float | None:
 def _assignments(board: Board, limits: Limits, now: float) -> list[Action]:
     if now < board.held_until:
         return []
+    if limits.budget_usd is None:
+        pairs = zip(board.ready, board.idle_workers, strict=False)
+        return [Assign(task_id, worker.name) for task_id, worker in pairs]
+    return _within(board, limits.budget_usd)
+
+
+def _within(board: Board, budget: float) -> list[Action]:
+    """Return what may be started with the money that is left, or what never may."""
+    left = budget - board.spent - sum(board.reserved.values())
+    idle = [worker.name for worker in board.idle_workers]
     assignments: list[Action] = []
-    reserved = sum(board.reserved.values())
-    for task_id, worker in zip(board.ready, board.idle_workers, strict=False):
+    for task_id in board.ready:
         wanted = board.reservation(task_id)
-        if not _affordable(board, limits, reserved + wanted):
-            break
-        reserved += wanted
-        assignments.append(Assign(task_id, worker.name))
-    if assignments or board.reserved or not board.ready:
+        # First come first served, but a task that is too dear does not stop a cheaper one.
+        if idle and left > 0 and wanted <= left + _ROUNDING:
+            left -= wanted
+            assignments.append(Assign(task_id, idle.pop(0)))
+    if assignments or board.reserved or not idle:
         # What runs may turn out cheaper than what was put aside for it.
         return assignments
-    if _affordable(board, limits, board.reservation(board.ready[0])):
-        return []
-    return [Settle(task_id, _too_dear(board, limits, task_id)) for task_id in board.ready]
+    return [Settle(task_id, _too_dear(board, budget, task_id)) for task_id in board.ready]
 
 
-def _affordable(board: Board, limits: Limits, reserved: float) -> bool:
-    if limits.budget_usd is None:
-        return True
-    return board.spent < limits.budget_usd and board.spent + reserved <= limits.budget_usd
-
-
-def _too_dear(board: Board, limits: Limits, task_id: str) -> Trouble:
+def _too_dear(board: Board, budget: float, task_id: str) -> Trouble:
     message = (
-        f"the run's budget is ${limits.budget_usd:.2f}, ${board.spent:.2f} of it are spent, and "
-        f"${board.reservation(task_id):.2f} would be put aside for this task; raise "
+        f"the run's budget is {usd(budget)}, {usd(board.spent)} of it are spent, and "
+        f"{usd(board.reservation(task_id))} would be put aside for this task; raise "
         "--ptc-budget-usd"
     )
     return Trouble(cause=Cause.BUDGET, message=message)

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model import Cause, Severity, VerdictKind, WorkerState
-from pytest_ptc.text import clip, clip_left, columns, printable, wrap
+from pytest_ptc.text import clip, clip_left, columns, printable, usd, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -93,7 +93,7 @@ def header_lines(
     if note:
         lines.append(f"ptc: {note}")
     if budget is not None:
-        lines.append(f"ptc: budget {_usd(budget)}; {_overshoot(workers, task_budget)}")
+        lines.append(f"ptc: budget {usd(budget)}; {_overshoot(workers, task_budget)}")
     return [printable(line) for line in lines]
 
 
@@ -105,7 +105,7 @@ def _overshoot(workers: int, task_budget: float | None) -> str:
             f"{running} running as it is reached may go beyond it (ptc_task_budget_usd caps each)"
         )
     answers = _count(workers, "answer")
-    return f"{_usd(task_budget)} are put aside for a task, {answers} of a model may go beyond it"
+    return f"{usd(task_budget)} are put aside for a task, {answers} of a model may go beyond it"
 
 
 def progress_line(snapshot: Snapshot, *, now: float, started: float) -> str:
@@ -145,9 +145,9 @@ def _progress(snapshot: Snapshot, now: float, started: float) -> list[str]:
     if snapshot.retries:
         parts.append(_count(snapshot.retries, "retry", "retries"))
     if snapshot.held and snapshot.held_until > now:
-        parts.insert(1, f"{snapshot.held}, held for {_clock(snapshot.held_until - now)}")
+        parts.insert(1, f"{printable(snapshot.held)}, held for {_clock(snapshot.held_until - now)}")
     if snapshot.cost_usd:
-        parts.append(_usd(snapshot.cost_usd))
+        parts.append(usd(snapshot.cost_usd))
     return [*parts, _clock(now - started)]
 
 
@@ -377,7 +377,7 @@ def _details(result: Result) -> str:
     if result.reports:
         parts.append(f"{result.seconds:.1f} s")
     if result.usage is not None and result.usage.cost_usd is not None:
-        parts.append(_usd(result.usage.cost_usd))
+        parts.append(usd(result.usage.cost_usd))
     if not result.spec.gate:
         parts.append("gate off")
     return ", ".join(parts)
@@ -414,11 +414,9 @@ def _cost(results: Sequence[Result], budget: float | None) -> list[str]:
         return []
     spent = sum(usage.cost_usd or 0.0 for usage in usages)
     unknown = sum(usage.cost_usd is None for usage in usages)
-    text = _usd(spent)
+    text = usd(spent)
     if budget is not None:
-        text += (
-            f" of {_usd(budget)}" if spent <= budget else f", {_usd(spent - budget)} over budget"
-        )
+        text += f" of {usd(budget)}" if spent <= budget else f", {usd(spent - budget)} over budget"
     read = sum(usage.tokens - usage.output_tokens for usage in usages)
     cached = sum(usage.cache_read_tokens for usage in usages)
     parts = [text, f"{_thousands(read)} tokens read ({_thousands(cached)} from cache)"]
@@ -426,11 +424,6 @@ def _cost(results: Sequence[Result], budget: float | None) -> list[str]:
     if unknown:
         parts.append(f"{_count(unknown, 'attempt')} of unknown cost")
     return [", ".join(parts)]
-
-
-def _usd(amount: float) -> str:
-    # Cents say nothing of a task that costs less than one.
-    return f"${amount:.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
 
 
 def _thousands(number: int) -> str:

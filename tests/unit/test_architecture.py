@@ -26,7 +26,7 @@ PURE = {
     "verdicts": {"errors", "model"},
     "environment": {"model"},
     "coordinator.board": {"errors", "model"},
-    "coordinator.schedule": {"coordinator.board", "model"},
+    "coordinator.schedule": {"coordinator.board", "model", "text"},
     "tasklist.record": {"errors"},
     "reporting.terminal": {"model", "text"},
     "agents.claude.recorder": {"errors", "model", "verdicts"},

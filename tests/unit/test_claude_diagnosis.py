@@ -180,7 +180,7 @@ def test_a_failed_request_has_the_cause(error: str, status: int | None, cause: C
         pytest.param(
             finished("error_max_turns"),
             None,
-            "error_max_turns; raise max_turns, or ask for less",
+            "the turn ended: error_max_turns; raise max_turns, or ask for less",
             id="no-words",
         ),
         pytest.param(

@@ -139,7 +139,6 @@ def test_a_long_line_is_cut(make: Any) -> None:
     assert cut.endswith("x...")
 
 
-@pytest.mark.xfail(reason="narrative.py: _told takes metadata for an object", raises=AttributeError)
 @pytest.mark.parametrize("metadata", ['{"ptc": {"verdict": "pass"}}', ["ptc"], 7, True])
 def test_a_call_of_any_shape_can_be_told(metadata: object) -> None:
     """A model's mistake in a call is shown as it is: the recorder answers it, the pane shows it."""

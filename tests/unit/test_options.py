@@ -203,9 +203,6 @@ class Installed:
             True,
             "CLAUDE_CODE",
             id="blank",
-            marks=pytest.mark.xfail(
-                reason="assembly.py: _found takes argv[0] of no words", raises=IndexError
-            ),
         ),
     ],
 )

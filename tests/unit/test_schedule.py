@@ -405,7 +405,6 @@ def test_what_fits_together_runs_together() -> None:
     assert begun(world, "w1", "w2") == [Assign("a", "w1"), Assign("b", "w2")]
 
 
-@pytest.mark.xfail(reason="schedule.py: dollars are added as binary fractions and compared exactly")
 @pytest.mark.parametrize("together", [True, False], ids=["at-once", "one-by-one"])
 def test_ten_cents_go_three_times_into_thirty(*, together: bool) -> None:
     """A budget that is a multiple of the tasks' limits is enough for so many of them."""
@@ -429,6 +428,17 @@ def test_a_task_beyond_the_whole_budget_is_never_begun() -> None:
     trouble = world.results()["a"].trouble
     assert trouble is not None
     assert trouble.cause is Cause.BUDGET
+
+
+def test_nothing_ends_for_want_of_money_while_something_runs() -> None:
+    """A task that cannot fit ends only when what runs has ended and said what it cost."""
+    world = spending(1.0)
+    world.submit("a", budget_usd=0.5)
+    world.submit("b", budget_usd=1.25)
+    assert begun(world, "w1", "w2") == [Assign("a", "w1")]
+    assert world.turn() == []
+    world.end(world.attempts[0], PASS, cost(0.0))
+    assert [type(action) for action in world.turn()] == [Settle]
 
 
 @pytest.mark.parametrize(("budget", "again"), [(None, True), (2.0, True), (1.75, False)])
@@ -474,7 +484,6 @@ def test_while_a_task_waits_for_money_stuck_workers_are_still_looked_for() -> No
     assert isinstance(world.turn()[0], Kill)
 
 
-@pytest.mark.xfail(reason="schedule.py: next_look names held_until though nothing is held")
 @pytest.mark.parametrize("held", [0.0, 5.0], ids=["never-held", "held-before"])
 def test_a_task_that_waits_for_money_is_not_looked_at_all_the_time(held: float) -> None:
     """Only the running task's end brings money: the next look is at its deadline, not at once."""

@@ -190,8 +190,11 @@ class _Turn:
             job.spec.schema,
             keep=lambda verdict: append_record(job.folder, verdict),
         )
-        self._transcript = (job.folder / TRANSCRIPT).open("a", encoding="utf-8")
-        self._output = (job.folder / OUTPUT).open("a", encoding="utf-8")
+        # Half an emoji, cut off by the client, is no reason to break an attempt.
+        self._transcript = (job.folder / TRANSCRIPT).open(
+            "a", encoding="utf-8", errors="backslashreplace"
+        )
+        self._output = (job.folder / OUTPUT).open("a", encoding="utf-8", errors="backslashreplace")
         self._billed: dict[str, Usage] = {}
         self.failed: Failed | None = None
         self.limit: float | None = None

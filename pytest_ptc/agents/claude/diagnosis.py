@@ -82,7 +82,8 @@ def ending(finished: Finished, failed: Failed | None) -> Trouble | None:
         finished: The turn's end.
         failed: What the client said of the API when it gave up.
     """
-    said = finished.text or (failed.text if failed else "") or finished.subtype
+    unsaid = "without a word" if finished.subtype == "success" else finished.subtype
+    said = finished.text or (failed.text if failed else "") or f"the turn ended: {unsaid}"
     cause = _cause(finished, failed, said)
     if cause is None:
         return None

@@ -59,8 +59,9 @@ def lines_of(event: Event) -> list[str]:  # noqa: C901 - one case an event
 
 def _told(tool: str, value: Mapping[str, Any]) -> str:
     if tool == "TaskUpdate":
-        verdict = (value.get("metadata") or {}).get("ptc", value)
-        return json.dumps(verdict, ensure_ascii=False)
+        metadata = value.get("metadata")
+        shown = metadata.get("ptc", value) if isinstance(metadata, dict) else value
+        return json.dumps(shown, ensure_ascii=False)
     for name in _TELLING:
         if isinstance(value.get(name), str):
             return str(value[name]).replace("\n", " ")

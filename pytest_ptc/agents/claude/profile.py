@@ -33,6 +33,8 @@ _FIXED: Mapping[str, str] = {
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
     "CLAUDE_CODE_DISABLE_CRON": "1",
+    # A text under review that names `@path` must not have that file read.
+    "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
     # A gate behaves today as it did yesterday: no update in its middle, no flags from afar. It asks
     # for nothing but the model: no title for a session that nobody lists.
     "DISABLE_AUTOUPDATER": "1",

@@ -43,8 +43,9 @@ class Recorder:
         self._schema = schema
         self._keep = keep
         self._accepted: dict[str, Verdict] = {}
+        #: What was wrong with refused calls, and those among them that were about our task.
         self._refused: dict[str, str] = {}
-        self._malformed: dict[str, str] = {}
+        self._own: set[str] = set()
         self._unchecked: dict[str, Mapping[str, Any]] = {}
         self._answers: dict[str, str] = {}
         self._reminders = 0
@@ -62,21 +63,17 @@ class Recorder:
     def update(self, call_id: str, update: Mapping[str, Any]) -> str | None:
         """Take a call of TaskUpdate before it is carried out; return why it may not be, if so."""
         self._unchecked.pop(call_id, None)
-        problem = self._problem(update)
-        if problem is None and "ptc" in (update.get("metadata") or {}):
-            try:
-                verdict = read_verdict(update["metadata"]["ptc"], self._schema)
+        try:
+            verdict = self._read(update)
+            if verdict is not None:
                 self._keep(verdict)
-            except VerdictError as error:
-                self._malformed[call_id] = str(error)
-                problem = f"Not recorded: {error}. Mend that and call TaskUpdate again."
-            except JournalError as error:
-                problem = f"Not recorded: {error}. Call TaskUpdate again."
-            else:
                 self._accepted[call_id] = verdict
-        if problem is not None:
-            self._refused[call_id] = problem
-        return problem
+        except (VerdictError, JournalError) as error:
+            self._refuse(call_id, update, error)
+            return (
+                f"Refused, and nothing was changed: {error}. Mend that and call TaskUpdate again."
+            )
+        return None
 
     def announced(self, call_id: str, update: Mapping[str, Any], answer: str) -> None:
         """Take a call of TaskUpdate that the model has said, whether it comes to be or not.
@@ -102,7 +99,7 @@ class Recorder:
         if call_id not in self._accepted:
             return False
         if isinstance(response, dict) and response.get("success") is False:
-            self.missed = "not found" in str(response.get("error")).lower()
+            self.missed |= "not found" in str(response.get("error")).lower()
         return True
 
     def reminder(self) -> str | None:
@@ -123,11 +120,9 @@ class Recorder:
             *_, last = self._refused.values()
             return Trouble(cause=Cause.MALFORMED, message=f"nothing recorded was valid: {last}")
         settled = settle(records)
-        beside = self._malformed_beside()
+        beside = self._refused_beside()
         if beside and isinstance(settled, Verdict) and settled.verdict is not VerdictKind.FAIL:
-            message = (
-                f"beside {settled.verdict} the model recorded a malformed verdict: {beside[0]}"
-            )
+            message = f"beside {settled.verdict} the model said what was refused: {beside[0]}"
             return Trouble(cause=Cause.CONTRADICTED, message=message)
         return settled
 
@@ -135,49 +130,63 @@ class Recorder:
         """Return what was said, but not carried out: enough to fail the item, not to pass it."""
         found = []
         for call_id, update in self._unchecked.items():
-            if self._problem(update) is None and "ptc" in (update.get("metadata") or {}):
-                try:
-                    verdict = read_verdict(update["metadata"]["ptc"], self._schema)
-                except VerdictError as error:
-                    self._malformed[call_id] = self._refused[call_id] = str(error)
-                    continue
-                if self._accepted or verdict.verdict is VerdictKind.FAIL:
-                    found.append(verdict)
+            try:
+                verdict = self._read(update)
+            except VerdictError as error:
+                if str(update.get("taskId")) == self.task_id:
+                    self._refuse(call_id, update, error)
+                continue
+            if verdict and (self._accepted or verdict.verdict is VerdictKind.FAIL):
+                found.append(verdict)
         return found
 
-    def _malformed_beside(self) -> list[str]:
-        """Return what was wrong with verdicts in the same answer as an accepted one.
+    def _refused_beside(self) -> list[str]:
+        """Return what was wrong with updates of our task in the same answer as an accepted verdict.
 
-        The model never heard of that, so the accepted one is not its mend.
+        The model never heard of that, so the accepted verdict is not its mend.
         """
         answers = {self._answers.get(call_id) for call_id in self._accepted}
         return [
-            reason
-            for call_id, reason in self._malformed.items()
-            if call_id in self._answers and self._answers[call_id] in answers
+            self._refused[call_id]
+            for call_id in self._refused
+            if call_id in self._own and self._answers.get(call_id, "") in answers
         ]
+
+    def _refuse(self, call_id: str, update: Mapping[str, Any], error: Exception) -> None:
+        self._refused[call_id] = str(error)
+        if str(update.get("taskId")) == self.task_id:
+            self._own.add(call_id)
+
+    def _read(self, update: Mapping[str, Any]) -> Verdict | None:
+        """Return the verdict of an update; None for one that holds none and does no harm.
+
+        Raises:
+            VerdictError: It may not be carried out.
+        """
+        problem = self._problem(update)
+        if problem is not None:
+            raise VerdictError(problem)
+        metadata = update.get("metadata") or {}
+        return read_verdict(metadata["ptc"], self._schema) if "ptc" in metadata else None
 
     def _problem(self, update: Mapping[str, Any]) -> str | None:
         task_id = update.get("taskId")
         if str(task_id) != self.task_id:
-            return (
-                f"You may update task {self.task_id} alone; task {task_id} is another worker's. "
-                "Nothing was changed."
-            )
+            return f"you may update task {self.task_id} alone; task {task_id} is another worker's"
         if update.get("status") == "deleted":
-            return "Your task must not be deleted. Record a verdict; it may be an error."
+            return "your task must not be deleted; record a verdict, which may be an error"
         closed = sorted(set(update) - _OPEN_FIELDS)
         if closed:
-            return f"{', '.join(closed)} of your task must not be changed; record your verdict."
+            return f"{', '.join(closed)} of your task must not be changed; record your verdict"
         metadata = update.get("metadata")
         if metadata is not None and not isinstance(metadata, dict):
-            return f'"metadata" must be a JSON object, not {json.dumps(metadata):.80}.'
+            return f'"metadata" must be a JSON object, not {json.dumps(metadata):.80}'
         foreign = sorted(set(metadata or ()) - {"ptc"})
         if foreign:
-            return f'"metadata" may hold "ptc" alone, not {", ".join(foreign)}.'
+            return f'"metadata" may hold "ptc" alone, not {", ".join(foreign)}'
         if update.get("status") == "completed" and not metadata:
             return (
-                'A task is completed by its verdict: put metadata {"ptc": {"verdict": ..., '
-                '"summary": ...}} into the same call.'
+                'a task is completed by its verdict: put metadata {"ptc": {"verdict": ..., '
+                '"summary": ...}} into the same call'
             )
         return None
