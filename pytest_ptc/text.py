@@ -21,7 +21,7 @@ _CI_COMMAND = re.compile(r"##(?=\w*\[)")
 
 
 def usd(amount: float) -> str:
-    """Return an amount of US dollars; cents alone say nothing of a task that costs less than one."""
+    """Return an amount of US dollars, below one with the hundredths of a cent that tasks cost."""
     exact = abs(amount - round(amount, 2)) < 1e-9  # noqa: PLR2004 - sums of binary fractions
     return f"${amount:.2f}" if amount >= 1 or exact else f"${amount:.4f}"
 

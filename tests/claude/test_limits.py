@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pytest_ptc.text import usd
+
 if TYPE_CHECKING:
     import pytest
 
@@ -87,7 +89,7 @@ def test_what_a_task_costs_is_the_clients_own_account_of_it(claude: ClaudeSuite)
     assert 0.001 < one < 0.1
     assert abs(usages["three"]["cost_usd"] - 3 * one) < 1e-9
     assert abs(usages["other"]["cost_usd"] - one) < 1e-9
-    result.stdout.fnmatch_lines([f"cost ${5 * one:.4f}, 5.0k tokens read (0 from cache), 500 *"])
+    result.stdout.fnmatch_lines([f"cost {usd(5 * one)}, 5.0k tokens read (0 from cache), 500 *"])
 
 
 def test_a_killed_client_has_its_answers_counted(claude: ClaudeSuite) -> None:

@@ -68,7 +68,7 @@ def test_what_is_refused_is_explained_and_can_be_mended(claude: ClaudeSuite) -> 
     for name, reason in {
         "kind": '"verdict" must be one of pass, fail, skip, error',
         "prose": "must be a JSON object, not a text",
-        "bare": "A task is completed by its verdict",
+        "bare": "a task is completed by its verdict",
         "deletes": "must not be deleted",
         "renames": "subject of your task must not be changed",
         "adds": "not ptc_run",
