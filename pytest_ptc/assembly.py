@@ -196,6 +196,7 @@ def make_coordinator(
         limits=Limits(
             workers=settings.workers,
             max_worker_restart=4 * settings.workers if restarts is None else restarts,
+            starting=_processors(),
             budget_usd=settings.budget_usd,
         ),
         host=run.host,
@@ -231,6 +232,13 @@ def make_coordinator(
         python=sys.version.split()[0],
     )
     return coordinator, journal, task_list
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
 
 
 def runs_folder(config: pytest.Config) -> Path:

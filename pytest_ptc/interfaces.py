@@ -153,6 +153,12 @@ class Agent(Protocol):
     def name(self) -> str:
         """Return the agent's name, as the option `--ptc-agent` has it."""
 
+    async def prepare(self, spec: TaskSpec) -> None:
+        """Get ready for a task like this one, before the worker takes its first.
+
+        What goes wrong is told when the task comes.
+        """
+
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the agent recorded, or why that does not count.
 

@@ -21,6 +21,7 @@ import pytest
 
 from pytest_ptc import internals
 from pytest_ptc.assembly import make_coordinator, make_run, make_scratch
+from pytest_ptc.durations import keep_durations, longest_first, read_durations
 from pytest_ptc.errors import MarkerError, PtcError
 from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, match_needs, read_marker
@@ -240,6 +241,11 @@ class Runner:
             needs = self._needs[item.nodeid]
             ticket.spec = ticket.marked.spec(self._settings, values, needs)
             whole.append((item, ticket))
+        order = longest_first(
+            [ticket.marked.nodeid for _, ticket in whole], read_durations(self._config)
+        )
+        place = {nodeid: position for position, nodeid in enumerate(order)}
+        whole.sort(key=lambda pair: place[pair[1].marked.nodeid])
         futures = self._submit([ticket.spec for _, ticket in whole if ticket.spec is not None])
         for (item, ticket), future in zip(whole, futures, strict=True):
             ticket.future = future
@@ -340,6 +346,7 @@ class Runner:
                 journal.event("run ended", seconds=round(self._wall, 3))
             journal.close()
             shutil.rmtree(scratch, ignore_errors=True)
+            keep_durations(self._config, self._results)
 
     def _write_summary(self, reporter: pytest.TerminalReporter) -> None:
         lines = summary(

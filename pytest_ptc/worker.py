@@ -25,7 +25,7 @@ from pytest_ptc.environment import ATTEMPT_COOKIE, owner_name
 from pytest_ptc.errors import JournalError, PtcError, TaskListError, VerdictError
 from pytest_ptc.interfaces import Job
 from pytest_ptc.journal import OUTPUT, open_task, read_records, write_report
-from pytest_ptc.model import AttemptReport, Cause, Trouble, Usage, Verdict
+from pytest_ptc.model import AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.processes import end_marked
 from pytest_ptc.screen import Screen
 from pytest_ptc.tasklist.store import TaskListStore
@@ -56,8 +56,6 @@ class Worker:
             Whether the worker is an orphan: nobody told it to end, and nobody is left to tidy.
         """
         reader, writer = await asyncio.open_unix_connection(self._config["address"])
-        self._say(writer, wire.Hello(self._name, self._config["key"]))
-        self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
         working = asyncio.create_task(self._work(reader, writer))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -71,7 +69,8 @@ class Worker:
 
     async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
-        job: asyncio.Task[None] | None = None
+        # Getting ready is a job like any other: nothing is assigned before the hello that ends it.
+        job: asyncio.Task[None] | None = asyncio.create_task(self._get_ready(writer))
         try:
             while line := await reader.readline():
                 match wire.decode(line):
@@ -88,6 +87,14 @@ class Worker:
                 job.cancel()
                 await asyncio.gather(job, return_exceptions=True)
         return True
+
+    async def _get_ready(self, writer: asyncio.StreamWriter) -> None:
+        like = self._config["like"]
+        if like is not None:
+            self._screen.line(f"{self._name} starts agent {self._agent.name}")
+            await self._agent.prepare(TaskSpec.from_json(like))
+        self._say(writer, wire.Hello(self._name, self._config["key"]))
+        self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
 
     async def _attempt(self, name: str, writer: asyncio.StreamWriter, *, last: bool) -> None:
         folder = self._journal / "attempts" / name

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_ptc.interfaces import Job
+    from pytest_ptc.model import TaskSpec
 
 #: Bytes of output kept at the start and at the end of `output.log`: an agent in a loop must not
 #: fill the disk, and what it printed last is what explains its end.
@@ -70,6 +71,9 @@ class CommandAgent:
         self._run_id = run_id
         self._task_list_id = task_list_id
         self._environ = {**environ, "PATH": f"{path}{os.pathsep}{environ.get('PATH', os.defpath)}"}
+
+    async def prepare(self, spec: TaskSpec) -> None:
+        """Do nothing: a program starts with its task."""
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Run the program on the job and return what it recorded, or why that does not count."""

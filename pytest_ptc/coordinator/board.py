@@ -106,6 +106,12 @@ class Board:
         """Return the workers that wait for a task."""
         return [w for w in self.workers.values() if w.state is WorkerState.IDLE]
 
+    def next_spec(self) -> TaskSpec | None:
+        """Return the task that a worker would get that was started now, as far as can be told."""
+        before = sum(w.state is WorkerState.STARTING for w in self.workers.values())
+        position = min(before + len(self.idle_workers), len(self.ready) - 1)
+        return self.tasks[self.ready[position]].spec if self.ready else None
+
     def reservation(self, task_id: str) -> float:
         """Return the US dollars to put aside for a task: its own limit, else the dearest so far."""
         limit = self.tasks[task_id].spec.budget_usd

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces import Host
     from pytest_ptc.journal import Journal
+    from pytest_ptc.model import TaskSpec
 
 
 class Crew:
@@ -71,10 +72,15 @@ class Crew:
         """Begin to take workers' calls."""
         return await asyncio.start_unix_server(self._converse, self._address)
 
-    async def launch(self, worker: str) -> None:
-        """Start a worker and wait for its end; that it cannot be started is an end too."""
+    async def launch(self, worker: str, like: TaskSpec | None) -> None:
+        """Start a worker and wait for its end; that it cannot be started is an end too.
+
+        Args:
+            worker: Its name.
+            like: A task like its first, for which it gets ready.
+        """
         try:
-            pid = await self._on_host(self._host.launch, self._launch_plan(worker))
+            pid = await self._on_host(self._host.launch, self._launch_plan(worker, like))
         except (HostError, OSError) as error:
             self._gone(worker, str(error))
             return
@@ -122,7 +128,7 @@ class Crew:
             self._host.close()
             end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
 
-    def _launch_plan(self, worker: str) -> LaunchPlan:
+    def _launch_plan(self, worker: str, like: TaskSpec | None) -> LaunchPlan:
         """Write a worker's launch file, and return how it is started."""
         folder = self._journal.worker_folder(worker)
         self._keys[worker] = secrets.token_hex(16)
@@ -134,6 +140,7 @@ class Crew:
             "address": str(self._address),
             "journal": str(self._journal.folder),
             "run_id": self._journal.run_id,
+            "like": like.to_json() if like is not None else None,
         }
         launch_file.write_text(json.dumps(config))
         return LaunchPlan(

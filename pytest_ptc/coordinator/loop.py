@@ -229,8 +229,9 @@ class Coordinator:
     def _act(self, action: Action) -> None:
         match action:
             case Launch(worker):
+                like = self._board.next_spec()
                 self._board.launched(worker, self._clock())
-                self._errand(self._crew.launch(worker))
+                self._errand(self._crew.launch(worker, like))
             case Assign(task_id, worker):
                 self._assign(task_id, worker)
             case Kill(worker, why):

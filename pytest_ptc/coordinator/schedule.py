@@ -14,8 +14,8 @@ from pytest_ptc.text import usd
 if TYPE_CHECKING:
     from pytest_ptc.coordinator.board import Board
 
-#: Seconds in which a started worker must call in.
-START_TIMEOUT = 30.0
+#: Seconds in which a started worker must call in, its agent ready.
+START_TIMEOUT = 90.0
 #: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
 #: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
 STUCK_AFTER = 10.0
@@ -31,12 +31,15 @@ class Limits:
 
     Args:
         workers: How many workers at once.
+        starting: How many of them may be starting at once: a start is bound by the processor, and
+            the first task begins the sooner, the fewer start together. None for no limit.
         max_worker_restart: How many lost ones are replaced.
         budget_usd: How many US dollars in all; None for no limit.
     """
 
     workers: int
     max_worker_restart: int
+    starting: int | None = None
     budget_usd: float | None = None
 
 
@@ -163,6 +166,9 @@ def _launches(board: Board, limits: Limits) -> list[Launch]:
     wanted = min(limits.workers, board.open_tasks) - len(board.live_workers)
     allowed = limits.workers + limits.max_worker_restart - board.launches
     count = max(0, min(wanted, allowed))
+    if limits.starting is not None:
+        starting = sum(w.state is WorkerState.STARTING for w in board.workers.values())
+        count = max(0, min(count, limits.starting - starting))
     return [Launch(f"w{board.launches + i + 1}") for i in range(count)]
 
 

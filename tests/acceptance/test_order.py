@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,3 +232,28 @@ def test_submit_and_map_give_work_from_a_test(suite: Suite) -> None:
         "        ptc_coordinator.submit('pass {x}')\n"
     )
     suite.run().assert_outcomes(passed=4)
+
+
+def test_a_second_run_begins_with_what_took_longest(suite: Suite) -> None:
+    """Times are kept in pytest's cache; where the user wants another order, that holds."""
+    suite.write(
+        test_a="@pytest.mark.ptc('pass')\ndef test_short(): pass\n"
+        "@pytest.mark.ptc('wait on\\npass')\ndef test_long(): pass\n"
+        "@pytest.mark.ptc('touch on\\npass')\ndef test_last(): pass\n"
+    )
+    suite.run().assert_outcomes(passed=3)
+
+    def begun() -> list[str]:
+        attempts = [suite.runs[-1] / "attempts" / e["attempt"] for e in suite.events("assigned")]
+        specs = [json.loads((folder / "task.json").read_bytes())["spec"] for folder in attempts]
+        return [spec["nodeid"].rpartition("_")[2] for spec in specs]
+
+    assert begun() == ["short", "long", "last"]
+    cache = suite.path / ".pytest_cache/v/ptc/durations"
+    known = json.loads(cache.read_text())
+    known["test_a.py::test_last"] = 1000.0
+    cache.write_text(json.dumps(known))
+    suite.run().assert_outcomes(passed=3)
+    assert begun()[0] == "last"
+    suite.run("--nf").assert_outcomes(passed=3)
+    assert begun()[0] != "last"

@@ -565,3 +565,34 @@ def test_a_hold_holds_nothing_else(world: World) -> None:
     assert next_look(world.board) == 560 + STUCK_AFTER
     world.now = 560 + STUCK_AFTER
     assert isinstance(world.turn()[0], Kill)
+
+
+def test_few_workers_start_at_once() -> None:
+    """A further one is launched when one has called in, or has died; in the end there are all."""
+    world = World(Limits(workers=4, max_worker_restart=3, starting=2))
+    world.submit(*"abcd")
+    assert world.turn() == [Launch("w1"), Launch("w2")]
+    assert world.turn() == []
+    world.ready("w1")
+    assert world.turn() == [Assign("a", "w1"), Launch("w3")]
+    world.die("w2")
+    assert world.turn() == [Launch("w4")]
+    world.ready("w3", "w4")
+    assert Launch("w5") in world.turn()
+
+
+def test_a_worker_gets_ready_for_the_task_that_will_be_its_own(world: World) -> None:
+    """Those that start before it, and those that are idle, get the tasks before."""
+    assert world.board.next_spec() is None
+    world.submit("a", "b")
+    seen = []
+    for worker in ("w1", "w2", "w3"):
+        spec = world.board.next_spec()
+        assert spec is not None
+        seen.append(spec.nodeid)
+        world.board.launched(worker, 0.0)
+    assert seen == ["a", "b", "b"]
+    world.ready("w1")
+    again = world.board.next_spec()
+    assert again is not None
+    assert again.nodeid == "b"

@@ -11,6 +11,7 @@ from pytest_ptc import wire
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.agents.command import HEAD, TAIL, Output, describe_status, judge
 from pytest_ptc.assembly import new_run_id
+from pytest_ptc.durations import longest_first
 from pytest_ptc.environment import LONGEST_VARIABLE, agent_environment, inherited
 from pytest_ptc.errors import ConfigError
 from pytest_ptc.lineup import ItemPool, bring_to
@@ -281,3 +282,10 @@ def test_an_agent_is_found_by_name_or_place() -> None:
     assert agent_maker("json:dumps").__name__ == "dumps"
     with pytest.raises(ConfigError, match="use claude, command or module:function"):
         agent_maker("oracle")
+
+
+def test_the_longest_task_is_begun_first() -> None:
+    """Known times decide, an unknown task is taken for the usual one, and else the order stays."""
+    assert longest_first(["a", "b", "c"], {}) == ["a", "b", "c"]
+    known = {"a": 1.0, "b": 9.0, "d": 5.0, "elsewhere": 100.0}
+    assert longest_first(["a", "b", "c", "d"], known) == ["b", "c", "d", "a"]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.agents.claude.profile import Profile
     from pytest_ptc.interfaces import Job
+    from pytest_ptc.model import TaskSpec
 
 #: Seconds to wait when the provider refuses work and does not say for how long; each further time
 #: twice as long, up to the cap. The client has tried ten times by then.
@@ -76,6 +77,14 @@ class ClaudeAgent:
         self._environ = dict(environ)
         self._session: Session | None = None
         self._clearing: asyncio.Task[None] | None = None
+        #: Why no client of a profile will do, where that is so for good.
+        self._unfit: dict[Profile, Trouble] = {}
+
+    async def prepare(self, spec: TaskSpec) -> None:
+        """Start a client for a task like this one."""
+        # What went wrong is kept, or met again when the task comes.
+        with contextlib.suppress(AgentError):
+            await self._session_for(profile_of(spec, self._setting_sources))
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
@@ -137,7 +146,14 @@ class ClaudeAgent:
         counting = session is not None and profile.budget_usd and session.account.cost_usd
         if session is None or session.profile != profile or counting:
             await self._drop()
-            session = self._session = await self._opened(profile)
+            if profile in self._unfit:
+                raise AgentError(self._unfit[profile])
+            try:
+                session = self._session = await self._opened(profile)
+            except AgentError as error:
+                if not error.trouble.retryable:
+                    self._unfit[profile] = error.trouble
+                raise
         return session
 
     async def _opened(self, profile: Profile) -> Session:

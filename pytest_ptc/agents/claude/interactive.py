@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.agents.claude.profile import Profile
     from pytest_ptc.interfaces import Job
+    from pytest_ptc.model import TaskSpec
 
 #: Seconds between two looks at a screen that has not begun; a dialog counts when it is seen twice.
 LOOK = 1.0
@@ -88,6 +89,9 @@ class InteractiveAgent:
         self._socket = socket
         self._environ = dict(environ)
         self._pane = dict(pane)
+
+    async def prepare(self, spec: TaskSpec) -> None:
+        """Do nothing: a session starts with its task."""
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
