@@ -100,12 +100,10 @@ def header_lines(
 def _overshoot(workers: int, task_budget: float | None) -> str:
     """Return by how much a run may cost more than its budget."""
     if task_budget is None:
-        running = _count(workers, "task")
-        return (
-            f"{running} running as it is reached may go beyond it (ptc_task_budget_usd caps each)"
-        )
+        tasks = _count(workers, "task")
+        return f"{tasks} may overshoot it (ptc_task_budget_usd caps each)"
     answers = _count(workers, "answer")
-    return f"{usd(task_budget)} are put aside for a task, {answers} of a model may go beyond it"
+    return f"{usd(task_budget)} are put aside for a task, {answers} may overshoot it"
 
 
 def progress_line(snapshot: Snapshot, *, now: float, started: float) -> str:

@@ -36,6 +36,20 @@ def test_by_default_an_agent_reads_below_its_directory_and_no_more(claude: Claud
     assert claude.reports()["strays"]["about"]["denied"] == ["Read"]
 
 
+def test_what_other_tasks_have_said_is_out_of_sight(claude: ClaudeSuite) -> None:
+    """The journals lie below the project; they are neither read nor found by a search."""
+    claude.tasks(first="say My fruit is the greengage.\nrecord pass x")
+    claude.run().assert_outcomes(passed=1)
+    (transcript,) = claude.runs[0].glob("attempts/*/transcript.jsonl")
+    assert "greengage" in transcript.read_text()
+    search = 'use Grep {"pattern": "greengage"}\nuse Glob {"pattern": "**/*.jsonl"}'
+    claude.tasks(spies=f"{read(transcript)}\n{search}\nrecord pass tried")
+    claude.run().assert_outcomes(passed=1)
+    returned = "".join(claude.said_to_model("spies")[1:])
+    assert "My fruit" not in returned
+    assert "transcript.jsonl" not in returned.replace(str(transcript), "")
+
+
 def test_tools_are_widened_by_marker_and_ini(claude: ClaudeSuite) -> None:
     """A rule allows what it names; the marker's tools stand instead of the ini file's."""
     claude.ini('ptc_tools = Read "Bash(touch by-ini)"')

@@ -40,8 +40,9 @@ if what == "die":
 if what != "nothing":
     print(json.dumps({"verdict": what, "summary": "as asked"}))
 """
-COOKIE = "contract-cookie"
-RUN = "contract-run"
+COOKIE = f"contract-cookie-{os.getpid()}"
+#: Unique to this process: others may run these tests, too.
+RUN = f"contract-{os.getpid()}"
 
 
 class Bench:
@@ -161,6 +162,7 @@ def bench(
     config = {
         **kit.config(tmp_path),
         "run_id": RUN,
+        "journal": str(tmp_path / "runs" / RUN),
         "task_list_id": "contract",
         "path": str(tmp_path),
     }

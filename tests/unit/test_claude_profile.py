@@ -22,7 +22,7 @@ LIST, CONFIG = "ptc-run-1", "/home/me/.claude"
 
 def profile(**more: Any) -> Profile:
     """Return the profile of a task that asks for this."""
-    return profile_of(replace(SPEC, **more), ())
+    return profile_of(replace(SPEC, **more), (), "/runs")
 
 
 def environment(environ: dict[str, str], made: Profile | None = None) -> dict[str, str]:
@@ -105,18 +105,21 @@ def test_tasks_share_a_process_only_if_nothing_fixed_differs(
     """Profiles are equal where a process may be used again, and only there."""
     ours = profile(env={"A": "1", "B": "2"})
     assert (profile(**{"env": {"A": "1", "B": "2"}, **other}) == ours) is same
-    assert profile_of(replace(SPEC, env={"A": "1", "B": "2"}), ("user",)) != ours
+    assert profile_of(replace(SPEC, env={"A": "1", "B": "2"}), ("user",), "/runs") != ours
 
 
 def test_the_profile_is_what_the_task_says() -> None:
     """Nothing that a marker can say is lost on the way."""
     made = profile_of(
-        replace(SPEC, env={"A": "1"}, model="haiku", max_turns=3, budget_usd=0.5), ("user", "local")
+        replace(SPEC, env={"A": "1"}, model="haiku", max_turns=3, budget_usd=0.5),
+        ("user", "local"),
+        "/repo/.pytest_cache/runs",
     )
     assert made == Profile(
         cwd="/repo",
         tools=("Read", "Grep", "Glob", "TaskUpdate"),
         allowed=("TaskUpdate",),
+        denied=("Read(//repo/.pytest_cache/runs/**)",),
         permission_mode="dontAsk",
         env=(("A", "1"),),
         model="haiku",

@@ -275,10 +275,7 @@ def test_clipped_text_fits(text: str, width: int) -> None:
             {"workers": 5, "host": "tmux", "budget": 3.0},
             [
                 "ptc: 5 workers in tmux, command agent, list ptc-20261122-ab12cd",
-                (
-                    "ptc: budget $3.00; 5 tasks running as it is reached may go beyond it "
-                    "(ptc_task_budget_usd caps each)"
-                ),
+                ("ptc: budget $3.00; 5 tasks may overshoot it (ptc_task_budget_usd caps each)"),
             ],
             id="budget",
         ),
@@ -286,10 +283,7 @@ def test_clipped_text_fits(text: str, width: int) -> None:
             {"workers": 1, "host": "tmux", "budget": 0.5, "task_budget": 0.05},
             [
                 "ptc: 1 worker in tmux, command agent, list ptc-20261122-ab12cd",
-                (
-                    "ptc: budget $0.50; $0.05 are put aside for a task, 1 answer of a model "
-                    "may go beyond it"
-                ),
+                ("ptc: budget $0.50; $0.05 are put aside for a task, 1 answer may overshoot it"),
             ],
             id="budget-of-a-task-too",
         ),

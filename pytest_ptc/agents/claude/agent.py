@@ -54,6 +54,7 @@ class ClaudeAgent:
         task_list_id: The shared list.
         claude_config: The configuration directory that has the list.
         setting_sources: Which settings files Claude Code reads.
+        journals: The folder of all runs' journals.
         environ: The environment that it inherits from.
     """
 
@@ -67,9 +68,11 @@ class ClaudeAgent:
         task_list_id: str,
         claude_config: str,
         setting_sources: tuple[str, ...],
+        journals: str,
         environ: Mapping[str, str],
     ) -> None:
         self._client = client
+        self._journals = journals
         self._run_id = run_id
         self._task_list_id = task_list_id
         self._claude_config = claude_config
@@ -84,7 +87,7 @@ class ClaudeAgent:
         """Start a client for a task like this one."""
         # What went wrong is kept, or met again when the task comes.
         with contextlib.suppress(AgentError):
-            await self._session_for(profile_of(spec, self._setting_sources))
+            await self._session_for(profile_of(spec, self._setting_sources, self._journals))
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
@@ -110,7 +113,7 @@ class ClaudeAgent:
             await session.close()
 
     async def _attempt(self, job: Job, turn: _Turn) -> Verdict | Trouble:
-        profile = profile_of(job.spec, self._setting_sources)
+        profile = profile_of(job.spec, self._setting_sources, self._journals)
         pause = BACKOFF
         while True:
             session = await self._session_for(profile)
@@ -331,5 +334,6 @@ def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> Claude
         task_list_id=config["task_list_id"],
         claude_config=config["claude_config"],
         setting_sources=tuple(config["setting_sources"]),
+        journals=str(Path(config["journal"]).parent),
         environ=environ,
     )

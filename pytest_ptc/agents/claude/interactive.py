@@ -62,6 +62,7 @@ class InteractiveAgent:
         task_list_id: The shared list.
         claude_config: The configuration directory that has the list.
         setting_sources: Which settings files Claude Code reads.
+        journals: The folder of all runs' journals.
         socket: The path for the hooks' socket; at most about 100 bytes.
         environ: The environment that it inherits from.
         pane: The tmux pane that the worker is in, and the variables that lead to it.
@@ -77,11 +78,13 @@ class InteractiveAgent:
         task_list_id: str,
         claude_config: str,
         setting_sources: tuple[str, ...],
+        journals: str,
         socket: Path,
         environ: Mapping[str, str],
         pane: Mapping[str, str],
     ) -> None:
         self._client = client
+        self._journals = journals
         self._run_id = run_id
         self._task_list_id = task_list_id
         self._claude_config = claude_config
@@ -95,7 +98,7 @@ class InteractiveAgent:
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
-        profile = profile_of(job.spec, self._setting_sources)
+        profile = profile_of(job.spec, self._setting_sources, self._journals)
         cookie = secrets.token_hex(16)
         environ = {
             **client_environment(
@@ -168,6 +171,8 @@ class InteractiveAgent:
             ",".join(profile.tools),
             "--allowedTools",
             ",".join(profile.allowed),
+            "--disallowedTools",
+            ",".join(profile.denied),
             "--permission-mode",
             profile.permission_mode,
         ]
@@ -435,6 +440,7 @@ def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> Intera
         task_list_id=config["task_list_id"],
         claude_config=config["claude_config"],
         setting_sources=tuple(config["setting_sources"]),
+        journals=str(Path(config["journal"]).parent),
         socket=Path(config["address"]).with_name(f"hooks-{config['worker']}"),
         environ=kept,
         pane={name: environ[name] for name in ("TMUX", "TMUX_PANE") if name in environ},

@@ -51,6 +51,7 @@ class Profile:
         cwd: Its directory.
         tools: The tools that its model is offered.
         allowed: The rules for those that need one.
+        denied: The rules for what they may never touch.
         permission_mode: What becomes of a call that no rule decides.
         env: What the task adds to the environment, sorted.
         model: The model; None for the client's default.
@@ -62,6 +63,7 @@ class Profile:
     cwd: str
     tools: tuple[str, ...]
     allowed: tuple[str, ...]
+    denied: tuple[str, ...]
     permission_mode: str
     env: tuple[tuple[str, str], ...]
     model: str | None
@@ -75,14 +77,22 @@ class Profile:
         return set(self.tools) <= {*READ_ONLY, RECORDING_TOOL}
 
 
-def profile_of(spec: TaskSpec, setting_sources: tuple[str, ...]) -> Profile:
-    """Return what a process must be started with to do this task."""
+def profile_of(spec: TaskSpec, setting_sources: tuple[str, ...], journals: str) -> Profile:
+    """Return what a process must be started with to do this task.
+
+    Args:
+        spec: The task.
+        setting_sources: Which settings files the suite asks for.
+        journals: The folder of all runs' journals. It lies below the project, and what other tasks
+            have said is none of this one's business: searches leave it out, too.
+    """
     tools = READ_ONLY if spec.tools is None else spec.tools
     rules = [tool for tool in tools if tool not in READ_ONLY]
     return Profile(
         cwd=spec.cwd,
         tools=tuple(dict.fromkeys([*(tool.partition("(")[0] for tool in tools), RECORDING_TOOL])),
         allowed=(*rules, RECORDING_TOOL),
+        denied=(f"Read(/{journals}/**)",),
         permission_mode=spec.permission_mode or DEFAULT_PERMISSION_MODE,
         env=tuple(sorted(spec.env.items())),
         model=spec.model,

@@ -195,6 +195,7 @@ class Session:
         options = module.ClaudeAgentOptions(
             tools=list(profile.tools),
             allowed_tools=list(profile.allowed),
+            disallowed_tools=list(profile.denied),
             permission_mode=profile.permission_mode,
             setting_sources=list(profile.setting_sources),
             strict_mcp_config=not profile.setting_sources,
