@@ -108,6 +108,8 @@ class InteractiveAgent:
                 task_list_id=self._task_list_id,
                 marks={CLIENT_COOKIE: cookie},
             ),
+            # What was said stays to be read when the session is over.
+            "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
             # The folder's own settings are not read, so there is nothing to trust it with.
             **({} if profile.setting_sources else {"CLAUDE_CODE_SANDBOXED": "1"}),
         }
