@@ -40,6 +40,9 @@ _HEADLINE, _HEADLINE_FINDING = 280, 170
 #: Most findings and last lines of evidence in an item's own report.
 _REPORT_FINDINGS, _EVIDENCE_LINES = 20, 20
 
+#: More items than this that met the same trouble are told together, with so many of their names.
+_ALIKE = 3
+
 #: Most characters of one text that are looked at: an agent's may be megabytes.
 _LONGEST = 8000
 
@@ -213,7 +216,13 @@ def summary(
     if verbosity < 0:
         return _quiet(results, expected, wall, journal, budget)
     width = max(width, _NARROWEST)
-    items = [line for result in surprises for line in _item(result, width, verbosity)]
+    items = [
+        line
+        for alike in _alike(surprises)
+        for line in (
+            _item(alike[0], width, verbosity) if len(alike) == 1 else _together(alike, width)
+        )
+    ]
     return [
         Line(" ptc summary ".center(width, "="), {"bold": True}),
         _counts(surprises, len(expected)),
@@ -296,13 +305,42 @@ def _quiet(
     counts = _outcomes(surprises, len(expected)) or "0 items"
     cost = "".join(f", cost {text}" for text in _cost(results, budget))
     lines = [f"ptc: {counts} in {wall:.1f} s{cost}, journal {journal}"]
-    for result in filter(_bad, surprises):
+    for result, *others in _alike(list(filter(_bad, surprises))):
         kind, cause, said = _ending(result)
         worst = _worst_first(_findings(result))[:1]
         parts = [clip(_first_sentence(said), 200), *(clip(_finding(one), 160) for one in worst)]
         ended = f"{kind} {cause}" if cause else kind.value
-        lines.append(f"{result.spec.nodeid}: {ended}: {'; '.join(filter(None, parts))}")
+        who = f"{result.spec.nodeid} and {len(others)} more" if others else result.spec.nodeid
+        lines.append(f"{who}: {ended}: {'; '.join(filter(None, parts))}")
     return [Line(printable(line)) for line in lines]
+
+
+def _alike(results: Sequence[Result]) -> list[list[Result]]:
+    """Return the results, those together that met the very same trouble if they are several.
+
+    Without a login no item of a suite gets anywhere: that is one thing to read, not hundreds.
+    """
+    groups: dict[object, list[Result]] = {}
+    for place, result in enumerate(results):
+        trouble = result.trouble
+        key = (trouble.cause, trouble.message) if trouble and not _unfinished(result) else place
+        groups.setdefault(key, []).append(result)
+    return [
+        alike
+        for group in groups.values()
+        for alike in ([group] if len(group) > _ALIKE else [[one] for one in group])
+    ]
+
+
+def _together(results: Sequence[Result], width: int) -> Iterator[Line]:
+    kind, cause, said = _ending(results[0])
+    head = f"{kind.value.upper()} {_count(len(results), 'item')}: {cause}"
+    yield Line(printable(head), _MARKUP[kind])
+    for line in wrap(printable(said[:_LONGEST]), width - 4, _NORMAL.said):
+        yield Line(f"  | {line}")
+    for result in results[:_ALIKE]:
+        yield Line(printable(f"  {result.spec.nodeid}"))
+    yield Line(f"  +{len(results) - _ALIKE} more")
 
 
 def _first_sentence(text: str) -> str:

@@ -1053,3 +1053,28 @@ def test_junit_keeps_the_verdict_and_the_worst_finding(
         assert len('failed on setup with "') + len(lines[0]) + len(lines[1]) + 2 <= 500
         ours = ("ptc ", "  | ", "  - ", "attempt ", "output in ", "last lines:")
         assert all(line.startswith(ours) and line == printable(line) for line in lines)
+
+
+def test_items_that_met_the_same_trouble_are_told_together() -> None:
+    """What is wrong with the whole run is read once; other troubles stay apart, and up to three."""
+    login = Trouble(cause=Cause.LOGIN, message="no login; set a key")
+    other = Trouble(cause=Cause.API, message="broke down")
+    results = [
+        *(troubled(f"t.py::test_{number}", login) for number in range(5)),
+        *(troubled(f"u.py::test_{number}", other) for number in range(3)),
+    ]
+    text = [line.text for line in summary(results, wall=1.0, journal=JOURNAL, width=80)]
+    start = text.index("ERROR 5 items: login")
+    assert text[start + 1 : start + 6] == [
+        "  | no login; set a key",
+        "  t.py::test_0",
+        "  t.py::test_1",
+        "  t.py::test_2",
+        "  +2 more",
+    ]
+    assert len([line for line in text if line.startswith("ERROR u.py::")]) == 3
+    quiet = [
+        line.text for line in summary(results, wall=1.0, journal=JOURNAL, width=80, verbosity=-1)
+    ]
+    assert quiet[1] == "t.py::test_0 and 4 more: error login: no login; set a key"
+    assert len(quiet) == 5
