@@ -26,11 +26,16 @@ def test_by_default_an_agent_reads_below_its_directory_and_no_more(claude: Claud
     claude.tasks(
         reads=f"{read(inside)}\nrecord pass seen",
         strays=(f"{read(inside)}\nrecord pass tried", {"cwd": "sub"}),
+        allowed=(
+            f"{read(inside)}\nrecord pass tried",
+            {"cwd": "sub", "tools": [f"Read(/{claude.path}/inside.*)"]},
+        ),
         writes=f"use Write {write}\nrecord pass tried",
         runs='use Bash {"command": "touch made.txt"}\nrecord pass tried',
     )
-    claude.run().assert_outcomes(passed=4)
+    claude.run().assert_outcomes(passed=5)
     assert "plum" in "".join(claude.said_to_model("reads"))
+    assert "plum" in "".join(claude.said_to_model("allowed"))
     assert "plum" not in "".join(claude.said_to_model("strays"))
     assert not (claude.path / "made.txt").exists()
     assert claude.reports()["strays"]["about"]["denied"] == ["Read"]
