@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.claude.helpers import client, meanwhile, shell, until, wait_for
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tests.claude.conftest import ClaudeSuite
-
-
-def client() -> str:
-    """Return the Claude Code that these tests run with."""
-    import claude_agent_sdk  # noqa: PLC0415 - half a second
-
-    bundled = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
-    return os.environ.get("CLAUDE_CODE") or str(bundled)
-
-
-def shell(command: str) -> str:
-    """Return a script's line that runs a command."""
-    return f"use Bash {json.dumps({'command': command})}"
-
-
-def until(condition: str) -> str:
-    """Return the command that waits for a condition of the shell's."""
-    return f"until {condition}; do sleep 0.05; done"
-
-
-@contextlib.contextmanager
-def meanwhile(act: Callable[[], None]) -> Iterator[None]:
-    """Act in a thread while pytest runs in this one."""
-    problems: list[BaseException] = []
-
-    def acting() -> None:
-        try:
-            act()
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            problems.append(error)
-
-    thread = threading.Thread(target=acting, daemon=True)
-    thread.start()
-    yield
-    thread.join(60)
-    assert not thread.is_alive()
-    assert problems == []
-
-
-def wait_for(path: Path) -> None:
-    """Wait for a file that a scripted agent makes."""
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
-        time.sleep(0.02)
 
 
 def test_another_session_on_the_list_sees_the_tasks_move(claude: ClaudeSuite) -> None:
@@ -143,11 +94,15 @@ NAMESPACE = ("unshare", "--user", "--map-root-user", "--net")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network namespaces are Linux's")
 def test_nothing_but_loopback_is_needed(claude: ClaudeSuite) -> None:
     """In a network namespace without a way out a whole run does as it does elsewhere."""
-    assert shutil.which("unshare"), "install util-linux"
+    allowed = subprocess.run([*NAMESPACE, "true"], check=False).returncode == 0
+    if not allowed and not os.environ.get("CI"):
+        pytest.skip("this system allows its users no namespaces")
     claude.tasks(a='use Glob {"pattern": "*"}\nrecord pass x', b="record fail y")
     program = f"""
-import os, subprocess, sys
-subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+import fcntl, os, socket, struct, subprocess, sys
+with socket.socket() as any_socket:
+    siocsifflags, iff_up = 0x8914, 1
+    fcntl.ioctl(any_socket, siocsifflags, struct.pack("16sh", b"lo", iff_up))
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from tests.claude.messages_api import MessagesApi
 with MessagesApi() as api:

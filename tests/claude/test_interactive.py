@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.test_company import meanwhile, shell, until, wait_for
+from tests.claude.helpers import meanwhile, shell, until, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.test_company import client
+from tests.claude.helpers import client, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,16 +151,20 @@ def test_a_client_that_never_answers_is_ended_with_its_task(claude: ClaudeSuite)
     assert claude.ended() == {"hangs": "timeout", "after": "pass"}
 
 
+#: Who has started the client that a shell was started by.
+PARENT_OF_PARENT = f'$({sys.executable} -c "import psutil; print(psutil.Process($PPID).ppid())")'
+
+
 @pytest.mark.parametrize(
     ("victim", "cause"),
-    [("$PPID", "agent failed"), ("$(ps -o ppid= -p $PPID)", "worker lost")],
+    [("$PPID", "agent failed"), (PARENT_OF_PARENT, "worker lost")],
     ids=["client", "worker"],
 )
 def test_what_dies_in_the_middle_of_a_turn_is_named(
     claude: ClaudeSuite, victim: str, cause: str
 ) -> None:
     """A killed client or worker is an error of its task alone; the next one gets a fresh one."""
-    kill = f'use Bash {{"command": "kill -9 {victim}; sleep 5"}}'
+    kill = shell(f"kill -9 {victim}; sleep 5")
     claude.tasks(killed=(kill, {"tools": ["Bash"]}), after="record pass y")
     claude.run("--ptc-workers=1").assert_outcomes(passed=1, errors=1)
     assert claude.ended() == {"killed": cause, "after": "pass"}
