@@ -10,6 +10,7 @@ from __future__ import annotations
 import graphlib
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     import pytest
 
 
+#: Seconds that an attempt may take where nobody says anything.
+TIMEOUT = 600.0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkedTask:
     """What a marked item asks for, before session fixtures have filled the last fields.
@@ -37,6 +42,7 @@ class MarkedTask:
         fixtures: The fields that a session fixture must fill, in order.
         options: The marker's keywords, checked and converted to `TaskSpec`'s types.
         cwd: The agent's directory.
+        general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
     """
 
     nodeid: str
@@ -45,6 +51,7 @@ class MarkedTask:
     fixtures: tuple[str, ...]
     options: Mapping[str, Any]
     cwd: str
+    general_timeout: float | None = None
 
     def preview(self) -> str:
         """Return the prompt, filled as far as that needs no fixture."""
@@ -62,6 +69,7 @@ class MarkedTask:
             params=values,
             cwd=self.cwd,
             options={**self.options, "needs": tuple(needs)},
+            general_timeout=self.general_timeout,
         )
 
 
@@ -73,10 +81,21 @@ def task_spec(
     params: Mapping[str, Any],
     cwd: str,
     options: Mapping[str, Any],
+    general_timeout: float | None = None,
 ) -> TaskSpec:
-    """Return a task with every default of the settings applied where `options` is silent."""
+    """Return a task with every default of the settings applied where `options` is silent.
+
+    Args:
+        settings: What the user asked of the run.
+        nodeid: The node id.
+        prompt: The prompt, filled.
+        params: What it was filled from.
+        cwd: The agent's directory where `options` has none.
+        options: The marker's keywords.
+        general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
+    """
     defaults: dict[str, Any] = {
-        "timeout": settings.timeout,
+        "timeout": settings.timeout or general_timeout or TIMEOUT,
         "retries": settings.retries,
         "model": settings.model or None,
         "tools": settings.tools or None,
@@ -109,6 +128,9 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
     options: dict[str, Any] = {}
     for mark in reversed(marks):
         options.update(checked_options(item.nodeid, mark.kwargs, rootpath))
+    own_limit = _marked_timeout(item)
+    if own_limit is not None:
+        options.setdefault("timeout", own_limit)
     prompt = _prompt(item, marks)
     callspec = getattr(item, "callspec", None)
     params = dict(callspec.params) if callspec is not None else {}
@@ -119,7 +141,39 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
         fixtures=tuple(name for name in fields_of(prompt) if name not in params),
         options=options,
         cwd=_directory(item.nodeid, settings.cwd or ".", rootpath),
+        general_timeout=general_timeout(item.config),
     )
+
+
+def _marked_timeout(item: pytest.Item) -> float | None:
+    """Return the limit of pytest-timeout's marker; a test that has it means its agent's work.
+
+    The time that pytest-timeout itself takes is that of the test's fixtures and body: an item runs
+    when its verdict is there.
+    """
+    mark = item.get_closest_marker("timeout")
+    if mark is None:
+        return None
+    value = mark.args[0] if mark.args else mark.kwargs.get("timeout")
+    return _limit(value)
+
+
+def general_timeout(config: pytest.Config) -> float | None:
+    """Return pytest-timeout's limit for every test, as it finds it: option, environment, ini."""
+    if not config.pluginmanager.hasplugin("timeout"):
+        return None
+    places = (config.getoption("timeout", None), os.environ.get("PYTEST_TIMEOUT"))
+    said = next((value for value in places if value is not None), None)
+    return _limit(config.getini("timeout") if said is None else said)
+
+
+def _limit(value: object) -> float | None:
+    """Return a limit in seconds; none where it is 0, or where pytest-timeout will refuse it."""
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return seconds if seconds > 0 else None
 
 
 def _prompt(item: pytest.Item, marks: Sequence[pytest.Mark]) -> str:

@@ -37,7 +37,7 @@ class Settings(NamedTuple):
     setting_sources: tuple[str, ...]
     task_list_id: str
     max_worker_restart: int | None
-    timeout: float
+    timeout: float | None
     retries: int
     model: str
     tools: tuple[str, ...]
@@ -178,7 +178,13 @@ OPTIONS: tuple[Option, ...] = (
         "how many lost workers are replaced (default: 4 times the workers)",
         check=at_least(0),
     ),
-    Option("timeout", "float", 600.0, "seconds one attempt may take", check=above_zero),
+    Option(
+        "timeout",
+        "float",
+        None,
+        "seconds one attempt may take (default: pytest-timeout's limit, else 600)",
+        check=above_zero,
+    ),
     Option("retries", "int", 0, "attempts after trouble in the machinery", check=at_least(0)),
     Option("model", "string", "", "the model, in the agent's own words"),
     Option(

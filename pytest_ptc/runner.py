@@ -24,7 +24,7 @@ from pytest_ptc.assembly import make_coordinator, make_run, make_scratch
 from pytest_ptc.durations import keep_durations, longest_first, read_durations
 from pytest_ptc.errors import MarkerError, PtcError
 from pytest_ptc.lineup import LineUp
-from pytest_ptc.markers import MarkedTask, match_needs, read_marker
+from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
 from pytest_ptc.outcomes import finish_report, raise_in_call, raise_in_setup
 from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.terminal import header_lines, summary
@@ -87,6 +87,7 @@ class Runner:
             settings=settings,
             rootpath=config.rootpath,
             current=lambda: self._current,
+            general_timeout=general_timeout(config),
             submit=self._submit_one,
         )
 
@@ -188,6 +189,7 @@ class Runner:
             (ticket.future,) = self._submit([ticket.spec])
         assert ticket.future is not None
         if ticket.used or ticket.result is None:
+            # No timer runs: pytest-timeout stops an item's with the failure that is run again.
             ticket.result = self._taken(ticket.future.result())
         ticket.used = True
         raise_in_setup(ticket.result, self._journal_folder)

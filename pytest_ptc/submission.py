@@ -36,11 +36,13 @@ class PtcCoordinator:
         rootpath: Path,
         current: Callable[[], str],
         submit: Callable[[TaskSpec], Future[Result]],
+        general_timeout: float | None,
     ) -> None:
         self._settings = settings
         self._rootpath = rootpath
         self._current = current
         self._submit = submit
+        self._general_timeout = general_timeout
         self._numbers = count(1)
 
     def submit(
@@ -100,4 +102,5 @@ class PtcCoordinator:
             params=params,
             cwd=str((self._rootpath / (self._settings.cwd or ".")).absolute()),
             options=checked_options(name, options, self._rootpath),
+            general_timeout=self._general_timeout,
         )

@@ -50,7 +50,7 @@ def test_defaults(configure: Configure) -> None:
     assert {name: getattr(settings, name) for name in ("workers", "host", "timeout", "gate")} == {
         "workers": 0,
         "host": "auto",
-        "timeout": 600.0,
+        "timeout": None,
         "gate": True,
     }
 
