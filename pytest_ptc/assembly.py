@@ -19,6 +19,7 @@ from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.errors import ConfigError, JournalError
 from pytest_ptc.journal import Journal
+from pytest_ptc.processes import ProcessIdentity
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
 
@@ -217,12 +218,18 @@ def make_coordinator(
             "farewell": list(run.host.farewell),
         },
     )
+    ourselves = ProcessIdentity.of(os.getpid())
     journal.event(
         "run",
         run_id=run.run_id,
         pid=os.getpid(),
+        created=ourselves.created if ourselves else 0.0,
         workers=settings.workers,
         host=run.host.name,
+        attach=run.host.attach,
+        tmux_socket=getattr(run.host, "socket_path", None),
+        scratch=str(scratch),
+        own_list=not settings.task_list_id,
         agent=settings.agent,
         command=list(run.command or run.claude),
         task_list_id=run.list_id,

@@ -1,4 +1,4 @@
-"""The command `ptc`: how an agent that is any program records its verdict."""
+"""The command `ptc`: how an agent that is any program records its verdict, and runs in sight."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.environment import ATTEMPT_FOLDER
-from pytest_ptc.errors import PtcError, VerdictError
+from pytest_ptc.errors import ConfigError, PtcError, VerdictError
 from pytest_ptc.journal import append_record, open_task
 from pytest_ptc.model import Severity, Verdict, VerdictKind
 from pytest_ptc.verdicts import parse_verdict, read_verdict
@@ -17,16 +17,23 @@ from pytest_ptc.verdicts import parse_verdict, read_verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_ptc.runs import RecordedRun
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; exit status 2 and one line of reason where something is refused."""
     arguments = _parser().parse_args(argv)
     try:
-        message = _record(arguments, os.environ)
+        if arguments.command == "record":
+            lines = [_record(arguments, os.environ)]
+        else:
+            # Not for `record`, which agents wait for: this takes five times as long to import.
+            lines = _on_runs(arguments)
     except (PtcError, OSError) as error:
-        print(f"ptc record: refused: {error}", file=sys.stderr)
+        print(f"ptc {arguments.command}: refused: {error}", file=sys.stderr)
         return 2
-    print(message)
+    for line in lines:
+        print(line)
     return 0
 
 
@@ -55,7 +62,57 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SEVERITY:MESSAGE",
         help=f"a finding, severity one of {', '.join(Severity)}; may be given again",
     )
+    for name, text in (
+        ("list", "list the runs of this project, oldest first, and how they stand"),
+        ("attach", "watch a run that is on"),
+        ("stop", "end a run that is on, in order, as Ctrl-C does"),
+        ("clean", "remove what killed runs have left: processes, sockets, tasks; not journals"),
+    ):
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        if name != "list":
+            command.add_argument(
+                "run", nargs="?", help="the run's id, or the end of it (default: the only one)"
+            )
     return parser
+
+
+def _on_runs(arguments: argparse.Namespace) -> list[str]:
+    from pytest_ptc import runs  # noqa: PLC0415 - see above
+
+    found = runs.find_runs(Path.cwd())
+    if arguments.command == "list":
+        return [_listed(run) for run in found] or ["no runs here"]
+    if arguments.command == "clean":
+        killed = [run for run in found if run.state is runs.RunState.KILLED]
+        chosen = _chosen(killed, arguments.run, "killed run") if arguments.run else killed
+        return [
+            f"{run.run_id}: removed {', '.join(runs.clean_run(run)) or 'nothing'}" for run in chosen
+        ] or ["nothing to clean"]
+    live = [run for run in found if run.state is runs.RunState.RUNNING]
+    (run,) = _chosen(live, arguments.run, "run that is on")
+    if arguments.command == "attach":
+        runs.watch(run)
+    ended = runs.stop_run(run)
+    return [f"{run.run_id}: {'ended' if ended else f'still on after {runs.PATIENCE:g} s'}"]
+
+
+def _listed(run: RecordedRun) -> str:
+    tasks = f"{run.done}/{run.total} tasks done"
+    watch = f", watch with: {run.attach}" if run.attach and run.state.value == "running" else ""
+    return f"{run.run_id}  {run.state.value:<7}  {tasks}{watch}"
+
+
+def _chosen(found: Sequence[RecordedRun], wanted: str | None, what: str) -> list[RecordedRun]:
+    """Return the only run meant.
+
+    Raises:
+        ConfigError: There is none, or there are several.
+    """
+    matching = [run for run in found if wanted is None or run.run_id.endswith(wanted)]
+    if len(matching) != 1:
+        ids = ", ".join(run.run_id for run in matching) or "none"
+        raise ConfigError(f"there is not one {what}, but {ids}; see `ptc list`")
+    return matching
 
 
 def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:

@@ -145,6 +145,14 @@ class TmuxHost:
         return f"{prefix}tmux -L {self._socket_name} attach"
 
     @property
+    def socket_path(self) -> str:
+        """Return where the server's socket is, or will be."""
+        if self._socket is not None:
+            return str(self._socket)
+        folder = self._env.get("TMUX_TMPDIR") or "/tmp"  # noqa: S108 - where tmux puts it
+        return os.path.realpath(f"{folder}/tmux-{os.getuid()}/{self._socket_name}")
+
+    @property
     def farewell(self) -> tuple[str, ...]:
         """Return the program that ends the server of the pane it runs in, and removes its socket.
 

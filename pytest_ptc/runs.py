@@ -1,0 +1,203 @@
+"""Runs as their journals tell of them, from outside: which there are, and how they stand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.environment import RUN_COOKIE
+from pytest_ptc.errors import JournalError, TaskListError
+from pytest_ptc.processes import ProcessIdentity, end_marked, wait_gone
+from pytest_ptc.tasklist.store import TaskListStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Where pytest's cache, which may be set elsewhere, holds the journals of a project.
+PLACE = Path(".pytest_cache/d/ptc/runs")
+
+#: Seconds that a run has to end in order, its workers' and its reports' time included.
+PATIENCE = 60.0
+
+
+class RunState(Enum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedRun:
+    """One run, by its journal.
+
+    Args:
+        folder: Its journal.
+        began: The fields of its first event.
+        state: How it stands.
+        total: How many tasks it has.
+        done: How many of them have ended.
+    """
+
+    folder: Path
+    began: Mapping[str, Any]
+    state: RunState
+    total: int
+    done: int
+
+    @property
+    def run_id(self) -> str:
+        """Return the run's id."""
+        return self.folder.name
+
+    @property
+    def attach(self) -> str | None:
+        """Return the command with which a person can watch, if there is one."""
+        found: str | None = self.began["attach"]
+        return found
+
+    @property
+    def pytest(self) -> ProcessIdentity:
+        """Return the process that is or was pytest."""
+        return ProcessIdentity(self.began["pid"], self.began["created"])
+
+
+def find_runs(start: Path) -> list[RecordedRun]:
+    """Return the runs of the project that this directory is in, oldest first."""
+    for folder in (start, *start.parents):
+        if (folder / PLACE).is_dir():
+            found = (read_run(journal) for journal in sorted((folder / PLACE).iterdir()))
+            return [run for run in found if run is not None]
+    return []
+
+
+def read_run(folder: Path) -> RecordedRun | None:
+    """Return the run of a journal; None for a folder that is none, or is of an older version."""
+    events = _events(folder / "journal.jsonl")
+    try:
+        began = next(event for event in events if event["event"] == "run")
+        pytest = ProcessIdentity(began["pid"], began["created"])
+    except (StopIteration, KeyError):
+        return None
+    tasks = {event["task"] for event in events if event["event"] == "submitted"}
+    over = {event["task"] for event in events if event["event"] in ("settled", "ended")}
+    if any(event["event"] == "run ended" for event in events):
+        state = RunState.ENDED
+    else:
+        state = RunState.RUNNING if pytest.alive else RunState.KILLED
+    return RecordedRun(
+        folder=folder,
+        began=began,
+        state=state,
+        total=len(tasks),
+        done=len(tasks & over),
+    )
+
+
+def _events(journal: Path) -> list[dict[str, Any]]:
+    """Return what a journal tells; a line that was cut short tells nothing."""
+    try:
+        lines = journal.read_bytes().splitlines()
+    except OSError:
+        return []
+    events = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict) and "event" in event:
+                events.append(event)
+    return events
+
+
+def stop_run(run: RecordedRun) -> bool:
+    """End a run in order, as Ctrl-C does; tell whether it has ended."""
+    run.pytest.send(signal.SIGTERM)
+    return not wait_gone([run.pytest], PATIENCE)
+
+
+def clean_run(run: RecordedRun) -> list[str]:
+    """Remove what a killed run has left but its journal, and return what that was.
+
+    Raises:
+        JournalError: The journal cannot be written.
+        TaskListError: The shared list cannot be.
+    """
+    removed = []
+    if end_marked(RUN_COOKIE, run.run_id, grace=0.5):
+        raise JournalError(f"run {run.run_id}: processes of it cannot be ended")
+    if _end_tmux(run):
+        removed.append("tmux server")
+    scratch = Path(run.began["scratch"])
+    if scratch.is_dir():
+        shutil.rmtree(scratch, ignore_errors=True)
+        removed.append("socket")
+    count = _withdraw(run)
+    if count:
+        removed.append(f"{count} task{'s' * (count != 1)}")
+    line = json.dumps({"event": "run ended", "at": round(time.time(), 6), "cleaned": removed})
+    try:
+        with (run.folder / "journal.jsonl").open("ab") as journal:
+            # After a line that the end of the machine may have cut short.
+            journal.write(f"\n{line}\n".encode())
+    except OSError as error:
+        raise JournalError(f"journal {run.folder}: {error}") from error
+    return removed
+
+
+def _end_tmux(run: RecordedRun) -> bool:
+    socket = run.began["tmux_socket"]
+    if socket is None or not Path(socket).exists():
+        return False
+    tmux = shutil.which("tmux")
+    if tmux is not None:
+        ending = [tmux, "-S", socket, "kill-server"]
+        subprocess.run(ending, check=False, capture_output=True, timeout=10)
+    Path(socket).unlink(missing_ok=True)
+    return True
+
+
+def _withdraw(run: RecordedRun) -> int:
+    """Take the run's tasks off the shared list, and the list with them if it was the run's own."""
+    path = Path(run.began["task_list"])
+    if not path.is_dir():
+        return 0
+    store = TaskListStore(path.parent.parent, path.name, run_id=run.run_id)
+    ours = [file.stem for file in path.glob("*.json") if _is_of(run.run_id, file)]
+    store.withdraw(ours)
+    if run.began["own_list"] and not list(path.glob("*.json")):
+        # Nobody else knows of this list: it was made for the run, and named after it.
+        shutil.rmtree(path, ignore_errors=True)
+    return len(ours)
+
+
+def _is_of(run_id: str, file: Path) -> bool:
+    try:
+        metadata = json.loads(file.read_bytes()).get("metadata") or {}
+    except (OSError, ValueError, AttributeError):
+        return False
+    sentinel = metadata.get("ptc_sentinel")
+    of_sentinel = sentinel.get("run") if isinstance(sentinel, dict) else None
+    return run_id in (metadata.get("ptc_run"), of_sentinel)
+
+
+def watch(run: RecordedRun) -> None:
+    """Become the program that shows a run's workers.
+
+    Raises:
+        TaskListError: Its workers have no screen.
+    """
+    socket = run.began["tmux_socket"]
+    tmux = shutil.which("tmux")
+    if socket is None or tmux is None:
+        raise TaskListError(f"run {run.run_id} has no screen to watch: its host is no tmux")
+    os.execv(tmux, [tmux, "-S", socket, "attach"])
