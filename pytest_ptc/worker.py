@@ -167,14 +167,17 @@ class Worker:
             )
         except asyncio.TimeoutError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            return _in_time(job)
+            message = f"no verdict within {job.spec.timeout:g} s"
+            late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=_evidence(job))
+            return _recorded_or(late, job)
         except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            return Trouble(
+            broken = Trouble(
                 cause=Cause.MACHINERY,
                 message=f"agent {self._agent.name} broke: {error!r}",
                 evidence=traceback.format_exc(),
             )
+            return _recorded_or(broken, job)
         except asyncio.CancelledError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
@@ -189,19 +192,13 @@ class Worker:
             self._screen.line(f"shared list: {error}")
 
 
-def _in_time(job: Job) -> Verdict | Trouble:
-    """Return what an agent recorded before its time was up; it counts though the agent hung."""
+def _recorded_or(trouble: Trouble, job: Job) -> Verdict | Trouble:
+    """Return what an agent recorded before it broke or its time was up; else this trouble."""
     try:
         records = read_records(job.folder, job.spec.schema)
     except (JournalError, VerdictError) as error:
         return Trouble(cause=Cause.MALFORMED, message=str(error), evidence=_evidence(job))
-    if records:
-        return settle(records)
-    return Trouble(
-        cause=Cause.TIMEOUT,
-        message=f"no verdict within {job.spec.timeout:g} s",
-        evidence=_evidence(job),
-    )
+    return settle(records) if records else trouble
 
 
 def _evidence(job: Job) -> str:

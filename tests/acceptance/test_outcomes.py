@@ -189,3 +189,36 @@ def test_a_recorded_fail_is_not_retried(suite: Suite) -> None:
     """A verdict of fail is an answer, whatever `retries` says."""
     suite.write(test_a=mark("first failed fail no", keywords=", retries=3"))
     suite.run().assert_outcomes(failed=1)
+
+
+def test_what_an_agent_recorded_before_it_broke_counts(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent of somebody else's that raises has not taken back its verdict."""
+    (suite.path / "breaking.py").write_text(
+        "from pytest_ptc.journal import append_record\n"
+        "from pytest_ptc.model import Verdict, VerdictKind\n\n\n"
+        "class Breaking:\n"
+        "    name = 'breaking'\n\n"
+        "    async def prepare(self, spec):\n"
+        "        pass\n\n"
+        "    async def run(self, job):\n"
+        "        if job.spec.prompt != 'nothing':\n"
+        "            kind = VerdictKind(job.spec.prompt)\n"
+        "            append_record(job.folder, Verdict(verdict=kind, summary='seen'))\n"
+        "        raise RuntimeError('worn out')\n\n"
+        "    async def close(self):\n"
+        "        pass\n\n\n"
+        "def make(config, environ):\n"
+        "    return Breaking()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(suite.path))
+    suite.write(
+        test_a="@pytest.mark.ptc('pass')\ndef test_pass(): pass\n"
+        "@pytest.mark.ptc('fail')\ndef test_fail(): pass\n"
+        "@pytest.mark.ptc('nothing')\ndef test_nothing(): pass\n"
+    )
+    monkeypatch.syspath_prepend(suite.path)
+    result = suite.run("--ptc-agent=breaking:make")
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*machinery - agent breaking broke: RuntimeError('worn out')*"])

@@ -10,7 +10,7 @@ import secrets
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, WAITABLE, api_cause, ending
 from pytest_ptc.agents.claude.events import (
@@ -118,18 +118,18 @@ class ClaudeAgent:
         while True:
             session = await self._session_for(profile)
             finished = await turn.take(session)
-            trouble = turn.verdict_or(ending(finished, turn.failed))
+            ended = turn.verdict_or(ending(finished, turn.failed))
             self._freshen(session)
-            if not isinstance(trouble, Trouble):
-                return trouble
-            if turn.limit is None and trouble.cause not in WAITABLE:
-                return trouble
+            if not isinstance(ended, Trouble):
+                return ended
+            if turn.limit is None and ended.cause not in WAITABLE:
+                return ended
             # A second more: the provider's clock is not ours.
             wait = max(1.0, turn.limit + 1.0 - time.time()) if turn.limit else pause
             if time.monotonic() + wait >= job.deadline:
-                return _beyond(trouble, wait)
-            job.waits(wait, trouble.cause.value)
-            turn.show([f"  . {trouble.cause}: again in {wait:.0f} s"])
+                return _beyond(ended, wait)
+            job.waits(wait, ended.cause.value)
+            turn.show([f"  . {ended.cause}: again in {wait:.0f} s"])
             await asyncio.sleep(wait)
             pause = min(2 * pause, BACKOFF_CAP)
 
@@ -262,13 +262,13 @@ class _Turn:
         """Show lines in the pane, and keep them."""
         for line in lines:
             self._job.show(line)
-            self._output.write(f"{line}\n")
-        self._output.flush()
+        _write(self._output, "".join(f"{line}\n" for line in lines))
 
     def close(self) -> None:
         """Close the files."""
-        self._transcript.close()
-        self._output.close()
+        for file in (self._transcript, self._output):
+            with contextlib.suppress(OSError):
+                file.close()
 
     def _heed(self, event: Event) -> None:
         self._keep(type(event).__name__, asdict(event))
@@ -308,13 +308,18 @@ class _Turn:
 
     def _keep(self, kind: str, fields: Mapping[str, Any]) -> None:
         line = {"event": kind, "at": round(time.time(), 3), **fields}
-        self._transcript.write(json.dumps(line, default=str) + "\n")
-        self._transcript.flush()
+        _write(self._transcript, json.dumps(line, default=str) + "\n")
 
     def _evidence(self) -> str:
-        self._output.flush()
         lines = (self._job.folder / OUTPUT).read_text(encoding="utf-8").splitlines()
         return "\n".join(lines[-40:])
+
+
+def _write(file: TextIO, text: str) -> None:
+    # A help to the reader: a full disk must not end the task that it is about.
+    with contextlib.suppress(OSError):
+        file.write(text)
+        file.flush()
 
 
 def _beyond(trouble: Trouble, wait: float) -> Trouble:
