@@ -70,8 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if name != "list":
+            default = "all of them" if name == "clean" else "the only one"
             command.add_argument(
-                "run", nargs="?", help="the run's id, or the end of it (default: the only one)"
+                "run", nargs="?", help=f"the run's id, or the end of it (default: {default})"
             )
     return parser
 
