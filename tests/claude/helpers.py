@@ -54,7 +54,12 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
 
 def wait_for(path: Path) -> None:
     """Wait for a file that a scripted agent makes."""
+    wait_until(path.exists)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for something that nobody tells of."""
     deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)

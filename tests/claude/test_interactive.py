@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.helpers import meanwhile, shell, until, wait_for
+from tests.claude.helpers import meanwhile, shell, until, wait_for, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,12 @@ def tmux(claude: ClaudeSuite, *args: str) -> str:
     (run,) = claude.runs
     line = ["tmux", "-L", f"ptc-{run.name}", *args]
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout
+
+
+def inputs(claude: ClaudeSuite) -> list[str]:
+    """Return what stands behind the prompt's sign on the screen of worker w1, the input last."""
+    screen = tmux(claude, "capture-pane", "-p", "-t", ":w1")
+    return re.findall(r"^\u276f\s*(.*?)\s*$", screen, re.MULTILINE)
 
 
 def test_verdicts_come_from_the_screen(claude: ClaudeSuite) -> None:
@@ -71,7 +78,10 @@ def test_a_person_may_attach_watch_and_type(claude: ClaudeSuite) -> None:
         wait_for(claude.path / "ready")
         screens.append(tmux(claude, "capture-pane", "-p", "-t", ":w1"))
         tmux(claude, "send-keys", "-t", ":w1", "-l", "Mind the plums.")
+        wait_until(lambda: inputs(claude)[-1:] == ["Mind the plums."])
         tmux(claude, "send-keys", "-t", ":w1", "Enter")
+        # Taken: it stands above, in the queue, and the input has something else.
+        wait_until(lambda: inputs(claude)[-1:] != ["Mind the plums."])
         (claude.path / "typed").touch()
 
     claude.tasks(it=(f"{stay}\nrecord pass x", {"tools": ["Bash"]}))
