@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def usage_of(bill: Mapping[str, Any]) -> Usage:
+    """Return what an answer was billed, from the API's own account of it."""
+    names = (
+        "input_tokens",
+        "output_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+    )
+    return Usage.of([int(bill.get(name) or 0) for name in names])
+
+
 @dataclass(frozen=True, slots=True)
 class Began:
     """A conversation began, under these circumstances."""

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude import dialogs, hook
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, ending
-from pytest_ptc.agents.claude.events import Failed, Finished
+from pytest_ptc.agents.claude.events import Failed, Finished, usage_of
 from pytest_ptc.agents.claude.profile import client_environment, misfit, profile_of, root_problem
-from pytest_ptc.agents.claude.recorder import Recorder
+from pytest_ptc.agents.claude.recorder import Recorder, denial
 from pytest_ptc.agents.claude.session import CLIENT_COOKIE
 from pytest_ptc.environment import inherited
 from pytest_ptc.errors import AgentError
@@ -291,7 +291,7 @@ class _Talk:
             case "PreToolUse":
                 reason = self._recorder.update(call_id, given["tool_input"])
                 if reason is not None:
-                    return _denial(reason)
+                    return denial(reason)
             case "PostToolUse" | "PostToolUseFailure":
                 if self._recorder.carried_out(call_id, given.get("tool_response")):
                     self.over.set()
@@ -328,17 +328,7 @@ def billed(lines: list[str]) -> tuple[Usage, str]:
             version = entry.get("version") or version
             message = entry.get("message") or {}
             if entry.get("type") == "assistant" and message.get("usage"):
-                usages[message["id"]] = Usage.of(
-                    [
-                        int(message["usage"].get(name) or 0)
-                        for name in (
-                            "input_tokens",
-                            "output_tokens",
-                            "cache_read_input_tokens",
-                            "cache_creation_input_tokens",
-                        )
-                    ]
-                )
+                usages[message["id"]] = usage_of(message["usage"])
     total = Usage()
     for usage in usages.values():
         total += usage
@@ -356,16 +346,6 @@ def _settings(socket: Path) -> dict[str, Any]:
         "disableAllHooks": False,
         # The mode is only ever asked for by name.
         "skipDangerousModePermissionPrompt": True,
-    }
-
-
-def _denial(reason: str) -> dict[str, Any]:
-    return {
-        "hookSpecificOutput": {
-            "hookEventName": "PreToolUse",
-            "permissionDecision": "deny",
-            "permissionDecisionReason": reason,
-        }
     }
 
 

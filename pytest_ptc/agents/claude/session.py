@@ -25,7 +25,9 @@ from pytest_ptc.agents.claude.events import (
     Said,
     Thought,
     Used,
+    usage_of,
 )
+from pytest_ptc.agents.claude.recorder import denial
 from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Usage
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree, marked
@@ -252,15 +254,7 @@ class Session:
             reason: str | None = "There is no task at the moment."
         else:
             reason = self.recorder.update(call_id or "", given["tool_input"])
-        if reason is None:
-            return {}
-        return {
-            "hookSpecificOutput": {
-                "hookEventName": "PreToolUse",
-                "permissionDecision": "deny",
-                "permissionDecisionReason": reason,
-            }
-        }
+        return {} if reason is None else denial(reason)
 
     async def _after_update(
         self, given: Mapping[str, Any], call_id: str | None, _: Any
@@ -335,7 +329,7 @@ def _answer(message: Any) -> list[Event]:
             case "ToolUseBlock":
                 events.append(Called(block.id, block.name, block.input, message.message_id or ""))
     if message.message_id and message.usage:
-        events.append(Used(message.message_id, _usage(message.usage)))
+        events.append(Used(message.message_id, usage_of(message.usage)))
     return events
 
 
@@ -393,13 +387,3 @@ def _total(message: Any) -> Usage:
     models = (message.model_usage or {}).values()
     numbers = [sum(int(model.get(name) or 0) for model in models) for name in names]
     return Usage.of(numbers, message.total_cost_usd)
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    names = (
-        "input_tokens",
-        "output_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-    )
-    return Usage.of([int(usage.get(name) or 0) for name in names])
