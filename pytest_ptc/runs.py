@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.environment import RUN_COOKIE
 from pytest_ptc.errors import JournalError, TaskListError
 from pytest_ptc.processes import ProcessIdentity, end_marked, wait_gone
-from pytest_ptc.tasklist.store import TaskListStore
+from pytest_ptc.tasklist.store import SENTINEL_KEY, TaskListStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,7 +185,7 @@ def _is_of(run_id: str, file: Path) -> bool:
         metadata = json.loads(file.read_bytes()).get("metadata") or {}
     except (OSError, ValueError, AttributeError):
         return False
-    sentinel = metadata.get("ptc_sentinel")
+    sentinel = metadata.get(SENTINEL_KEY)
     of_sentinel = sentinel.get("run") if isinstance(sentinel, dict) else None
     return run_id in (metadata.get("ptc_run"), of_sentinel)
 

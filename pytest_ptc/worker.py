@@ -92,7 +92,10 @@ class Worker:
         like = self._config["like"]
         if like is not None:
             self._screen.line(f"{self._name} starts agent {self._agent.name}")
-            await self._agent.prepare(TaskSpec.from_json(like))
+            try:
+                await self._agent.prepare(TaskSpec.from_json(like))
+            except Exception as error:  # noqa: BLE001 - a worker that never calls in holds up the run
+                self._screen.line(f"agent {self._agent.name} did not get ready: {error!r}")
         self._say(writer, wire.Hello(self._name, self._config["key"]))
         self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
 

@@ -194,14 +194,14 @@ def test_a_recorded_fail_is_not_retried(suite: Suite) -> None:
 def test_what_an_agent_recorded_before_it_broke_counts(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An agent of somebody else's that raises has not taken back its verdict."""
+    """An agent that raises has not taken back its verdict, nor held up its worker's start."""
     (suite.path / "breaking.py").write_text(
         "from pytest_ptc.journal import append_record\n"
         "from pytest_ptc.model import Verdict, VerdictKind\n\n\n"
         "class Breaking:\n"
         "    name = 'breaking'\n\n"
         "    async def prepare(self, spec):\n"
-        "        pass\n\n"
+        "        raise RuntimeError('not ready')\n\n"
         "    async def run(self, job):\n"
         "        if job.spec.prompt != 'nothing':\n"
         "            kind = VerdictKind(job.spec.prompt)\n"
