@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents import INTERACTIVE, agent_maker
 from pytest_ptc.coordinator.loop import Coordinator
@@ -20,6 +20,7 @@ from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.errors import ConfigError, JournalError
 from pytest_ptc.journal import Journal
 from pytest_ptc.processes import ProcessIdentity
+from pytest_ptc.redaction import Redactor
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
 
@@ -63,6 +64,11 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
         ConfigError: Something that the settings name is missing.
     """
     agent_maker(agent_place(settings))
+    if settings.require_evidence and settings.agent == "command":
+        raise ConfigError(
+            "ptc_require_evidence: agent 'command' does not tell whether it looked; leave it out, "
+            "or choose another agent with --ptc-agent"
+        )
     command = command_argv(settings, config.rootpath) if settings.agent == "command" else ()
     claude = client_argv(settings) if settings.agent == "claude" else ()
     run_id = new_run_id(time.time())
@@ -135,6 +141,16 @@ def _found(argv: tuple[str, ...], place: str) -> tuple[str, ...]:
     return argv
 
 
+def agent_facts(settings: Settings, run: Run) -> dict[str, Any]:
+    """Return what a verdict depends on besides its task: the agent, and how it is started."""
+    return {
+        "agent": settings.agent,
+        "argv": [*run.command, *(run.claude if settings.claude_code else ())],
+        "verdict_from_exit": settings.verdict_from_exit,
+        "setting_sources": list(settings.setting_sources),
+    }
+
+
 def new_run_id(now: float) -> str:
     """Return an id such as `20261122-093012-417a3`, which sorts by time, to the millisecond.
 
@@ -188,7 +204,7 @@ def make_coordinator(
     task_list = TaskListStore(claude, run.list_id, run_id=run.run_id)
     task_list.open()
     try:
-        journal = Journal(runs_folder(config), run.run_id)
+        journal = Journal(runs_folder(config), run.run_id, redactor=Redactor(os.environ))
     except JournalError:
         task_list.close()
         raise
@@ -199,6 +215,7 @@ def make_coordinator(
             max_worker_restart=4 * settings.workers if restarts is None else restarts,
             starting=_processors(),
             budget_usd=settings.budget_usd,
+            run_timeout=settings.run_timeout,
         ),
         host=run.host,
         task_list=task_list,

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.environment import ATTEMPT_FOLDER
-from pytest_ptc.errors import ConfigError, PtcError, VerdictError
-from pytest_ptc.journal import append_record, open_task
+from pytest_ptc.attempts import AttemptJournal
+from pytest_ptc.environment import ATTEMPT_FOLDER, ATTEMPT_TOKEN
+from pytest_ptc.errors import ConfigError, JournalError, PtcError, VerdictError
 from pytest_ptc.model import Severity, Verdict, VerdictKind
-from pytest_ptc.verdicts import parse_verdict, read_verdict
+from pytest_ptc.redaction import Redactor
+from pytest_ptc.verdicts import Record, parse_verdict, read_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,12 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("list", "list the runs of this project, oldest first, and how they stand"),
         ("attach", "watch a run that is on"),
+        ("audit", "compare a run's journal with the hashes taken of it when its attempts ended"),
         ("stop", "end a run that is on, in order, as Ctrl-C does"),
         ("clean", "remove what killed runs have left: processes, sockets, tasks; not journals"),
     ):
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if name != "list":
-            default = "all of them" if name == "clean" else "the only one"
+            default = {"clean": "all of them", "audit": "the last one"}.get(name, "the only one")
             command.add_argument(
                 "run", nargs="?", help=f"the run's id, or the end of it (default: {default})"
             )
@@ -89,12 +91,29 @@ def _on_runs(arguments: argparse.Namespace) -> list[str]:
         return [
             f"{run.run_id}: removed {', '.join(runs.clean_run(run)) or 'nothing'}" for run in chosen
         ] or ["nothing to clean"]
+    if arguments.command == "audit":
+        (run,) = _chosen(found if arguments.run else found[-1:], arguments.run, "run")
+        return _audited(run)
     live = [run for run in found if run.state is runs.RunState.RUNNING]
     (run,) = _chosen(live, arguments.run, "run that is on")
     if arguments.command == "attach":
         runs.watch(run)
     ended = runs.stop_run(run)
     return [f"{run.run_id}: {'ended' if ended else f'still on after {runs.PATIENCE:g} s'}"]
+
+
+def _audited(run: RecordedRun) -> list[str]:
+    """Return what an audit found.
+
+    Raises:
+        JournalError: Something is not as it was.
+    """
+    from pytest_ptc import runs  # noqa: PLC0415 - as above
+
+    attempts, problems = runs.audit_run(run)
+    if problems:
+        raise JournalError(f"run {run.run_id}:\n" + "\n".join(problems))
+    return [f"{run.run_id}: {attempts} attempt{'s' * (attempts != 1)}, all as they were"]
 
 
 def _listed(run: RecordedRun) -> str:
@@ -120,9 +139,15 @@ def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     folder = environ.get(ATTEMPT_FOLDER)
     if not folder:
         raise VerdictError(f"not inside a task: {ATTEMPT_FOLDER} is not set")
-    attempt, spec, _ = open_task(Path(folder))
+    journal = AttemptJournal(Path(folder), environ.get(ATTEMPT_TOKEN), Redactor(environ))
+    attempt, spec = journal.task()
+    if not journal.is_ours():
+        raise VerdictError(f"task {attempt.task_id} is another worker's: record for your own")
+    if journal.report() is not None:
+        raise VerdictError(f"attempt {attempt.number} at task {attempt.task_id} is over")
     verdict = _verdict(arguments, spec.schema)
-    append_record(Path(folder), verdict)
+    call = f"record-{os.urandom(8).hex()}"
+    journal.record(Record(call=call, verdict=verdict, answer=call))
     return f"recorded {verdict.verdict} for task {attempt.task_id}"
 
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 #: tree is still found and ended.
 ATTEMPT_COOKIE = "PTC_COOKIE"
 RUN_COOKIE = "PTC_RUN"
-#: The attempt's folder in the journal: where `ptc record` records.
+#: The attempt's folder in the journal, where `ptc record` records, and the token that it needs.
 ATTEMPT_FOLDER = "PTC_ATTEMPT_FOLDER"
+ATTEMPT_TOKEN = "PTC_TOKEN"  # noqa: S105 - the variable's name
 
 #: Variables of Claude Code that choose provider and login; every other `CLAUDE_CODE_*` belongs to
 #: the session that pytest was started from, and would make an agent believe it is that session.
@@ -59,7 +60,9 @@ def agent_environment(
     attempt: Attempt,
     spec: TaskSpec,
     folder: Path,
+    params_file: Path,
     cookie: str,
+    token: str,
     run_id: str,
     task_list_id: str,
 ) -> dict[str, str]:
@@ -72,10 +75,11 @@ def agent_environment(
         RUN_COOKIE: run_id,
         ATTEMPT_COOKIE: cookie,
         ATTEMPT_FOLDER: str(folder),
+        ATTEMPT_TOKEN: token,
         "PTC_TASK_ID": attempt.task_id,
         "PTC_ATTEMPT": str(attempt.number),
         "PTC_NODEID": spec.nodeid,
-        "PTC_PARAMS_FILE": str(folder / "params.json"),
+        "PTC_PARAMS_FILE": str(params_file),
     }
     if len(parameters) < LONGEST_VARIABLE:
         variables["PTC_PARAMS"] = parameters

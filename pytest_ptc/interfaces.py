@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_ptc.attempts import AttemptJournal
     from pytest_ptc.model import Attempt, TaskSpec, Trouble, Usage, Verdict
 
 
@@ -108,6 +109,9 @@ class TaskList(Protocol):
     def has(self, task_id: str) -> bool:
         """Tell whether the list has this task."""
 
+    def empty(self) -> bool:
+        """Tell whether no task at all is on the list, as after its deletion."""
+
     def withdraw(self, task_ids: Iterable[str]) -> None:
         """Remove these tasks from the list, whoever holds them."""
 
@@ -123,12 +127,13 @@ class Job:
     Args:
         attempt: Which attempt it is.
         spec: What is asked.
-        folder: The attempt's folder in the journal, for transcripts and records.
+        journal: What is written down of it: where a verdict is recorded, and transcripts go.
         deadline: When it must be over, in seconds of `time.monotonic()`.
         cookie: A text unique to the attempt, in the environment of all that it starts.
         show: Prints one line on the worker's screen and never blocks.
         spent: Adds to what the attempt has cost; may be called again.
-        about: Adds facts to the attempt's report: keywords with plain JSON.
+        about: Adds facts to the attempt's report: keywords with plain JSON. `tool_calls` is how
+            often the agent used a tool, besides recording.
         waits: Tells the run that its agents are to be held for so many seconds, and why: the
             provider refuses work for now.
         listed: Tells whether the shared list still has the task.
@@ -136,7 +141,7 @@ class Job:
 
     attempt: Attempt
     spec: TaskSpec
-    folder: Path
+    journal: AttemptJournal
     deadline: float
     cookie: str
     show: Callable[[str], None]
@@ -144,6 +149,11 @@ class Job:
     about: Callable[..., None] = _nothing
     waits: Callable[[float, str], None] = _nothing
     listed: Callable[[], bool] = lambda: True
+
+    @property
+    def folder(self) -> Path:
+        """Return the attempt's folder in the journal."""
+        return self.journal.folder
 
 
 class Agent(Protocol):

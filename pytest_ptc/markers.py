@@ -103,6 +103,7 @@ def task_spec(
         "max_turns": settings.max_turns,
         "budget_usd": settings.task_budget_usd,
         "gate": settings.gate,
+        "require_evidence": settings.require_evidence,
     }
     env = dict(entry.split("=", 1) for entry in settings.env) | options.get("env", {})
     return TaskSpec(
@@ -351,4 +352,5 @@ KEYWORDS: Mapping[str, Keyword] = {
     "schema": Keyword("a JSON Schema (a mapping) or a pydantic model", _is_schema, _schema),
     "needs": Keyword("the name of a test, or a list of names", _is_texts, _texts),
     "gate": Keyword("True or False", lambda value: isinstance(value, bool)),
+    "require_evidence": Keyword("True or False", lambda value: isinstance(value, bool)),
 }

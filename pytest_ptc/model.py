@@ -126,7 +126,9 @@ class Cause(str, Enum):
     REFUSAL = "refusal"
     MAX_TURNS = "max turns"
     BUDGET = "budget spent"
+    NO_EVIDENCE = "no evidence"
     TIMEOUT = "timeout"
+    RUN_TIMEOUT = "run timeout"
     WORKER_LOST = "worker lost"
     NO_WORKERS = "no workers"
     CLAIM_LOST = "claim lost"
@@ -145,6 +147,7 @@ RETRYABLE = frozenset(
         Cause.NO_VERDICT,
         Cause.MALFORMED,
         Cause.CONTRADICTED,
+        Cause.NO_EVIDENCE,
         Cause.AGENT_FAILED,
         Cause.RATE_LIMIT,
         Cause.OVERLOADED,
@@ -205,6 +208,7 @@ class TaskSpec:
         env: Variables added to the agent's environment.
         needs: Node ids of the tasks that must pass first.
         gate: Whether a verdict of fail fails the test.
+        require_evidence: Whether a pass of an agent that used no tool is an error.
         schema: JSON Schema that the verdict's `data` must meet.
         model: The model asked for, in the agent's own words.
         tools: The tools the agent may use; None for the agent's default.
@@ -222,6 +226,7 @@ class TaskSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     gate: bool = True
+    require_evidence: bool = False
     schema: Mapping[str, Any] | None = None
     model: str | None = None
     tools: tuple[str, ...] | None = None
@@ -370,6 +375,14 @@ class AttemptReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """A verdict of an earlier run that stands in this one: its run, and its attempt's report."""
+
+    run_id: str
+    report: AttemptReport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """How a task ended, after its last attempt: what an item's outcome is made of.
 
@@ -377,13 +390,15 @@ class Result:
         task_id: The task's id on the shared list.
         spec: What was asked.
         reports: Every attempt's report, in order; empty where none was made.
-        trouble: Set where the task ended outside an attempt (stopped, needs unmet, no workers).
+        trouble_outside: Set where it ended outside an attempt (stopped, needs unmet, no workers).
+        resumed: The earlier run whose verdict this is; None if the task was run in this one.
     """
 
     task_id: str
     spec: TaskSpec
     reports: tuple[AttemptReport, ...] = ()
     trouble_outside: Trouble | None = None
+    resumed: str | None = None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -401,6 +416,12 @@ class Result:
     def worker(self) -> str | None:
         """Return the worker of the last attempt."""
         return self.reports[-1].attempt.worker if self.reports else None
+
+    @property
+    def unlooked(self) -> bool:
+        """Tell whether its verdict is a pass for which the agent used no tool."""
+        passed = self.verdict is not None and self.verdict.passed
+        return passed and self.reports[-1].about.get("tool_calls") == 0
 
     @property
     def seconds(self) -> float:

@@ -38,6 +38,7 @@ class Settings(NamedTuple):
     task_list_id: str
     max_worker_restart: int | None
     timeout: float | None
+    run_timeout: float | None
     retries: int
     model: str
     tools: tuple[str, ...]
@@ -48,6 +49,8 @@ class Settings(NamedTuple):
     budget_usd: float | None
     task_budget_usd: float | None
     gate: bool
+    require_evidence: bool
+    resume: str
 
 
 class Option(NamedTuple):
@@ -62,6 +65,7 @@ class Option(NamedTuple):
         env: The environment variable that sets it.
         check: Says what is wrong with a value, or None.
         metavar: What `--help` calls the value, where its kind does not say it.
+        alone: The value of a flag that stands without one.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Option(NamedTuple):
     env: str | None = None
     check: Callable[[Any], str | None] | None = None
     metavar: str | None = None
+    alone: str | None = None
 
     @property
     def ini(self) -> str:
@@ -185,6 +190,13 @@ OPTIONS: tuple[Option, ...] = (
         "seconds one attempt may take (default: pytest-timeout's limit, else 600)",
         check=above_zero,
     ),
+    Option(
+        "run_timeout",
+        "float",
+        None,
+        "seconds all tasks together may take, from the first on (default: no limit)",
+        check=above_zero,
+    ),
     Option("retries", "int", 0, "attempts after trouble in the machinery", check=at_least(0)),
     Option("model", "string", "", "the model, in the agent's own words"),
     Option(
@@ -229,6 +241,21 @@ OPTIONS: tuple[Option, ...] = (
         check=above_zero,
     ),
     Option("gate", "bool", True, "whether a verdict of fail fails its test", flag=False),
+    Option(
+        "require_evidence",
+        "bool",
+        False,
+        "make a pass an error whose agent used no tool before it recorded",
+    ),
+    Option(
+        "resume",
+        "string",
+        "",
+        "do not run again what has a verdict in that run and is unchanged: the end of a run's id, "
+        "or nothing for the last run",
+        alone="last",
+        metavar="RUN",
+    ),
 )
 
 
@@ -254,6 +281,7 @@ def add_options(parser: pytest.Parser) -> None:
                 metavar=option.metavar
                 or {"int": "N", "float": "SECONDS"}.get(option.kind, option.name.upper()),
                 default=None,
+                **({} if option.alone is None else {"nargs": "?", "const": option.alone}),
                 help=option.help,
             )
 

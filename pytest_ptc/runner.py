@@ -20,27 +20,37 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc import internals
-from pytest_ptc.assembly import make_coordinator, make_run, make_scratch
+from pytest_ptc.assembly import (
+    agent_facts,
+    make_coordinator,
+    make_run,
+    make_scratch,
+    runs_folder,
+)
 from pytest_ptc.durations import keep_durations, longest_first, read_durations
 from pytest_ptc.errors import MarkerError, PtcError
+from pytest_ptc.fingerprints import fingerprint
 from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
 from pytest_ptc.outcomes import finish_report, raise_in_call, raise_in_setup
 from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.terminal import header_lines, summary
+from pytest_ptc.resuming import kept_verdicts, run_to_resume
+from pytest_ptc.runs import RunState, clean_run
 from pytest_ptc.signals import ending_in_order
 from pytest_ptc.submission import PtcCoordinator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
     from pytest_ptc.assembly import Run
     from pytest_ptc.coordinator.loop import Coordinator
     from pytest_ptc.journal import Journal
-    from pytest_ptc.model import Result, TaskSpec, Verdict
+    from pytest_ptc.model import Kept, Result, TaskSpec, Verdict
     from pytest_ptc.options import Settings
+    from pytest_ptc.runs import RecordedRun
     from pytest_ptc.tasklist.store import TaskListStore
 
 
@@ -68,7 +78,13 @@ class Ticket:
 class Runner:
     """The hooks of a run with workers."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, run: Run) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        run: Run,
+        earlier: RecordedRun | None = None,
+    ) -> None:
         self._config = config
         self._settings = settings
         self._run = run
@@ -78,6 +94,8 @@ class Runner:
         self._lineup: LineUp | None = None
         self._results: list[Result] = []
         self._expected: set[str] = set()
+        self._earlier = earlier
+        self._kept: dict[tuple[str, str], Kept] = {}
         self._current = "session"
         self._parts: tuple[Coordinator, Journal, TaskListStore, Path] | None = None
         self._started = time.monotonic()
@@ -98,7 +116,10 @@ class Runner:
         Raises:
             ConfigError: Something that the settings name is missing.
         """
-        return cls(config, settings, make_run(config, settings))
+        run = make_run(config, settings)
+        wanted = settings.resume
+        earlier = run_to_resume(runs_folder(config), wanted) if wanted else None
+        return cls(config, settings, run, earlier)
 
     def __repr__(self) -> str:
         return f"<Runner {self._run.run_id} {len(self._tickets)} marked>"
@@ -126,7 +147,14 @@ class Runner:
             note=self._run.fallback,
             budget=self._settings.budget_usd,
             task_budget=self._settings.task_budget_usd,
+            resumes=self._resumes,
         )
+
+    @property
+    def _resumes(self) -> str | None:
+        if not self._settings.resume:
+            return None
+        return self._earlier.run_id if self._earlier else "nothing: there is no earlier run"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -156,6 +184,8 @@ class Runner:
         broken = session.testsfailed and not self._config.option.continue_on_collection_errors
         with ending_in_order():
             try:
+                if not broken:
+                    self._take_up()
                 if self._tickets and not broken:
                     hopeless = self._dispatch()
                     self._lineup = LineUp(
@@ -211,7 +241,7 @@ class Runner:
         if ticket is not None:
             finish_report(report, call, item, ticket.result)
             if hasattr(report, "wasxfail") and report.skipped and ticket.result is not None:
-                self._expected.add(ticket.result.task_id)
+                self._expected.add(ticket.result.spec.nodeid)
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -248,7 +278,8 @@ class Runner:
         )
         place = {nodeid: position for position, nodeid in enumerate(order)}
         whole.sort(key=lambda pair: place[pair[1].marked.nodeid])
-        futures = self._submit([ticket.spec for _, ticket in whole if ticket.spec is not None])
+        specs = [ticket.spec for _, ticket in whole if ticket.spec is not None]
+        futures = self._submit(specs, resume=True)
         for (item, ticket), future in zip(whole, futures, strict=True):
             ticket.future = future
             future.add_done_callback(self._arrival_of(item))
@@ -257,14 +288,52 @@ class Runner:
     def _arrival_of(self, item: pytest.Item) -> Callable[[Future[Result]], None]:
         return lambda future: self._arrivals.put((item, future.result()))
 
-    def _submit(self, specs: Iterable[TaskSpec]) -> list[Future[Result]]:
+    def _take_up(self) -> None:
+        """Take over an earlier run: remove what it left, and read what it came to."""
+        if self._earlier is None:
+            return
         try:
-            return self._coordinator.submit(list(specs))
+            if self._earlier.state is RunState.KILLED:
+                clean_run(self._earlier)
+        except PtcError as error:
+            raise pytest.UsageError(f"ptc: {error}") from error
+        self._kept = kept_verdicts(self._earlier.folder)
+
+    def _submit(self, specs: Sequence[TaskSpec], *, resume: bool = False) -> list[Future[Result]]:
+        """Hand tasks to the coordinator.
+
+        Args:
+            specs: The tasks.
+            resume: Whether a verdict of an earlier run may stand for them: not for a second go.
+        """
+        agent = agent_facts(self._settings, self._run)
+        marks = {spec.nodeid: fingerprint(spec, agent) for spec in specs}
+        kept = self._standing(specs, marks) if resume and self._kept else {}
+        try:
+            return self._coordinator.submit(specs, fingerprints=marks, kept=kept)
         except PtcError as error:
             raise pytest.UsageError(f"ptc: {error}") from error
 
+    def _standing(
+        self, specs: Sequence[TaskSpec], marks: Mapping[str, str | None]
+    ) -> dict[str, Kept]:
+        """Return which tasks are done by a verdict of the earlier run.
+
+        One that needs a task which is run again is run again, too.
+        """
+        found = {
+            nodeid: self._kept[nodeid, mark]
+            for nodeid, mark in marks.items()
+            if mark is not None and (nodeid, mark) in self._kept
+        }
+        needs = {spec.nodeid: spec.needs for spec in specs}
+        while fresh := [one for one in found if any(need not in found for need in needs[one])]:
+            for nodeid in fresh:
+                del found[nodeid]
+        return found
+
     def _submit_one(self, spec: TaskSpec) -> Future[Result]:
-        (future,) = self._submit([spec])
+        (future,) = self._submit([spec], resume=True)
         future.add_done_callback(lambda ended: self._results.append(ended.result()))
         return future
 
@@ -359,9 +428,12 @@ class Runner:
             verbosity=self._config.get_verbosity(),
             expected=self._expected,
             budget=self._settings.budget_usd,
+            problem=self._parts[1].problem if self._parts is not None else None,
         )
+        # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
+        redact = self._parts[1].redactor.text if self._parts is not None else str
         for text, markup in lines:
-            reporter.write_line(text, **markup)
+            reporter.write_line(redact(text), **markup)
 
 
 def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:

@@ -14,9 +14,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.attempts import REPORT, AttemptJournal, changed_files
 from pytest_ptc.environment import RUN_COOKIE
 from pytest_ptc.errors import JournalError, TaskListError
-from pytest_ptc.processes import ProcessIdentity, end_marked, wait_gone
+from pytest_ptc.journal import STORY
+from pytest_ptc.processes import ProcessIdentity, end_marked, end_trees, wait_gone
 from pytest_ptc.tasklist.store import SENTINEL_KEY, TaskListStore
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def find_runs(start: Path) -> list[RecordedRun]:
 
 def read_run(folder: Path) -> RecordedRun | None:
     """Return the run of a journal; None for a folder that is none, or is of an older version."""
-    events = _events(folder / "journal.jsonl")
+    events = read_events(folder)
     try:
         began = next(event for event in events if event["event"] == "run")
         pytest = ProcessIdentity(began["pid"], began["created"])
@@ -104,10 +106,10 @@ def read_run(folder: Path) -> RecordedRun | None:
     )
 
 
-def _events(journal: Path) -> list[dict[str, Any]]:
-    """Return what a journal tells; a line that was cut short tells nothing."""
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """Return what a run's journal tells; a line that was cut short tells nothing."""
     try:
-        lines = journal.read_bytes().splitlines()
+        lines = (folder / STORY).read_bytes().splitlines()
     except OSError:
         return []
     events = []
@@ -133,7 +135,7 @@ def clean_run(run: RecordedRun) -> list[str]:
         TaskListError: The shared list cannot be.
     """
     removed = []
-    if end_marked(RUN_COOKIE, run.run_id, grace=0.5):
+    if _end_workers(run) or end_marked(RUN_COOKIE, run.run_id, grace=0.5):
         raise JournalError(f"run {run.run_id}: processes of it cannot be ended")
     if _end_tmux(run):
         removed.append("tmux server")
@@ -146,12 +148,39 @@ def clean_run(run: RecordedRun) -> list[str]:
         removed.append(f"{count} task{'s' * (count != 1)}")
     line = json.dumps({"event": "run ended", "at": round(time.time(), 6), "cleaned": removed})
     try:
-        with (run.folder / "journal.jsonl").open("ab") as journal:
+        with (run.folder / STORY).open("ab") as journal:
             # After a line that the end of the machine may have cut short.
             journal.write(f"\n{line}\n".encode())
     except OSError as error:
         raise JournalError(f"journal {run.folder}: {error}") from error
     return removed
+
+
+def audit_run(run: RecordedRun) -> tuple[int, list[str]]:
+    """Compare what lies in a run's journal with the hashes that were taken of it.
+
+    Returns:
+        How many attempts there are, and what is wrong, a sentence each.
+    """
+    ended = [event for event in read_events(run.folder) if event["event"] == "ended"]
+    problems: list[str] = []
+    for event in ended:
+        name = f"{event['task']}.{event['attempt']}"
+        folder = run.folder / "attempts" / name
+        if event.get("sha256") is None:
+            problems.append(f"{name}: its report was never on disk")
+        elif AttemptJournal(folder).digest() != event["sha256"]:
+            problems.append(f"{name}: {REPORT} is not what the coordinator read")
+        else:
+            problems += [f"{name}: {wrong}" for wrong in changed_files(folder)]
+    return len(ended), problems
+
+
+def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
+    """End workers that did not end with their run, as stopped ones; return what survived."""
+    started = (event for event in read_events(run.folder) if event["event"] == "worker started")
+    known = (ProcessIdentity(event["pid"], event.get("created") or -1.0) for event in started)
+    return end_trees(known, grace=0.0)
 
 
 def _end_tmux(run: RecordedRun) -> bool:

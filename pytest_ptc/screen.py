@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING
 from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_ptc.model import Attempt, AttemptReport, TaskSpec
 
 
 class Screen:
-    """Prints whole lines on a file descriptor, and only while it takes them."""
+    """Prints whole lines on a file descriptor, and only while it takes them.
 
-    def __init__(self, descriptor: int) -> None:
+    Args:
+        descriptor: Where to print.
+        redact: Takes the secrets out of a text.
+    """
+
+    def __init__(self, descriptor: int, redact: Callable[[str], str] = lambda text: text) -> None:
         os.set_blocking(descriptor, False)
+        self.redact = redact
         self._descriptor = descriptor
         self._dropped = 0
 
@@ -49,6 +57,7 @@ class Screen:
         self._write(f"{_now()} {printable(text)} ({report.seconds:.1f} s)")
 
     def _write(self, line: str) -> None:
+        line = self.redact(line)
         if self._dropped:
             line = f"[{self._dropped} lines dropped]\n{line}"
         try:

@@ -43,7 +43,8 @@ class PtcCoordinator:
         self._current = current
         self._submit = submit
         self._general_timeout = general_timeout
-        self._numbers = count(1)
+        #: Each test counts its own, so that its tasks have the same names in the next run.
+        self._numbers: dict[str, count[int]] = {}
 
     def submit(
         self, prompt: str, params: Mapping[str, Any] | None = None, /, **options: Any
@@ -59,7 +60,9 @@ class PtcCoordinator:
             MarkerError: The prompt or an option cannot be used. The future raises TaskError if the
                 task ends without a verdict.
         """
-        name = f"{self._current()}::submit[{next(self._numbers)}]"
+        current = self._current()
+        number = next(self._numbers.setdefault(current, count(1)))
+        name = f"{current}::submit[{number}]"
         future: Future[Verdict] = Future()
         future.set_running_or_notify_cancel()
 

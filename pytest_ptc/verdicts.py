@@ -8,6 +8,7 @@ nearly right is refused, because an agent that misunderstood the form may have m
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import VerdictError
@@ -67,25 +68,58 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
     return verdict
 
 
-def settle(records: Sequence[Verdict]) -> Verdict | Trouble:
-    """Return what several recorded verdicts of one attempt come to.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One recording of an attempt's agent: exactly one of `verdict` and `refused` is there.
 
-    An explicit fail beats everything. Other verdicts must agree; the last summary counts.
+    Args:
+        call: Which recording it is, unique in its attempt.
+        verdict: What was accepted.
+        refused: Why nothing was.
+        answer: Which answer of the model holds it: recordings of one answer were made without
+            knowing what became of each other. None where that is not known.
     """
-    if not records:
+
+    call: str
+    verdict: Verdict | None = None
+    refused: str | None = None
+    answer: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.verdict is None) == (self.refused is None):
+            raise ValueError("a record has either a verdict or a refusal")
+
+
+def settle(records: Sequence[Record]) -> Verdict | Trouble:
+    """Return what several recordings of one attempt come to.
+
+    An explicit fail beats everything. Other verdicts must agree; the last summary counts. A refusal
+    counts against a verdict only if its agent could not know of it: else the verdict is its mend.
+    """
+    verdicts = [record.verdict for record in records if record.verdict is not None]
+    refused = [record for record in records if record.refused is not None]
+    if not verdicts and refused:
+        message = f"nothing recorded was valid: {refused[-1].refused}"
+        return Trouble(cause=Cause.MALFORMED, message=message)
+    if not verdicts:
         return Trouble(
             cause=Cause.NO_VERDICT, message="the agent ended without recording a verdict"
         )
-    fails = [record for record in records if record.verdict is VerdictKind.FAIL]
+    fails = [verdict for verdict in verdicts if verdict.verdict is VerdictKind.FAIL]
     if fails:
         return fails[-1]
-    kinds = sorted({record.verdict.value for record in records})
+    kinds = sorted({verdict.verdict.value for verdict in verdicts})
     if len(kinds) > 1:
         return Trouble(
             cause=Cause.CONTRADICTED,
             message=f"the agent recorded {' and '.join(kinds)} for one attempt",
         )
-    return records[-1]
+    answers = {record.answer for record in records if record.verdict is not None}
+    for record in refused:
+        if record.answer is None or None in answers or record.answer in answers:
+            message = f"beside {kinds[0]} the agent recorded what was refused: {record.refused}"
+            return Trouble(cause=Cause.CONTRADICTED, message=message)
+    return verdicts[-1]
 
 
 def _finding(value: object, where: str) -> Finding:

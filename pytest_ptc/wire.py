@@ -1,24 +1,31 @@
 """What the coordinator and its workers say to each other: JSON, one message a line.
 
-They talk over a Unix socket in a folder that only the user can enter. Nothing that must survive is
-said here: a message only points to what is in the journal already. The end of the connection is a
-message too: it tells either side at once that the other one has died, by whatever signal.
+They talk over a Unix socket in a folder that only the user can enter. What must survive is in the
+journal before it is said here. The end of the connection is a message too: it tells either side at
+once that the other one has died, by whatever signal.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """From a worker that is ready: its name, and the key it was started with."""
+    """From a worker that has started: its name, and the key it was started with."""
 
     kind: ClassVar[str] = "hello"
     worker: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From a worker whose agent is ready for a task."""
+
+    kind: ClassVar[str] = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +56,26 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """To a worker: get ready for a task like this one, or for any."""
+
+    kind: ClassVar[str] = "prepare"
+    like: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Assigned:
     """To a worker: do this attempt, whose folder is in the journal.
 
-    `last` tells it that trouble will not be tried again.
+    What may be secret is said here and is not on disk: the token that seals what the attempt comes
+    to, and the task with all its variables. `last` tells that trouble will not be tried again.
     """
 
     kind: ClassVar[str] = "assigned"
     attempt: str
+    cookie: str
+    token: str
+    spec: dict[str, Any]
     last: bool
 
 
@@ -67,9 +86,13 @@ class Quit:
     kind: ClassVar[str] = "quit"
 
 
-Message = Hello | Claimed | Waits | Ended | Assigned | Quit
+#: Longest message, in bytes: a task's prompt and parameters are in one.
+LONGEST = 256 * 1024 * 1024
+
+Message = Hello | Ready | Claimed | Waits | Ended | Prepare | Assigned | Quit
 _KINDS: dict[str, type[Message]] = {
-    message.kind: message for message in (Hello, Claimed, Waits, Ended, Assigned, Quit)
+    message.kind: message
+    for message in (Hello, Ready, Claimed, Waits, Ended, Prepare, Assigned, Quit)
 }
 
 

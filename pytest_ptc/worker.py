@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc import wire
 from pytest_ptc.agents import agent_maker
-from pytest_ptc.environment import ATTEMPT_COOKIE, owner_name
-from pytest_ptc.errors import JournalError, PtcError, TaskListError, VerdictError
+from pytest_ptc.attempts import AttemptJournal
+from pytest_ptc.environment import ATTEMPT_COOKIE, ATTEMPT_TOKEN, owner_name
+from pytest_ptc.errors import PtcError, TaskListError
+from pytest_ptc.evidence import demanded, recorded_or
 from pytest_ptc.interfaces import Job
-from pytest_ptc.journal import OUTPUT, open_task, read_records, write_report
-from pytest_ptc.model import AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
+from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.processes import end_marked
+from pytest_ptc.redaction import Redactor
 from pytest_ptc.screen import Screen
+from pytest_ptc.tasklist.locks import LockHeldError
 from pytest_ptc.tasklist.store import TaskListStore
-from pytest_ptc.verdicts import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +42,17 @@ if TYPE_CHECKING:
 class Worker:
     """One worker's life, from its launch file to its end."""
 
-    def __init__(self, config: dict[str, Any], *, task_list: TaskList, agent: Agent) -> None:
+    def __init__(
+        self, config: dict[str, Any], *, task_list: TaskList, agent: Agent, redactor: Redactor
+    ) -> None:
         self._config = config
         self._name: str = config["worker"]
         self._owner = owner_name(config["run_id"], config["worker"])
         self._journal = Path(config["journal"])
         self._list = task_list
         self._agent = agent
-        self._screen = Screen(sys.stdout.fileno())
+        self._redactor = redactor
+        self._screen = Screen(sys.stdout.fileno(), redactor.text)
 
     async def live(self) -> bool:
         """Work until told to quit, until a signal comes, or until the coordinator is gone.
@@ -55,7 +60,9 @@ class Worker:
         Returns:
             Whether the worker is an orphan: nobody told it to end, and nobody is left to tidy.
         """
-        reader, writer = await asyncio.open_unix_connection(self._config["address"])
+        reader, writer = await asyncio.open_unix_connection(
+            self._config["address"], limit=wire.LONGEST
+        )
         working = asyncio.create_task(self._work(reader, writer))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -69,15 +76,17 @@ class Worker:
 
     async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
-        # Getting ready is a job like any other: nothing is assigned before the hello that ends it.
-        job: asyncio.Task[None] | None = asyncio.create_task(self._get_ready(writer))
+        job: asyncio.Task[None] | None = None
+        self._say(writer, wire.Hello(self._name, self._config["key"]))
         try:
             while line := await reader.readline():
                 match wire.decode(line):
-                    case wire.Assigned(name, last):
+                    case wire.Prepare(like):
+                        job = asyncio.create_task(self._get_ready(like, writer))
+                    case wire.Assigned() as assigned:
                         if job is not None:
                             await job
-                        job = asyncio.create_task(self._attempt(name, writer, last=last))
+                        job = asyncio.create_task(self._attempt(assigned, writer))
                     case _:
                         return False
         except ConnectionError:
@@ -88,58 +97,63 @@ class Worker:
                 await asyncio.gather(job, return_exceptions=True)
         return True
 
-    async def _get_ready(self, writer: asyncio.StreamWriter) -> None:
-        like = self._config["like"]
+    async def _get_ready(self, like: dict[str, Any] | None, writer: asyncio.StreamWriter) -> None:
         if like is not None:
+            spec = TaskSpec.from_json(like)
+            self._screen.redact = self._redactor.plus(spec.env).text
             self._screen.line(f"{self._name} starts agent {self._agent.name}")
             try:
-                await self._agent.prepare(TaskSpec.from_json(like))
+                await self._agent.prepare(spec)
             except Exception as error:  # noqa: BLE001 - a worker that never calls in holds up the run
                 self._screen.line(f"agent {self._agent.name} did not get ready: {error!r}")
-        self._say(writer, wire.Hello(self._name, self._config["key"]))
+        self._say(writer, wire.Ready())
         self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
 
-    async def _attempt(self, name: str, writer: asyncio.StreamWriter, *, last: bool) -> None:
-        folder = self._journal / "attempts" / name
+    async def _attempt(self, assigned: wire.Assigned, writer: asyncio.StreamWriter) -> None:
+        spec = TaskSpec.from_json(assigned.spec)
+        redactor = self._redactor.plus({**spec.env, ATTEMPT_TOKEN: assigned.token})
+        self._screen.redact = redactor.text
+        folder = self._journal / "attempts" / assigned.attempt
+        journal = AttemptJournal(folder, assigned.token, redactor)
+        task_id, _, number = assigned.attempt.rpartition(".")
+        attempt = Attempt(task_id=task_id, number=int(number), worker=self._name)
         try:
-            report = await self._do(folder, writer)
-            write_report(folder, report)
+            report = journal.file(await self._do(attempt, spec, journal, assigned.cookie, writer))
         except (PtcError, OSError) as error:
             self._screen.line(f"trouble: {error}")
-            self._say(writer, wire.Ended(name, problem=str(error)))
+            self._say(writer, wire.Ended(assigned.attempt, problem=str(error)))
             return
         self._screen.verdict(report)
-        if report.trouble is not None and not last:
+        if report.trouble is not None and not assigned.last:
             # Before the coordinator hears of it, or the next worker could not claim it.
-            self._on_list(lambda: self._list.release(report.attempt.task_id, self._owner))
-            self._say(writer, wire.Ended(name))
+            self._on_list(lambda: self._list.release(attempt.task_id, self._owner))
+            self._say(writer, wire.Ended(assigned.attempt))
             return
         # The journal has it: the view comes after the outcome.
-        self._say(writer, wire.Ended(name))
+        self._say(writer, wire.Ended(assigned.attempt))
         self._on_list(
-            lambda: self._list.complete(
-                report.attempt.task_id, self._owner, {"ptc": _for_list(report)}
-            )
+            lambda: self._list.complete(attempt.task_id, self._owner, {"ptc": _for_list(report)})
         )
 
-    async def _do(self, folder: Path, writer: asyncio.StreamWriter) -> AttemptReport:
-        attempt, spec, cookie = open_task(folder)
+    async def _do(
+        self,
+        attempt: Attempt,
+        spec: TaskSpec,
+        journal: AttemptJournal,
+        cookie: str,
+        writer: asyncio.StreamWriter,
+    ) -> AttemptReport:
         started = time.monotonic()
         spent: list[Usage] = []
         about: dict[str, Any] = {}
         self._screen.task(attempt, spec)
-        try:
-            claimed = self._list.claim(attempt.task_id, self._owner)
-        except TaskListError as error:
-            claimed, problem = False, str(error)
-        else:
-            problem = "it was taken, completed or deleted on the shared list"
-        if claimed:
+        ended: Verdict | Trouble | None = self._not_claimed(attempt)
+        if ended is None:
             self._say(writer, wire.Claimed(attempt.name))
             job = Job(
                 attempt=attempt,
                 spec=spec,
-                folder=folder,
+                journal=journal,
                 deadline=started + spec.timeout,
                 cookie=cookie,
                 show=self._screen.line,
@@ -151,8 +165,9 @@ class Worker:
                 listed=lambda: self._list.has(attempt.task_id),
             )
             ended = await self._bounded(job)
-        else:
-            ended = Trouble(cause=Cause.CLAIM_LOST, message=f"task {attempt.task_id}: {problem}")
+        if journal.foreign:
+            about["foreign_records"] = journal.foreign
+        ended = demanded(ended, spec, about.get("tool_calls"))
         return AttemptReport(
             attempt=attempt,
             seconds=time.monotonic() - started,
@@ -161,6 +176,30 @@ class Worker:
             usage=sum(spent[1:], spent[0]) if spent else None,
             about=about,
         )
+
+    def _not_claimed(self, attempt: Attempt) -> Trouble | None:
+        """Claim the task on the shared list; return why that makes its attempt useless, if so.
+
+        The list is a view: where it is broken or gone, nobody else can have the task, and the
+        attempt goes on by the journal.
+        """
+        task_id = attempt.task_id
+        try:
+            if self._list.claim(task_id, self._owner):
+                return None
+            if self._list.has(task_id):
+                problem = "somebody else took or completed it on the shared list"
+            elif self._list.empty():
+                self._screen.line("the shared list is gone: on with the journal alone")
+                return None
+            else:
+                problem = "somebody deleted it from the shared list"
+        except LockHeldError as error:
+            problem = str(error)
+        except TaskListError as error:
+            self._screen.line(f"shared list: {error}: on with the journal alone")
+            return None
+        return Trouble(cause=Cause.CLAIM_LOST, message=f"task {task_id}: {problem}")
 
     async def _bounded(self, job: Job) -> Verdict | Trouble:
         """Have the agent do the job within its timeout, and leave nothing of it behind."""
@@ -171,8 +210,8 @@ class Worker:
         except asyncio.TimeoutError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             message = f"no verdict within {job.spec.timeout:g} s"
-            late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=_evidence(job))
-            return _recorded_or(late, job)
+            late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=job.journal.tail())
+            return recorded_or(late, job.journal, job.spec)
         except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             broken = Trouble(
@@ -180,7 +219,7 @@ class Worker:
                 message=f"agent {self._agent.name} broke: {error!r}",
                 evidence=traceback.format_exc(),
             )
-            return _recorded_or(broken, job)
+            return recorded_or(broken, job.journal, job.spec)
         except asyncio.CancelledError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
@@ -193,23 +232,6 @@ class Worker:
             act()
         except TaskListError as error:
             self._screen.line(f"shared list: {error}")
-
-
-def _recorded_or(trouble: Trouble, job: Job) -> Verdict | Trouble:
-    """Return what an agent recorded before it broke or its time was up; else this trouble."""
-    try:
-        records = read_records(job.folder, job.spec.schema)
-    except (JournalError, VerdictError) as error:
-        return Trouble(cause=Cause.MALFORMED, message=str(error), evidence=_evidence(job))
-    return settle(records) if records else trouble
-
-
-def _evidence(job: Job) -> str:
-    with contextlib.suppress(OSError), (job.folder / OUTPUT).open("rb") as output:
-        size = output.seek(0, os.SEEK_END)
-        output.seek(max(0, size - 16_384))
-        return "\n".join(output.read().decode("utf-8", "replace").splitlines()[-40:])
-    return ""
 
 
 def _for_list(report: AttemptReport) -> dict[str, Any]:
@@ -226,8 +248,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     task_list = TaskListStore(
         Path(config["claude_config"]), config["task_list_id"], run_id=config["run_id"]
     )
+    redactor = Redactor(os.environ)
     agent = agent_maker(config["agent"])(config, os.environ)
-    orphan = asyncio.run(Worker(config, task_list=task_list, agent=agent).live())
+    worker = Worker(config, task_list=task_list, agent=agent, redactor=redactor)
+    orphan = asyncio.run(worker.live())
     if orphan:
         _tidy(config, task_list)
     return 0

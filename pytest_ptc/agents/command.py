@@ -18,12 +18,13 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.attempts import OUTPUT, PROMPT
 from pytest_ptc.environment import agent_environment
 from pytest_ptc.errors import VerdictError
-from pytest_ptc.journal import OUTPUT, read_records
 from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
 from pytest_ptc.prompts import protocol_text
-from pytest_ptc.verdicts import LONGEST, parse_verdict, settle
+from pytest_ptc.redaction import RedactedStream, Redactor
+from pytest_ptc.verdicts import LONGEST, Record, parse_verdict, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,7 @@ class CommandAgent:
         run_id: The run's id.
         task_list_id: The shared list, for programs that are Claude Code themselves.
         path: Directories put before `PATH`, so that `ptc` is found there.
+        scratch: A private folder that is gone after the run.
         environ: The environment that the program inherits from.
     """
 
@@ -64,8 +66,10 @@ class CommandAgent:
         run_id: str,
         task_list_id: str,
         path: Path,
+        scratch: Path,
         environ: Mapping[str, str],
     ) -> None:
+        self._scratch = scratch
         self._argv = tuple(argv)
         self._verdict_from_exit = verdict_from_exit
         self._run_id = run_id
@@ -77,24 +81,36 @@ class CommandAgent:
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Run the program on the job and return what it recorded, or why that does not count."""
+        params = self._scratch / f"params-{job.attempt.name}.json"
         try:
-            process = self._start(job)
+            # Not in the journal: they may hold what must not stay.
+            params.write_text(json.dumps(dict(job.spec.params)), encoding="ascii")
+        except OSError as error:
+            message = f"the task's parameters cannot be written: {params}: {error.strerror}"
+            return Trouble(cause=Cause.MACHINERY, message=message)
+        try:
+            return await self._run(job, params)
+        finally:
+            params.unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Do nothing: a program lives as long as its task."""
+
+    async def _run(self, job: Job, params: Path) -> Verdict | Trouble:
+        try:
+            process = self._start(job, params)
         except OSError as error:
             return self._not_started(job, error)
-        output = Output(job.folder / OUTPUT, job.show)
+        output = Output(job.folder / OUTPUT, job.show, job.journal.redactor)
         try:
             status = await self._attend(process, job, output)
         finally:
             _end_group(process.pid, signal.SIGKILL)
             output.close()
+        job.about(status=describe_status(status), settings={"command": list(self._argv)})
         return self._judge(job, status, output)
 
-    async def close(self) -> None:
-        """Do nothing: a program lives as long as its task."""
-
-    def _start(self, job: Job) -> subprocess.Popen[bytes]:
-        params = json.dumps(dict(job.spec.params))
-        (job.folder / "params.json").write_text(params, encoding="ascii")
+    def _start(self, job: Job, params: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             self._argv,
             stdin=subprocess.PIPE,
@@ -106,7 +122,9 @@ class CommandAgent:
                 attempt=job.attempt,
                 spec=job.spec,
                 folder=job.folder,
+                params_file=params,
                 cookie=job.cookie,
+                token=job.journal.token or "",
                 run_id=self._run_id,
                 task_list_id=self._task_list_id,
             ),
@@ -121,6 +139,7 @@ class CommandAgent:
         assert process.stdout is not None
         assert process.stderr is not None
         text = f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
+        job.journal.keep(PROMPT, text)
         feeder = _Feeder(text.encode("utf-8", "replace"))
         await loop.connect_write_pipe(lambda: feeder, process.stdin)
         feeder.feed()
@@ -148,12 +167,9 @@ class CommandAgent:
         return status
 
     def _judge(self, job: Job, status: int, output: Output) -> Verdict | Trouble:
-        try:
-            records = read_records(job.folder, job.spec.schema)
-            if (line := output.last_line()) is not None:
-                records.append(parse_verdict(line, job.spec.schema))
-        except VerdictError as error:
-            return Trouble(cause=Cause.MALFORMED, message=str(error), evidence=output.tail())
+        records = job.journal.records(job.spec.schema)
+        if (line := output.last_line()) is not None:
+            records.append(_printed(line, job.spec.schema))
         judged = judge(records, status, verdict_from_exit=self._verdict_from_exit)
         if isinstance(judged, Trouble):
             return Trouble(cause=judged.cause, message=judged.message, evidence=output.tail())
@@ -169,7 +185,15 @@ class CommandAgent:
         return Trouble(cause=Cause.AGENT_MISSING, message=f"{self._argv[0]}: {problem}")
 
 
-def judge(records: Sequence[Verdict], status: int, *, verdict_from_exit: bool) -> Verdict | Trouble:
+def _printed(line: bytes, schema: Mapping[str, Any] | None) -> Record:
+    """Return what a program recorded by its last line; it never hears what became of that."""
+    try:
+        return Record(call="stdout", verdict=parse_verdict(line, schema))
+    except VerdictError as error:
+        return Record(call="stdout", refused=str(error))
+
+
+def judge(records: Sequence[Record], status: int, *, verdict_from_exit: bool) -> Verdict | Trouble:
     """Return what a program's records and its exit status come to.
 
     A recorded fail stands whatever the status is: many linters fail with 1. A recorded pass or skip
@@ -184,7 +208,8 @@ def judge(records: Sequence[Verdict], status: int, *, verdict_from_exit: bool) -
     if verdict_from_exit and status in (0, 1):
         kind = VerdictKind.FAIL if status else VerdictKind.PASS
         # First, because the last of several that agree counts, and its own words read better.
-        records = [Verdict(verdict=kind, summary=f"the program ended with {ended}"), *records]
+        verdict = Verdict(verdict=kind, summary=f"the program ended with {ended}")
+        records = [Record(call="status", verdict=verdict, answer="status"), *records]
     elif status != 0 and not records:
         return Trouble(cause=Cause.AGENT_FAILED, message=f"the program ended with {ended}")
     settled = settle(records)
@@ -214,11 +239,16 @@ class Output:
     Args:
         path: The file.
         show: Prints one line on the worker's screen.
+        redactor: Keeps secrets out of the file.
     """
 
-    def __init__(self, path: Path, show: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, show: Callable[[str], None], redactor: Redactor | None = None
+    ) -> None:
         self._file = path.open("wb", buffering=0)
         self._show = show
+        redactor = redactor or Redactor()
+        self._redacted = {name: RedactedStream(redactor) for name in ("stdout", "stderr")}
         self._head_left = HEAD
         self._cut = 0
         self._recent: deque[bytes] = deque()
@@ -256,14 +286,17 @@ class Output:
 
     def close(self) -> None:
         """Write what was cut from the middle back to the end of the file."""
-        if self._cut > self._recent_size:
-            self._file.write(b"\n[... %d bytes cut ...]\n" % (self._cut - self._recent_size))
-        if self._cut:
-            self._file.write(b"".join(self._recent)[-self._cut :])
+        for stream in self._redacted.values():
+            self._keep(stream.rest())
+        with contextlib.suppress(OSError):
+            if self._cut > self._recent_size:
+                self._file.write(b"\n[... %d bytes cut ...]\n" % (self._cut - self._recent_size))
+            if self._cut:
+                self._file.write(b"".join(self._recent)[-self._cut :])
         self._file.close()
 
     def _take(self, stream: str, data: bytes) -> list[bytes]:
-        self._keep(data)
+        self._keep(self._redacted[stream].feed(data))
         *lines, unfinished = (self._unfinished[stream] + data).split(b"\n")
         # A line that never ends cannot be a verdict, and must not be held in memory.
         self._unfinished[stream] = unfinished[: LONGEST + 1]
@@ -345,5 +378,6 @@ def make(config: Mapping[str, Any], environ: Mapping[str, str]) -> CommandAgent:
         run_id=config["run_id"],
         task_list_id=config["task_list_id"],
         path=Path(config["path"]),
+        scratch=Path(config["address"]).parent,
         environ=environ,
     )

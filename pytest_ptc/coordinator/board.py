@@ -16,6 +16,7 @@ from pytest_ptc.model import (
     Attempt,
     AttemptReport,
     Cause,
+    Kept,
     Result,
     Snapshot,
     TaskSpec,
@@ -43,6 +44,7 @@ class Task:
     state: TaskState
     unmet: set[str]
     reports: list[AttemptReport] = field(default_factory=list)
+    resumed: str | None = None
 
     @property
     def retries_left(self) -> int:
@@ -52,18 +54,24 @@ class Task:
 
 @dataclass(kw_only=True, slots=True)
 class Worker:
-    """One worker on the board; `since` is when it came into its state."""
+    """One worker on the board; `since` is when it came into its state.
+
+    `claimed` tells whether it has said that it began the attempt that it was given.
+    """
 
     name: str
     state: WorkerState
     since: float
     attempt: Attempt | None = None
+    claimed: bool = False
 
 
 class Board:
     """All tasks and workers of one run."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float = 0.0) -> None:
+        #: When the run's first task was submitted, on the clock of all events.
+        self.began = began
         self.tasks: dict[str, Task] = {}
         self.workers: dict[str, Worker] = {}
         #: Tasks that may be assigned, first come first served.
@@ -106,11 +114,11 @@ class Board:
         """Return the workers that wait for a task."""
         return [w for w in self.workers.values() if w.state is WorkerState.IDLE]
 
-    def next_spec(self) -> TaskSpec | None:
-        """Return the task that a worker would get that was started now, as far as can be told."""
-        before = sum(w.state is WorkerState.STARTING for w in self.workers.values())
-        position = min(before + len(self.idle_workers), len(self.ready) - 1)
-        return self.tasks[self.ready[position]].spec if self.ready else None
+    def next_spec(self, worker: str) -> TaskSpec | None:
+        """Return the task that a starting worker will probably get."""
+        before = [w for w in self.workers.values() if w.state is WorkerState.STARTING]
+        place = [w.name for w in before].index(worker) + len(self.idle_workers)
+        return self.tasks[self.ready[min(place, len(self.ready) - 1)]].spec if self.ready else None
 
     def reservation(self, task_id: str) -> float:
         """Return the US dollars to put aside for a task: its own limit, else the dearest so far."""
@@ -136,6 +144,19 @@ class Board:
             if failed:
                 self._doom(task_id, failed[0])
 
+    def resumed(self, task_id: str, spec: TaskSpec, kept: Kept) -> None:
+        """Take a task that is done: a verdict of an earlier run stands for it."""
+        task = Task(
+            id=task_id,
+            spec=spec,
+            state=TaskState.READY,
+            unmet=set(),
+            reports=[kept.report],
+            resumed=kept.run_id,
+        )
+        self.tasks[task_id] = task
+        self._finish(task)
+
     def launched(self, worker: str, now: float) -> None:
         """Take a worker that its host has started; it is ready when it has called in."""
         self.launches += 1
@@ -152,11 +173,16 @@ class Board:
         task.state = task.state.move(TaskState.RUNNING)
         self.ready.remove(task_id)
         attempt = Attempt(task_id=task_id, number=len(task.reports) + 1, worker=worker)
-        self._enter(worker, WorkerState.IDLE, WorkerState.BUSY, now).attempt = attempt
+        busy = self._enter(worker, WorkerState.IDLE, WorkerState.BUSY, now)
+        busy.attempt, busy.claimed = attempt, False
         self._running += 1
         self._retries += attempt.number > 1
         self.reserved[attempt.name] = self.reservation(task_id)
         return attempt
+
+    def claimed(self, worker: str) -> None:
+        """Take a worker as at work on its attempt. Reported by the worker."""
+        self.workers[worker].claimed = True
 
     def ended(self, report: AttemptReport, now: float) -> None:
         """End a running attempt: its worker is free, its task is done or tried again.
@@ -289,6 +315,7 @@ class Board:
             spec=task.spec,
             reports=tuple(task.reports),
             trouble_outside=trouble,
+            resumed=task.resumed,
         )
         self.results.append(result)
         self._verdicts[result.verdict.verdict if result.verdict else VerdictKind.ERROR] += 1

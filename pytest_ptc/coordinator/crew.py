@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc import wire
 from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
-from pytest_ptc.errors import HostError
+from pytest_ptc.errors import HostError, JournalError
 from pytest_ptc.interfaces import LaunchPlan, Remains
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces import Host
     from pytest_ptc.journal import Journal
-    from pytest_ptc.model import TaskSpec
 
 
 class Crew:
@@ -72,21 +71,17 @@ class Crew:
         """Begin to take workers' calls."""
         return await asyncio.start_unix_server(self._converse, self._address)
 
-    async def launch(self, worker: str, like: TaskSpec | None) -> None:
-        """Start a worker and wait for its end; that it cannot be started is an end too.
-
-        Args:
-            worker: Its name.
-            like: A task like its first, for which it gets ready.
-        """
+    async def launch(self, worker: str) -> None:
+        """Start a worker and wait for its end; that it cannot be started is an end too."""
         try:
-            pid = await self._on_host(self._host.launch, self._launch_plan(worker, like))
-        except (HostError, OSError) as error:
+            pid = await self._on_host(self._host.launch, self._launch_plan(worker))
+        except (HostError, JournalError, OSError) as error:
             self._gone(worker, str(error))
             return
         if (process := ProcessIdentity.of(pid)) is not None:
             self._processes[worker] = process
-        self._journal.event("worker started", worker=worker, pid=pid)
+        created = process.created if process is not None else None
+        self._journal.event("worker started", worker=worker, pid=pid, created=created)
         if await _ended(pid):
             self._gone(worker, "its process ended")
 
@@ -128,7 +123,7 @@ class Crew:
             self._host.close()
             end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
 
-    def _launch_plan(self, worker: str, like: TaskSpec | None) -> LaunchPlan:
+    def _launch_plan(self, worker: str) -> LaunchPlan:
         """Write a worker's launch file, and return how it is started."""
         folder = self._journal.worker_folder(worker)
         self._keys[worker] = secrets.token_hex(16)
@@ -140,7 +135,6 @@ class Crew:
             "address": str(self._address),
             "journal": str(self._journal.folder),
             "run_id": self._journal.run_id,
-            "like": like.to_json() if like is not None else None,
         }
         launch_file.write_text(json.dumps(config))
         return LaunchPlan(

@@ -14,12 +14,12 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc import wire
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.crew import Crew
-from pytest_ptc.coordinator.evidence import closing_report
 from pytest_ptc.coordinator.schedule import (
     Action,
     Assign,
@@ -27,16 +27,19 @@ from pytest_ptc.coordinator.schedule import (
     Launch,
     Limits,
     Settle,
+    Stop,
     next_look,
     plan,
 )
 from pytest_ptc.environment import owner_name
 from pytest_ptc.errors import JournalError, TaskListError
+from pytest_ptc.evidence import closing_report
 from pytest_ptc.interfaces import NewTask, Remains
 from pytest_ptc.model import (
     Attempt,
     AttemptReport,
     Cause,
+    Kept,
     Result,
     Snapshot,
     TaskSpec,
@@ -44,6 +47,7 @@ from pytest_ptc.model import (
     Trouble,
     WorkerState,
 )
+from pytest_ptc.seals import new_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -102,7 +106,7 @@ class Coordinator:
         self._board = Board()
         self._snapshot = Snapshot()
         self._futures: dict[str, Future[Result]] = {}
-        self._cookies: dict[str, str] = {}
+        self._at_work: dict[str, _Running] = {}
         self._ids: dict[str, str] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
@@ -124,35 +128,52 @@ class Coordinator:
         """Return the run as it was after the last event."""
         return self._snapshot
 
-    def submit(self, specs: Sequence[TaskSpec]) -> list[Future[Result]]:
+    def submit(
+        self,
+        specs: Sequence[TaskSpec],
+        *,
+        fingerprints: Mapping[str, str | None] = MappingProxyType({}),
+        kept: Mapping[str, Kept] = MappingProxyType({}),
+    ) -> list[Future[Result]]:
         """Publish tasks and return a future for each; futures never raise what a task did.
 
         Args:
             specs: The tasks. A need stands for a task of this call or of an earlier one.
+            fingerprints: What each task's verdict depends on, by its node id, for a later run.
+            kept: Verdicts of an earlier run, by node id: such a task is not run again.
 
         Raises:
             TaskListError: They cannot be published; then no worker has been started for them.
-            JournalError: They cannot be written down.
         """
-        ids = self._list.publish([self._announcement(spec) for spec in specs])
+        for spec in specs:
+            self._journal.redactor.learn(spec.env)
+        fresh = [spec for spec in specs if spec.nodeid not in kept]
+        published = iter(self._list.publish([self._announcement(spec) for spec in fresh]))
         self._start()
-        futures: list[Future[Result]] = [Future() for _ in specs]
-        for future in futures:
-            future.set_running_or_notify_cancel()
-        entries = list(zip(ids, specs, futures, strict=True))
-        for task_id, spec, _ in entries:
-            self._journal.event("submitted", task=task_id, spec=spec.to_json())
+        entries = []
+        for spec in specs:
+            old = kept.get(spec.nodeid)
+            # An id of another list: it must not be taken for one of this.
+            place = next(published) if old is None else f"{old.run_id}/{old.report.attempt.task_id}"
+            entry = _Entry(place, spec, Future(), old)
+            entry.future.set_running_or_notify_cancel()
+            entries.append(entry)
+            self._tell(entry, fingerprints.get(spec.nodeid))
         try:
             self._loop.call_soon_threadsafe(self._submitted, entries)
         except RuntimeError:  # the loop has ended
-            self._abandon(dict(zip(ids, futures, strict=True)), dict(zip(ids, specs, strict=True)))
-        return futures
+            self._abandon(
+                {entry.task_id: entry.future for entry in entries},
+                {entry.task_id: entry.spec for entry in entries},
+            )
+        return [entry.future for entry in entries]
 
     def stop(self, why: str) -> None:
         """Begin nothing more and end all workers; tasks that have not ended are settled so."""
         if self._thread.is_alive():
             with contextlib.suppress(RuntimeError):  # the loop ended on its own just now
-                self._loop.call_soon_threadsafe(self._stop, why)
+                trouble = Trouble(cause=Cause.STOPPED, message=why)
+                self._loop.call_soon_threadsafe(self._stop, trouble)
 
     def close(self) -> None:
         """End the run and everything it started; may be called again, also after Ctrl-C in it."""
@@ -177,8 +198,7 @@ class Coordinator:
             self._loop.run_until_complete(self._serve())
         except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
             self._failure = error
-            with contextlib.suppress(JournalError):
-                self._journal.event("coordinator failed", error=traceback.format_exc())
+            self._journal.event("coordinator failed", error=traceback.format_exc())
         finally:
             self._started.set()
             self._abandon(self._futures, {i: t.spec for i, t in self._board.tasks.items()})
@@ -187,6 +207,7 @@ class Coordinator:
 
     async def _serve(self) -> None:
         server = await self._crew.listen()
+        self._board.began = self._clock()
         self._started.set()
         try:
             while not self._over.is_set():
@@ -217,7 +238,7 @@ class Coordinator:
     async def _next_event(self) -> None:
         if self._over.is_set():
             return
-        look = next_look(self._board)
+        look = next_look(self._board, self._limits)
         alarm = None
         if look is not None:
             alarm = self._loop.call_later(max(0.0, look - self._clock()), self._wake.set)
@@ -229,9 +250,8 @@ class Coordinator:
     def _act(self, action: Action) -> None:
         match action:
             case Launch(worker):
-                like = self._board.next_spec()
                 self._board.launched(worker, self._clock())
-                self._errand(self._crew.launch(worker, like))
+                self._errand(self._crew.launch(worker))
             case Assign(task_id, worker):
                 self._assign(task_id, worker)
             case Kill(worker, why):
@@ -239,6 +259,8 @@ class Coordinator:
             case Settle(task_id, trouble):
                 self._board.settled(task_id, trouble)
                 self._journal.event("settled", task=task_id, trouble=trouble.to_json())
+            case Stop(trouble):
+                self._stop(trouble)
 
     def _errand(self, work: Coroutine[Any, Any, None]) -> None:
         errand = self._loop.create_task(work)
@@ -258,16 +280,34 @@ class Coordinator:
         description = spec.prompt
         if len(description) > LONGEST_DESCRIPTION:
             description = f"{description[:LONGEST_DESCRIPTION]}\n[cut; the whole is in the journal]"
+        nodeid = self._journal.redactor.text(spec.nodeid)
         return NewTask(
-            subject=spec.nodeid,
-            description=description,
-            metadata={"ptc_run": self._journal.run_id, "nodeid": spec.nodeid},
+            subject=nodeid,
+            description=self._journal.redactor.text(description),
+            metadata={"ptc_run": self._journal.run_id, "nodeid": nodeid},
         )
 
-    def _submitted(self, entries: Sequence[tuple[str, TaskSpec, Future[Result]]]) -> None:
-        self._ids.update((spec.nodeid, task_id) for task_id, spec, _ in entries)
-        for task_id, spec, future in _needs_first(entries):
+    def _tell(self, entry: _Entry, fingerprint: str | None) -> None:
+        """Put down a task, or the verdict that stands for it, for whoever takes up this run."""
+        if entry.kept is None:
+            spec = entry.spec.to_json()
+            self._journal.event("submitted", task=entry.task_id, fingerprint=fingerprint, spec=spec)
+        else:
+            self._journal.event(
+                "kept",
+                nodeid=entry.spec.nodeid,
+                fingerprint=fingerprint,
+                run=entry.kept.run_id,
+                report=entry.kept.report.to_json(),
+            )
+
+    def _submitted(self, entries: Sequence[_Entry]) -> None:
+        self._ids.update((entry.spec.nodeid, entry.task_id) for entry in entries)
+        for task_id, spec, future, kept in _needs_first(entries):
             self._futures[task_id] = future
+            if kept is not None:
+                self._board.resumed(task_id, spec, kept)
+                continue
             known = [self._ids[need] for need in spec.needs if need in self._ids]
             self._board.submitted(task_id, spec, known)
             unknown = [need for need in spec.needs if need not in self._ids]
@@ -279,26 +319,33 @@ class Coordinator:
     def _assign(self, task_id: str, worker: str) -> None:
         attempt = self._board.assigned(task_id, worker, self._clock())
         task = self._board.tasks[task_id]
-        cookie = secrets.token_hex(16)
-        self._cookies[attempt.name] = cookie
+        ours = self._at_work[attempt.name] = _Running(
+            secrets.token_hex(16), new_token(), self._clock()
+        )
         try:
-            self._journal.open_attempt(attempt, task.spec, cookie)
+            self._journal.open_attempt(attempt, task.spec, ours.token)
         except JournalError as error:
+            del self._at_work[attempt.name]
             trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
             self._board.ended(
                 AttemptReport(attempt=attempt, seconds=0.0, trouble=trouble), self._clock()
             )
             return
         self._journal.event("assigned", attempt=attempt.name, worker=worker)
+        spec = task.spec.to_json()
         last = task.retries_left <= 1
-        self._crew.say(worker, wire.Assigned(attempt.name, last=last))
+        self._crew.say(
+            worker, wire.Assigned(attempt.name, ours.cookie, ours.token, spec, last=last)
+        )
 
     def _ended(self, attempt: Attempt, otherwise: Trouble) -> None:
         """End an attempt by what the journal has of it, or by this trouble."""
-        seconds = self._clock() - self._board.workers[attempt.worker].since
-        report = closing_report(self._journal.attempt_folder(attempt), attempt, seconds, otherwise)
-        self._cookies.pop(attempt.name, None)
-        self._journal.event("ended", **report.to_json())
+        ours = self._at_work.pop(attempt.name)
+        seconds = self._clock() - ours.began
+        journal = self._journal.attempt(attempt, ours.token)
+        spec = self._board.tasks[attempt.task_id].spec
+        report = closing_report(journal, attempt, spec, seconds, otherwise)
+        self._journal.event("ended", **report.to_json(), sha256=journal.digest())
         self._board.ended(report, self._clock())
         self._wake.set()
 
@@ -324,12 +371,13 @@ class Coordinator:
         attempt = self._board.workers[worker].attempt
         match message:
             case wire.Hello() if self._board.workers[worker].state is WorkerState.STARTING:
+                self._greet(worker)
+            case wire.Ready() if self._board.workers[worker].state is WorkerState.STARTING:
                 self._board.called_in(worker, self._clock())
                 self._journal.event("worker ready", worker=worker)
-                if self._board.stopping is not None:
-                    self._crew.say(worker, wire.Quit())
                 self._wake.set()
             case wire.Claimed(name) if attempt is not None and attempt.name == name:
+                self._board.claimed(worker)
                 self._journal.event("claimed", attempt=name, worker=worker)
             case wire.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
@@ -338,6 +386,14 @@ class Coordinator:
                 self._ended(attempt, Trouble(cause=Cause.MACHINERY, message=trouble))
             case _:
                 self._journal.event("stale message", worker=worker, message=repr(message))
+
+    def _greet(self, worker: str) -> None:
+        """Tell a worker that has started what to get ready for, or that there is nothing to do."""
+        if self._board.stopping is not None:
+            self._crew.say(worker, wire.Quit())
+            return
+        like = self._board.next_spec(worker)
+        self._crew.say(worker, wire.Prepare(like.to_json() if like is not None else None))
 
     def _hold(self, attempt: Attempt, seconds: float, why: str) -> None:
         """Hold back further attempts, at most for as long as one of them might take."""
@@ -355,7 +411,7 @@ class Coordinator:
 
     async def _bury(self, worker: str, why: str, attempt: Attempt | None) -> None:
         """End what a lost worker left running, then end its attempt by what is on disk."""
-        cookie = self._cookies[attempt.name] if attempt is not None else None
+        cookie = self._at_work[attempt.name].cookie if attempt is not None else None
         remains = await self._crew.bury(worker, why, cookie)
         if self._board.stopping is None or attempt is not None:
             self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
@@ -371,11 +427,11 @@ class Coordinator:
         message = f"worker {worker} ended in the middle of its task: {remains.ended}"
         return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
 
-    def _stop(self, why: str) -> None:
+    def _stop(self, trouble: Trouble) -> None:
         if self._board.stopping is not None:
             return
-        self._board.stopped(Trouble(cause=Cause.STOPPED, message=why))
-        self._journal.event("stopping", why=why)
+        self._board.stopped(trouble)
+        self._journal.event("stopping", why=trouble.message)
         for worker in self._board.live_workers:
             self._crew.say(worker.name, wire.Quit())
         self._loop.call_later(GRACE, lambda: self._errand(self._end_crew()))
@@ -388,20 +444,38 @@ class Coordinator:
             self._lose(worker.name, "ended by force")
 
 
-def _needs_first(
-    entries: Sequence[tuple[str, TaskSpec, Future[Result]]],
-) -> list[tuple[str, TaskSpec, Future[Result]]]:
+class _Running(NamedTuple):
+    """What only an attempt's own processes know, the mark of all of them and the token; its start.
+
+    `began` is on the coordinator's clock.
+    """
+
+    cookie: str
+    token: str
+    began: float
+
+
+class _Entry(NamedTuple):
+    """A task on its way to the board."""
+
+    task_id: str
+    spec: TaskSpec
+    future: Future[Result]
+    kept: Kept | None
+
+
+def _needs_first(entries: Sequence[_Entry]) -> list[_Entry]:
     """Return the entries so that a task comes after those it needs, else in their order."""
-    left = {spec.nodeid: (task_id, spec, future) for task_id, spec, future in entries}
+    left = {entry.spec.nodeid: entry for entry in entries}
     ordered = []
 
     def visit(nodeid: str) -> None:
         entry = left.pop(nodeid, None)
         if entry is not None:
-            for need in entry[1].needs:
+            for need in entry.spec.needs:
                 visit(need)
             ordered.append(entry)
 
-    for _, spec, _ in entries:
-        visit(spec.nodeid)
+    for entry in entries:
+        visit(entry.spec.nodeid)
     return ordered

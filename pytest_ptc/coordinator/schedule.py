@@ -19,6 +19,8 @@ START_TIMEOUT = 90.0
 #: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
 #: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
 STUCK_AFTER = 10.0
+#: Seconds in which a worker must begin what it was given; a lock on the shared list may take 15.
+BEGIN_TIMEOUT = 45.0
 #: US dollars that sums of binary fractions may be off by.
 _ROUNDING = 1e-9
 #: So many workers in a row that die before they call in: no further one will do better.
@@ -35,12 +37,14 @@ class Limits:
             the first task begins the sooner, the fewer start together. None for no limit.
         max_worker_restart: How many lost ones are replaced.
         budget_usd: How many US dollars in all; None for no limit.
+        run_timeout: How many seconds in all, from its first task on; None for no limit.
     """
 
     workers: int
     max_worker_restart: int
     starting: int | None = None
     budget_usd: float | None = None
+    run_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,22 @@ class Settle:
     trouble: Trouble
 
 
-Action = Launch | Assign | Kill | Settle
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Begin nothing more, end what runs, and end all tasks that are open with this trouble."""
+
+    trouble: Trouble
+
+
+Action = Launch | Assign | Kill | Settle | Stop
 
 
 def plan(board: Board, limits: Limits, now: float) -> list[Action]:
     """Return what to start, assign, end or give up now."""
     if board.stopping is not None:
         return []
+    if limits.run_timeout is not None and now >= board.began + limits.run_timeout:
+        return [Stop(_out_of_time(limits.run_timeout))] if board.open_tasks else []
     stuck = [Kill(name, why) for name, why in _stuck(board, now)]
     launches = _launches(board, limits)
     if not launches and not board.live_workers:
@@ -92,9 +105,11 @@ def plan(board: Board, limits: Limits, now: float) -> list[Action]:
     return [*stuck, *actions, *launches]
 
 
-def next_look(board: Board) -> float | None:
+def next_look(board: Board, limits: Limits) -> float | None:
     """Return when the schedule must look again though nothing has happened, if ever."""
     times = [_deadline(board, worker.name) for worker in board.live_workers]
+    if limits.run_timeout is not None and board.open_tasks and board.stopping is None:
+        times.append(board.began + limits.run_timeout)
     if board.resting:
         times.append(board.resting[0][0])
     if board.held is not None:
@@ -137,6 +152,11 @@ def _too_dear(board: Board, budget: float, task_id: str) -> Trouble:
     return Trouble(cause=Cause.BUDGET, message=message)
 
 
+def _out_of_time(seconds: float) -> Trouble:
+    message = f"the run's {seconds:g} s are over; raise --ptc-run-timeout, or add workers"
+    return Trouble(cause=Cause.RUN_TIMEOUT, message=message)
+
+
 def _stuck(board: Board, now: float) -> list[tuple[str, str]]:
     late = []
     for worker in board.live_workers:
@@ -145,6 +165,8 @@ def _stuck(board: Board, now: float) -> list[tuple[str, str]]:
             continue
         if worker.state is WorkerState.STARTING:
             late.append((worker.name, f"did not call in within {START_TIMEOUT:g} s"))
+        elif not worker.claimed:
+            late.append((worker.name, "did not begin its task"))
         else:
             late.append((worker.name, "did not answer after its task's timeout"))
     return late
@@ -156,7 +178,8 @@ def _deadline(board: Board, name: str) -> float | None:
         return worker.since + START_TIMEOUT
     if worker.attempt is not None:
         timeout = board.tasks[worker.attempt.task_id].spec.timeout
-        return worker.since + timeout + STUCK_AFTER
+        over = worker.since + timeout + STUCK_AFTER
+        return over if worker.claimed else min(over, worker.since + BEGIN_TIMEOUT)
     return None
 
 

@@ -76,6 +76,7 @@ def header_lines(
     note: str | None = None,
     budget: float | None = None,
     task_budget: float | None = None,
+    resumes: str | None = None,
 ) -> list[str]:
     """Return what pytest's header says of the run.
 
@@ -88,6 +89,7 @@ def header_lines(
         note: What went otherwise than asked, such as `NO_TMUX`.
         budget: US dollars that the run may cost.
         task_budget: US dollars that an attempt may cost.
+        resumes: The earlier run whose verdicts stand for what is unchanged.
     """
     place = "child processes" if host == "process" else host
     lines = [f"ptc: {_count(workers, 'worker')} in {place}, {agent} agent, list {list_id}"]
@@ -97,6 +99,8 @@ def header_lines(
         lines.append(f"ptc: {note}")
     if budget is not None:
         lines.append(f"ptc: budget {usd(budget)}; {_overshoot(workers, task_budget)}")
+    if resumes is not None:
+        lines.append(f"ptc: resumes {resumes}")
     return [printable(line) for line in lines]
 
 
@@ -200,6 +204,7 @@ def summary(
     verbosity: int = 0,
     expected: Collection[str] = (),
     budget: float | None = None,
+    problem: str | None = None,
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -209,10 +214,11 @@ def summary(
         journal: The run's folder, as a reader should find it.
         width: Columns that wrapped text may take.
         verbosity: Below 0, only what a model needs to act on; above 0, passing items as well.
-        expected: The ids of tasks whose fail was expected, by `xfail`: they are only counted.
+        expected: The node ids of tests whose fail was expected, by `xfail`: only counted.
         budget: US dollars that the run might cost.
+        problem: Why the journal does not have the whole story, if so.
     """
-    surprises = [result for result in results if result.task_id not in expected]
+    surprises = [result for result in results if result.spec.nodeid not in expected]
     if verbosity < 0:
         return _quiet(results, expected, wall, journal, budget)
     width = max(width, _NARROWEST)
@@ -228,9 +234,12 @@ def summary(
         _counts(surprises, len(expected)),
         *items,
         *_passing_findings(results),
+        *_unlooked(results),
+        *_resumed(results),
         Line(_times(results, wall)),
         *(Line(f"cost {cost}") for cost in _cost(results, budget)),
         Line(printable(f"journal {journal}")),
+        *([Line(f"journal incomplete: {problem}", {"yellow": True})] if problem else []),
     ]
 
 
@@ -301,10 +310,14 @@ def _quiet(
     budget: float | None,
 ) -> list[Line]:
     """Return as little as a reader can act on: a model pays for every word of it."""
-    surprises = [result for result in results if result.task_id not in expected]
+    surprises = [result for result in results if result.spec.nodeid not in expected]
     counts = _outcomes(surprises, len(expected)) or "0 items"
     cost = "".join(f", cost {text}" for text in _cost(results, budget))
-    lines = [f"ptc: {counts} in {wall:.1f} s{cost}, journal {journal}"]
+    unlooked = sum(result.unlooked for result in results)
+    blind = f", {unlooked} without a tool call" if unlooked else ""
+    resumed = sum(result.resumed is not None for result in results)
+    blind += f", {resumed} resumed" if resumed else ""
+    lines = [f"ptc: {counts}{blind} in {wall:.1f} s{cost}, journal {journal}"]
     for result, *others in _alike(list(filter(_bad, surprises))):
         kind, cause, said = _ending(result)
         worst = _worst_first(_findings(result))[:1]
@@ -412,6 +425,8 @@ def _details(result: Result) -> str:
         parts.append(_count(len(result.reports), "attempt"))
     if result.reports:
         parts.append(f"{result.seconds:.1f} s")
+    if result.resumed is not None:
+        parts.append(f"in run {result.resumed}")
     if result.usage is not None and result.usage.cost_usd is not None:
         parts.append(usd(result.usage.cost_usd))
     if not result.spec.gate:
@@ -432,7 +447,29 @@ def _passing_findings(results: Sequence[Result]) -> list[Line]:
     return [Line(f"{_count(severities.total(), 'finding')} in passing items: {listed}")]
 
 
+def _unlooked(results: Sequence[Result]) -> list[Line]:
+    """Return which passes were recorded by an agent that had used no tool: it may have guessed."""
+    named = [result.spec.nodeid for result in results if result.unlooked]
+    if not named:
+        return []
+    more = f", +{len(named) - _ALIKE} more" if len(named) > _ALIKE else ""
+    text = (
+        f"{_count(len(named), 'pass', 'passes')} without a tool call: {', '.join(named[:_ALIKE])}"
+    )
+    return [Line(printable(f"{text}{more}"), _MARKUP[VerdictKind.SKIP])]
+
+
+def _resumed(results: Sequence[Result]) -> list[Line]:
+    """Return how many verdicts are those of which earlier runs."""
+    runs = Counter(result.resumed for result in results if result.resumed is not None)
+    return [
+        Line(printable(f"{_count(number, 'verdict')} of run {run} stand, unchanged: not run again"))
+        for run, number in sorted(runs.items())
+    ]
+
+
 def _times(results: Sequence[Result], wall: float) -> str:
+    results = [result for result in results if result.resumed is None]
     work = sum(result.seconds for result in results)
     retries = sum(max(len(result.reports) - 1, 0) for result in results)
     parts = [f"wall {wall:.1f} s", f"work {work:.1f} s"]
@@ -445,7 +482,8 @@ def _times(results: Sequence[Result], wall: float) -> str:
 
 def _cost(results: Sequence[Result], budget: float | None) -> list[str]:
     """Return what the run cost, if its agents account for that."""
-    usages = [r.usage for result in results for r in result.reports if r.usage is not None]
+    reports = [r for result in results if result.resumed is None for r in result.reports]
+    usages = [report.usage for report in reports if report.usage is not None]
     if not usages:
         return []
     spent = sum(usage.cost_usd or 0.0 for usage in usages)
@@ -489,6 +527,8 @@ def _tried(result: Result) -> Iterator[str]:
     for report in result.reports:
         attempt = report.attempt
         what = f"attempt {attempt.number} on {attempt.worker}, {report.seconds:.1f} s"
+        if result.resumed is not None:
+            what += f", in run {result.resumed}"
         yield printable(f"{what}: {_how(report, said)}")
 
 
@@ -505,7 +545,11 @@ def _output(result: Result, journal: Path | str) -> list[str]:
     if not result.reports:
         return []
     last = result.reports[-1]
-    folder = Path(journal) / "attempts" / last.attempt.name
+    run = Path(journal)
+    if result.resumed is not None:
+        # Journals stand side by side; in the summary, where ours is named once, the other is too.
+        run = run.with_name(result.resumed) if run.name else Path("..", result.resumed)
+    folder = run / "attempts" / last.attempt.name
     if "transcript" in last.about:
         return [printable(f"transcript in {folder / str(last.about['transcript'])}")]
     return [printable(f"output in {folder}")]

@@ -110,6 +110,14 @@ class TaskListStore:
         """Tell whether the list has this task."""
         return self._file(task_id).exists()
 
+    def empty(self) -> bool:
+        """Tell whether no task at all is on the list, as after its deletion."""
+        with self._errors("read"):
+            try:
+                return not any(name.endswith(".json") for name in self._directory.names())
+            except FileNotFoundError:
+                return True
+
     def publish(self, tasks: Sequence[NewTask]) -> list[str]:
         """Put tasks on the list, and the sentinel before the first of them; return their ids.
 

@@ -196,8 +196,8 @@ def test_what_an_agent_recorded_before_it_broke_counts(
 ) -> None:
     """An agent that raises has not taken back its verdict, nor held up its worker's start."""
     (suite.path / "breaking.py").write_text(
-        "from pytest_ptc.journal import append_record\n"
-        "from pytest_ptc.model import Verdict, VerdictKind\n\n\n"
+        "from pytest_ptc.model import Verdict, VerdictKind\n"
+        "from pytest_ptc.verdicts import Record\n\n\n"
         "class Breaking:\n"
         "    name = 'breaking'\n\n"
         "    async def prepare(self, spec):\n"
@@ -205,7 +205,8 @@ def test_what_an_agent_recorded_before_it_broke_counts(
         "    async def run(self, job):\n"
         "        if job.spec.prompt != 'nothing':\n"
         "            kind = VerdictKind(job.spec.prompt)\n"
-        "            append_record(job.folder, Verdict(verdict=kind, summary='seen'))\n"
+        "            verdict = Verdict(verdict=kind, summary='seen')\n"
+        "            job.journal.record(Record(call='1', verdict=verdict))\n"
         "        raise RuntimeError('worn out')\n\n"
         "    async def close(self):\n"
         "        pass\n\n\n"

@@ -89,3 +89,21 @@ def test_a_run_without_a_screen_cannot_be_watched(suite: Suite) -> None:
     assert "no screen to watch" in refused.stderr
     ptc(suite, "stop")
     run.communicate(timeout=30)
+
+
+def test_an_audit_finds_what_was_changed(suite: Suite) -> None:
+    """A report, or a file beside it, that is not what it was when the attempt ended is named."""
+    suite.write(
+        test_a="@pytest.mark.ptc('say plum\\nrecord pass|--summary|x')\ndef test_it(): pass\n"
+    )
+    suite.run().assert_outcomes(passed=1)
+    assert ptc(suite, "audit").stdout == f"{suite.runs[0].name}: 1 attempt, all as they were\n"
+    (folder,) = suite.runs[0].glob("attempts/*")
+    (folder / "output.log").write_text("pear\n")
+    (folder / "records.jsonl").unlink()
+    found = ptc(suite, "audit", suite.runs[0].name[-5:])
+    assert found.returncode == 2
+    assert f"{folder.name}: output.log has changed" in found.stderr
+    assert f"{folder.name}: records.jsonl is gone" in found.stderr
+    (folder / "report.json").write_text("{}")
+    assert "report.json is not what the coordinator read" in ptc(suite, "audit").stderr

@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from pytest_ptc.agents import agent_maker
+from pytest_ptc.attempts import OUTPUT
 from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.interfaces import Job
-from pytest_ptc.journal import OUTPUT, Journal
+from pytest_ptc.journal import Journal
 from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
 from tests.claude.messages_api import MessagesApi
 
@@ -82,7 +83,7 @@ class Bench:
         return Job(
             attempt=attempt,
             spec=spec,
-            folder=self._journal.open_attempt(attempt, spec, COOKIE),
+            journal=self._journal.open_attempt(attempt, spec, "token"),
             deadline=time.monotonic() + 20,
             cookie=COOKIE,
             show=self.lines.append,
@@ -165,6 +166,7 @@ def bench(
         "journal": str(tmp_path / "runs" / RUN),
         "task_list_id": "contract",
         "path": str(tmp_path),
+        "address": str(tmp_path / "coordinator"),
     }
     for name in [name for name in os.environ if name.startswith(("CLAUDE", "ANTHROPIC"))]:
         monkeypatch.delenv(name)

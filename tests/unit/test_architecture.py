@@ -18,6 +18,8 @@ MODULES = {
 #: Modules that only decide: no file, no process, no clock, no other library.
 PURE = {
     "model": {"errors"},
+    "seals": set(),
+    "redaction": set(),
     "errors": set(),
     "prompts": set(),
     "wire": set(),

@@ -119,7 +119,7 @@ def test_the_profile_is_what_the_task_says() -> None:
         cwd="/repo",
         tools=("Read", "Grep", "Glob", "TaskUpdate"),
         allowed=("TaskUpdate",),
-        denied=("Read(//repo/.pytest_cache/runs/**)",),
+        denied=("Read(//repo/.pytest_cache/runs/**)", "Edit(//repo/.pytest_cache/runs/**)"),
         permission_mode="dontAsk",
         env=(("A", "1"),),
         model="haiku",

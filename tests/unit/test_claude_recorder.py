@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_ptc.agents.claude.recorder import REMINDERS, Recorder
 from pytest_ptc.errors import JournalError
 from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
+from pytest_ptc.verdicts import Record, settle
 
 SCHEMA = {"type": "object", "required": ["n"]}
 
@@ -25,17 +27,25 @@ MALFORMED = says("perfect")
 
 
 class Door:
-    """A recorder, what it has kept, and a journal that can be full."""
+    """A recorder, and its ledger, which can be full."""
 
     def __init__(self, schema: dict[str, Any] | None = None) -> None:
-        self.kept: list[Verdict] = []
+        self.lines: list[Record | tuple[str, str]] = []
         self.full = False
-        self.recorder = Recorder("7", schema, self._keep)
+        self.recorder = Recorder("7", schema, self)
 
-    def _keep(self, verdict: Verdict) -> None:
+    def record(self, record: Record) -> None:
         if self.full:
             raise JournalError("journal x: No space left on device")
-        self.kept.append(verdict)
+        self.lines.append(record)
+
+    def answered(self, call: str, answer: str) -> None:
+        self.lines.append((call, answer))
+
+    @property
+    def kept(self) -> list[Verdict]:
+        records = [line for line in self.lines if isinstance(line, Record)]
+        return [record.verdict for record in records if record.verdict is not None]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +149,8 @@ def test_a_verdict_that_the_journal_did_not_take_is_not_recorded() -> None:
     """A full disk is told to the model; when it is mended the same verdict is recorded."""
     door = Door()
     door.full = True
+    door.recorder.announced("c1", says("pass"), "m1")
+    door.recorder.announced("c2", says("pass"), "m2")
     reason = door.recorder.update("c1", says("pass"))
     assert reason is not None
     assert "nothing was changed: journal x: No space left on device." in reason
@@ -328,6 +340,53 @@ def test_what_was_recorded_and_said_comes_to(
 
 
 @pytest.mark.parametrize(
+    ("steps", "ended"),
+    [
+        pytest.param([step("c1", says("pass"))], "pass", id="pass"),
+        pytest.param([step("c1", MALFORMED), step("c2", says("pass"), answer="m2")], "pass"),
+        pytest.param([step("c1", MALFORMED), step("c2", says("pass"))], Cause.CONTRADICTED),
+        pytest.param([step("c1", says("pass")), step("c2", MALFORMED)], Cause.CONTRADICTED),
+        pytest.param(
+            [step("c1", MALFORMED), step("c2", says("pass"), answer=None)], Cause.CONTRADICTED
+        ),
+        pytest.param(
+            [step("c1", says("fail", description="x")), step("c2", says("pass"))],
+            Cause.CONTRADICTED,
+        ),
+        pytest.param([step("c1", MALFORMED), step("c2", says("fail"))], "fail"),
+    ],
+)
+def test_the_ledger_alone_comes_to_the_same(steps: list[Step], ended: str | Cause) -> None:
+    """A worker that is killed in the middle of a turn leaves no pass that it would not have filed.
+
+    Where the ledger does not say which answer a call stood in, a refusal counts against a pass.
+    """
+    door = Door()
+    for call, update, answer, _ in steps:
+        door.recorder.update(call, update)
+        if answer is not None:
+            door.recorder.announced(call, update, answer)
+    answers = {line[0]: line[1] for line in door.lines if isinstance(line, tuple)}
+    records = [
+        replace(line, answer=answers.get(line.call))
+        for line in door.lines
+        if isinstance(line, Record)
+    ]
+    settled = settle(records)
+    assert (settled.cause if isinstance(settled, Trouble) else settled.verdict.value) == ended
+
+
+def test_a_verdict_on_another_list_is_disowned_in_the_ledger() -> None:
+    """The last line of a call is what counts, so nobody who reads later takes it for a pass."""
+    door = Door()
+    door.recorder.update("c1", says("pass"))
+    door.recorder.disown("on another list")
+    last = door.lines[-1]
+    assert isinstance(last, Record)
+    assert (last.call, last.refused) == ("c1", "on another list")
+
+
+@pytest.mark.parametrize(
     ("steps", "message"),
     [
         pytest.param(
@@ -337,7 +396,7 @@ def test_what_was_recorded_and_said_comes_to(
         ),
         pytest.param(
             [step("c1", says("skip")), step("c2", MALFORMED)],
-            'beside skip the model said what was refused: "verdict" must be one of',
+            'beside skip the agent recorded what was refused: "verdict" must be one of',
             id="beside",
         ),
     ],

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import stat
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_ptc.coordinator.evidence import closing_report
+from pytest_ptc.attempts import RECORDS, REPORT, TASK, AttemptJournal
 from pytest_ptc.errors import JournalError
-from pytest_ptc.journal import (
-    RECORDS,
-    REPORT,
-    Journal,
-    append_record,
-    open_task,
-    read_records,
-    read_report,
-    write_report,
-)
+from pytest_ptc.evidence import closing_report, demanded
+from pytest_ptc.journal import Journal
 from pytest_ptc.model import (
     Attempt,
     AttemptReport,
@@ -32,10 +28,13 @@ from pytest_ptc.model import (
     Verdict,
     VerdictKind,
 )
+from pytest_ptc.seals import sealed
+from pytest_ptc.verdicts import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+TOKEN = "t0ken"
 
 ATTEMPT = Attempt(task_id="7", number=2, worker="w3")
 SPEC = TaskSpec(
@@ -66,14 +65,15 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def folder(journal: Journal) -> Path:
-    """The folder of an open attempt."""
-    return journal.open_attempt(ATTEMPT, SPEC, "c00kie")
+def attempt(journal: Journal) -> AttemptJournal:
+    """The journal of an open attempt."""
+    return journal.open_attempt(ATTEMPT, SPEC, TOKEN)
 
 
-def test_only_the_user_can_enter(journal: Journal, folder: Path) -> None:
+def test_only_the_user_can_enter(journal: Journal, attempt: AttemptJournal) -> None:
     """Every folder of a run is the user's alone, from that of all runs down."""
-    for place in (journal.folder.parent, journal.folder, folder, journal.worker_folder("w1")):
+    runs = journal.folder.parent
+    for place in (runs, journal.folder, attempt.folder, journal.worker_folder("w1")):
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
 
 
@@ -89,19 +89,65 @@ def test_events_are_lines_in_order(journal: Journal) -> None:
     ]
 
 
-def test_a_worker_reads_what_the_coordinator_wrote(folder: Path) -> None:
-    """The attempt, its spec and its cookie come back as they were."""
-    assert open_task(folder) == (ATTEMPT, SPEC, "c00kie")
+def test_a_full_disk_costs_the_story_and_not_the_run(tmp_path: Path) -> None:
+    """An event that finds no room is missed, and that is remembered to be told."""
+    journal = Journal(tmp_path, "run-1")
+    journal._events.close()
+    journal._events = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 - closed by it
+    journal.event("lost")
+    journal.close()
+    assert journal.problem == "No space left on device"
+
+
+def test_an_event_after_one_that_was_cut_begins_a_line(tmp_path: Path) -> None:
+    """What a full disk has cut short spoils itself alone."""
+    journal = Journal(tmp_path, "run-1", clock=lambda: 1.0)
+
+    class Short:
+        """A file that takes half of the first line."""
+
+        def __init__(self) -> None:
+            self.text = b""
+
+        def write(self, line: bytes) -> int:
+            taken = line if self.text else line[:10]
+            self.text += taken
+            return len(taken)
+
+    short = Short()
+    journal._events.close()
+    journal._events = cast("Any", short)
+    journal.event("cut")
+    journal.event("whole")
+    assert json.loads(short.text.splitlines()[1]) == {"event": "whole", "at": 1.0}
+    assert journal.problem
+
+
+def test_a_journal_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
+    """The error says where, for the user to mend it."""
+    (tmp_path / "runs").write_text("in the way")
+    with pytest.raises(JournalError, match="runs"):
+        Journal(tmp_path / "runs", "run-1")
+
+
+def test_what_is_asked_comes_back_and_the_token_does_not(attempt: AttemptJournal) -> None:
+    """Who has the token can tell that it is this attempt's; nobody finds it on disk."""
+    assert attempt.task() == (ATTEMPT, SPEC)
+    assert attempt.is_ours()
+    for token in ("another", None):
+        assert not AttemptJournal(attempt.folder, token).is_ours()
+    assert TOKEN not in (attempt.folder / TASK).read_text()
 
 
 @pytest.mark.parametrize("how", [PASS, LOST], ids=["verdict", "trouble"])
-def test_a_report_comes_back_as_it_was(folder: Path, how: Verdict | Trouble) -> None:
+def test_a_report_comes_back_as_it_was(attempt: AttemptJournal, how: Verdict | Trouble) -> None:
     """A filed report is read back whole, and leaves nothing beside it."""
     verdict, trouble = (how, None) if isinstance(how, Verdict) else (None, how)
     report = AttemptReport(attempt=ATTEMPT, seconds=1.5, verdict=verdict, trouble=trouble)
-    assert write_report(folder, report)
-    assert read_report(folder) == report
-    assert sorted(path.name for path in folder.iterdir()) == [REPORT, "task.json"]
+    assert attempt.file(report) == report
+    assert attempt.report() == report
+    assert AttemptJournal(attempt.folder).report() == report
+    assert sorted(path.name for path in attempt.folder.iterdir()) == [REPORT, TASK]
 
 
 @pytest.mark.parametrize(
@@ -120,53 +166,125 @@ def test_a_report_comes_back_as_it_was(folder: Path, how: Verdict | Trouble) -> 
         ),
     ],
 )
-def test_what_an_attempt_cost_and_was_about_comes_back(folder: Path, more: dict[str, Any]) -> None:
+def test_what_an_attempt_cost_and_was_about_comes_back(
+    attempt: AttemptJournal, more: dict[str, Any]
+) -> None:
     """Every count, a cost that is known or not or nothing, and the facts are read as filed."""
     report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS, **more)
-    assert write_report(folder, report)
-    again = read_report(folder)
-    assert again is not None
-    assert (again.usage, again.about) == (report.usage, report.about)
-    assert again == report
+    attempt.file(report)
+    assert attempt.report() == report
 
 
-def test_the_first_report_stands(folder: Path) -> None:
-    """Whoever files second is refused, so that a worker and the coordinator cannot differ."""
+def test_the_first_report_stands(attempt: AttemptJournal) -> None:
+    """Whoever files second is told of the first, so that a worker and the coordinator agree."""
     first = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=FAIL)
-    assert write_report(folder, first)
-    assert not write_report(folder, AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS))
-    assert read_report(folder) == first
+    attempt.file(first)
+    assert attempt.file(AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS)) == first
+    assert attempt.report() == first
 
 
-def test_records_are_kept_in_order_and_a_cut_line_is_left_out(folder: Path) -> None:
-    """What was acknowledged is there; what a crash cut short was not acknowledged."""
-    append_record(folder, PASS)
-    append_record(folder, FAIL)
-    with (folder / RECORDS).open("ab") as file:
-        file.write(b'{"verdict": "pa')
-    assert read_records(folder) == [PASS, FAIL]
+def test_a_report_has_the_hashes_of_what_it_is_about(attempt: AttemptJournal) -> None:
+    """Whoever looks back can tell whether a file is still the one that was there then."""
+    (attempt.folder / "output.log").write_text("seen\n")
+    attempt.file(AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS))
+    files = json.loads((attempt.folder / REPORT).read_bytes())["files"]
+    assert sorted(files) == ["output.log", TASK]
+    assert files["output.log"] == hashlib.sha256(b"seen\n").hexdigest()
 
 
-def test_closing_takes_the_filed_report_first(folder: Path) -> None:
+def test_records_are_kept_in_order_with_their_answers(attempt: AttemptJournal) -> None:
+    """What was acknowledged is there, refusals too, and which answer holds each."""
+    attempt.record(Record(call="1", refused="no", answer="m1"))
+    attempt.record(Record(call="2", verdict=PASS))
+    attempt.answered("2", "m2")
+    assert attempt.records() == [
+        Record(call="1", refused="no", answer="m1"),
+        Record(call="2", verdict=PASS, answer="m2"),
+    ]
+    assert attempt.foreign == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"verdict": "pa', id="cut"),
+        pytest.param("pass", id="prose"),
+        pytest.param('{"call": "x", "verdict": {"verdict": "fail", "summary": "x"}}', id="no-seal"),
+        pytest.param(
+            json.dumps(
+                sealed({"call": "x", "verdict": {"verdict": "fail", "summary": "x"}}, "another")
+            ),
+            id="seal-of-another-attempt",
+        ),
+    ],
+)
+def test_what_nobody_of_the_attempt_wrote_is_left_out_and_counted(
+    attempt: AttemptJournal, text: str
+) -> None:
+    """A line without the attempt's seal changes nothing, wherever it stands."""
+    attempt.record(Record(call="1", verdict=PASS))
+    with (attempt.folder / RECORDS).open("a") as file:
+        file.write(f"\n{text}")
+    attempt.record(Record(call="2", verdict=PASS))
+    assert [record.call for record in attempt.records()] == ["1", "2"]
+    assert attempt.foreign == 1
+
+
+def closed(attempt: AttemptJournal) -> AttemptReport:
+    """Return how the attempt ended, as the coordinator finds it after its worker died."""
+    return closing_report(attempt, ATTEMPT, SPEC, 9, LOST)
+
+
+def test_closing_takes_the_filed_report_first(attempt: AttemptJournal) -> None:
     """A worker that died after it filed has done its work."""
-    report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS)
-    write_report(folder, report)
-    assert closing_report(folder, ATTEMPT, 9, LOST) == report
+    report = attempt.file(AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS))
+    assert closed(attempt) == report
 
 
-def test_closing_takes_what_was_recorded_second(folder: Path) -> None:
+def test_closing_takes_what_was_recorded_second(attempt: AttemptJournal) -> None:
     """A worker that died before it filed does not take its agent's verdict with it."""
-    append_record(folder, PASS)
-    report = closing_report(folder, ATTEMPT, 9, LOST)
+    attempt.record(Record(call="1", verdict=PASS))
+    report = closed(attempt)
     assert report.verdict == PASS
-    assert read_report(folder) == report
+    assert attempt.report() == report
 
 
-def test_closing_without_a_record_is_the_trouble(folder: Path) -> None:
+def test_a_recorded_verdict_counts_though_its_report_cannot_be_filed(
+    attempt: AttemptJournal,
+) -> None:
+    """The record is on disk already: nothing is lost by a disk that is full now."""
+    attempt.record(Record(call="1", verdict=PASS))
+    (attempt.folder / f".{REPORT}.{os.getpid()}").symlink_to("/dev/full")
+    assert closed(attempt).verdict == PASS
+    assert attempt.report() is None
+
+
+def test_closing_without_a_record_is_the_trouble(attempt: AttemptJournal) -> None:
     """Nothing filed and nothing recorded: the trouble, filed so that the attempt has an end."""
-    report = closing_report(folder, ATTEMPT, 9, LOST)
+    report = closed(attempt)
     assert report.trouble == LOST
-    assert read_report(folder) == report
+    assert attempt.report() == report
+
+
+def test_what_was_seen_so_far_is_in_the_trouble(attempt: AttemptJournal) -> None:
+    """A trouble that says nothing of the agent shows what it printed last."""
+    (attempt.folder / "output.log").write_text("looking\n")
+    late = Trouble(cause=Cause.RUN_TIMEOUT, message="over")
+    report = closing_report(attempt, ATTEMPT, SPEC, 9, late)
+    assert report.trouble is not None
+    assert report.trouble.evidence == "looking"
+
+
+FORGED = {
+    "task": "7",
+    "attempt": 2,
+    "worker": "w3",
+    "seconds": 1,
+    "trouble": None,
+    "verdict": {"verdict": "pass", "summary": "x", "findings": [], "data": None},
+    "about": {},
+    "usage": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -174,41 +292,45 @@ def test_closing_without_a_record_is_the_trouble(folder: Path) -> None:
     [
         pytest.param(REPORT, "{", id="cut-report"),
         pytest.param(REPORT, '{"verdict": {"verdict": "pass", "summary": "x"}}', id="bare-pass"),
-        pytest.param(
-            REPORT,
-            '{"task": "7", "attempt": 2, "worker": "w3", "seconds": 1, "trouble": null, '
-            '"verdict": {"verdict": "pass", "summary": "x"}, "about": {}, "usage": {"tokens": 1}}',
-            id="usage-of-another-form",
-        ),
-        pytest.param(RECORDS, '{"verdict": "pass"}\n', id="malformed-record"),
-        pytest.param(RECORDS, "pass\n", id="prose"),
+        pytest.param(REPORT, json.dumps(FORGED), id="report-without-a-seal"),
+        pytest.param(REPORT, json.dumps(sealed(FORGED, "another")), id="report-of-another"),
+        pytest.param(RECORDS, '\n{"verdict": "pass"}\n', id="malformed-record"),
+        pytest.param(RECORDS, json.dumps({"call": "1", **FORGED}), id="record-without-a-seal"),
     ],
 )
-def test_what_we_did_not_write_is_never_a_pass(folder: Path, name: str, text: str) -> None:
-    """A tampered or broken file ends the attempt in trouble that says so."""
-    (folder / name).write_text(text)
-    report = closing_report(folder, ATTEMPT, 9, LOST)
-    assert report.trouble is not None
-    assert report.trouble.cause is Cause.MACHINERY
+def test_what_we_did_not_write_is_never_a_pass(
+    attempt: AttemptJournal, name: str, text: str
+) -> None:
+    """A forged or broken file changes nothing, and does not keep the true end from being filed."""
+    (attempt.folder / name).write_text(text)
+    assert closed(attempt).trouble == LOST
+    filed = attempt.report()
+    assert filed is not None
+    assert filed.trouble == LOST
 
 
-def test_a_report_of_another_attempt_is_not_this_ones(folder: Path) -> None:
-    """A report that names another attempt does not count."""
-    other = Attempt(task_id="7", number=1, worker="w3")
-    write_report(folder, AttemptReport(attempt=other, seconds=1, verdict=PASS))
-    report = closing_report(folder, ATTEMPT, 9, LOST)
-    assert report.verdict is None
-
-
-def test_a_journal_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
-    """The error says where, for the user to mend it."""
-    (tmp_path / "runs").write_text("in the way")
-    with pytest.raises(JournalError, match="runs"):
-        Journal(tmp_path / "runs", "run-1")
-
-
-def test_a_full_disk_is_an_error_that_names_the_path(folder: Path) -> None:
+def test_a_full_disk_is_an_error_that_names_the_path(attempt: AttemptJournal) -> None:
     """What cannot be recorded is not acknowledged."""
-    (folder / RECORDS).symlink_to("/dev/full")
+    (attempt.folder / RECORDS).symlink_to("/dev/full")
     with pytest.raises(JournalError, match=r"No space|not permitted|Invalid"):
-        append_record(folder, PASS)
+        attempt.record(Record(call="1", verdict=PASS))
+
+
+@pytest.mark.parametrize(
+    ("ended", "tool_calls", "cause"),
+    [
+        pytest.param(PASS, 2, None, id="looked"),
+        pytest.param(PASS, 0, Cause.NO_EVIDENCE, id="did-not-look"),
+        pytest.param(PASS, None, Cause.NO_EVIDENCE, id="does-not-say"),
+        pytest.param(FAIL, 0, None, id="fail"),
+        pytest.param(LOST, 0, Cause.WORKER_LOST, id="trouble"),
+    ],
+)
+def test_a_pass_is_held_to_the_evidence_that_its_task_demands(
+    ended: Verdict | Trouble, tool_calls: int | None, cause: Cause | None
+) -> None:
+    """Only a pass needs proof that somebody looked, and only where that is asked for."""
+    strict = replace(SPEC, require_evidence=True)
+    held = demanded(ended, strict, tool_calls)
+    assert (held.cause if isinstance(held, Trouble) else None) is cause
+    assert demanded(ended, SPEC, tool_calls) == ended

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_ptc.coordinator.board import BACKOFF, Board
 from pytest_ptc.coordinator.schedule import (
+    BEGIN_TIMEOUT,
     HOPELESS_STARTS,
     START_TIMEOUT,
     STUCK_AFTER,
@@ -17,6 +18,7 @@ from pytest_ptc.coordinator.schedule import (
     Launch,
     Limits,
     Settle,
+    Stop,
     next_look,
     plan,
 )
@@ -48,6 +50,8 @@ class World:
         self.board = Board()
         self.now = 0.0
         self.attempts: list[Attempt] = []
+        #: Whether workers say at once that they have begun what they were given.
+        self.begin = True
 
     def submit(
         self,
@@ -77,6 +81,8 @@ class World:
                     self.board.launched(worker, self.now)
                 case Assign(task_id, worker):
                     self.attempts.append(self.board.assigned(task_id, worker, self.now))
+                    if self.begin:
+                        self.board.claimed(worker)
                 case Kill(worker, _):
                     self.die(worker)
                 case Settle(task_id, trouble):
@@ -142,7 +148,7 @@ def test_a_dead_workers_task_is_tried_again_on_another(world: World) -> None:
     assert world.turn() == [Launch("w2")]
     world.ready("w2")
     assert world.turn() == []
-    assert next_look(world.board) == BACKOFF
+    assert next_look(world.board, world.limits) == BACKOFF
     world.now += BACKOFF
     assert world.turn() == [Assign("a", "w2")]
     world.end(world.attempts[1], PASS)
@@ -258,7 +264,7 @@ def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     """A started worker has its time to call in, and the schedule asks to be woken then."""
     world.submit("a")
     world.turn()
-    assert next_look(world.board) == START_TIMEOUT
+    assert next_look(world.board, world.limits) == START_TIMEOUT
     world.now = START_TIMEOUT
     assert isinstance(world.turn()[0], Kill)
 
@@ -492,7 +498,7 @@ def test_a_task_that_waits_for_money_is_not_looked_at_all_the_time(held: float) 
     world.board.waits("rate limit", held)
     world.now = held
     begun(world, "w1", "w2")
-    assert next_look(world.board) == held + 60 + STUCK_AFTER
+    assert next_look(world.board, world.limits) == held + 60 + STUCK_AFTER
 
 
 @given(
@@ -529,7 +535,7 @@ def test_nothing_is_assigned_while_the_provider_refuses_work(world: World) -> No
     world.end(world.attempts[0], PASS)
     world.now = 29.9
     assert world.turn() == []
-    assert next_look(world.board) == 30.0
+    assert next_look(world.board, world.limits) == 30.0
     assert (world.board.snapshot().held, world.board.snapshot().held_until) == ("rate limit", 30.0)
     world.now = 30.0
     assert world.turn() == [Assign("c", "w1")]
@@ -555,14 +561,14 @@ def test_a_hold_holds_nothing_else(world: World) -> None:
     world.submit("a")
     world.board.waits("overloaded", 500.0)
     assert world.turn() == [Launch("w1")]
-    assert next_look(world.board) == START_TIMEOUT
+    assert next_look(world.board, world.limits) == START_TIMEOUT
     world.ready("w1")
     assert world.turn() == []
-    assert next_look(world.board) == 500.0
+    assert next_look(world.board, world.limits) == 500.0
     world.now = 500.0
     assert world.turn() == [Assign("a", "w1")]
     world.board.waits("overloaded", 1000.0)
-    assert next_look(world.board) == 560 + STUCK_AFTER
+    assert next_look(world.board, world.limits) == 560 + STUCK_AFTER
     world.now = 560 + STUCK_AFTER
     assert isinstance(world.turn()[0], Kill)
 
@@ -583,16 +589,58 @@ def test_few_workers_start_at_once() -> None:
 
 def test_a_worker_gets_ready_for_the_task_that_will_be_its_own(world: World) -> None:
     """Those that start before it, and those that are idle, get the tasks before."""
-    assert world.board.next_spec() is None
-    world.submit("a", "b")
     seen = []
     for worker in ("w1", "w2", "w3"):
-        spec = world.board.next_spec()
+        world.board.launched(worker, 0.0)
+    assert world.board.next_spec("w1") is None
+    world.submit("a", "b")
+    for worker in ("w3", "w1", "w2"):
+        spec = world.board.next_spec(worker)
         assert spec is not None
         seen.append(spec.nodeid)
-        world.board.launched(worker, 0.0)
-    assert seen == ["a", "b", "b"]
+    assert seen == ["b", "a", "b"]
     world.ready("w1")
-    again = world.board.next_spec()
+    again = world.board.next_spec("w2")
     assert again is not None
     assert again.nodeid == "b"
+
+
+def test_a_worker_that_does_not_begin_its_task_is_ended(world: World) -> None:
+    """One that was stopped while it was idle is not waited for as long as its task might take."""
+    world.begin = False
+    world.submit("a", retries=1)
+    world.turn()
+    world.ready("w1")
+    world.turn()
+    assert next_look(world.board, world.limits) == BEGIN_TIMEOUT
+    world.now = BEGIN_TIMEOUT
+    assert world.turn()[0] == Kill("w1", "did not begin its task")
+
+
+def test_a_worker_that_has_begun_has_its_tasks_time(world: World) -> None:
+    """What it said when it claimed the task is enough until the timeout."""
+    world.submit("a")
+    world.turn()
+    world.ready("w1")
+    world.turn()
+    assert next_look(world.board, world.limits) == 60 + STUCK_AFTER
+
+
+def test_a_run_may_take_so_long_and_no_longer() -> None:
+    """Open tasks end by the run's limit, running ones by what is on disk; then nothing begins."""
+    world = World(Limits(workers=1, max_worker_restart=1, run_timeout=5))
+    world.submit("a", "b")
+    world.turn()
+    world.ready("w1")
+    world.turn()
+    assert next_look(world.board, world.limits) == 5
+    world.now = 5
+    (stop,) = plan(world.board, world.limits, world.now)
+    assert isinstance(stop, Stop)
+    assert stop.trouble.cause is Cause.RUN_TIMEOUT
+    world.board.stopped(stop.trouble)
+    world.end(world.attempts[0], PASS)
+    results = world.results()
+    assert results["a"].verdict == PASS
+    assert results["b"].trouble == stop.trouble
+    assert plan(world.board, world.limits, world.now) == []

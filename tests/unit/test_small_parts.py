@@ -18,6 +18,7 @@ from pytest_ptc.lineup import ItemPool, bring_to
 from pytest_ptc.markers import plain
 from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
 from pytest_ptc.screen import Screen
+from pytest_ptc.verdicts import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,11 @@ SKIP = Verdict(verdict=VerdictKind.SKIP, summary="not here")
         wire.Hello("w1", "key"),
         wire.Claimed("7.1"),
         wire.Ended("7.1", "disk full\n"),
-        wire.Assigned("7.1", last=True),
+        wire.Ready(),
+        wire.Prepare(None),
+        wire.Prepare({"prompt": "line\nline"}),
+        wire.Assigned("7.1", "c", "t", {"prompt": "line\nline"}, last=True),
+        wire.Waits("7.1", 1.5, "rate limit"),
         wire.Quit(),
     ],
     ids=lambda message: message.kind,
@@ -134,7 +139,9 @@ def test_large_parameters_are_in_the_file_alone(tmp_path: Path) -> None:
             attempt=Attempt(task_id="1", number=1, worker="w1"),
             spec=spec,
             folder=tmp_path,
+            params_file=tmp_path / "params.json",
             cookie="c",
+            token="t",
             run_id="r",
             task_list_id="l",
         )
@@ -180,7 +187,8 @@ def test_records_and_exit_status_are_judged_together(
     records: list[Verdict], status: int, from_exit: bool, ended: Any
 ) -> None:
     """A claim that the exit status belies is trouble, never a pass."""
-    judged = judge(records, status, verdict_from_exit=from_exit)
+    recorded = [Record(call=str(n), verdict=one) for n, one in enumerate(records)]
+    judged = judge(recorded, status, verdict_from_exit=from_exit)
     if isinstance(ended, Cause):
         assert isinstance(judged, Trouble)
         assert judged.cause is ended

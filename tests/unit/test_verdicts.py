@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_ptc.errors import VerdictError
 from pytest_ptc.model import Cause, Severity, Trouble, Verdict, VerdictKind
-from pytest_ptc.verdicts import LONGEST, parse_verdict, read_verdict, settle
+from pytest_ptc.verdicts import LONGEST, Record, parse_verdict, read_verdict, settle
 
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
 FAIL = Verdict(verdict=VerdictKind.FAIL, summary="broken")
@@ -158,7 +158,7 @@ def test_no_value_becomes_a_pass_by_accident(value: dict[str, Any]) -> None:
 )
 def test_settle(records: list[Verdict], ended: Verdict | Cause) -> None:
     """A fail beats everything; other verdicts that disagree are trouble, and so is none."""
-    settled = settle(records)
+    settled = settle([Record(call=str(n), verdict=one) for n, one in enumerate(records)])
     assert (settled.cause if isinstance(settled, Trouble) else settled) == ended
 
 

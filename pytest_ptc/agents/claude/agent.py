@@ -21,15 +21,16 @@ from pytest_ptc.agents.claude.events import (
     Finished,
     Limited,
     Retrying,
+    Returned,
     Used,
 )
 from pytest_ptc.agents.claude.narrative import lines_of
 from pytest_ptc.agents.claude.profile import client_environment, misfit, profile_of, root_problem
 from pytest_ptc.agents.claude.recorder import Recorder
 from pytest_ptc.agents.claude.session import CLIENT_COOKIE, Session
+from pytest_ptc.attempts import OUTPUT, PROMPT, TRANSCRIPT
 from pytest_ptc.environment import inherited
 from pytest_ptc.errors import AgentError
-from pytest_ptc.journal import OUTPUT, TRANSCRIPT, append_record
 from pytest_ptc.model import Cause, Trouble, Usage, Verdict
 from pytest_ptc.prompts import claude_prompt
 
@@ -204,11 +205,10 @@ class _Turn:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._recorder = Recorder(
-            job.attempt.task_id,
-            job.spec.schema,
-            keep=lambda verdict: append_record(job.folder, verdict),
-        )
+        self._recorder = Recorder(job.attempt.task_id, job.spec.schema, job.journal)
+        self._redact = job.journal.redactor
+        self._tools: dict[str, str] = {}
+        self._used = 0
         # Half an emoji, cut off by the client, is no reason to break an attempt.
         self._transcript = (job.folder / TRANSCRIPT).open(
             "a", encoding="utf-8", errors="backslashreplace"
@@ -228,7 +228,13 @@ class _Turn:
         session.recorder = self._recorder
         before = session.account
         prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
-        job.about(client=f"Claude Code {session.version}", session=session.session_id)
+        job.about(
+            client=f"Claude Code {session.version}",
+            session=session.session_id,
+            settings=session.profile.facts(),
+            tool_calls=self._used,
+        )
+        job.journal.keep(PROMPT, prompt)
         self._keep("Prompt", {"text": prompt, "session_id": session.session_id})
         finished = None
         try:
@@ -248,21 +254,22 @@ class _Turn:
         if isinstance(settled, Trouble) and not self._recorder.recorded:
             settled = trouble or settled
         if self._recorder.missed and self._job.listed():
-            return Trouble(
-                cause=Cause.WRONG_LIST,
-                message="Claude Code recorded on another task list than the run's: it says that "
-                f"there is no task {self._job.attempt.task_id}, which our list has",
-                evidence=self._evidence(),
+            message = (
+                "Claude Code recorded on another task list than the run's: it says that there is "
+                f"no task {self._job.attempt.task_id}, which our list has"
             )
+            self._recorder.disown(message)
+            settled = Trouble(cause=Cause.WRONG_LIST, message=message)
         if isinstance(settled, Trouble) and not settled.evidence:
-            return Trouble(cause=settled.cause, message=settled.message, evidence=self._evidence())
+            evidence = self._job.journal.tail()
+            return Trouble(cause=settled.cause, message=settled.message, evidence=evidence)
         return settled
 
     def show(self, lines: list[str]) -> None:
         """Show lines in the pane, and keep them."""
         for line in lines:
             self._job.show(line)
-        _write(self._output, "".join(f"{line}\n" for line in lines))
+        _write(self._output, self._redact.text("".join(f"{line}\n" for line in lines)))
 
     def close(self) -> None:
         """Close the files."""
@@ -278,6 +285,11 @@ class _Turn:
                 self._job.about(model=model, transcript=TRANSCRIPT)
             case Called(call_id, tool, value, answer) if tool == RECORDING_TOOL:
                 self._recorder.announced(call_id, value, answer)
+            case Called(call_id, tool):
+                self._tools[call_id] = tool
+            case Returned(call_id, failed=False) if call_id in self._tools:
+                self._used += 1
+                self._job.about(tool_calls=self._used)
             case Used(message_id, usage):
                 self._billed[message_id] = usage
             case Retrying(seconds, status, error) if api_cause(error, status) in WAITABLE:
@@ -308,11 +320,7 @@ class _Turn:
 
     def _keep(self, kind: str, fields: Mapping[str, Any]) -> None:
         line = {"event": kind, "at": round(time.time(), 3), **fields}
-        _write(self._transcript, json.dumps(line, default=str) + "\n")
-
-    def _evidence(self) -> str:
-        lines = (self._job.folder / OUTPUT).read_text(encoding="utf-8").splitlines()
-        return "\n".join(lines[-40:])
+        _write(self._transcript, json.dumps(self._redact.json(line), default=str) + "\n")
 
 
 def _write(file: TextIO, text: str) -> None:

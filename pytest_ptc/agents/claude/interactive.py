@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import secrets
-import shlex
 import shutil
 import signal
 import subprocess
@@ -22,16 +21,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.agents.claude import dialogs, hook
-from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, ending
-from pytest_ptc.agents.claude.events import Failed, Finished, usage_of
+from pytest_ptc.agents.claude import dialogs
 from pytest_ptc.agents.claude.profile import client_environment, misfit, profile_of, root_problem
-from pytest_ptc.agents.claude.recorder import Recorder, denial
 from pytest_ptc.agents.claude.session import CLIENT_COOKIE
+from pytest_ptc.agents.claude.talk import HOOK_KEY, Talk, hook_settings
+from pytest_ptc.attempts import OUTPUT, PROMPT
 from pytest_ptc.environment import inherited
 from pytest_ptc.errors import AgentError
-from pytest_ptc.journal import TRANSCRIPT, append_record
-from pytest_ptc.model import Cause, Trouble, Usage, Verdict
+from pytest_ptc.model import Cause, Trouble, Verdict
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
 from pytest_ptc.prompts import claude_prompt
 
@@ -48,9 +45,6 @@ LOOK = 1.0
 PATIENCE = 60.0
 #: Seconds that a person has to see how a task ended, and the client to end by itself.
 LAST_LOOK, GRACE = 0.5, 3.0
-
-_TASK_EVENTS = ("PreToolUse", "PostToolUse", "PostToolUseFailure")
-_OTHER_EVENTS = ("SessionStart", "Stop", "StopFailure")
 
 
 class InteractiveAgent:
@@ -99,14 +93,14 @@ class InteractiveAgent:
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
         profile = profile_of(job.spec, self._setting_sources, self._journals)
-        cookie = secrets.token_hex(16)
+        cookie, key = secrets.token_hex(16), secrets.token_hex(16)
         environ = {
             **client_environment(
                 self._environ,
                 profile,
                 run_id=self._run_id,
                 task_list_id=self._task_list_id,
-                marks={CLIENT_COOKIE: cookie},
+                marks={CLIENT_COOKIE: cookie, HOOK_KEY: key},
             ),
             # What was said stays to be read when the session is over.
             "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
@@ -126,7 +120,7 @@ class InteractiveAgent:
         )
         if trouble is not None:
             return trouble
-        talk = _Talk(job)
+        talk = Talk(job, key)
         server = await asyncio.start_unix_server(talk.hear, self._socket, limit=2**26)
         try:
             return await self._attend(job, talk, profile, environ)
@@ -140,7 +134,7 @@ class InteractiveAgent:
         """Do nothing: a session lives as long as its task."""
 
     async def _attend(
-        self, job: Job, talk: _Talk, profile: Profile, environ: Mapping[str, str]
+        self, job: Job, talk: Talk, profile: Profile, environ: Mapping[str, str]
     ) -> Verdict | Trouble:
         argv = self._argv(job, profile)
         with _terminal() as tty:
@@ -160,11 +154,15 @@ class InteractiveAgent:
             finally:
                 if identity is not None:
                     await _end(identity, exited)
-        return talk.verdict_or(trouble, evidence=self._screen())
+        screen = self._screen()
+        job.journal.keep(OUTPUT, screen)
+        # Before the verdict: which recordings stand in one answer is told there alone.
+        talk.account()
+        return talk.verdict_or(trouble, evidence=screen)
 
     def _argv(self, job: Job, profile: Profile) -> list[str]:
         settings = job.folder / "settings.json"
-        settings.write_text(json.dumps(_settings(self._socket)), encoding="utf-8")
+        settings.write_text(json.dumps(hook_settings(self._socket)), encoding="utf-8")
         options = [
             "--settings",
             str(settings),
@@ -183,9 +181,11 @@ class InteractiveAgent:
         if profile.model:
             options += ["--model", profile.model]
         prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
+        job.journal.keep(PROMPT, prompt)
+        job.about(settings=profile.facts())
         return [str(self._client), *options, "--", prompt]
 
-    async def _begun(self, talk: _Talk, exited: asyncio.Future[Any]) -> Trouble | None:
+    async def _begun(self, talk: Talk, exited: asyncio.Future[Any]) -> Trouble | None:
         """Wait for the session's beginning; return why there is none."""
         began: asyncio.Future[Any] = asyncio.ensure_future(talk.began.wait())
         seen: dialogs.Dialog | None = None
@@ -227,126 +227,6 @@ class InteractiveAgent:
             timeout=5,
         )
         return "\n".join(line.rstrip() for line in shown.stdout.splitlines() if line.strip())
-
-
-class _Talk:
-    """What the hooks of one session say, and what they are answered."""
-
-    def __init__(self, job: Job) -> None:
-        self.began = asyncio.Event()
-        self.over = asyncio.Event()
-        self._job = job
-        self._failed: Failed | None = None
-        self._transcript: Path | None = None
-        self._recorder = Recorder(
-            job.attempt.task_id,
-            job.spec.schema,
-            keep=lambda verdict: append_record(job.folder, verdict),
-        )
-
-    async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one call of the hook."""
-        try:
-            given = json.loads(await reader.read())
-            writer.write(json.dumps(self._answer(given)).encode())
-            await writer.drain()
-        except (ConnectionError, ValueError, KeyError):
-            pass  # not Claude Code: no answer blocks whoever asked
-        finally:
-            writer.close()
-
-    def verdict_or(self, trouble: Trouble | None, *, evidence: str) -> Verdict | Trouble:
-        """Return what was recorded; if nothing was, this trouble, or what the client said."""
-        settled = self._recorder.settled()
-        if self._recorder.recorded and self._recorder.missed and self._job.listed():
-            message = "Claude Code recorded on another task list than the run's"
-            return Trouble(cause=Cause.WRONG_LIST, message=message, evidence=evidence)
-        if isinstance(settled, Trouble) and not self._recorder.recorded:
-            settled = trouble or self._api_trouble() or settled
-        if isinstance(settled, Trouble) and not settled.evidence:
-            return Trouble(cause=settled.cause, message=settled.message, evidence=evidence)
-        return settled
-
-    def account(self) -> None:
-        """Keep the client's own transcript, and count what its answers were billed."""
-        if self._transcript is None or not self._transcript.is_file():
-            return
-        with contextlib.suppress(OSError):
-            shutil.copyfile(self._transcript, self._job.folder / TRANSCRIPT)
-            self._job.about(transcript=TRANSCRIPT)
-            lines = self._transcript.read_text(encoding="utf-8").splitlines()
-            usage, version = billed(lines)
-            self._job.spent(usage)
-            if version:
-                self._job.about(client=f"Claude Code {version}")
-
-    def _answer(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        if given.get("transcript_path"):
-            self._transcript = Path(given["transcript_path"])
-            self._job.about(session=given["session_id"])
-        call_id = given.get("tool_use_id", "")
-        match given["hook_event_name"]:
-            case "SessionStart":
-                self.began.set()
-            case "PreToolUse":
-                reason = self._recorder.update(call_id, given["tool_input"])
-                if reason is not None:
-                    return denial(reason)
-            case "PostToolUse" | "PostToolUseFailure":
-                if self._recorder.carried_out(call_id, given.get("tool_response")):
-                    self.over.set()
-                    return {"continue": False, "stopReason": "the verdict is recorded"}
-            case "Stop":
-                reason = self._recorder.reminder()
-                if reason is not None:
-                    return {"decision": "block", "reason": reason}
-                self.over.set()
-            case "StopFailure":
-                said = given.get("last_assistant_message") or given.get("error_details") or ""
-                self._failed = Failed(str(given.get("error")), str(said))
-                self.over.set()
-        return {}
-
-    def _api_trouble(self) -> Trouble | None:
-        if self._failed is None:
-            return None
-        finished = Finished("success", is_error=True, session_id="", text=self._failed.text)
-        return ending(finished, self._failed)
-
-
-def billed(lines: list[str]) -> tuple[Usage, str]:
-    """Return what a transcript's answers were billed, without the money, and the client's version.
-
-    Args:
-        lines: The client's session file: an answer may take several lines, with one bill.
-    """
-    usages: dict[str, Usage] = {}
-    version = ""
-    for line in lines:
-        with contextlib.suppress(ValueError, TypeError, AttributeError):
-            entry = json.loads(line)
-            version = entry.get("version") or version
-            message = entry.get("message") or {}
-            if entry.get("type") == "assistant" and message.get("usage"):
-                usages[message["id"]] = usage_of(message["usage"])
-    total = Usage()
-    for usage in usages.values():
-        total += usage
-    return total, version
-
-
-def _settings(socket: Path) -> dict[str, Any]:
-    """Return the settings that send the hooks' questions to a socket."""
-    words = [sys.executable, "-I", "-S", hook.__file__, str(socket)]
-    command = {"type": "command", "command": shlex.join(words), "timeout": 60}
-    hooks = {event: [{"matcher": RECORDING_TOOL, "hooks": [command]}] for event in _TASK_EVENTS}
-    hooks |= {event: [{"hooks": [command]}] for event in _OTHER_EVENTS}
-    return {
-        "hooks": hooks,
-        "disableAllHooks": False,
-        # The mode is only ever asked for by name.
-        "skipDangerousModePermissionPrompt": True,
-    }
 
 
 def _unbounded(profile: Profile) -> Trouble | None:

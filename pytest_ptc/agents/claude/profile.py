@@ -6,7 +6,7 @@ Two tasks with the same profile can share one process.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL
 from pytest_ptc.environment import RUN_COOKIE, inherited
@@ -76,6 +76,11 @@ class Profile:
         """Tell whether its tools can start nothing."""
         return set(self.tools) <= {*READ_ONLY, RECORDING_TOOL}
 
+    def facts(self) -> dict[str, Any]:
+        """Return it as plain JSON, with the names of the variables alone."""
+        facts = {name: getattr(self, name) for name in self.__slots__ if name != "env"}
+        return {**facts, "env": [name for name, _ in self.env]}
+
 
 def profile_of(spec: TaskSpec, setting_sources: tuple[str, ...], journals: str) -> Profile:
     """Return what a process must be started with to do this task.
@@ -92,7 +97,7 @@ def profile_of(spec: TaskSpec, setting_sources: tuple[str, ...], journals: str) 
         cwd=spec.cwd,
         tools=tuple(dict.fromkeys([*(tool.partition("(")[0] for tool in tools), RECORDING_TOOL])),
         allowed=(*rules, RECORDING_TOOL),
-        denied=(f"Read(/{journals}/**)",),
+        denied=(f"Read(/{journals}/**)", f"Edit(/{journals}/**)"),
         permission_mode=spec.permission_mode or DEFAULT_PERMISSION_MODE,
         env=tuple(sorted(spec.env.items())),
         model=spec.model,

@@ -1,20 +1,22 @@
 """What the model may do to its task on the shared list, and what it has recorded.
 
-Pure but for `keep`, which puts an accepted verdict into the journal before the client hears of it.
-Every refusal is written for the model: it says what is wrong and what is wanted.
+Pure but for its ledger, which has an accepted verdict on disk before the client hears of it. Every
+refusal is written for the model: it says what is wrong and what is wanted.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_ptc.errors import JournalError, VerdictError
 from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
-from pytest_ptc.verdicts import read_verdict, settle
+from pytest_ptc.verdicts import Record, read_verdict, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 #: How often a model that stops without a verdict is told to record one. Claude Code itself would
 #: stop asking after eight.
@@ -24,28 +26,33 @@ REMINDERS = 2
 _OPEN_FIELDS = frozenset({"taskId", "status", "metadata", "activeForm"})
 
 
+class Ledger(Protocol):
+    """Where a recorder puts what it accepts and refuses, before the client hears of it."""
+
+    def record(self, record: Record) -> None:
+        """Put a recording on disk; raises JournalError."""
+
+    def answered(self, call: str, answer: str) -> None:
+        """Put down which answer of the model holds a recording; raises JournalError."""
+
+
 class Recorder:
     """One attempt's door to the shared list.
 
     Args:
         task_id: The attempt's task: the only one that may be updated.
         schema: JSON Schema for the verdict's `data`.
-        keep: Records an accepted verdict durably.
+        ledger: Keeps what is recorded and refused: it outlives this process.
     """
 
-    def __init__(
-        self,
-        task_id: str,
-        schema: Mapping[str, Any] | None,
-        keep: Callable[[Verdict], None],
-    ) -> None:
+    def __init__(self, task_id: str, schema: Mapping[str, Any] | None, ledger: Ledger) -> None:
         self.task_id = task_id
         self._schema = schema
-        self._keep = keep
-        self._accepted: dict[str, Verdict] = {}
-        #: What was wrong with refused calls, and those among them that were about our task.
-        self._refused: dict[str, str] = {}
-        self._own: set[str] = set()
+        self._ledger = ledger
+        #: Every call that recorded, or would have: of our task, or of nobody's.
+        self._records: dict[str, Record] = {}
+        #: Refused calls that were about other tasks: they say nothing about ours.
+        self._others: dict[str, str] = {}
         self._unchecked: dict[str, Mapping[str, Any]] = {}
         self._answers: dict[str, str] = {}
         self._reminders = 0
@@ -53,12 +60,12 @@ class Recorder:
         self.missed = False
 
     def __repr__(self) -> str:
-        return f"<Recorder of task {self.task_id}: {len(self._accepted)} accepted>"
+        return f"<Recorder of task {self.task_id}: {len(self._records)} records>"
 
     @property
     def recorded(self) -> bool:
         """Tell whether a valid verdict is in the journal."""
-        return bool(self._accepted)
+        return any(record.verdict is not None for record in self._records.values())
 
     def update(self, call_id: str, update: Mapping[str, Any]) -> str | None:
         """Take a call of TaskUpdate before it is carried out; return why it may not be, if so."""
@@ -66,8 +73,9 @@ class Recorder:
         try:
             verdict = self._read(update)
             if verdict is not None:
-                self._keep(verdict)
-                self._accepted[call_id] = verdict
+                record = Record(call=call_id, verdict=verdict, answer=self._answers.get(call_id))
+                self._ledger.record(record)
+                self._records[call_id] = record
         except (VerdictError, JournalError) as error:
             self._refuse(call_id, update, error)
             return (
@@ -87,7 +95,11 @@ class Recorder:
             answer: The answer of the model that holds it.
         """
         self._answers[call_id] = answer
-        if call_id not in self._accepted and call_id not in self._refused:
+        if call_id in self._records:
+            self._records[call_id] = replace(self._records[call_id], answer=answer)
+            with suppress(JournalError):  # without it, a refusal counts against the verdict
+                self._ledger.answered(call_id, answer)
+        elif call_id not in self._others:
             self._unchecked[call_id] = update
 
     def carried_out(self, call_id: str, response: object) -> bool:
@@ -96,11 +108,19 @@ class Recorder:
         It should with an accepted verdict, also where the list did not take it: the journal has it,
         and another request would only be spent on hearing that.
         """
-        if call_id not in self._accepted:
+        record = self._records.get(call_id)
+        if record is None or record.verdict is None:
             return False
         if isinstance(response, dict) and response.get("success") is False:
             self.missed |= "not found" in str(response.get("error")).lower()
         return True
+
+    def disown(self, problem: str) -> None:
+        """Put down that no verdict of this attempt counts: it was recorded somewhere else."""
+        for call, record in self._records.items():
+            if record.verdict is not None:
+                with suppress(JournalError):
+                    self._ledger.record(Record(call=call, refused=problem, answer=record.answer))
 
     def reminder(self) -> str | None:
         """Return what a model is told that would stop now; None if it may."""
@@ -115,47 +135,35 @@ class Recorder:
 
     def settled(self) -> Verdict | Trouble:
         """Return what all that was recorded comes to."""
-        records = [*self._accepted.values(), *self._never_carried_out()]
-        if not records and self._refused:
-            *_, last = self._refused.values()
+        for call_id, update in list(self._unchecked.items()):
+            self._take_said(call_id, update)
+        if not self._records and self._others:
+            *_, last = self._others.values()
             return Trouble(cause=Cause.MALFORMED, message=f"nothing recorded was valid: {last}")
-        settled = settle(records)
-        beside = self._refused_beside()
-        if beside and isinstance(settled, Verdict) and settled.verdict is not VerdictKind.FAIL:
-            message = f"beside {settled.verdict} the model said what was refused: {beside[0]}"
-            return Trouble(cause=Cause.CONTRADICTED, message=message)
-        return settled
+        return settle(list(self._records.values()))
 
-    def _never_carried_out(self) -> list[Verdict]:
-        """Return what was said, but not carried out: enough to fail the item, not to pass it."""
-        found = []
-        for call_id, update in self._unchecked.items():
-            try:
-                verdict = self._read(update)
-            except VerdictError as error:
-                if str(update.get("taskId")) == self.task_id:
-                    self._refuse(call_id, update, error)
-                continue
-            if verdict and (self._accepted or verdict.verdict is VerdictKind.FAIL):
-                found.append(verdict)
-        return found
-
-    def _refused_beside(self) -> list[str]:
-        """Return what was wrong with updates of our task in the same answer as an accepted verdict.
-
-        The model never heard of that, so the accepted verdict is not its mend.
-        """
-        answers = {self._answers.get(call_id) for call_id in self._accepted}
-        return [
-            self._refused[call_id]
-            for call_id in self._refused
-            if call_id in self._own and self._answers.get(call_id, "") in answers
-        ]
+    def _take_said(self, call_id: str, update: Mapping[str, Any]) -> None:
+        """Take what was said, but never carried out: enough to fail the item, not to pass it."""
+        try:
+            verdict = self._read(update)
+        except VerdictError as error:
+            if str(update.get("taskId")) == self.task_id:
+                self._refuse(call_id, update, error)
+            return
+        if verdict and (self.recorded or verdict.verdict is VerdictKind.FAIL):
+            self._records[call_id] = Record(
+                call=call_id, verdict=verdict, answer=self._answers.get(call_id)
+            )
 
     def _refuse(self, call_id: str, update: Mapping[str, Any], error: Exception) -> None:
-        self._refused[call_id] = str(error)
-        if str(update.get("taskId")) == self.task_id:
-            self._own.add(call_id)
+        self._unchecked.pop(call_id, None)
+        if str(update.get("taskId")) != self.task_id:
+            self._others[call_id] = str(error)
+            return
+        record = Record(call=call_id, refused=str(error), answer=self._answers.get(call_id))
+        self._records[call_id] = record
+        with suppress(JournalError):  # it is known here, and the model has heard of it
+            self._ledger.record(record)
 
     def _read(self, update: Mapping[str, Any]) -> Verdict | None:
         """Return the verdict of an update; None for one that holds none and does no harm.

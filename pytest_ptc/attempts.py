@@ -1,0 +1,293 @@
+"""One attempt's folder in the journal: what its agent recorded, and how it ended.
+
+    records.jsonl   what the agent recorded or was refused, one a line, only ever appended
+    report.json     how the attempt ended; the first that is sealed counts
+
+Every line and the report carry a seal by the attempt's token (`seals.py`). What carries none was
+written by somebody else, or was cut short by the end of a process or of the disk: it is left out,
+and counted. So nobody but the attempt's own worker and agent can say how it ended.
+
+A report is written beside its place, synced, and linked into place: a reader sees all of it or
+nothing. A line is written with one `write`, and begins with the line's end, so that one that was
+cut short spoils only itself. What an agent recorded is synced before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.errors import JournalError, VerdictError
+from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage
+from pytest_ptc.redaction import Redactor
+from pytest_ptc.seals import commitment, opened, sealed
+from pytest_ptc.verdicts import Record, read_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+TASK = "task.json"
+PROMPT = "prompt.txt"
+OUTPUT = "output.log"
+TRANSCRIPT = "transcript.jsonl"
+RECORDS = "records.jsonl"
+REPORT = "report.json"
+
+
+class AttemptJournal:
+    """What is written down of one attempt.
+
+    Args:
+        folder: The attempt's folder.
+        token: The attempt's token; None to read what nobody can check any more.
+        redactor: Keeps secrets out of what is written.
+
+    Raises:
+        JournalError: From any method: the folder cannot be written or read.
+    """
+
+    def __init__(
+        self, folder: Path, token: str | None = None, redactor: Redactor | None = None
+    ) -> None:
+        self.folder = folder
+        self.redactor = redactor or Redactor()
+        self.token = token
+        #: How many lines, at the last look, somebody else had put among the records.
+        self.foreign = 0
+
+    def __repr__(self) -> str:
+        return f"<AttemptJournal {self.folder}>"
+
+    def open(self, attempt: Attempt, spec: TaskSpec) -> None:
+        """Make the folder, with what is asked, and the commitment to the token."""
+        assert self.token is not None
+        task = {
+            "task": attempt.task_id,
+            "attempt": attempt.number,
+            "worker": attempt.worker,
+            "commitment": commitment(self.token),
+            "spec": self.redactor.json(spec.to_json()),
+        }
+        with journal_errors(self.folder):
+            self.folder.mkdir(mode=0o700)
+            # Not synced: a power cut before the agent began loses nothing that was recorded.
+            (self.folder / TASK).write_text(json.dumps(task), encoding="ascii")
+
+    def task(self) -> tuple[Attempt, TaskSpec]:
+        """Return which attempt it is, and what is asked, without secrets."""
+        task = self._task()
+        with journal_errors(self.folder):
+            attempt = Attempt(task_id=task["task"], number=task["attempt"], worker=task["worker"])
+            return attempt, TaskSpec.from_json(task["spec"])
+
+    def is_ours(self) -> bool:
+        """Tell whether the token is this attempt's."""
+        return self.token is not None and self._task().get("commitment") == commitment(self.token)
+
+    def keep(self, name: str, text: str) -> None:
+        """Keep a text for whoever looks back; a full disk is no reason to break an attempt."""
+        with contextlib.suppress(OSError):
+            told = self.redactor.text(text).encode("utf-8", "replace")
+            (self.folder / name).write_bytes(told)
+
+    # What the agent recorded.
+
+    def record(self, record: Record) -> None:
+        """Put a recording on disk, and return when it is there."""
+        line: dict[str, Any] = {"call": record.call}
+        if record.verdict is not None:
+            line["verdict"] = record.verdict.to_json()
+        else:
+            line["refused"] = record.refused
+        if record.answer is not None:
+            line["answer"] = record.answer
+        self._append(line, sync=True)
+
+    def answered(self, call: str, answer: str) -> None:
+        """Put down which answer of the model holds a recording that is on disk, or will be."""
+        self._append({"call": call, "answer": answer}, sync=False)
+
+    def records(self, schema: Mapping[str, Any] | None = None) -> list[Record]:
+        """Return what was recorded, in order; a sealed verdict that is none counts as refused."""
+        answers: dict[str, str] = {}
+        told: dict[str, dict[str, Any]] = {}
+        for line in self._lines():
+            call = str(line.get("call"))
+            if isinstance(line.get("answer"), str):
+                answers[call] = line["answer"]
+            if "verdict" in line or "refused" in line:
+                told[call] = line
+        return [_record(call, line, answers.get(call), schema) for call, line in told.items()]
+
+    # How it ended.
+
+    def file(self, report: AttemptReport) -> AttemptReport:
+        """File how the attempt ended, and return what counts: the first that was filed."""
+        assert self.token is not None
+        value = self.redactor.json(report.to_json())
+        beside = self.folder / f".{REPORT}.{os.getpid()}"
+        with journal_errors(self.folder):
+            try:
+                value["files"] = self._hashes()
+                with beside.open("w", encoding="ascii") as file:
+                    file.write(json.dumps(sealed(value, self.token)))
+                    file.flush()
+                    os.fsync(file.fileno())
+                # A link, not a rename: the first report filed is the one that counts.
+                (self.folder / REPORT).hardlink_to(beside)
+            except FileExistsError:
+                filed = self.report()
+                if filed is not None:
+                    return filed
+                # Not sealed: somebody else's, who has no say here.
+                beside.replace(self.folder / REPORT)
+            finally:
+                beside.unlink(missing_ok=True)
+        return report_from_json(value)
+
+    def report(self) -> AttemptReport | None:
+        """Return how the attempt ended, or None if nobody who may has filed that."""
+        with journal_errors(self.folder):
+            try:
+                text = (self.folder / REPORT).read_bytes()
+            except FileNotFoundError:
+                return None
+            try:
+                value = opened(json.loads(text), self.token)
+            except ValueError:
+                return None
+            return None if value is None else report_from_json(value)
+
+    def digest(self) -> str | None:
+        """Return the hash of the report as it is on disk; None where there is none."""
+        try:
+            return _digest(self.folder / REPORT)
+        except OSError:
+            return None
+
+    def tail(self) -> str:
+        """Return the last lines of what the agent printed."""
+        with contextlib.suppress(OSError), (self.folder / OUTPUT).open("rb") as output:
+            size = output.seek(0, os.SEEK_END)
+            output.seek(max(0, size - 16_384))
+            return "\n".join(output.read().decode("utf-8", "replace").splitlines()[-40:])
+        return ""
+
+    def _task(self) -> dict[str, Any]:
+        with journal_errors(self.folder):
+            task = json.loads((self.folder / TASK).read_bytes())
+            if not isinstance(task, dict):
+                raise ValueError(f"{TASK} is no JSON object")  # noqa: TRY004 - translated below
+            return task
+
+    def _append(self, line: Mapping[str, Any], *, sync: bool) -> None:
+        assert self.token is not None
+        text = f"\n{json.dumps(sealed(self.redactor.json(line), self.token))}".encode()
+        with journal_errors(self.folder):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            file = os.open(self.folder / RECORDS, flags, 0o600)
+            try:
+                # One write of a whole line: two recorders at once do not mix.
+                if os.write(file, text) < len(text):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if sync:
+                    os.fsync(file)
+            finally:
+                os.close(file)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        with journal_errors(self.folder):
+            try:
+                text = (self.folder / RECORDS).read_bytes()
+            except FileNotFoundError:
+                return []
+        found = []
+        self.foreign = 0
+        for line in filter(None, text.split(b"\n")):
+            try:
+                value = opened(json.loads(line), self.token)
+            except (ValueError, RecursionError):
+                value = None
+            if value is None:
+                self.foreign += 1
+            else:
+                found.append(value)
+        return found
+
+    def _hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of every file that the report is about."""
+        files = sorted(path for path in self.folder.iterdir() if path.is_file())
+        return {
+            path.name: _digest(path)
+            for path in files
+            if not path.name.startswith(".") and path.name != REPORT
+        }
+
+
+def changed_files(folder: Path) -> list[str]:
+    """Return which files of an attempt are not what its report says they were, a sentence each."""
+    try:
+        files = json.loads((folder / REPORT).read_bytes())["files"]
+        wrong = {name: _difference(folder / name, digest) for name, digest in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return [f"{REPORT} cannot be read: {error}"]
+    return [f"{name} {difference}" for name, difference in wrong.items() if difference]
+
+
+def _difference(file: Path, digest: str) -> str | None:
+    try:
+        return None if _digest(file) == digest else "has changed"
+    except OSError:
+        return "is gone"
+
+
+def report_from_json(value: Mapping[str, Any]) -> AttemptReport:
+    """Return the report that `AttemptReport.to_json` made.
+
+    Raises:
+        KeyError, TypeError, ValueError, VerdictError: It is not that.
+    """
+    verdict, trouble, usage = value["verdict"], value["trouble"], value["usage"]
+    return AttemptReport(
+        attempt=Attempt(task_id=value["task"], number=value["attempt"], worker=value["worker"]),
+        seconds=value["seconds"],
+        verdict=None if verdict is None else read_verdict(verdict),
+        trouble=None if trouble is None else Trouble.from_json(trouble),
+        usage=None if usage is None else Usage(**usage),
+        about=value["about"],
+    )
+
+
+@contextlib.contextmanager
+def journal_errors(path: Path) -> Iterator[None]:
+    """Translate what reading and writing the journal raises."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(f"journal {path}: {error.strerror or error}") from error
+    except (KeyError, TypeError, ValueError, VerdictError) as error:
+        raise JournalError(f"journal {path}: not what we wrote: {error}") from error
+
+
+def _record(
+    call: str, line: Mapping[str, Any], answer: str | None, schema: Mapping[str, Any] | None
+) -> Record:
+    if "refused" in line:
+        return Record(call=call, refused=str(line["refused"]), answer=answer)
+    try:
+        return Record(call=call, verdict=read_verdict(line["verdict"], schema), answer=answer)
+    except VerdictError as error:
+        return Record(call=call, refused=str(error), answer=answer)
+
+
+def _digest(path: Path) -> str:
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1024 * 1024):
+            sha256.update(piece)
+    return sha256.hexdigest()

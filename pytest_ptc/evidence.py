@@ -1,0 +1,85 @@
+"""What an attempt came to, by what is on disk of it, and whether that is enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ptc.errors import JournalError
+from pytest_ptc.model import Attempt, AttemptReport, Cause, Trouble, Verdict
+from pytest_ptc.verdicts import settle
+
+if TYPE_CHECKING:
+    from pytest_ptc.attempts import AttemptJournal
+    from pytest_ptc.model import TaskSpec
+
+
+def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Verdict | Trouble:
+    """Return what an agent recorded before this trouble met it; if nothing, the trouble."""
+    try:
+        records = journal.records(spec.schema)
+    except JournalError as error:
+        message = f"{trouble.message}; {error}"
+        return Trouble(cause=trouble.cause, message=message, evidence=trouble.evidence)
+    return settle(records) if records else trouble
+
+
+def demanded(
+    ended: Verdict | Trouble, spec: TaskSpec, tool_calls: object = None
+) -> Verdict | Trouble:
+    """Return how an attempt ended, held to the evidence that its task demands.
+
+    Args:
+        ended: How it ended.
+        spec: The task.
+        tool_calls: How often the agent used a tool besides recording; None where it does not say.
+    """
+    if not spec.require_evidence or not isinstance(ended, Verdict) or not ended.passed:
+        return ended
+    if isinstance(tool_calls, int) and tool_calls > 0:
+        return ended
+    looked = "without a single tool call" if tool_calls == 0 else "and nobody can say how it looked"
+    return Trouble(
+        cause=Cause.NO_EVIDENCE,
+        message=f"the agent recorded a pass {looked}: {ended.summary}",
+    )
+
+
+def closing_report(
+    journal: AttemptJournal, attempt: Attempt, spec: TaskSpec, seconds: float, otherwise: Trouble
+) -> AttemptReport:
+    """Return the report that the worker filed; else what its agent recorded; else `otherwise`.
+
+    What the worker did not file is filed now, so that the journal has an end for every attempt. A
+    recorded verdict counts though its report cannot be filed: the record is on disk.
+
+    Args:
+        journal: The attempt's journal.
+        attempt: Which attempt it is.
+        spec: Its task.
+        seconds: How long it took, for a report that the worker did not file.
+        otherwise: How it ended if nothing was filed or recorded.
+    """
+    try:
+        filed = journal.report()
+    except JournalError as error:
+        trouble = Trouble(cause=Cause.MACHINERY, message=f"{otherwise.message}; {error}")
+        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
+    if filed is not None:
+        return filed
+    seen = otherwise
+    if not otherwise.evidence:
+        seen = Trouble(cause=otherwise.cause, message=otherwise.message, evidence=journal.tail())
+    ended = demanded(recorded_or(seen, journal, spec), spec)
+    report = AttemptReport(
+        attempt=attempt,
+        seconds=seconds,
+        verdict=ended if isinstance(ended, Verdict) else None,
+        trouble=ended if isinstance(ended, Trouble) else None,
+    )
+    try:
+        return journal.file(report)
+    except JournalError as error:
+        if report.verdict is not None:
+            return report
+        trouble = Trouble(cause=Cause.MACHINERY, message=f"{otherwise.message}; {error}")
+        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)

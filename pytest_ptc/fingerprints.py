@@ -1,0 +1,151 @@
+"""What a task's verdict depends on, as a hash; while it is equal, an earlier verdict stands.
+
+That is all the agent was told and allowed, what it was, and the content of the files that the task
+names: in its prompt, its parameters, and the command of the agent. A task that names no file is
+taken to be about the whole working tree, as git has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pytest_ptc.model import TaskSpec
+
+#: What of a task has no part in its verdict: how long and how often it may be tried, what must come
+#: first, and what its test makes of the verdict.
+_WITHOUT = frozenset({"timeout", "retries", "needs", "gate"})
+
+#: Most files, bytes and words that are looked at for one task; one that names more is run again.
+MOST_FILES = 2_000
+MOST_BYTES = 256 * 1024 * 1024
+MOST_WORDS = 20_000
+
+#: Directories that tools fill, and that no task means.
+_MADE_BY_TOOLS = frozenset(
+    {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache"}
+    | {".pytest_cache", ".ruff_cache"}
+)
+_WORD = re.compile(r"[^\s\"'`<>|,;(){}]+")
+#: What follows a path without being of it: `x.py:12:`, `x.py.`, `(x.py)!`
+_AFTER = re.compile(r"(:\d+)*[.:!?\])]*$")
+
+
+class TooMuchError(Exception):
+    """The task names more than can be looked at."""
+
+
+def fingerprint(spec: TaskSpec, agent: Mapping[str, Any]) -> str | None:
+    """Return the hash of what the task's verdict depends on; None if that is too much to look at.
+
+    Args:
+        spec: The task.
+        agent: What the agent is: plain JSON. Its `argv` may name files.
+    """
+    asked = {name: value for name, value in spec.to_json().items() if name not in _WITHOUT}
+    sha256 = hashlib.sha256(json.dumps([asked, agent], sort_keys=True, default=str).encode())
+    try:
+        named = _named(spec, asked)
+        files = [*named, *_named(spec, agent.get("argv", []))]
+        for path, content in _contents(dict.fromkeys(files)):
+            sha256.update(f"\n{path}\0{content}".encode("utf-8", "surrogateescape"))
+    except TooMuchError:
+        return None
+    if not named:
+        sha256.update(_tree(spec.cwd).encode())
+    return sha256.hexdigest()
+
+
+def _named(spec: TaskSpec, value: object) -> list[Path]:
+    """Return the files that the texts of a JSON value name, from the task's directory."""
+    found: dict[Path, None] = {}
+    words: dict[str, None] = {}
+    for text in _texts(value):
+        for match in _WORD.finditer(text):
+            words[match[0]] = None
+            if len(words) > MOST_WORDS:
+                raise TooMuchError
+    for word in words:
+        for path in _meant(word, Path(spec.cwd)):
+            found[path] = None
+            if len(found) > MOST_FILES:
+                raise TooMuchError
+    return list(found)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            # The directory itself is where names begin, and the node id names the test.
+            if name not in ("cwd", "nodeid"):
+                yield from _texts(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _texts(entry)
+
+
+def _meant(word: str, cwd: Path) -> Iterator[Path]:
+    """Yield the files that a word names: a file, those of a directory, those of a pattern."""
+    name = _AFTER.sub("", word)
+    if not any(letter.isalnum() for letter in name) or "\0" in name:
+        return
+    with contextlib.suppress(OSError, ValueError, NotImplementedError):
+        if any(sign in name for sign in "*?[") and not name.startswith("/"):
+            yield from (path for path in sorted(cwd.glob(name)) if path.is_file())
+        path = Path(os.path.normpath(cwd / name))
+        if path.is_file():
+            yield path
+        elif path.is_dir() and path != cwd and path.is_relative_to(cwd):
+            yield from _below(path)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(set(folders) - _MADE_BY_TOOLS)
+        yield from (Path(place, name) for name in sorted(files))
+
+
+def _contents(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    left = MOST_BYTES
+    for path in paths:
+        try:
+            left -= path.stat().st_size
+            if left < 0:
+                raise TooMuchError
+            yield path, hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            yield path, f"unreadable: {error.errno}"
+
+
+@cache
+def _tree(cwd: str) -> str:
+    """Return the state of the working tree: its commit and what differs; empty outside of git."""
+    asked = (("rev-parse", "HEAD"), ("diff", "HEAD"), ("status", "--porcelain"))
+    said = [_git(cwd, *words) for words in asked]
+    return hashlib.sha256(b"\0".join(said)).hexdigest() if any(said) else ""
+
+
+def _git(cwd: str, *words: str) -> bytes:
+    try:
+        return subprocess.run(
+            ["git", "-C", cwd, *words],
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return b""

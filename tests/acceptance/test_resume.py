@@ -1,0 +1,257 @@
+"""`--ptc-resume`: what has a verdict and is unchanged is not run again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.conftest import processes_of
+from tests.acceptance.test_interruptions import start, until
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
+
+#: Two that end, one that hangs until the run is killed, and then passes.
+THREE = """
+@pytest.mark.ptc('record pass|--summary|seen')
+def test_passes(ptc): assert ptc.summary == 'seen'
+@pytest.mark.ptc('fail no good')
+def test_fails(): pass
+@pytest.mark.ptc('first began hang\\npass')
+def test_hangs(): pass
+"""
+
+
+def begun(suite: Suite) -> set[str]:
+    """Return the tests for which the last run began an attempt."""
+    names = {
+        event["task"]: event["spec"]["nodeid"].rpartition("::test_")[2]
+        for event in suite.events("submitted")
+    }
+    return {names[event["attempt"].rpartition(".")[0]] for event in suite.events("assigned")}
+
+
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+def test_a_killed_run_is_taken_over(suite: Suite) -> None:
+    """Its verdicts stand, and say so; the rest is run; what it left is gone."""
+    suite.write(test_a=THREE)
+    killed = start(suite, "--ptc-task-list-id=ours")
+    until((suite.path / "began").exists, "the agent that hangs")
+    until(lambda: len(suite.events("ended")) == 2, "both verdicts")
+    killed.kill()
+    killed.communicate(timeout=30)
+    first = suite.runs[0].name
+    result = suite.run("--ptc-resume", "--ptc-task-list-id=ours")
+    result.assert_outcomes(passed=2, failed=1)
+    assert begun(suite) == {"hangs"}
+    result.stdout.fnmatch_lines(
+        [
+            f"ptc: resumes {first}",
+            f"attempt 1 on w*, in run {first}: verdict fail",
+            f"*output in *{first}/attempts/*",
+            f"2 verdicts of run {first} stand, unchanged: not run again",
+        ]
+    )
+    again = suite.run("--ptc-resume", "--ptc-task-list-id=ours", "-q")
+    again.assert_outcomes(passed=2, failed=1)
+    assert suite.events("assigned") == []
+    again.stdout.fnmatch_lines(["ptc: 2 pass, 1 fail, 3 resumed in *"])
+
+
+def test_a_verdict_stands_that_nobody_lived_to_report(suite: Suite) -> None:
+    """Recorded, and then worker and pytest were killed at once, as when the power goes."""
+    suite.write(
+        test_a="@pytest.mark.ptc('record pass|--summary|seen\\ntouch began\\nhang')\n"
+        "def test_it(ptc): assert ptc.summary == 'seen'\n"
+    )
+    run = start(suite)
+    until((suite.path / "began").exists, "the record")
+    for event in suite.events("worker started"):
+        subprocess.run(["kill", "-STOP", str(event["pid"])], check=True)
+    run.kill()
+    run.communicate(timeout=30)
+    (suite.path / "began").unlink()
+    assert suite.events("ended") == []
+    suite.run("--ptc-resume").assert_outcomes(passed=1)
+    assert not (suite.path / "began").exists()
+    assert processes_of(suite.path) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("file", id="content-of-a-file-it-names"),
+        pytest.param("folder", id="file-in-a-folder-it-names"),
+        pytest.param("prompt", id="prompt"),
+        pytest.param("marker", id="marker"),
+        pytest.param("agent", id="agent"),
+        pytest.param("nothing", id="nothing"),
+        pytest.param("other", id="file-it-does-not-name"),
+        pytest.param("timeout", id="timeout"),
+    ],
+)
+def test_what_has_changed_is_run_again(suite: Suite, change: str) -> None:
+    """A verdict stands for the task that was judged: its words, its settings, and its files."""
+    (suite.path / "src").mkdir()
+    for name in ("src/a.txt", "b.txt", "c.txt"):
+        (suite.path / name).write_text("1")
+    prompt = "say src and b.txt, please.\\npass"
+    suite.write(test_a=f"@pytest.mark.ptc('{prompt}')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(passed=1)
+    args = []
+    match change:
+        case "file":
+            (suite.path / "b.txt").write_text("2")
+        case "folder":
+            (suite.path / "src/new.txt").write_text("2")
+        case "other":
+            (suite.path / "c.txt").write_text("2")
+        case "agent":
+            suite.agent.write_text(f"{suite.agent.read_text()}\n# mended\n")
+        case "timeout":
+            args = ["--ptc-timeout=29", "--ptc-retries=1"]
+        case "prompt":
+            suite.write(test_a=f"@pytest.mark.ptc('{prompt} x')\ndef test_it(): pass\n")
+        case "marker":
+            suite.write(test_a=f"@pytest.mark.ptc('{prompt}', tools='Read')\ndef test_it(): pass\n")
+    suite.run("--ptc-resume", *args).assert_outcomes(passed=1)
+    again = change not in ("nothing", "other", "timeout")
+    assert bool(suite.events("assigned")) is again
+
+
+def test_a_task_that_names_no_file_is_about_the_whole_tree(suite: Suite) -> None:
+    """A new commit, or a change that is not committed, runs it again."""
+
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", *who, *words], cwd=suite.path, check=True, capture_output=True)
+
+    (suite.path / "work").mkdir()
+    (suite.path / "work/it.txt").write_text("1")
+    git("init", "-q", "work")
+    git("-C", "work", "add", ".")
+    git("-C", "work", "commit", "-qm", "one")
+    suite.write(test_a="@pytest.mark.ptc('pass', cwd='work')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(passed=1)
+    suite.spawn("--ptc-resume").assert_outcomes(passed=1)
+    assert suite.events("assigned") == []
+    (suite.path / "work/it.txt").write_text("2")
+    suite.spawn("--ptc-resume").assert_outcomes(passed=1)
+    assert suite.events("assigned")
+
+
+def test_a_task_whose_need_is_run_again_is_run_again(suite: Suite) -> None:
+    """What it was judged after has changed, and so may its verdict."""
+    (suite.path / "a.txt").write_text("1")
+    suite.write(
+        test_a="@pytest.mark.ptc('say a.txt\\npass')\ndef test_a(): pass\n"
+        "@pytest.mark.ptc('pass', needs='test_a')\ndef test_b(): pass\n"
+        "@pytest.mark.ptc('pass', needs='test_b')\ndef test_c(): pass\n"
+        "@pytest.mark.ptc('pass')\ndef test_d(): pass\n"
+    )
+    suite.run().assert_outcomes(passed=4)
+    suite.run("--ptc-resume").assert_outcomes(passed=4)
+    assert suite.events("assigned") == []
+    (suite.path / "a.txt").write_text("2")
+    suite.run("--ptc-resume").assert_outcomes(passed=4)
+    assert begun(suite) == {"a", "b", "c"}
+
+
+#: An agent that does what its prompt's first word says, in its first attempt; then it passes.
+ONCE = """
+import json, os, sys
+word = sys.stdin.readline().split()[0]
+first = not os.path.exists("done-" + word)
+open("done-" + word, "a").close()
+kind = word if first else "pass"
+if kind != "nothing":
+    print(json.dumps({"verdict": kind, "summary": "so it is"}))
+"""
+
+
+def test_trouble_and_an_error_of_the_agents_are_run_again(suite: Suite) -> None:
+    """Neither is a verdict about the item; a skip is."""
+    suite.agent.write_text(ONCE)
+    suite.write(
+        test_a="@pytest.mark.ptc('nothing')\ndef test_trouble(): pass\n"
+        "@pytest.mark.ptc('error')\ndef test_error(): pass\n"
+        "@pytest.mark.ptc('skip')\ndef test_skip(): pass\n"
+    )
+    suite.run().assert_outcomes(errors=2, skipped=1)
+    suite.run("--ptc-resume").assert_outcomes(passed=2, skipped=1)
+    assert begun(suite) == {"trouble", "error"}
+
+
+def test_a_rerun_of_a_resumed_item_is_a_new_attempt(suite: Suite) -> None:
+    """`--reruns` asks for another opinion, and does not get the old one again."""
+    suite.agent.write_text(ONCE)
+    suite.write(test_a="@pytest.mark.ptc('fail')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(failed=1)
+    suite.run("--ptc-resume").assert_outcomes(failed=1)
+    suite.run("--ptc-resume", "--reruns=1").assert_outcomes(passed=1)
+    assert len(suite.events("assigned")) == 1
+
+
+def test_what_a_test_submits_itself_is_resumed_too(suite: Suite) -> None:
+    """Its tasks have the same names in the next run."""
+    suite.write(
+        test_a="def test_it(ptc_coordinator):\n"
+        "    for verdict in ptc_coordinator.map('say {x}\\npass', [{'x': 1}, {'x': 2}]):\n"
+        "        assert verdict.passed\n"
+    )
+    suite.run().assert_outcomes(passed=1)
+    suite.run("--ptc-resume").assert_outcomes(passed=1)
+    assert suite.events("assigned") == []
+
+
+def test_last_failed_and_resume_go_together(suite: Suite) -> None:
+    """`--lf` chooses which tests are collected; what of those is unchanged has its verdict."""
+    suite.write(
+        test_a="@pytest.mark.ptc('pass')\ndef test_a(): pass\n"
+        "@pytest.mark.ptc('fail no')\ndef test_b(): pass\n"
+        "@pytest.mark.ptc('exit 0')\ndef test_c(): pass\n"
+    )
+    suite.run().assert_outcomes(passed=1, failed=1, errors=1)
+    suite.run("--lf", "--ptc-resume").assert_outcomes(failed=1, errors=1)
+    assert begun(suite) == {"c"}
+
+
+def test_a_report_that_was_changed_afterwards_does_not_stand(suite: Suite) -> None:
+    """The run's journal has the hash of what the coordinator read."""
+    suite.write(test_a="@pytest.mark.ptc('fail no')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(failed=1)
+    (report,) = suite.runs[-1].glob("attempts/*/report.json")
+    value = json.loads(report.read_bytes())
+    value["verdict"]["verdict"] = "pass"
+    report.write_text(json.dumps(value))
+    suite.run("--ptc-resume").assert_outcomes(failed=1)
+    assert begun(suite) == {"it"}
+
+
+def test_runs_that_cannot_be_resumed_are_refused_before_anything_is_started(suite: Suite) -> None:
+    """An id that is none or of no run, and a run that is still on; without any run, all is run."""
+    suite.write(test_a="@pytest.mark.ptc('touch began\\nwait end\\npass')\ndef test_it(): pass\n")
+    run = start(suite)
+    until((suite.path / "began").exists, "the agent")
+    for given, said in (
+        ("--ptc-resume", "*is still on; wait for it*"),
+        ("--ptc-resume=abc", "*there is not one run 'abc', but none*"),
+        ("--ptc-resume=tests/x.py", "*not the end of a run's id; write --ptc-resume last*"),
+    ):
+        refused = suite.run(given)
+        assert refused.ret == pytest.ExitCode.USAGE_ERROR
+        refused.stderr.fnmatch_lines([said])
+    (suite.path / "end").touch()
+    run.communicate(timeout=30)
+    suite.run(f"--ptc-resume={suite.runs[0].name[-5:]}").assert_outcomes(passed=1)
+
+
+def test_without_an_earlier_run_all_is_run(suite: Suite) -> None:
+    """A pipeline may always say `--ptc-resume`."""
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    result = suite.run("--ptc-resume")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["ptc: resumes nothing: there is no earlier run"])
