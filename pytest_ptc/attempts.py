@@ -19,10 +19,11 @@ import errno
 import hashlib
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage
+from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage, VerdictKind
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.seals import commitment, opened, sealed
 from pytest_ptc.verdicts import Record, read_verdict
@@ -46,15 +47,23 @@ class AttemptJournal:
         folder: The attempt's folder.
         token: The attempt's token; None to read what nobody can check any more.
         redactor: Keeps secrets out of what is written.
+        deadline: When the attempt is over, in seconds of `time.monotonic()`, which all processes of
+            a machine share. A verdict recorded later is marked, and fails an item at most.
 
     Raises:
         JournalError: From any method: the folder cannot be written or read.
     """
 
     def __init__(
-        self, folder: Path, token: str | None = None, redactor: Redactor | None = None
+        self,
+        folder: Path,
+        token: str | None = None,
+        redactor: Redactor | None = None,
+        *,
+        deadline: float | None = None,
     ) -> None:
         self.folder = folder
+        self.deadline = deadline
         self.redactor = redactor or Redactor()
         self.token = token
         #: How many lines, at the last look, somebody else had put among the records.
@@ -97,9 +106,14 @@ class AttemptJournal:
 
     # What the agent recorded.
 
+    @property
+    def over(self) -> bool:
+        """Tell whether the attempt's time is over."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
     def record(self, record: Record) -> None:
         """Put a recording on disk, and return when it is there."""
-        line: dict[str, Any] = {"call": record.call}
+        line: dict[str, Any] = {"call": record.call, "late": self.over}
         if record.verdict is not None:
             line["verdict"] = record.verdict.to_json()
         else:
@@ -113,7 +127,10 @@ class AttemptJournal:
         self._append({"call": call, "answer": answer}, sync=False)
 
     def records(self, schema: Mapping[str, Any] | None = None) -> list[Record]:
-        """Return what was recorded, in order; a sealed verdict that is none counts as refused."""
+        """Return what was recorded, in order; a sealed verdict that is none counts as refused.
+
+        What was recorded when the time was over is left out, unless it is a fail.
+        """
         answers: dict[str, str] = {}
         told: dict[str, dict[str, Any]] = {}
         for line in self._lines():
@@ -122,7 +139,11 @@ class AttemptJournal:
                 answers[call] = line["answer"]
             if "verdict" in line or "refused" in line:
                 told[call] = line
-        return [_record(call, line, answers.get(call), schema) for call, line in told.items()]
+        records = [
+            (_record(call, line, answers.get(call), schema), line.get("late"))
+            for call, line in told.items()
+        ]
+        return [record for record, late in records if not late or _fails(record)]
 
     # How it ended.
 
@@ -272,6 +293,10 @@ def journal_errors(path: Path) -> Iterator[None]:
         raise JournalError(f"journal {path}: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError, VerdictError) as error:
         raise JournalError(f"journal {path}: not what we wrote: {error}") from error
+
+
+def _fails(record: Record) -> bool:
+    return record.verdict is not None and record.verdict.verdict is VerdictKind.FAIL
 
 
 def _record(

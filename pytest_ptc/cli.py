@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.attempts import AttemptJournal
-from pytest_ptc.environment import ATTEMPT_FOLDER, ATTEMPT_TOKEN
+from pytest_ptc.environment import ATTEMPT_DEADLINE, ATTEMPT_FOLDER, ATTEMPT_TOKEN
 from pytest_ptc.errors import ConfigError, JournalError, PtcError, VerdictError
 from pytest_ptc.model import Severity, Verdict, VerdictKind
 from pytest_ptc.redaction import Redactor
@@ -139,7 +139,12 @@ def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     folder = environ.get(ATTEMPT_FOLDER)
     if not folder:
         raise VerdictError(f"not inside a task: {ATTEMPT_FOLDER} is not set")
-    journal = AttemptJournal(Path(folder), environ.get(ATTEMPT_TOKEN), Redactor(environ))
+    journal = AttemptJournal(
+        Path(folder),
+        environ.get(ATTEMPT_TOKEN),
+        Redactor(environ),
+        deadline=float(environ.get(ATTEMPT_DEADLINE, "inf")),
+    )
     attempt, spec = journal.task()
     if not journal.is_ours():
         raise VerdictError(f"task {attempt.task_id} is another worker's: record for your own")
@@ -148,6 +153,8 @@ def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     verdict = _verdict(arguments, spec.schema)
     call = f"record-{os.urandom(8).hex()}"
     journal.record(Record(call=call, verdict=verdict, answer=call))
+    if journal.over:
+        raise VerdictError("the time of this task is over; only a fail counts by now")
     return f"recorded {verdict.verdict} for task {attempt.task_id}"
 
 

@@ -19,6 +19,9 @@ RUN_COOKIE = "PTC_RUN"
 ATTEMPT_FOLDER = "PTC_ATTEMPT_FOLDER"
 ATTEMPT_TOKEN = "PTC_TOKEN"  # noqa: S105 - the variable's name
 
+#: When the attempt is over, in seconds of `time.monotonic()`.
+ATTEMPT_DEADLINE = "PTC_DEADLINE"
+
 #: Variables of Claude Code that choose provider and login; every other `CLAUDE_CODE_*` belongs to
 #: the session that pytest was started from, and would make an agent believe it is that session.
 _KEPT = (
@@ -63,6 +66,7 @@ def agent_environment(
     params_file: Path,
     cookie: str,
     token: str,
+    deadline: float,
     run_id: str,
     task_list_id: str,
 ) -> dict[str, str]:
@@ -76,6 +80,7 @@ def agent_environment(
         ATTEMPT_COOKIE: cookie,
         ATTEMPT_FOLDER: str(folder),
         ATTEMPT_TOKEN: token,
+        ATTEMPT_DEADLINE: repr(deadline),
         "PTC_TASK_ID": attempt.task_id,
         "PTC_ATTEMPT": str(attempt.number),
         "PTC_NODEID": spec.nodeid,

@@ -146,6 +146,7 @@ class Worker:
         started = time.monotonic()
         spent: list[Usage] = []
         about: dict[str, Any] = {}
+        journal.deadline = started + spec.timeout
         self._screen.task(attempt, spec)
         ended: Verdict | Trouble | None = self._not_claimed(attempt)
         if ended is None:
@@ -154,7 +155,7 @@ class Worker:
                 attempt=attempt,
                 spec=spec,
                 journal=journal,
-                deadline=started + spec.timeout,
+                deadline=journal.deadline,
                 cookie=cookie,
                 show=self._screen.line,
                 spent=spent.append,

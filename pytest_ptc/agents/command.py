@@ -125,6 +125,7 @@ class CommandAgent:
                 params_file=params,
                 cookie=job.cookie,
                 token=job.journal.token or "",
+                deadline=job.deadline,
                 run_id=self._run_id,
                 task_list_id=self._task_list_id,
             ),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -228,6 +229,16 @@ def test_what_nobody_of_the_attempt_wrote_is_left_out_and_counted(
     attempt.record(Record(call="2", verdict=PASS))
     assert [record.call for record in attempt.records()] == ["1", "2"]
     assert attempt.foreign == 1
+
+
+def test_a_verdict_that_comes_late_counts_only_against_the_item(attempt: AttemptJournal) -> None:
+    """A pass after the deadline is no pass, whoever looks and when; a fail is one."""
+    attempt.deadline = time.monotonic() - 1
+    attempt.record(Record(call="1", verdict=PASS))
+    assert attempt.records() == []
+    assert closed(attempt).trouble == LOST
+    attempt.record(Record(call="2", verdict=FAIL))
+    assert [record.verdict for record in attempt.records()] == [FAIL]
 
 
 def closed(attempt: AttemptJournal) -> AttemptReport:

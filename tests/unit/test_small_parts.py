@@ -142,6 +142,7 @@ def test_large_parameters_are_in_the_file_alone(tmp_path: Path) -> None:
             params_file=tmp_path / "params.json",
             cookie="c",
             token="t",
+            deadline=1.0,
             run_id="r",
             task_list_id="l",
         )
