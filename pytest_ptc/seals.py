@@ -10,18 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SEAL = "seal"
-
-
-def new_token() -> str:
-    """Return a token that nobody can guess."""
-    return secrets.token_hex(16)
 
 
 def commitment(token: str) -> str:

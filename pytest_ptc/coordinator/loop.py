@@ -47,7 +47,6 @@ from pytest_ptc.model import (
     Trouble,
     WorkerState,
 )
-from pytest_ptc.seals import new_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -320,7 +319,7 @@ class Coordinator:
         attempt = self._board.assigned(task_id, worker, self._clock())
         task = self._board.tasks[task_id]
         ours = self._at_work[attempt.name] = _Running(
-            secrets.token_hex(16), new_token(), self._clock()
+            secrets.token_hex(16), secrets.token_hex(16), self._clock()
         )
         try:
             self._journal.open_attempt(attempt, task.spec, ours.token)
