@@ -21,6 +21,7 @@ from pytest_ptc.errors import ConfigError, JournalError
 from pytest_ptc.journal import Journal
 from pytest_ptc.processes import ProcessIdentity
 from pytest_ptc.redaction import Redactor
+from pytest_ptc.runs import SCRATCH_PREFIX
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
 
@@ -282,7 +283,7 @@ def make_scratch() -> Path:
     for place in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes it private
         if len(os.fsencode(place)) + len("/ptc-xxxxxxxx/coordinator") <= LONGEST_ADDRESS:
             try:
-                return Path(tempfile.mkdtemp(prefix="ptc-", dir=place))
+                return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=place))
             except OSError:
                 continue
     raise ConfigError("no writable temporary folder with a short path; set TMPDIR=/tmp")

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Where pytest's cache, which may be set elsewhere, holds the journals of a project.
 PLACE = Path(".pytest_cache/d/ptc/runs")
 
+#: How the name of a run's scratch folder begins.
+SCRATCH_PREFIX = "ptc-"
+
 #: Seconds that a run has to end in order, its workers' and its reports' time included.
 PATIENCE = 60.0
 
@@ -130,6 +133,9 @@ def stop_run(run: RecordedRun) -> bool:
 def clean_run(run: RecordedRun) -> list[str]:
     """Remove what a killed run has left but its journal, and return what that was.
 
+    A journal may have come from elsewhere, as from a CI system's cache: what it names is removed
+    only if it has a name that a run gives.
+
     Raises:
         JournalError: The journal cannot be written.
         TaskListError: The shared list cannot be.
@@ -140,7 +146,7 @@ def clean_run(run: RecordedRun) -> list[str]:
     if _end_tmux(run):
         removed.append("tmux server")
     scratch = Path(run.began["scratch"])
-    if scratch.is_dir():
+    if scratch.name.startswith(SCRATCH_PREFIX) and scratch.is_dir() and not scratch.is_symlink():
         shutil.rmtree(scratch, ignore_errors=True)
         removed.append("socket")
     count = _withdraw(run)
@@ -185,7 +191,7 @@ def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
 
 def _end_tmux(run: RecordedRun) -> bool:
     socket = run.began["tmux_socket"]
-    if socket is None or not Path(socket).exists():
+    if socket is None or Path(socket).name != f"ptc-{run.run_id}" or not Path(socket).exists():
         return False
     tmux = shutil.which("tmux")
     if tmux is not None:
@@ -203,7 +209,8 @@ def _withdraw(run: RecordedRun) -> int:
     store = TaskListStore(path.parent.parent, path.name, run_id=run.run_id)
     ours = [file.stem for file in path.glob("*.json") if _is_of(run.run_id, file)]
     store.withdraw(ours)
-    if run.began["own_list"] and not list(path.glob("*.json")):
+    own = run.began["own_list"] and path.name == f"ptc-{run.run_id}"
+    if own and not list(path.glob("*.json")):
         # Nobody else knows of this list: it was made for the run, and named after it.
         shutil.rmtree(path, ignore_errors=True)
     return len(ours)

@@ -107,3 +107,25 @@ def test_an_audit_finds_what_was_changed(suite: Suite) -> None:
     assert f"{folder.name}: records.jsonl is gone" in found.stderr
     (folder / "report.json").write_text("{}")
     assert "report.json is not what the coordinator read" in ptc(suite, "audit").stderr
+
+
+def test_a_journal_from_elsewhere_does_not_choose_what_is_removed(suite: Suite) -> None:
+    """What a killed run names is removed only where it has a name that a run gives."""
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(passed=1)
+    precious = suite.path / "precious"
+    (precious / "deep").mkdir(parents=True)
+    (precious / "socket").touch()
+    story = suite.runs[0] / "journal.jsonl"
+    first, *_ = story.read_text().splitlines()
+    forged = {
+        **json.loads(first),
+        "created": 0.0,
+        "scratch": str(precious / "deep"),
+        "tmux_socket": str(precious / "socket"),
+        "task_list": str(precious),
+        "own_list": True,
+    }
+    story.write_text(f"{json.dumps(forged)}\n")
+    assert "removed nothing" in ptc(suite, "clean").stdout
+    assert sorted(path.name for path in precious.iterdir()) == ["deep", "socket"]
