@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.model import Result, VerdictKind
-from pytest_ptc.reporting.terminal import failure_text, trouble_text
+from pytest_ptc.reporting.items import failure_text, trouble_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -34,7 +34,8 @@ from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
 from pytest_ptc.outcomes import finish_report, raise_in_call, raise_in_setup
 from pytest_ptc.reporting.progress import Progress
-from pytest_ptc.reporting.terminal import header_lines, summary
+from pytest_ptc.reporting.status import header_lines
+from pytest_ptc.reporting.summary import summary
 from pytest_ptc.resuming import kept_verdicts, run_to_resume
 from pytest_ptc.runs import RunState, clean_run
 from pytest_ptc.signals import ending_in_order

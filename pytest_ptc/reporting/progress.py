@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from pytest_ptc.reporting.live import LiveArea, live_supported, stream_size
-from pytest_ptc.reporting.terminal import live_lines, progress_line
+from pytest_ptc.reporting.status import live_lines, progress_line
 
 if TYPE_CHECKING:
     import pytest

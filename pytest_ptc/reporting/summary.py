@@ -1,0 +1,298 @@
+"""The section that closes a run, as text. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.model import VerdictKind
+from pytest_ptc.reporting.wording import (
+    LONGEST,
+    WORST_FIRST,
+    count,
+    ending,
+    finding_text,
+    findings_of,
+    hung,
+    is_bad,
+    listed,
+    output_lines,
+    unfinished,
+    worst_first,
+)
+from pytest_ptc.text import clip, printable, usd, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.model import Result
+
+#: Narrowest layout; in a narrower terminal the lines wrap as all of pytest's do.
+_NARROWEST = 20
+
+#: More items than this that met the same trouble are told together, with so many of their names.
+_ALIKE = 3
+
+_PLAIN: Mapping[str, bool] = MappingProxyType({})
+_MARKUP: Mapping[VerdictKind, Mapping[str, bool]] = {
+    VerdictKind.PASS: {"green": True},
+    VerdictKind.FAIL: {"red": True},
+    VerdictKind.SKIP: {"yellow": True},
+    VerdictKind.ERROR: {"red": True},
+}
+
+# A full stop inside "e.g. this" ends no sentence: a capital or a letter without case must follow.
+_SENTENCE_END = re.compile(r"[.!?](?=\s+[^\W\d_a-z])|\u3002")
+
+
+class Line(NamedTuple):
+    """A line, and the keywords with which pytest's terminal writer colours it."""
+
+    text: str
+    markup: Mapping[str, bool] = _PLAIN
+
+
+def summary(
+    results: Sequence[Result],
+    *,
+    wall: float,
+    journal: Path | str,
+    width: int,
+    verbosity: int = 0,
+    expected: Collection[str] = (),
+    budget: float | None = None,
+    problem: str | None = None,
+) -> list[Line]:
+    """Return the section that closes the run.
+
+    Args:
+        results: How every task ended.
+        wall: Seconds the run took.
+        journal: The run's folder, as a reader should find it.
+        width: Columns that wrapped text may take.
+        verbosity: Below 0, only what a model needs to act on; above 0, passing items as well.
+        expected: The node ids of tests whose fail was expected, by `xfail`: only counted.
+        budget: US dollars that the run might cost.
+        problem: Why the journal does not have the whole story, if so.
+    """
+    surprises = [result for result in results if result.spec.nodeid not in expected]
+    if verbosity < 0:
+        return _quiet(results, expected, wall, journal, budget)
+    width = max(width, _NARROWEST)
+    items = [
+        line
+        for alike in _alike(surprises)
+        for line in (
+            _item(alike[0], width, verbosity) if len(alike) == 1 else _together(alike, width)
+        )
+    ]
+    return [
+        Line(" ptc summary ".center(width, "="), {"bold": True}),
+        _counts(surprises, len(expected)),
+        *items,
+        *_passing_findings(results),
+        *_unlooked(results),
+        *_resumed(results),
+        Line(_times(results, wall)),
+        *(Line(f"cost {cost}") for cost in _cost(results, budget)),
+        Line(printable(f"journal {journal}")),
+        *([Line(f"journal incomplete: {problem}", {"yellow": True})] if problem else []),
+    ]
+
+
+def _quiet(
+    results: Sequence[Result],
+    expected: Collection[str],
+    wall: float,
+    journal: Path | str,
+    budget: float | None,
+) -> list[Line]:
+    """Return as little as a reader can act on: a model pays for every word of it."""
+    surprises = [result for result in results if result.spec.nodeid not in expected]
+    counts = _outcomes(surprises, len(expected)) or "0 items"
+    cost = "".join(f", cost {text}" for text in _cost(results, budget))
+    unlooked = sum(result.unlooked for result in results)
+    blind = f", {unlooked} without a tool call" if unlooked else ""
+    resumed = sum(result.resumed is not None for result in results)
+    blind += f", {resumed} resumed" if resumed else ""
+    lines = [f"ptc: {counts}{blind} in {wall:.1f} s{cost}, journal {journal}"]
+    for result, *others in _alike(list(filter(is_bad, surprises))):
+        kind, cause, said = ending(result)
+        worst = worst_first(findings_of(result))[:1]
+        parts = [clip(_first_sentence(said), 200), *(clip(finding_text(one), 160) for one in worst)]
+        ended = f"{kind} {cause}" if cause else kind.value
+        who = f"{result.spec.nodeid} and {len(others)} more" if others else result.spec.nodeid
+        lines.append(f"{who}: {ended}: {'; '.join(filter(None, parts))}")
+    return [Line(printable(line)) for line in lines]
+
+
+def _alike(results: Sequence[Result]) -> list[list[Result]]:
+    """Return the results, those together that met the very same trouble if they are several.
+
+    Without a login no item of a suite gets anywhere: that is one thing to read, not hundreds.
+    """
+    groups: dict[object, list[Result]] = {}
+    for place, result in enumerate(results):
+        trouble = result.trouble
+        key = (trouble.cause, trouble.message) if trouble and not unfinished(result) else place
+        groups.setdefault(key, []).append(result)
+    return [
+        alike
+        for group in groups.values()
+        for alike in ([group] if len(group) > _ALIKE else [[one] for one in group])
+    ]
+
+
+def _together(results: Sequence[Result], width: int) -> Iterator[Line]:
+    kind, cause, said = ending(results[0])
+    head = f"{kind.value.upper()} {count(len(results), 'item')}: {cause}"
+    yield Line(printable(head), _MARKUP[kind])
+    for line in wrap(printable(said[:LONGEST]), width - 4, _NORMAL.said):
+        yield Line(f"  | {line}")
+    for result in results[:_ALIKE]:
+        yield Line(printable(f"  {result.spec.nodeid}"))
+    yield Line(f"  +{len(results) - _ALIKE} more")
+
+
+def _first_sentence(text: str) -> str:
+    text = printable(text[:LONGEST])
+    end = _SENTENCE_END.search(text)
+    return (text[: end.end()] if end else text).rstrip(".\u3002")
+
+
+def _counts(results: Sequence[Result], expected: int) -> Line:
+    items = count(len(results) + expected, "item")
+    text = f"{items}: {_outcomes(results, expected)}".removesuffix(": ")
+    if any(map(is_bad, results)):
+        return Line(text, _MARKUP[VerdictKind.FAIL])
+    # Green says that everything was done.
+    complete = (results or expected) and not any(map(unfinished, results))
+    return Line(text, _MARKUP[VerdictKind.PASS if complete else VerdictKind.SKIP])
+
+
+def _outcomes(results: Sequence[Result], expected: int) -> str:
+    kinds = Counter(ending(result).kind for result in results if not unfinished(result))
+    undone = sum(map(unfinished, results))
+    others = [("fail as expected", expected), ("not done", undone)]
+    return listed([*((kind, kinds[kind]) for kind in VerdictKind), *others])
+
+
+class _Room(NamedTuple):
+    """Most lines of what was said, most findings, and most lines of each."""
+
+    said: int
+    findings: int | None
+    each: int
+
+
+_NORMAL = _Room(said=5, findings=5, each=2)
+_VERBOSE = _Room(said=20, findings=None, each=10)
+
+
+def _item(result: Result, width: int, verbosity: int) -> Iterator[Line]:
+    if unfinished(result) or (not is_bad(result) and verbosity < 1):
+        return
+    room = _VERBOSE if verbosity > 0 else _NORMAL
+    kind, cause, said = ending(result)
+    head = f"{kind.value.upper()} {result.spec.nodeid}" + (f": {cause}" if cause else "")
+    details = _details(result)
+    yield Line(printable(f"{head} ({details})" if details else head), _MARKUP[kind])
+    # A passing item has one line; why an item was skipped, failed or broke is worth more.
+    if kind is not VerdictKind.PASS:
+        for line in wrap(printable(said[:LONGEST]), width - 4, room.said):
+            yield Line(f"  | {line}")
+    findings = worst_first(findings_of(result))
+    shown = findings[: room.findings]
+    for finding in shown:
+        yield from map(Line, hung(wrap(finding_text(finding), width - 4, room.each)))
+    if len(findings) > len(shown):
+        yield Line(f"  +{len(findings) - len(shown)} more")
+    if is_bad(result):
+        # Below the journal's folder, which is named once, at the end.
+        yield from (Line(f"  {line}") for line in output_lines(result, ""))
+
+
+def _details(result: Result) -> str:
+    parts = [result.worker] if result.worker else []
+    if len(result.reports) > 1:
+        parts.append(count(len(result.reports), "attempt"))
+    if result.reports:
+        parts.append(f"{result.seconds:.1f} s")
+    if result.resumed is not None:
+        parts.append(f"in run {result.resumed}")
+    if result.usage is not None and result.usage.cost_usd is not None:
+        parts.append(usd(result.usage.cost_usd))
+    if not result.spec.gate:
+        parts.append("gate off")
+    return ", ".join(parts)
+
+
+def _passing_findings(results: Sequence[Result]) -> list[Line]:
+    severities = Counter(
+        finding.severity
+        for result in results
+        if ending(result).kind is VerdictKind.PASS
+        for finding in findings_of(result)
+    )
+    if not severities:
+        return []
+    by_severity = listed((severity, severities[severity]) for severity in WORST_FIRST)
+    return [Line(f"{count(severities.total(), 'finding')} in passing items: {by_severity}")]
+
+
+def _unlooked(results: Sequence[Result]) -> list[Line]:
+    """Return which passes were recorded by an agent that had used no tool: it may have guessed."""
+    named = [result.spec.nodeid for result in results if result.unlooked]
+    if not named:
+        return []
+    more = f", +{len(named) - _ALIKE} more" if len(named) > _ALIKE else ""
+    text = f"{count(len(named), 'pass', 'passes')} without a tool call: {', '.join(named[:_ALIKE])}"
+    return [Line(printable(f"{text}{more}"), _MARKUP[VerdictKind.SKIP])]
+
+
+def _resumed(results: Sequence[Result]) -> list[Line]:
+    """Return how many verdicts are those of which earlier runs."""
+    runs = Counter(result.resumed for result in results if result.resumed is not None)
+    return [
+        Line(printable(f"{count(number, 'verdict')} of run {run} stand, unchanged: not run again"))
+        for run, number in sorted(runs.items())
+    ]
+
+
+def _times(results: Sequence[Result], wall: float) -> str:
+    results = [result for result in results if result.resumed is None]
+    work = sum(result.seconds for result in results)
+    retries = sum(max(len(result.reports) - 1, 0) for result in results)
+    parts = [f"wall {wall:.1f} s", f"work {work:.1f} s"]
+    if work and wall > 0:
+        parts.append(f"speed-up {work / wall:.1f}x")
+    if retries:
+        parts.append(count(retries, "retry", "retries"))
+    return ", ".join(parts)
+
+
+def _cost(results: Sequence[Result], budget: float | None) -> list[str]:
+    """Return what the run cost, if its agents account for that."""
+    reports = [r for result in results if result.resumed is None for r in result.reports]
+    usages = [report.usage for report in reports if report.usage is not None]
+    if not usages:
+        return []
+    spent = sum(usage.cost_usd or 0.0 for usage in usages)
+    unknown = sum(usage.cost_usd is None for usage in usages)
+    text = usd(spent)
+    if budget is not None:
+        text += f" of {usd(budget)}" if spent <= budget else f", {usd(spent - budget)} over budget"
+    read = sum(usage.tokens - usage.output_tokens for usage in usages)
+    cached = sum(usage.cache_read_tokens for usage in usages)
+    parts = [text, f"{_thousands(read)} tokens read ({_thousands(cached)} from cache)"]
+    parts.append(f"{_thousands(sum(usage.output_tokens for usage in usages))} written")
+    if unknown:
+        parts.append(f"{count(unknown, 'attempt')} of unknown cost")
+    return [", ".join(parts)]
+
+
+def _thousands(number: int) -> str:
+    return f"{number / 1000:.1f}k" if number >= 1000 else str(number)  # noqa: PLR2004
