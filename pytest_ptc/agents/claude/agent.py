@@ -9,7 +9,6 @@ import os
 import secrets
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, WAITABLE, api_cause, ending
@@ -25,7 +24,7 @@ from pytest_ptc.agents.claude.events import (
     Used,
 )
 from pytest_ptc.agents.claude.narrative import lines_of
-from pytest_ptc.agents.claude.profile import client_environment, misfit, profile_of, root_problem
+from pytest_ptc.agents.claude.profile import Surroundings
 from pytest_ptc.agents.claude.recorder import Recorder
 from pytest_ptc.agents.claude.session import CLIENT_COOKIE, Session
 from pytest_ptc.attempts import OUTPUT, PROMPT, TRANSCRIPT
@@ -47,38 +46,12 @@ BACKOFF, BACKOFF_CAP = 5.0, 60.0
 
 
 class ClaudeAgent:
-    """Does tasks with Claude Code, through claude-agent-sdk.
-
-    Args:
-        client: The program; None for the one that the SDK brings.
-        run_id: The run's id.
-        task_list_id: The shared list.
-        claude_config: The configuration directory that has the list.
-        setting_sources: Which settings files Claude Code reads.
-        journals: The folder of all runs' journals.
-        environ: The environment that it inherits from.
-    """
+    """Does tasks with Claude Code, through claude-agent-sdk."""
 
     name = "claude"
 
-    def __init__(
-        self,
-        *,
-        client: Path | None,
-        run_id: str,
-        task_list_id: str,
-        claude_config: str,
-        setting_sources: tuple[str, ...],
-        journals: str,
-        environ: Mapping[str, str],
-    ) -> None:
-        self._client = client
-        self._journals = journals
-        self._run_id = run_id
-        self._task_list_id = task_list_id
-        self._claude_config = claude_config
-        self._setting_sources = setting_sources
-        self._environ = dict(environ)
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
         self._session: Session | None = None
         self._clearing: asyncio.Task[None] | None = None
         #: Why no client of a profile will do, where that is so for good.
@@ -88,7 +61,7 @@ class ClaudeAgent:
         """Start a client for a task like this one."""
         # What went wrong is kept, or met again when the task comes.
         with contextlib.suppress(AgentError):
-            await self._session_for(profile_of(spec, self._setting_sources, self._journals))
+            await self._session_for(self._surroundings.profile(spec))
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
@@ -114,7 +87,7 @@ class ClaudeAgent:
             await session.close()
 
     async def _attempt(self, job: Job, turn: _Turn) -> Verdict | Trouble:
-        profile = profile_of(job.spec, self._setting_sources, self._journals)
+        profile = self._surroundings.profile(job.spec)
         pause = BACKOFF
         while True:
             session = await self._session_for(profile)
@@ -162,22 +135,12 @@ class ClaudeAgent:
 
     async def _opened(self, profile: Profile) -> Session:
         cookie = secrets.token_hex(16)
-        environ = client_environment(
-            self._environ,
-            profile,
-            run_id=self._run_id,
-            task_list_id=self._task_list_id,
-            marks={CLIENT_COOKIE: cookie},
-        )
-        trouble = misfit(
-            profile,
-            environ,
-            claude_config=self._claude_config,
-            task_list_id=self._task_list_id,
-        ) or root_problem(profile.permission_mode, environ, os.geteuid())
+        environ = self._surroundings.environment(profile, {CLIENT_COOKIE: cookie})
+        trouble = self._surroundings.problem(profile, environ)
         if trouble is not None:
             raise AgentError(trouble)
-        return await Session.open(profile, environ, client=self._client, cookie=cookie)
+        client = self._surroundings.client
+        return await Session.open(profile, environ, client=client, cookie=cookie)
 
     def _freshen(self, session: Session) -> None:
         """Clear the conversation while the worker reports: the next task finds a fresh one."""
@@ -341,12 +304,4 @@ def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> Claude
     # The SDK gives a client all of this process's environment: what it must not have goes.
     for name in set(environ) - set(inherited(environ)):
         environ.pop(name)
-    return ClaudeAgent(
-        client=Path(config["claude"]) if config["claude"] else None,
-        run_id=config["run_id"],
-        task_list_id=config["task_list_id"],
-        claude_config=config["claude_config"],
-        setting_sources=tuple(config["setting_sources"]),
-        journals=str(Path(config["journal"]).parent),
-        environ=environ,
-    )
+    return ClaudeAgent(Surroundings.of(config, environ, os.geteuid()))

@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude import dialogs
-from pytest_ptc.agents.claude.profile import client_environment, misfit, profile_of, root_problem
+from pytest_ptc.agents.claude.profile import Surroundings
 from pytest_ptc.agents.claude.session import CLIENT_COOKIE
 from pytest_ptc.agents.claude.talk import HOOK_KEY, Talk, hook_settings
 from pytest_ptc.attempts import OUTPUT, PROMPT
-from pytest_ptc.environment import inherited
 from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Verdict
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
@@ -51,40 +50,18 @@ class InteractiveAgent:
     """Does each task in a session of Claude Code's own screen.
 
     Args:
-        client: The program.
-        run_id: The run's id.
-        task_list_id: The shared list.
-        claude_config: The configuration directory that has the list.
-        setting_sources: Which settings files Claude Code reads.
-        journals: The folder of all runs' journals.
+        surroundings: What all its sessions have in common; the program is named.
         socket: The path for the hooks' socket; at most about 100 bytes.
-        environ: The environment that it inherits from.
         pane: The tmux pane that the worker is in, and the variables that lead to it.
     """
 
     name = "claude, on its screen"
 
     def __init__(
-        self,
-        *,
-        client: Path,
-        run_id: str,
-        task_list_id: str,
-        claude_config: str,
-        setting_sources: tuple[str, ...],
-        journals: str,
-        socket: Path,
-        environ: Mapping[str, str],
-        pane: Mapping[str, str],
+        self, surroundings: Surroundings, *, socket: Path, pane: Mapping[str, str]
     ) -> None:
-        self._client = client
-        self._journals = journals
-        self._run_id = run_id
-        self._task_list_id = task_list_id
-        self._claude_config = claude_config
-        self._setting_sources = setting_sources
+        self._surroundings = surroundings
         self._socket = socket
-        self._environ = dict(environ)
         self._pane = dict(pane)
 
     async def prepare(self, spec: TaskSpec) -> None:
@@ -92,16 +69,11 @@ class InteractiveAgent:
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
-        profile = profile_of(job.spec, self._setting_sources, self._journals)
+        surroundings = self._surroundings
+        profile = surroundings.profile(job.spec)
         cookie, key = secrets.token_hex(16), secrets.token_hex(16)
         environ = {
-            **client_environment(
-                self._environ,
-                profile,
-                run_id=self._run_id,
-                task_list_id=self._task_list_id,
-                marks={CLIENT_COOKIE: cookie, HOOK_KEY: key},
-            ),
+            **surroundings.environment(profile, {CLIENT_COOKIE: cookie, HOOK_KEY: key}),
             # What was said stays to be read when the session is over.
             "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
             # The folder's own settings are not read, so there is nothing to trust it with.
@@ -109,14 +81,8 @@ class InteractiveAgent:
         }
         trouble = (
             _unbounded(profile)
-            or misfit(
-                profile,
-                environ,
-                claude_config=self._claude_config,
-                task_list_id=self._task_list_id,
-            )
-            or root_problem(profile.permission_mode, environ, os.geteuid())
-            or _dialog_ahead(environ, self._claude_config)
+            or surroundings.problem(profile, environ)
+            or _dialog_ahead(environ, surroundings.claude_config)
         )
         if trouble is not None:
             return trouble
@@ -183,7 +149,7 @@ class InteractiveAgent:
         prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
         job.journal.keep(PROMPT, prompt)
         job.about(settings=profile.facts())
-        return [str(self._client), *options, "--", prompt]
+        return [str(self._surroundings.client), *options, "--", prompt]
 
     async def _begun(self, talk: Talk, exited: asyncio.Future[Any]) -> Trouble | None:
         """Wait for the session's beginning; return why there is none."""
@@ -220,7 +186,7 @@ class InteractiveAgent:
             return ""
         shown = subprocess.run(
             [tmux, "capture-pane", "-p", "-t", pane],
-            env={**self._environ, **self._pane},
+            env={**self._surroundings.environ, **self._pane},
             capture_output=True,
             text=True,
             check=False,
@@ -295,15 +261,8 @@ def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> Intera
     if not sys.stdin.isatty():
         message = "the worker has no terminal for Claude Code's screen"
         raise AgentError(Trouble(cause=Cause.DIALOG, message=message))
-    kept = inherited(environ)
     return InteractiveAgent(
-        client=Path(config["claude"]),
-        run_id=config["run_id"],
-        task_list_id=config["task_list_id"],
-        claude_config=config["claude_config"],
-        setting_sources=tuple(config["setting_sources"]),
-        journals=str(Path(config["journal"]).parent),
+        Surroundings.of(config, environ, os.geteuid()),
         socket=Path(config["address"]).with_name(f"hooks-{config['worker']}"),
-        environ=kept,
         pane={name: environ[name] for name in ("TMUX", "TMUX_PANE") if name in environ},
     )

@@ -6,6 +6,7 @@ Two tasks with the same profile can share one process.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL
@@ -80,6 +81,65 @@ class Profile:
         """Return it as plain JSON, with the names of the variables alone."""
         facts = {name: getattr(self, name) for name in self.__slots__ if name != "env"}
         return {**facts, "env": [name for name, _ in self.env]}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """What all clients of a worker have in common.
+
+    Args:
+        client: The program; None for the one that the SDK brings.
+        run_id: The run's id.
+        task_list_id: The shared list.
+        claude_config: The configuration directory that has the list.
+        setting_sources: Which settings files Claude Code reads.
+        journals: The folder of all runs' journals.
+        environ: The environment that a client inherits from.
+        user: The effective user id.
+    """
+
+    client: Path | None
+    run_id: str
+    task_list_id: str
+    claude_config: str
+    setting_sources: tuple[str, ...]
+    journals: str
+    environ: Mapping[str, str]
+    user: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], environ: Mapping[str, str], user: int) -> Surroundings:
+        """Return what a worker's launch file says."""
+        return cls(
+            client=Path(config["claude"]) if config["claude"] else None,
+            run_id=config["run_id"],
+            task_list_id=config["task_list_id"],
+            claude_config=config["claude_config"],
+            setting_sources=tuple(config["setting_sources"]),
+            journals=str(Path(config["journal"]).parent),
+            environ=inherited(environ),
+            user=user,
+        )
+
+    def profile(self, spec: TaskSpec) -> Profile:
+        """Return what a client for this task must be started with."""
+        return profile_of(spec, self.setting_sources, self.journals)
+
+    def environment(self, profile: Profile, marks: Mapping[str, str]) -> dict[str, str]:
+        """Return a client's whole environment; `marks` are how its processes are found again."""
+        return client_environment(
+            self.environ,
+            profile,
+            run_id=self.run_id,
+            task_list_id=self.task_list_id,
+            marks=marks,
+        )
+
+    def problem(self, profile: Profile, environ: Mapping[str, str]) -> Trouble | None:
+        """Return why a client of this profile would be of no use, if that is known beforehand."""
+        return misfit(
+            profile, environ, claude_config=self.claude_config, task_list_id=self.task_list_id
+        ) or root_problem(profile.permission_mode, environ, self.user)
 
 
 def profile_of(spec: TaskSpec, setting_sources: tuple[str, ...], journals: str) -> Profile:
