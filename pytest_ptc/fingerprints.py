@@ -13,7 +13,7 @@ import json
 import os
 import re
 import subprocess
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,12 +121,19 @@ def _contents(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     left = MOST_BYTES
     for path in paths:
         try:
-            left -= path.stat().st_size
+            seen = path.stat()
+            left -= seen.st_size
             if left < 0:
                 raise TooMuchError
-            yield path, hashlib.sha256(path.read_bytes()).hexdigest()
+            yield path, _digest(path, seen.st_ino, seen.st_size, seen.st_mtime_ns)
         except OSError as error:
             yield path, f"unreadable: {error.errno}"
+
+
+@lru_cache(MOST_FILES * 10)
+def _digest(path: Path, *_version: int) -> str:
+    """Return the hash of a file, which many tasks may name."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache
