@@ -68,13 +68,20 @@ def _parser() -> argparse.ArgumentParser:
         ("attach", "watch a run that is on"),
         ("audit", "compare a run's journal with the hashes taken of it when its attempts ended"),
         ("stop", "end a run that is on, in order, as Ctrl-C does"),
-        ("clean", "remove what killed runs have left: processes, sockets, tasks; not journals"),
+        ("clean", "remove what killed runs have left: processes, sockets, tasks"),
     ):
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if name != "list":
             default = {"clean": "all of them", "audit": "the last one"}.get(name, "the only one")
             command.add_argument(
                 "run", nargs="?", help=f"the run's id, or the end of it (default: {default})"
+            )
+        if name == "clean":
+            command.add_argument(
+                "--keep",
+                type=int,
+                metavar="N",
+                help="remove journals too, but for those of the last N runs that have ended",
             )
     return parser
 
@@ -83,23 +90,34 @@ def _on_runs(arguments: argparse.Namespace) -> list[str]:
     from pytest_ptc import runs  # noqa: PLC0415 - see above
 
     found = runs.find_runs(Path.cwd())
-    if arguments.command == "list":
-        return [_listed(run) for run in found] or ["no runs here"]
-    if arguments.command == "clean":
-        killed = [run for run in found if run.state is runs.RunState.KILLED]
-        chosen = _chosen(killed, arguments.run, "killed run") if arguments.run else killed
-        return [
-            f"{run.run_id}: removed {', '.join(runs.clean_run(run)) or 'nothing'}" for run in chosen
-        ] or ["nothing to clean"]
-    if arguments.command == "audit":
-        (run,) = _chosen(found if arguments.run else found[-1:], arguments.run, "run")
-        return _audited(run)
+    match arguments.command:
+        case "list":
+            return [_listed(run) for run in found] or ["no runs here"]
+        case "clean":
+            return _cleaned(arguments, found) or ["nothing to clean"]
+        case "audit":
+            return _audited(_the_one(found if arguments.run else found[-1:], arguments.run, "run"))
     live = [run for run in found if run.state is runs.RunState.RUNNING]
-    (run,) = _chosen(live, arguments.run, "run that is on")
+    run = _the_one(live, arguments.run, "run that is on")
     if arguments.command == "attach":
         runs.watch(run)
-    ended = runs.stop_run(run)
-    return [f"{run.run_id}: {'ended' if ended else f'still on after {runs.PATIENCE:g} s'}"]
+    over = runs.stop_run(run)
+    return [f"{run.run_id}: {'ended' if over else f'still on after {runs.PATIENCE:g} s'}"]
+
+
+def _cleaned(arguments: argparse.Namespace, found: Sequence[RecordedRun]) -> list[str]:
+    from pytest_ptc import runs  # noqa: PLC0415 - as above
+
+    killed = [run for run in found if run.state is runs.RunState.KILLED]
+    if arguments.run:
+        killed = [_the_one(killed, arguments.run, "killed run")]
+    lines = [
+        f"{run.run_id}: removed {', '.join(runs.clean_run(run)) or 'nothing'}" for run in killed
+    ]
+    if arguments.keep is not None:
+        forgotten = runs.forget_runs(runs.find_runs(Path.cwd()), max(0, arguments.keep))
+        lines += [f"{run_id}: removed its journal" for run_id in forgotten]
+    return lines
 
 
 def _audited(run: RecordedRun) -> list[str]:
@@ -122,7 +140,7 @@ def _listed(run: RecordedRun) -> str:
     return f"{run.run_id}  {run.state.value:<7}  {tasks}{watch}"
 
 
-def _chosen(found: Sequence[RecordedRun], wanted: str | None, what: str) -> list[RecordedRun]:
+def _the_one(found: Sequence[RecordedRun], wanted: str | None, what: str) -> RecordedRun:
     """Return the only run meant.
 
     Raises:
@@ -132,7 +150,7 @@ def _chosen(found: Sequence[RecordedRun], wanted: str | None, what: str) -> list
     if len(matching) != 1:
         ids = ", ".join(run.run_id for run in matching) or "none"
         raise ConfigError(f"there is not one {what}, but {ids}; see `ptc list`")
-    return matching
+    return matching[0]
 
 
 def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from pytest_ptc.processes import ProcessIdentity, end_marked, end_trees, wait_go
 from pytest_ptc.tasklist.store import SENTINEL_KEY, TaskListStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 #: Where pytest's cache, which may be set elsewhere, holds the journals of a project.
 PLACE = Path(".pytest_cache/d/ptc/runs")
@@ -160,6 +160,22 @@ def clean_run(run: RecordedRun) -> list[str]:
     except OSError as error:
         raise JournalError(f"journal {run.folder}: {error}") from error
     return removed
+
+
+def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:
+    """Remove the journals of runs that have ended, but for the last `keep`; return their ids.
+
+    Raises:
+        JournalError: One cannot be removed.
+    """
+    ended = [run for run in found if run.state is RunState.ENDED]
+    old = ended[: max(0, len(ended) - keep)]
+    for run in old:
+        try:
+            shutil.rmtree(run.folder)
+        except OSError as error:
+            raise JournalError(f"journal {run.folder}: {error}") from error
+    return [run.run_id for run in old]
 
 
 def audit_run(run: RecordedRun) -> tuple[int, list[str]]:

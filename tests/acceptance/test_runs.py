@@ -129,3 +129,14 @@ def test_a_journal_from_elsewhere_does_not_choose_what_is_removed(suite: Suite) 
     story.write_text(f"{json.dumps(forged)}\n")
     assert "removed nothing" in ptc(suite, "clean").stdout
     assert sorted(path.name for path in precious.iterdir()) == ["deep", "socket"]
+
+
+def test_old_journals_go_when_they_are_told_to(suite: Suite) -> None:
+    """Nothing recorded is removed unless somebody says how much of it is to be kept."""
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    for _ in range(3):
+        suite.run().assert_outcomes(passed=1)
+    first, second, third = (run.name for run in suite.runs)
+    assert ptc(suite, "clean").stdout == "nothing to clean\n"
+    assert ptc(suite, "clean", "--keep=2").stdout == f"{first}: removed its journal\n"
+    assert [run.name for run in suite.runs] == [second, third]
