@@ -7,6 +7,7 @@ reports it and what follows. What to do next is decided elsewhere, in `schedule.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -81,7 +82,9 @@ class Board:
         #: Results that nobody has fetched yet.
         self.results: list[Result] = []
         self.launches = 0
+        #: How often in a row workers have died before they called in, and when one last did.
         self.unready_deaths = 0
+        self._unready_death = -math.inf
         self.stopping: Trouble | None = None
         #: Why no task is assigned, such as `rate limit`, and until when.
         self.held: str | None = None
@@ -230,8 +233,11 @@ class Board:
         Reported by its process's end, or by its connection's.
         """
         gone = self.workers[worker]
-        if gone.state is WorkerState.STARTING:
+        # Workers that were starting together may have died of one thing, the end of their tmux
+        # server as a rule: only one that was started since then tells something new.
+        if gone.state is WorkerState.STARTING and gone.since >= self._unready_death:
             self.unready_deaths += 1
+            self._unready_death = now
         gone.state, gone.since = WorkerState.GONE, now
         return gone.attempt
 

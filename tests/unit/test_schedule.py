@@ -260,6 +260,18 @@ def test_workers_that_never_call_in_are_given_up_early(world: World) -> None:
     assert {r.trouble.cause for r in world.results().values() if r.trouble} == {Cause.NO_WORKERS}
 
 
+def test_workers_that_die_together_before_they_call_in_count_once() -> None:
+    """The end of one tmux server, with many workers starting in it, does not give up the run."""
+    world = World(Limits(workers=8, max_worker_restart=32))
+    world.submit(*"abcdefgh")
+    starting = [action.worker for action in world.turn() if isinstance(action, Launch)]
+    assert len(starting) == 8 > HOPELESS_STARTS
+    for worker in starting:
+        world.now += 0.1
+        world.die(worker)
+    assert [type(action) for action in world.turn()] == [Launch] * 8
+
+
 def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     """A started worker has its time to call in, and the schedule asks to be woken then."""
     world.submit("a")
