@@ -202,7 +202,8 @@ def make_coordinator(
         PtcError: The journal or the list cannot be made.
     """
     claude = config_dir(os.environ)
-    task_list = TaskListStore(claude, run.list_id, run_id=run.run_id)
+    own_list = not settings.task_list_id
+    task_list = TaskListStore(claude, run.list_id, run_id=run.run_id, own=own_list)
     task_list.open()
     try:
         journal = Journal(runs_folder(config), run.run_id, redactor=Redactor(os.environ))
@@ -230,7 +231,7 @@ def make_coordinator(
             "setting_sources": list(settings.setting_sources),
             "verdict_from_exit": settings.verdict_from_exit,
             "task_list_id": run.list_id,
-            "own_list": not settings.task_list_id,
+            "own_list": own_list,
             "claude_config": str(claude),
             "path": str(_commands_folder(journal)),
             "farewell": list(run.host.farewell),
@@ -247,7 +248,7 @@ def make_coordinator(
         attach=run.host.attach,
         tmux_socket=getattr(run.host, "socket_path", None),
         scratch=str(scratch),
-        own_list=not settings.task_list_id,
+        own_list=own_list,
         agent=settings.agent,
         command=list(run.command or run.claude),
         task_list_id=run.list_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -108,6 +109,11 @@ class ListDirectory:
         if self.made_here and protocol.issuperset(self.names()):
             (self.path / MARK_FILE).unlink(missing_ok=True)
             (self.path / LIST_LOCK).unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove the list's directory with what is in it, unless that is a task of somebody's."""
+        if not any(self.path.glob("*.json")):
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove the directories that were made here, those that are empty."""

@@ -54,6 +54,7 @@ class TaskListStore:
         config: Claude Code's configuration directory; see `config_dir`.
         list_id: The list's id, as in `CLAUDE_CODE_TASK_LIST_ID`.
         run_id: The run's id, shown on the sentinel.
+        own: Whether the list was made for this run, named after it, and goes with it.
         clock: The time.
         patience: Seconds to wait for a lock.
 
@@ -67,12 +68,14 @@ class TaskListStore:
         list_id: str,
         *,
         run_id: str,
+        own: bool = False,
         clock: Clock = SYSTEM_CLOCK,
         patience: float = PATIENCE,
     ) -> None:
         self._directory = ListDirectory(config, list_id)
         self._locks = ListLocks(self._directory.path, clock)
         self._run_id = run_id
+        self._own = own
         self._clock = clock
         self._patience = patience
         # Insertion order is the order of publication.
@@ -197,7 +200,8 @@ class TaskListStore:
 
         The list's directory goes as well if this store made it and nothing of anybody else's is in
         it, and so do the directories above that were made for it, if they are empty. Tasks and
-        files of others stay as they are.
+        files of others stay as they are, but for what is on the run's own list beside tasks: locks
+        of workers that were killed while they held them.
         """
         try:
             self.withdraw(tuple(self._published))
@@ -316,6 +320,8 @@ class TaskListStore:
         with self._errors("tidy"):
             with suppress(FileNotFoundError, LockHeldError), self._locks.hold_list(_GRACE):
                 self._directory.clear(self._withdrawn, self._clock.wall())
+            if self._own:
+                self._directory.discard()
             self._directory.remove()
 
     def _left(self, give_up: float) -> float:

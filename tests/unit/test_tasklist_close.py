@@ -209,6 +209,27 @@ def test_a_young_lock_of_our_task_is_left(tmp_path: Path) -> None:
     assert not names(tmp_path)
 
 
+def test_a_young_lock_on_a_list_of_the_runs_own_goes_with_it(tmp_path: Path) -> None:
+    """Nobody who could hold a lock of such a list is left: a killed worker's goes at once."""
+    store = new_store(tmp_path / "config", own=True, clock=TIME_LAPSE)
+    store.open()
+    (task,) = store.publish(tasks(1))
+    for name in (".lock.lock", f"{task}.json.lock"):
+        (store.path / name).mkdir()
+    store.close()
+    assert not names(tmp_path)
+
+
+def test_a_task_that_somebody_put_on_the_runs_own_list_stays(tmp_path: Path) -> None:
+    """A session that a person pointed at the run's list keeps its task, and the list."""
+    store = new_store(tmp_path, own=True)
+    store.open()
+    store.publish(tasks(1))
+    theirs = by_claude(store, "50")
+    store.close()
+    assert theirs.name in names(store.path)
+
+
 def test_a_worker_that_closes_takes_nothing_away(tmp_path: Path) -> None:
     """Only the store that published withdraws, and only the one that made the list removes it."""
     coordinator, worker = new_store(tmp_path), new_store(tmp_path)
