@@ -39,6 +39,8 @@ _MADE_BY_TOOLS = frozenset(
 _WORD = re.compile(r"[^\s\"'`<>|,;(){}]+")
 #: What follows a path without being of it: `x.py:12:`, `x.py.`, `(x.py)!`
 _AFTER = re.compile(r"(:\d+)*[.:!?\])]*$")
+#: A server that a suite starts for itself has another port each time.
+_PORT = re.compile(r"\b((?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+\b")
 
 
 class TooMuchError(Exception):
@@ -53,7 +55,8 @@ def fingerprint(spec: TaskSpec, agent: Mapping[str, Any]) -> str | None:
         agent: What the agent is: plain JSON. Its `argv` may name files.
     """
     asked = {name: value for name, value in spec.to_json().items() if name not in _WITHOUT}
-    sha256 = hashlib.sha256(json.dumps([asked, agent], sort_keys=True, default=str).encode())
+    told = json.dumps([asked, agent], sort_keys=True, default=str)
+    sha256 = hashlib.sha256(_PORT.sub(r"\1", told).encode())
     try:
         named = _named(spec, asked)
         files = [*named, *_named(spec, agent.get("argv", []))]
