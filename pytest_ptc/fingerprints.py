@@ -40,7 +40,7 @@ _WORD = re.compile(r"[^\s\"'`<>|,;(){}]+")
 #: What follows a path without being of it: `x.py:12:`, `x.py.`, `(x.py)!`
 _AFTER = re.compile(r"(:\d+)*[.:!?\])]*$")
 #: A server that a suite starts for itself has another port each time.
-_PORT = re.compile(r"\b((?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+\b")
+_PORT = re.compile(r"(?<![\w.-])((?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+\b")
 
 
 class TooMuchError(Exception):

@@ -99,7 +99,7 @@ def test_what_the_agent_is_told_and_allowed_counts(
     assert (fingerprint(replace(spec, **change), AGENT) == fingerprint(spec, AGENT)) is same
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1.2.3"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1.2.3", "[::1]"])
 def test_the_port_of_a_server_on_this_machine_does_not_count(spec: TaskSpec, host: str) -> None:
     """A suite's own server gets another one in each session; anything else of an address counts."""
 
@@ -108,7 +108,7 @@ def test_the_port_of_a_server_on_this_machine_does_not_count(spec: TaskSpec, hos
         return fingerprint(replace(spec, prompt=f"Test {url}", params={"url": url}), AGENT)
 
     assert at(f"{host}:4001") == at(f"{host}:4002")
-    assert at(f"{host}:4001") != at(f"{host}.org:4001")
+    assert at(f"{host}:4001") != at(f"other-{host}:4001")
     assert at("example.org:4001") != at("example.org:4002")
 
 
