@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,12 @@ def command_argv(settings: Settings, rootpath: Path) -> tuple[str, ...]:
 
 
 def make_coordinator(
-    config: pytest.Config, settings: Settings, run: Run, scratch: Path
+    config: pytest.Config,
+    settings: Settings,
+    run: Run,
+    scratch: Path,
+    *,
+    resumes: str | None = None,
 ) -> tuple[Coordinator, Journal, TaskListStore]:
     """Make the journal, open the shared list, and return the coordinator, not yet started.
 
@@ -197,6 +203,7 @@ def make_coordinator(
         settings: What the user asked.
         run: The run's parts.
         scratch: A private folder with a short path, for the socket.
+        resumes: The earlier run that this one takes up.
 
     Raises:
         PtcError: The journal or the list cannot be made.
@@ -256,6 +263,9 @@ def make_coordinator(
         rootdir=str(config.rootpath),
         arguments=list(config.invocation_params.args),
         python=sys.version.split()[0],
+        pytest_ptc=version("pytest-ptc"),
+        resumes=resumes,
+        fail_on=settings.fail_on,
     )
     return coordinator, journal, task_list
 

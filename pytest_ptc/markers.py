@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.errors import MarkerError
 from pytest_ptc.model import TaskSpec
-from pytest_ptc.options import PERMISSION_MODES, Settings
+from pytest_ptc.options import FAIL_ON, PERMISSION_MODES, Settings
 from pytest_ptc.prompts import fields_of, fill
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def task_spec(
         "budget_usd": settings.task_budget_usd,
         "gate": settings.gate,
         "require_evidence": settings.require_evidence,
+        "fail_on": settings.fail_on,
     }
     env = dict(entry.split("=", 1) for entry in settings.env) | options.get("env", {})
     return TaskSpec(
@@ -353,4 +354,5 @@ KEYWORDS: Mapping[str, Keyword] = {
     "needs": Keyword("the name of a test, or a list of names", _is_texts, _texts),
     "gate": Keyword("True or False", lambda value: isinstance(value, bool)),
     "require_evidence": Keyword("True or False", lambda value: isinstance(value, bool)),
+    "fail_on": Keyword(f"one of {', '.join(FAIL_ON)}", lambda value: value in FAIL_ON),
 }

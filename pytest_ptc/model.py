@@ -209,6 +209,8 @@ class TaskSpec:
         needs: Node ids of the tasks that must pass first.
         gate: Whether a verdict of fail fails the test.
         require_evidence: Whether a pass of an agent that used no tool is an error.
+        fail_on: A severity from which on a finding fails the test, though its verdict is a pass;
+            `verdict` for none.
         schema: JSON Schema that the verdict's `data` must meet.
         model: The model asked for, in the agent's own words.
         tools: The tools the agent may use; None for the agent's default.
@@ -227,6 +229,7 @@ class TaskSpec:
     needs: tuple[str, ...] = ()
     gate: bool = True
     require_evidence: bool = False
+    fail_on: str = "verdict"
     schema: Mapping[str, Any] | None = None
     model: str | None = None
     tools: tuple[str, ...] | None = None
@@ -416,6 +419,15 @@ class Result:
     def worker(self) -> str | None:
         """Return the worker of the last attempt."""
         return self.reports[-1].attempt.worker if self.reports else None
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Return the findings for which the test fails though its verdict is a pass."""
+        verdict = self.verdict
+        if verdict is None or not verdict.passed or not self.spec.gate:
+            return []
+        threshold = self.spec.fail_on
+        return [] if threshold == "verdict" else verdict.findings_at_least(threshold)
 
     @property
     def unlooked(self) -> bool:

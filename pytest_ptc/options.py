@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 HOSTS = ("auto", "tmux", "process")
+FAIL_ON = ("verdict", "critical", "high", "medium", "low", "info")
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
 
 
@@ -51,6 +52,8 @@ class Settings(NamedTuple):
     gate: bool
     require_evidence: bool
     resume: str
+    fail_on: str
+    exit_codes: bool
 
 
 class Option(NamedTuple):
@@ -255,6 +258,21 @@ OPTIONS: tuple[Option, ...] = (
         "or nothing for the last run",
         alone="last",
         metavar="RUN",
+    ),
+    Option(
+        "fail_on",
+        "string",
+        "verdict",
+        "what fails a test: a verdict of fail alone (verdict), or a finding of this severity or "
+        "worse, too: critical, high, medium, low, info",
+        check=one_of(*FAIL_ON),
+    ),
+    Option(
+        "exit_codes",
+        "bool",
+        False,
+        "end with status 10, and not 1, if nothing failed and there was only trouble in the "
+        "machinery",
     ),
 )
 

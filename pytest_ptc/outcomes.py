@@ -2,6 +2,7 @@
 
     verdict pass                     the body runs, and its outcome is the item's
     verdict fail                     failed, in the call phase, before the body
+    a finding as bad as `fail_on`    failed, likewise
     verdict skip                     skipped, with the summary as reason
     verdict error, or any trouble    error, in the setup phase
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: Pytest's exit status where no test failed and nothing else went wrong but the machinery.
+ONLY_TROUBLE = 10
+
+
+def is_judged(result: Result) -> bool:
+    """Tell whether an agent has judged the item, whatever its judgement is."""
+    return result.verdict is not None and result.verdict.verdict is not VerdictKind.ERROR
+
+
 def raise_in_setup(result: Result, journal: Path) -> None:
     """End the item in its setup phase if its result has nothing for the call phase."""
     verdict = result.verdict
@@ -38,8 +48,34 @@ def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     verdict = result.verdict if result else None
     if result is None or verdict is None:
         pytest.fail(f"ptc error: {otherwise}", pytrace=False)
-    if result.spec.gate and not verdict.passed:
+    if result.spec.gate and (not verdict.passed or result.blocking):
         pytest.fail(failure_text(result, journal), pytrace=False)
+
+
+def item_outcome(report: pytest.TestReport) -> str | None:
+    """Return what a phase's report says of its item; None if it says nothing new.
+
+    One of passed, failed, error, skipped, xfailed, xpassed; the last one that is not None counts.
+    """
+    expected = hasattr(report, "wasxfail")
+    match report.when, report.outcome:
+        case "call", "passed":
+            return "xpassed" if expected else "passed"
+        case "call", "failed":
+            return "failed"
+        case "setup" | "call", "skipped":
+            return "xfailed" if expected else "skipped"
+        case _, "failed":
+            return "error"
+    return None
+
+
+def first_line(report: pytest.TestReport) -> str | None:
+    """Return the first line of why an item did not pass."""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    lines = report.longreprtext.strip().splitlines()
+    return lines[0] if lines else None
 
 
 def finish_report(
@@ -51,7 +87,7 @@ def finish_report(
     """Set right what `xfail` made of trouble, and say where a skip comes from."""
     error = call.excinfo.value if call.excinfo is not None else None
     verdict = result.verdict if result is not None else None
-    judged = verdict is not None and verdict.verdict is not VerdictKind.ERROR
+    judged = result is not None and is_judged(result)
     if hasattr(report, "wasxfail") and report.skipped and not judged:
         # `xfail` takes any exception as the expected failure; that nobody did the item is not one.
         report.outcome = "failed"

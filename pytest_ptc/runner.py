@@ -32,7 +32,15 @@ from pytest_ptc.errors import MarkerError, PtcError
 from pytest_ptc.fingerprints import fingerprint
 from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
-from pytest_ptc.outcomes import finish_report, raise_in_call, raise_in_setup
+from pytest_ptc.outcomes import (
+    ONLY_TROUBLE,
+    finish_report,
+    first_line,
+    is_judged,
+    item_outcome,
+    raise_in_call,
+    raise_in_setup,
+)
 from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.status import header_lines
 from pytest_ptc.reporting.summary import summary
@@ -95,6 +103,9 @@ class Runner:
         self._lineup: LineUp | None = None
         self._results: list[Result] = []
         self._expected: set[str] = set()
+        self._by_nodeid: dict[str, Ticket] = {}
+        #: How many items ended in trouble that is nobody's verdict.
+        self._troubles = 0
         self._earlier = earlier
         self._kept: dict[tuple[str, str], Kept] = {}
         self._current = "session"
@@ -166,7 +177,7 @@ class Runner:
                 marked = read_marker(item, self._settings, self._config.rootpath)
                 if marked is not None and internals.runs(item):
                     _check_fixtures(item, marked)
-                    self._tickets[item] = Ticket(marked=marked)
+                    self._tickets[item] = self._by_nodeid[item.nodeid] = Ticket(marked=marked)
             except MarkerError as error:
                 problems.append(str(error))
         try:
@@ -245,10 +256,40 @@ class Runner:
                 self._expected.add(ticket.result.spec.nodeid)
         return report
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Put down what became of a marked item, for the reports that are made of the journal."""
+        ticket = self._by_nodeid.get(report.nodeid)
+        told = item_outcome(report)
+        if ticket is None or told is None or self._parts is None:
+            return
+        result = ticket.result
+        if told == "error" and report.when == "setup" and result is not None:
+            self._troubles += not is_judged(result)
+        if not self._ended:
+            path, line, _ = report.location
+            self._parts[1].event(
+                "item",
+                nodeid=report.nodeid,
+                outcome=told,
+                phase=report.when,
+                message=first_line(report),
+                path=path,
+                line=None if line is None else line + 1,
+            )
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Close with what the run came to."""
         if self._results or self._parts is not None:
             self._write_summary(terminalreporter)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tell trouble in the machinery from a failure, where that is asked for."""
+        only_trouble = 0 < self._troubles == session.testsfailed
+        failed = session.exitstatus == pytest.ExitCode.TESTS_FAILED
+        if self._settings.exit_codes and failed and only_trouble:
+            session.exitstatus = ONLY_TROUBLE
 
     def pytest_unconfigure(self) -> None:
         """End what an interrupted run has left."""
@@ -345,7 +386,13 @@ class Runner:
             self._started = time.monotonic()
             scratch = make_scratch()
             try:
-                made = make_coordinator(self._config, self._settings, self._run, scratch)
+                made = make_coordinator(
+                    self._config,
+                    self._settings,
+                    self._run,
+                    scratch,
+                    resumes=self._earlier.run_id if self._earlier else None,
+                )
             except BaseException:
                 shutil.rmtree(scratch, ignore_errors=True)
                 raise

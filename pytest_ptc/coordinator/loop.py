@@ -257,7 +257,6 @@ class Coordinator:
                 self._lose(worker, why)
             case Settle(task_id, trouble):
                 self._board.settled(task_id, trouble)
-                self._journal.event("settled", task=task_id, trouble=trouble.to_json())
             case Stop(trouble):
                 self._stop(trouble)
 
@@ -295,6 +294,7 @@ class Coordinator:
             self._journal.event(
                 "kept",
                 nodeid=entry.spec.nodeid,
+                spec=entry.spec.to_json(),
                 fingerprint=fingerprint,
                 run=entry.kept.run_id,
                 report=entry.kept.report.to_json(),
@@ -350,6 +350,8 @@ class Coordinator:
 
     def _hand_on(self, result: Result) -> None:
         future = self._futures.pop(result.task_id)
+        if (trouble := result.trouble_outside) is not None:
+            self._journal.event("settled", task=result.task_id, trouble=trouble.to_json())
         future.set_result(result)
 
     def _abandon(self, futures: dict[str, Future[Result]], specs: Mapping[str, TaskSpec]) -> None:
@@ -362,6 +364,7 @@ class Coordinator:
         while futures:
             task_id, future = futures.popitem()
             result = Result(task_id=task_id, spec=specs[task_id], trouble_outside=trouble)
+            self._journal.event("settled", task=task_id, trouble=trouble.to_json())
             future.set_result(result)
 
     # Workers.

@@ -35,6 +35,10 @@ class Ending(NamedTuple):
 def ending(result: Result) -> Ending:
     """Return how a task ended."""
     verdict, trouble = result.verdict, result.trouble
+    if verdict is not None and result.blocking:
+        many = count(len(result.blocking), "finding")
+        said = f"{many} of {result.spec.fail_on} or worse beside a pass: {verdict.summary}"
+        return Ending(VerdictKind.FAIL, "", said)
     if verdict is not None:
         cause = "verdict error" if verdict.verdict is VerdictKind.ERROR else ""
         return Ending(verdict.verdict, cause, verdict.summary)

@@ -1,0 +1,143 @@
+"""Reports that are made of a run's journal."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from pytest_ptc.reporting.document import document
+from pytest_ptc.runs import read_events
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
+
+SCHEMA = json.loads((files("pytest_ptc.reporting") / "run-report.schema.json").read_text())
+
+FINDING = (
+    '{"verdict": "%s", "summary": "s", "findings": [{"severity": "%s", "message": "m", '
+    '"path": "%s", "line": 3, "rule": "r"}]}'
+)
+
+
+def report_of(suite: Suite) -> dict[str, Any]:
+    """Return the document of the last run, which meets its schema."""
+    made = document(read_events(suite.runs[-1]))
+    jsonschema.validate(made, SCHEMA)
+    return made
+
+
+def marked(name: str, *lines: str, keywords: str = "", body: str = "pass") -> str:
+    """Return a marked test whose agent does what the lines say."""
+    prompt = "\n".join(lines)
+    return f"@pytest.mark.ptc({prompt!r}{keywords})\ndef test_{name}(ptc): {body}\n"
+
+
+def test_the_document_tells_the_whole_run(suite: Suite) -> None:
+    """Outcomes, verdicts, troubles, attempts, workers, and work that a test submitted itself."""
+    (suite.path / "sub").mkdir()
+    suite.write(
+        test_a=marked("passes", f"say {FINDING % ('pass', 'low', 'a.py')}")
+        + marked("fails", f"say {FINDING % ('fail', 'high', 'b.py')}", keywords=", cwd='sub'")
+        + marked("skips", "skip not here")
+        + marked("errs", "error could not")
+        + marked("trouble", "say working", "exit 0", keywords=", retries=1")
+        + marked("body", "pass", body="assert 0")
+        + "@pytest.mark.xfail\n"
+        + marked("known", "fail as known")
+        + marked("needs", "pass", keywords=", needs='test_fails'")
+        + "def test_own(ptc_coordinator):\n"
+        "    assert ptc_coordinator.submit('pass').result().passed\n"
+    )
+    suite.run().assert_outcomes(passed=2, failed=2, errors=3, skipped=1, xfailed=1)
+    made = report_of(suite)
+    tasks = {task["nodeid"].partition("::test_")[2]: task for task in made["tasks"]}
+    assert {name: task["outcome"] for name, task in tasks.items()} == {
+        "passes": "passed",
+        "fails": "failed",
+        "skips": "skipped",
+        "errs": "error",
+        "trouble": "error",
+        "body": "failed",
+        "known": "xfailed",
+        "needs": "error",
+        "own::submit[1]": None,
+    }
+    assert tasks["fails"]["message"] == "ptc verdict: fail - s"
+    assert tasks["fails"]["verdict"]["findings"][0]["path"] == "sub/b.py"
+    assert [a["trouble"]["cause"] for a in tasks["trouble"]["attempts"]] == ["no verdict"] * 2
+    assert tasks["needs"]["trouble"]["cause"] == "needs unmet"
+    assert tasks["needs"]["attempts"] == []
+    assert (tasks["passes"]["path"], tasks["passes"]["line"]) == ("test_a.py", 2)
+    attempt = tasks["passes"]["attempts"][0]
+    assert made["run"]["began"] <= attempt["assigned"] <= attempt["claimed"] <= attempt["ended"]
+    assert made["run"]["complete"] is True
+    assert made["totals"]["findings"]["high"] == 1
+    assert made["totals"]["verdicts"] == {"pass": 3, "fail": 2, "skip": 1, "error": 3}
+    assert {worker["name"] for worker in made["workers"]} >= {"w1", "w2"}
+
+
+def test_a_rerun_and_a_resumed_run_are_told(suite: Suite) -> None:
+    """A test that was run again has both tasks; a verdict that stands names its run."""
+    suite.write(test_a=marked("it", "fail no"))
+    suite.run("--reruns=1").assert_outcomes(failed=1)
+    assert [task["outcome"] for task in report_of(suite)["tasks"]] == [None, "failed"]
+    suite.run("--ptc-resume").assert_outcomes(failed=1)
+    made = report_of(suite)
+    (task,) = made["tasks"]
+    assert task["resumed"] == made["run"]["resumes"] == suite.runs[0].name
+    assert (task["outcome"], task["verdict"]["verdict"]) == ("failed", "fail")
+    assert made["totals"]["attempts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("threshold", "failed"),
+    [("verdict", 1), ("critical", 1), ("high", 2), ("medium", 3), ("info", 3)],
+)
+def test_findings_fail_an_item_from_the_threshold_on(
+    suite: Suite, threshold: str, failed: int
+) -> None:
+    """A verdict of fail fails always; a pass with a finding as bad as the threshold fails, too."""
+    suite.write(
+        test_a=marked("high", f"say {FINDING % ('pass', 'high', 'a.py')}")
+        + marked("medium", f"say {FINDING % ('pass', 'medium', 'a.py')}")
+        + marked("fails", f"say {FINDING % ('fail', 'low', 'a.py')}")
+        + marked("own", f"say {FINDING % ('pass', 'high', 'a.py')}", keywords=", gate=False")
+        + marked("marker", f"say {FINDING % ('pass', 'high', 'a')}", keywords=", fail_on='verdict'")
+    )
+    result = suite.run(f"--ptc-fail-on={threshold}")
+    result.assert_outcomes(passed=5 - failed, failed=failed)
+    if failed > 1:
+        result.stdout.fnmatch_lines(["*1 finding of * or worse beside a pass: s"])
+        result.stdout.fnmatch_lines([f"5 items: {5 - failed} pass, {failed} fail*"])
+
+
+@pytest.mark.parametrize(
+    ("tests", "args", "status"),
+    [
+        pytest.param(["pass"], ["--ptc-exit-codes"], 0, id="green"),
+        pytest.param(["fail"], ["--ptc-exit-codes"], 1, id="fail"),
+        pytest.param(["exit 0"], ["--ptc-exit-codes"], 10, id="trouble"),
+        pytest.param(["exit 0"], [], 1, id="trouble-not-asked"),
+        pytest.param(["error no"], ["--ptc-exit-codes"], 10, id="verdict-error"),
+        pytest.param(["exit 0", "fail"], ["--ptc-exit-codes"], 1, id="both"),
+        pytest.param(["exit 0", "body"], ["--ptc-exit-codes"], 1, id="trouble-and-a-body"),
+        pytest.param(["exit 0", "fixture"], ["--ptc-exit-codes"], 1, id="trouble-and-a-fixture"),
+    ],
+)
+def test_the_exit_status_tells_trouble_from_failure_where_asked(
+    suite: Suite, tests: list[str], args: list[str], status: int
+) -> None:
+    """Status 10 says that nothing failed, and that not everything was judged."""
+    own = {
+        "body": marked("body", "pass", body="assert 0"),
+        "fixture": "@pytest.fixture\ndef broken(): raise OSError\n"
+        "@pytest.mark.ptc('pass')\ndef test_fixture(broken): pass\n",
+    }
+    suite.write(
+        test_a="".join(own.get(line) or marked(f"n{n}", line) for n, line in enumerate(tests))
+    )
+    assert suite.run(*args).ret == status
