@@ -48,6 +48,10 @@ class JournalError(PtcError):
     """The run's journal cannot be written or read; the message names the path."""
 
 
+class WorktreeError(PtcError):
+    """Git cannot make a worktree, or does not know a commit; the message has its words."""
+
+
 class AgentError(PtcError):
     """An agent cannot do a task; `trouble` is what its report says."""
 

@@ -12,14 +12,15 @@ import inspect
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.errors import MarkerError
+from pytest_ptc.errors import MarkerError, WorktreeError
 from pytest_ptc.model import TaskSpec
-from pytest_ptc.options import FAIL_ON, PERMISSION_MODES, Settings
+from pytest_ptc.options import FAIL_ON, ISOLATIONS, PERMISSION_MODES, Settings
 from pytest_ptc.prompts import fields_of, fill
+from pytest_ptc.worktrees import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +42,7 @@ class MarkedTask:
         params: The item's parameters.
         fixtures: The fields that a session fixture must fill, in order.
         options: The marker's keywords, checked and converted to `TaskSpec`'s types.
-        cwd: The agent's directory.
+        rootpath: Pytest's root directory, which directories are named from.
         general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
     """
 
@@ -50,7 +51,7 @@ class MarkedTask:
     params: Mapping[str, Any]
     fixtures: tuple[str, ...]
     options: Mapping[str, Any]
-    cwd: str
+    rootpath: Path
     general_timeout: float | None = None
 
     def preview(self) -> str:
@@ -60,15 +61,19 @@ class MarkedTask:
     def spec(
         self, settings: Settings, fixtures: Mapping[str, Any], needs: Sequence[str] = ()
     ) -> TaskSpec:
-        """Return the finished task; `fixtures` has a value for each of `self.fixtures`."""
+        """Return the finished task; `fixtures` has a value for each of `self.fixtures`.
+
+        Raises:
+            MarkerError: What was filled in names no directory, or no commit.
+        """
         values = {**self.params, **fixtures}
         return task_spec(
             settings,
             nodeid=self.nodeid,
-            prompt=fill(self.prompt, values),
+            prompt=self.prompt,
             params=values,
-            cwd=self.cwd,
             options={**self.options, "needs": tuple(needs)},
+            rootpath=self.rootpath,
             general_timeout=self.general_timeout,
         )
 
@@ -79,8 +84,8 @@ def task_spec(
     nodeid: str,
     prompt: str,
     params: Mapping[str, Any],
-    cwd: str,
     options: Mapping[str, Any],
+    rootpath: Path,
     general_timeout: float | None = None,
 ) -> TaskSpec:
     """Return a task with every default of the settings applied where `options` is silent.
@@ -88,12 +93,18 @@ def task_spec(
     Args:
         settings: What the user asked of the run.
         nodeid: The node id.
-        prompt: The prompt, filled.
-        params: What it was filled from.
-        cwd: The agent's directory where `options` has none.
+        prompt: The prompt, not filled.
+        params: What it, and keywords that have fields, are filled from.
         options: The marker's keywords.
+        rootpath: Pytest's root directory, which directories are named from.
         general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
+
+    Raises:
+        MarkerError: What was filled in names no directory, or no commit.
     """
+    filled = {name: fill(options[name], params) for name in FILLED & options.keys()}
+    options = {**options, **filled}
+    cwd = _directory(nodeid, options.get("cwd") or settings.cwd or ".", rootpath)
     defaults: dict[str, Any] = {
         "timeout": settings.timeout or general_timeout or TIMEOUT,
         "retries": settings.retries,
@@ -105,17 +116,19 @@ def task_spec(
         "gate": settings.gate,
         "require_evidence": settings.require_evidence,
         "fail_on": settings.fail_on,
+        "isolation": settings.isolation or None,
     }
     env = dict(entry.split("=", 1) for entry in settings.env) | options.get("env", {})
-    return TaskSpec(
+    spec = TaskSpec(
         nodeid=nodeid,
-        prompt=prompt,
+        prompt=fill(prompt, params),
         params={name: plain(value) for name, value in params.items()},
-        cwd=options.get("cwd") or cwd,
+        cwd=cwd,
         env=env,
         **{name: options.get(name, default) for name, default in defaults.items()},
-        **{name: options[name] for name in ("needs", "schema") if name in options},
+        **{name: options[name] for name in ("needs", "schema", "ref", "base") if name in options},
     )
+    return _at_commits(spec)
 
 
 def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> MarkedTask | None:
@@ -133,6 +146,7 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
     own_limit = _marked_timeout(item)
     if own_limit is not None:
         options.setdefault("timeout", own_limit)
+    _directory(item.nodeid, settings.cwd or ".", rootpath)
     prompt = _prompt(item, marks)
     callspec = getattr(item, "callspec", None)
     params = dict(callspec.params) if callspec is not None else {}
@@ -140,11 +154,33 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
         nodeid=item.nodeid,
         prompt=prompt,
         params=params,
-        fixtures=tuple(name for name in fields_of(prompt) if name not in params),
+        fixtures=tuple(name for name in _fields(prompt, options) if name not in params),
         options=options,
-        cwd=_directory(item.nodeid, settings.cwd or ".", rootpath),
+        rootpath=rootpath,
         general_timeout=general_timeout(item.config),
     )
+
+
+def _fields(prompt: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of all fields, of the prompt and of the keywords that have some."""
+    texts = [prompt, *(options[name] for name in sorted(FILLED & options.keys()))]
+    return tuple(dict.fromkeys(name for text in texts for name in fields_of(text)))
+
+
+def _at_commits(spec: TaskSpec) -> TaskSpec:
+    """Return the task with its commits in full: what they name must not change under the run."""
+    if spec.isolation is None:
+        named = next((name for name in ("ref", "base") if getattr(spec, name) is not None), None)
+        if named is not None:
+            raise MarkerError(spec.nodeid, named, "has no meaning without isolation='worktree'")
+        return spec
+    try:
+        ref = resolve(spec.cwd, spec.ref or "HEAD")
+        base = None if spec.base is None else resolve(spec.cwd, spec.base)
+    except WorktreeError as error:
+        problem = f"{error}; name a commit or branch of the repository in {spec.cwd}"
+        raise MarkerError(spec.nodeid, "isolation", problem) from error
+    return replace(spec, ref=ref, base=base)
 
 
 def _marked_timeout(item: pytest.Item) -> float | None:
@@ -216,7 +252,7 @@ def checked_options(nodeid: str, given: Mapping[str, Any], rootpath: Path) -> di
         if not keyword.accepts(value):
             raise MarkerError(nodeid, name, f"must be {keyword.wanted}, not {value!r:.80}")
         options[name] = value if keyword.convert is None else keyword.convert(value)
-    if "cwd" in options:
+    if "cwd" in options and not fields_of(options["cwd"]):
         options["cwd"] = _directory(nodeid, options["cwd"], rootpath)
     if "schema" in options:
         _check_schema(nodeid, options["schema"])
@@ -294,6 +330,11 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value) and "\0" not in value
 
 
+def _is_ref(value: object) -> bool:
+    # A name that begins so would be an option of git's.
+    return _is_text(value) and not str(value).startswith("-")
+
+
 def _is_whole(value: object, floor: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= floor
 
@@ -336,6 +377,9 @@ class Keyword(NamedTuple):
     convert: Callable[[Any], Any] | None = None
 
 
+#: Keywords whose fields are filled as the prompt's are.
+FILLED = frozenset({"cwd", "ref", "base"})
+
 KEYWORDS: Mapping[str, Keyword] = {
     "timeout": Keyword("a number of seconds above 0", _is_positive, float),
     "retries": Keyword("a whole number from 0", lambda value: _is_whole(value, 0)),
@@ -354,5 +398,8 @@ KEYWORDS: Mapping[str, Keyword] = {
     "needs": Keyword("the name of a test, or a list of names", _is_texts, _texts),
     "gate": Keyword("True or False", lambda value: isinstance(value, bool)),
     "require_evidence": Keyword("True or False", lambda value: isinstance(value, bool)),
+    "isolation": Keyword(f"one of {', '.join(ISOLATIONS)}", lambda value: value in ISOLATIONS),
+    "ref": Keyword("the name of a commit", _is_ref),
+    "base": Keyword("the name of a commit", _is_ref),
     "fail_on": Keyword(f"one of {', '.join(FAIL_ON)}", lambda value: value in FAIL_ON),
 }

@@ -132,6 +132,7 @@ class Cause(str, Enum):
     WORKER_LOST = "worker lost"
     NO_WORKERS = "no workers"
     CLAIM_LOST = "claim lost"
+    WORKTREE = "worktree"
     NEEDS = "needs unmet"
     STOPPED = "run stopped"
     MACHINERY = "machinery"
@@ -155,6 +156,7 @@ RETRYABLE = frozenset(
         Cause.TIMEOUT,
         Cause.WORKER_LOST,
         Cause.CLAIM_LOST,
+        Cause.WORKTREE,
         Cause.MACHINERY,
     }
 )
@@ -209,6 +211,9 @@ class TaskSpec:
         needs: Node ids of the tasks that must pass first.
         gate: Whether a verdict of fail fails the test.
         require_evidence: Whether a pass of an agent that used no tool is an error.
+        isolation: `worktree` for an own copy of the repository; None for `cwd` itself.
+        ref: The commit that the copy is at, in full.
+        base: The commit whose difference to `ref` is put behind the prompt, in full.
         fail_on: A severity from which on a finding fails the test, though its verdict is a pass;
             `verdict` for none.
         schema: JSON Schema that the verdict's `data` must meet.
@@ -230,6 +235,9 @@ class TaskSpec:
     gate: bool = True
     require_evidence: bool = False
     fail_on: str = "verdict"
+    isolation: str | None = None
+    ref: str | None = None
+    base: str | None = None
     schema: Mapping[str, Any] | None = None
     model: str | None = None
     tools: tuple[str, ...] | None = None

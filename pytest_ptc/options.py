@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HOSTS = ("auto", "tmux", "process")
 FAIL_ON = ("verdict", "critical", "high", "medium", "low", "info")
+ISOLATIONS = ("worktree",)
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
 
 
@@ -54,6 +55,7 @@ class Settings(NamedTuple):
     resume: str
     fail_on: str
     exit_codes: bool
+    isolation: str
 
 
 class Option(NamedTuple):
@@ -273,6 +275,14 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "end with status 10, and not 1, if nothing failed and there was only trouble in the "
         "machinery",
+    ),
+    Option(
+        "isolation",
+        "string",
+        "",
+        "worktree: give each attempt a git worktree of its own (default: the directory itself)",
+        flag=False,
+        check=one_of(*ISOLATIONS),
     ),
 )
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 MARKER = (
     "ptc(prompt=<docstring>, *, timeout, retries, model, tools, permission_mode, cwd, env, "
-    "max_turns, budget_usd, schema, needs, gate, require_evidence, fail_on): have an agent do this "
-    "test and judge it by the verdict that the agent records"
+    "max_turns, budget_usd, schema, needs, gate, require_evidence, fail_on, isolation, ref, base): "
+    "have an agent do this test and judge it by the verdict that the agent records"
 )
 RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
 WHY_NOT: pytest.StashKey[str] = pytest.StashKey()

@@ -47,6 +47,12 @@ def fill(prompt: str, values: Mapping[str, object]) -> str:
     return _TOKEN.sub(replace, prompt)
 
 
+def with_diff(prompt: str, changes: str) -> str:
+    """Return the prompt with a difference behind it, in a fence that nothing in it can close."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", changes)), default=0))
+    return f"{prompt}\n\nWhat has changed:\n{fence}diff\n{changes.rstrip()}\n{fence}"
+
+
 _FINDINGS = """\
 "findings": [{"severity": "info|low|medium|high|critical", "message": "...", "path": "src/x.py", \
 "line": 12, "rule": "short-slug"}]"""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc import internals
+from pytest_ptc import internals, worktrees
 from pytest_ptc.assembly import (
     agent_facts,
     make_coordinator,
@@ -107,6 +107,8 @@ class Runner:
         #: How many items ended in trouble that is nobody's verdict.
         self._troubles = 0
         self._earlier = earlier
+        #: Directories of repositories of which there are worktrees.
+        self._isolated: set[str] = set()
         self._kept: dict[tuple[str, str], Kept] = {}
         self._current = "session"
         self._parts: tuple[Coordinator, Journal, TaskListStore, Path] | None = None
@@ -300,6 +302,7 @@ class Runner:
     def _dispatch(self) -> list[pytest.Item]:
         """Fill every prompt, then publish all tasks at once; return the items that have none."""
         hopeless = []
+        problems: list[str] = []
         whole: list[tuple[pytest.Item, Ticket]] = []
         for item, ticket in self._tickets.items():
             try:
@@ -313,8 +316,13 @@ class Runner:
                 continue
             values = {name: values[name] for name in ticket.marked.fixtures}
             needs = self._needs[item.nodeid]
-            ticket.spec = ticket.marked.spec(self._settings, values, needs)
+            try:
+                ticket.spec = ticket.marked.spec(self._settings, values, needs)
+            except MarkerError as error:
+                problems.append(str(error))
             whole.append((item, ticket))
+        if problems:
+            raise pytest.UsageError("\n".join(problems))
         order = longest_first(
             [ticket.marked.nodeid for _, ticket in whole], read_durations(self._config)
         )
@@ -348,6 +356,7 @@ class Runner:
             specs: The tasks.
             resume: Whether a verdict of an earlier run may stand for them: not for a second go.
         """
+        self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
         agent = agent_facts(self._settings, self._run)
         marks = {spec.nodeid: fingerprint(spec, agent) for spec in specs}
         kept = self._standing(specs, marks) if resume and self._kept else {}
@@ -464,6 +473,7 @@ class Runner:
             with contextlib.suppress(PtcError):
                 journal.event("run ended", seconds=round(self._wall, 3))
             journal.close()
+            worktrees.remove_all(self._isolated, scratch)
             shutil.rmtree(scratch, ignore_errors=True)
             keep_durations(self._config, self._results)
 

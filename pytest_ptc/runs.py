@@ -20,6 +20,7 @@ from pytest_ptc.errors import JournalError, TaskListError
 from pytest_ptc.journal import STORY
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_trees, wait_gone
 from pytest_ptc.tasklist.store import SENTINEL_KEY, TaskListStore
+from pytest_ptc.worktrees import remove_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +147,11 @@ def clean_run(run: RecordedRun) -> list[str]:
     if _end_tmux(run):
         removed.append("tmux server")
     scratch = Path(run.began["scratch"])
-    if scratch.name.startswith(SCRATCH_PREFIX) and scratch.is_dir() and not scratch.is_symlink():
+    ours = scratch.name.startswith(SCRATCH_PREFIX) and not scratch.is_symlink()
+    if ours:
+        # Git's notes of worktrees stay when the folder has been removed already.
+        remove_all(_isolated(run), scratch)
+    if ours and scratch.is_dir():
         shutil.rmtree(scratch, ignore_errors=True)
         removed.append("socket")
     count = _withdraw(run)
@@ -203,6 +208,13 @@ def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
     started = (event for event in read_events(run.folder) if event["event"] == "worker started")
     known = (ProcessIdentity(event["pid"], event.get("created") or -1.0) for event in started)
     return end_trees(known, grace=0.0)
+
+
+def _isolated(run: RecordedRun) -> list[str]:
+    """Return a directory of each repository of which the run had worktrees."""
+    submitted = (event for event in read_events(run.folder) if event["event"] == "submitted")
+    specs = (event["spec"] for event in submitted)
+    return [spec["cwd"] for spec in specs if spec.get("isolation") is not None]
 
 
 def _end_tmux(run: RecordedRun) -> bool:

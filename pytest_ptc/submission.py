@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import MarkerError, PtcError
 from pytest_ptc.markers import checked_options, checked_prompt, task_spec
-from pytest_ptc.prompts import fields_of, fill
+from pytest_ptc.prompts import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -101,9 +101,9 @@ class PtcCoordinator:
         return task_spec(
             self._settings,
             nodeid=name,
-            prompt=fill(text, params),
+            prompt=text,
             params=params,
-            cwd=str((self._rootpath / (self._settings.cwd or ".")).absolute()),
             options=checked_options(name, options, self._rootpath),
+            rootpath=self._rootpath,
             general_timeout=self._general_timeout,
         )

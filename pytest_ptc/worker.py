@@ -16,18 +16,20 @@ import signal
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc import wire
+from pytest_ptc import wire, worktrees
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.environment import ATTEMPT_COOKIE, ATTEMPT_TOKEN, owner_name
-from pytest_ptc.errors import PtcError, TaskListError
+from pytest_ptc.errors import PtcError, TaskListError, WorktreeError
 from pytest_ptc.evidence import demanded, recorded_or
 from pytest_ptc.interfaces import Job
 from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.processes import end_marked
+from pytest_ptc.prompts import with_diff
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.screen import Screen
 from pytest_ptc.tasklist.locks import LockHeldError
@@ -165,7 +167,7 @@ class Worker:
                 ),
                 listed=lambda: self._list.has(attempt.task_id),
             )
-            ended = await self._bounded(job)
+            ended = await self._isolated(job)
         if journal.foreign:
             about["foreign_records"] = journal.foreign
         ended = demanded(ended, spec, about.get("tool_calls"))
@@ -177,6 +179,27 @@ class Worker:
             usage=sum(spent[1:], spent[0]) if spent else None,
             about=about,
         )
+
+    async def _isolated(self, job: Job) -> Verdict | Trouble:
+        """Have the agent do the job, in a worktree of its own where its task asks for that."""
+        spec = job.spec
+        if spec.isolation is None or spec.ref is None:
+            return await self._bounded(job)
+        path = Path(self._config["address"]).parent / worktrees.FOLDER / job.attempt.name
+        try:
+            # In a thread: a checkout takes its time, and a quit must be heard.
+            cwd = await asyncio.to_thread(worktrees.add, spec.cwd, spec.ref, path)
+            prompt = spec.prompt
+            if spec.base is not None:
+                changes = await asyncio.to_thread(worktrees.diff, spec.cwd, spec.base, spec.ref)
+                prompt = with_diff(prompt, changes)
+            job.about(worktree=spec.ref)
+            ended = await self._bounded(replace(job, spec=replace(spec, cwd=cwd, prompt=prompt)))
+            return _from_root(ended, cwd)
+        except WorktreeError as error:
+            return Trouble(cause=Cause.WORKTREE, message=str(error))
+        finally:
+            worktrees.remove(spec.cwd, path)
 
     def _not_claimed(self, attempt: Attempt) -> Trouble | None:
         """Claim the task on the shared list; return why that makes its attempt useless, if so.
@@ -233,6 +256,17 @@ class Worker:
             act()
         except TaskListError as error:
             self._screen.line(f"shared list: {error}")
+
+
+def _from_root(ended: Verdict | Trouble, cwd: str) -> Verdict | Trouble:
+    """Return a verdict whose findings name files from the agent's directory, which goes now."""
+    if isinstance(ended, Trouble):
+        return ended
+    findings = tuple(
+        replace(finding, path=finding.path.removeprefix(f"{cwd}/") if finding.path else None)
+        for finding in ended.findings
+    )
+    return replace(ended, findings=findings)
 
 
 def _for_list(report: AttemptReport) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.prompts import claude_prompt, fields_of, fill, protocol_text
+from pytest_ptc.prompts import claude_prompt, fields_of, fill, protocol_text, with_diff
 from pytest_ptc.verdicts import read_verdict
 
 
@@ -96,3 +96,14 @@ def test_the_form_that_claude_is_shown_is_one_that_is_accepted() -> None:
     shown["findings"][0]["severity"] = shown["findings"][0]["severity"].split("|")[0]
     verdict = read_verdict(shown)
     assert (verdict.passed, verdict.findings[0].location) == (True, "src/x.py:12")
+
+
+@given(st.text(st.sampled_from("`+-a\n"), max_size=60))
+def test_a_difference_cannot_leave_its_fence(changes: str) -> None:
+    """What somebody wrote into a file under review stays in the fence, whatever it is."""
+    text = with_diff("Review it.", changes)
+    opening, *inside, closing = text.removeprefix("Review it.\n\nWhat has changed:\n").split("\n")
+    fence = opening.removesuffix("diff")
+    assert set(fence) == {"`"}
+    assert closing == fence
+    assert not [line for line in inside if line.startswith(fence)]
