@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_ptc.errors import PtcError
+    from pytest_ptc.listing import files
     from pytest_ptc.model import Finding, Severity, Verdict, VerdictKind
 
-__all__ = ["Finding", "PtcError", "Severity", "Verdict", "VerdictKind"]
+__all__ = ["Finding", "PtcError", "Severity", "Verdict", "VerdictKind", "files"]
+
+_HOMES = {"PtcError": "errors", "files": "listing"}
 
 
 def __getattr__(name: str) -> Any:
@@ -16,6 +20,5 @@ def __getattr__(name: str) -> Any:
     # use it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pytest_ptc import errors, model  # noqa: PLC0415 - see above
-
-    return getattr(errors if name == "PtcError" else model, name)
+    home = import_module(f"pytest_ptc.{_HOMES.get(name, 'model')}")
+    return getattr(home, name)

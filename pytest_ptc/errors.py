@@ -48,8 +48,12 @@ class JournalError(PtcError):
     """The run's journal cannot be written or read; the message names the path."""
 
 
-class WorktreeError(PtcError):
-    """Git cannot make a worktree, or does not know a commit; the message has its words."""
+class ListingError(PtcError):
+    """What a suite fans out over cannot be listed; the message says what and where."""
+
+
+class GitError(PtcError):
+    """Git cannot do what it was asked; the message has its words."""
 
 
 class AgentError(PtcError):

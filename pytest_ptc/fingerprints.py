@@ -12,10 +12,13 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.errors import GitError
+from pytest_ptc.git import git
+from pytest_ptc.listing import MADE_BY_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,11 +34,6 @@ MOST_FILES = 2_000
 MOST_BYTES = 256 * 1024 * 1024
 MOST_WORDS = 20_000
 
-#: Directories that tools fill, and that no task means.
-_MADE_BY_TOOLS = frozenset(
-    {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache"}
-    | {".pytest_cache", ".ruff_cache"}
-)
 _WORD = re.compile(r"[^\s\"'`<>|,;(){}]+")
 #: What follows a path without being of it: `x.py:12:`, `x.py.`, `(x.py)!`
 _AFTER = re.compile(r"(:\d+)*[.:!?\])]*$")
@@ -116,7 +114,7 @@ def _meant(word: str, cwd: Path) -> Iterator[Path]:
 
 def _below(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(set(folders) - _MADE_BY_TOOLS)
+        folders[:] = sorted(set(folders) - MADE_BY_TOOLS)
         yield from (Path(place, name) for name in sorted(files))
 
 
@@ -142,20 +140,17 @@ def _digest(path: Path, *_version: int) -> str:
 @cache
 def _tree(cwd: str) -> str:
     """Return the state of the working tree: its commit and what differs; empty outside of git."""
-    asked = (("rev-parse", "HEAD"), ("diff", "HEAD"), ("status", "--porcelain"))
-    said = [_git(cwd, *words) for words in asked]
-    return hashlib.sha256(b"\0".join(said)).hexdigest() if any(said) else ""
+    asked = (
+        ("rev-parse", "--verify", "--quiet", "HEAD"),
+        ("diff", "HEAD"),
+        ("status", "--porcelain"),
+    )
+    said = "\0".join(_said(cwd, words) for words in asked)
+    return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _git(cwd: str, *words: str) -> bytes:
+def _said(cwd: str, words: Iterable[str]) -> str:
     try:
-        return subprocess.run(
-            ["git", "-C", cwd, *words],
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=60,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return b""
+        return git(cwd, *words)
+    except GitError:
+        return ""  # no repository, or none with a commit

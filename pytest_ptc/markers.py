@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.errors import MarkerError, WorktreeError
+from pytest_ptc.errors import GitError, MarkerError
 from pytest_ptc.model import TaskSpec
 from pytest_ptc.options import FAIL_ON, ISOLATIONS, PERMISSION_MODES, Settings
 from pytest_ptc.prompts import fields_of, fill
@@ -149,7 +149,8 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
     _directory(item.nodeid, settings.cwd or ".", rootpath)
     prompt = _prompt(item, marks)
     callspec = getattr(item, "callspec", None)
-    params = dict(callspec.params) if callspec is not None else {}
+    # An item of a Markdown file has no call to describe.
+    params = dict(callspec.params if callspec is not None else getattr(item, "ptc_params", {}))
     return MarkedTask(
         nodeid=item.nodeid,
         prompt=prompt,
@@ -177,7 +178,7 @@ def _at_commits(spec: TaskSpec) -> TaskSpec:
     try:
         ref = resolve(spec.cwd, spec.ref or "HEAD")
         base = None if spec.base is None else resolve(spec.cwd, spec.base)
-    except WorktreeError as error:
+    except GitError as error:
         problem = f"{error}; name a commit or branch of the repository in {spec.cwd}"
         raise MarkerError(spec.nodeid, "isolation", problem) from error
     return replace(spec, ref=ref, base=base)

@@ -15,6 +15,7 @@ import pytest
 from pytest_ptc.environment import RUN_COOKIE
 from pytest_ptc.errors import ConfigError, MarkerError
 from pytest_ptc.options import add_options, resolve
+from pytest_ptc.roots import ROOTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make the run's runner if this run has workers."""
     config.addinivalue_line("markers", MARKER)
+    ROOTS.append(config.rootpath)
     try:
         settings = resolve(config)
         why_not = _why_not(config, settings.workers)
@@ -60,6 +62,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUNNER] = runner
     config.pluginmanager.register(runner, "ptc-runner")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget the run's root directory."""
+    if config.rootpath in ROOTS:
+        ROOTS.remove(config.rootpath)
 
 
 def _why_not(config: pytest.Config, workers: int) -> str | None:
@@ -81,6 +89,15 @@ def _why_not(config: pytest.Config, workers: int) -> str | None:
     if sys.platform == "win32":
         raise ConfigError("--ptc-workers needs Linux or macOS; on Windows, use WSL")
     return None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect Markdown files that are suites."""
+    if not file_path.name.endswith(".ptc.md"):
+        return None
+    from pytest_ptc.markdown import MarkdownFile  # noqa: PLC0415 - only where there are such files
+
+    return MarkdownFile.from_parent(parent, path=file_path)
 
 
 @pytest.hookimpl(trylast=True)

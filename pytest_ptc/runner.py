@@ -497,7 +497,8 @@ class Runner:
 def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:
     """Refuse a prompt's field that neither a parameter nor a session fixture can fill."""
     for name in marked.fixtures:
-        scope = internals.fixture_scope(item, name)
+        # Only a function can ask for fixtures.
+        scope = internals.fixture_scope(item, name) if isinstance(item, pytest.Function) else None
         field = f"prompt field {{{name}}}"
         if scope is None:
             raise MarkerError(

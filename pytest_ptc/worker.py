@@ -24,7 +24,7 @@ from pytest_ptc import wire, worktrees
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.environment import ATTEMPT_COOKIE, ATTEMPT_TOKEN, owner_name
-from pytest_ptc.errors import PtcError, TaskListError, WorktreeError
+from pytest_ptc.errors import GitError, PtcError, TaskListError
 from pytest_ptc.evidence import demanded, recorded_or
 from pytest_ptc.interfaces import Job
 from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
@@ -196,7 +196,7 @@ class Worker:
             job.about(worktree=spec.ref)
             ended = await self._bounded(replace(job, spec=replace(spec, cwd=cwd, prompt=prompt)))
             return _from_root(ended, cwd)
-        except WorktreeError as error:
+        except GitError as error:
             return Trouble(cause=Cause.WORKTREE, message=str(error))
         finally:
             worktrees.remove(spec.cwd, path)

@@ -11,19 +11,17 @@ import contextlib
 import fcntl
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.errors import WorktreeError
+from pytest_ptc.errors import GitError
+from pytest_ptc.git import git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 #: Where worktrees are, below a run's scratch folder.
 FOLDER = "worktrees"
-#: Seconds that git may take; a checkout of a large repository from a slow disk.
-PATIENCE = 300.0
 #: Bytes of a diff that are put into a prompt; every request pays for them.
 LONGEST_DIFF = 200_000
 
@@ -32,18 +30,18 @@ def resolve(cwd: str, ref: str) -> str:
     """Return the commit that a ref names in the repository of this directory.
 
     Raises:
-        WorktreeError: There is no repository, or no such commit.
+        GitError: There is no repository, or no such commit.
     """
-    return _git(cwd, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").strip()
+    return git(cwd, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").strip()
 
 
 def diff(cwd: str, base: str, commit: str) -> str:
     """Return what a commit changed since it left `base`, cut where it is very long.
 
     Raises:
-        WorktreeError: Git cannot tell.
+        GitError: Git cannot tell.
     """
-    text = _git(cwd, "diff", "--no-ext-diff", "--no-color", f"{base}...{commit}")
+    text = git(cwd, "diff", "--no-ext-diff", "--no-color", f"{base}...{commit}")
     if len(text) <= LONGEST_DIFF:
         return text
     return f"{text[:LONGEST_DIFF]}\n[cut; the whole: git diff {base}...{commit}]\n"
@@ -53,16 +51,16 @@ def add(cwd: str, commit: str, path: Path) -> str:
     """Make a worktree at this commit, and return the directory in it that stands for `cwd`.
 
     Raises:
-        WorktreeError: Git cannot make it; the message has its words.
+        GitError: Git cannot make it; the message has its words.
     """
-    top = _git(cwd, "rev-parse", "--show-toplevel").rstrip("\n")
+    top = git(cwd, "rev-parse", "--show-toplevel").rstrip("\n")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(cwd):
-        _git(cwd, "worktree", "add", "--detach", "--quiet", str(path), commit)
+        git(cwd, "worktree", "add", "--detach", "--quiet", str(path), commit)
     inside = os.path.relpath(os.path.realpath(cwd), os.path.realpath(top))
     place = path if inside == "." else path / inside
     if not place.is_dir():
-        raise WorktreeError(f"commit {commit[:12]} has no directory {inside}")
+        raise GitError(f"commit {commit[:12]} has no directory {inside}")
     return str(place)
 
 
@@ -73,7 +71,7 @@ def remove(cwd: str, path: Path) -> None:
         cwd: A directory of the repository.
         path: The worktree.
     """
-    with contextlib.suppress(WorktreeError, OSError), _locked(cwd):
+    with contextlib.suppress(GitError, OSError), _locked(cwd):
         shutil.rmtree(path, ignore_errors=True)
         for note in _notes(cwd, path):
             shutil.rmtree(note, ignore_errors=True)
@@ -112,24 +110,4 @@ def _locked(cwd: str) -> Iterator[None]:
 
 
 def _common(cwd: str) -> Path:
-    return Path(cwd, _git(cwd, "rev-parse", "--git-common-dir").rstrip("\n"))
-
-
-def _git(cwd: str, *words: str) -> str:
-    # A git that has started us, as for a hook, must not choose the repository.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", "-C", cwd, *words],
-            env={**environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise WorktreeError(f"git does not run: {error}") from error
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise WorktreeError(said[-1] if said else f"git {words[0]} ended with {done.returncode}")
-    return done.stdout.decode("utf-8", "replace")
+    return Path(cwd, git(cwd, "rev-parse", "--git-common-dir").rstrip("\n"))
