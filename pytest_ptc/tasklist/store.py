@@ -82,6 +82,9 @@ class TaskListStore:
         self._published: dict[str, None] = {}
         self._withdrawn: set[str] = set()
         self._sentinel: str | None = None
+        # The largest number given here. A list that was removed does not know it any more, and who
+        # knows tasks by their ids must not get one twice.
+        self._given = 0
 
     def __repr__(self) -> str:
         return f"<TaskListStore {self.path} {len(self._published)} published>"
@@ -226,11 +229,8 @@ class TaskListStore:
 
     def _write_all(self, tasks: Sequence[NewTask], lock: HeldLock) -> list[str]:
         names = self._directory.names()
-        number = first_free_number(names, read_mark(self.path, self._clock))
-        # Who creates tasks holds the list's lock, so the look at each name catches only programs
-        # that do not. A hard link would be exclusive, but Claude Code 2.1.330 refuses to read a
-        # file with two names.
-        free = (str(id_) for id_ in count(number) if not os.path.lexists(self._file(str(id_))))
+        mark = max(read_mark(self.path, self._clock), self._given)
+        free = self._free_ids(first_free_number(names, mark))
         if self._sentinel is None or not self._file(self._sentinel).exists():
             self._sentinel = next(free)
             write_task(self._file(self._sentinel), _sentinel(self._sentinel, self._run_id))
@@ -241,6 +241,16 @@ class TaskListStore:
             self._published[task_id] = None
             ids.append(task_id)
         return ids
+
+    def _free_ids(self, number: int) -> Iterator[str]:
+        """Yield ids from this number on, each given as it is taken."""
+        # Who creates tasks holds the list's lock, so the look at each name catches only programs
+        # that do not. A hard link would be exclusive, but Claude Code 2.1.330 refuses to read a
+        # file with two names.
+        for id_ in count(number):
+            if not os.path.lexists(self._file(str(id_))):
+                self._given = id_
+                yield str(id_)
 
     def _link_blockers(self, ids: Sequence[str], tasks: Sequence[NewTask]) -> None:
         waiting: dict[str, list[str]] = {}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
 import sys
 import time
@@ -284,15 +285,24 @@ def test_a_blocker_learns_whom_it_blocks(store: TaskListStore) -> None:
 def test_a_list_that_vanished_is_made_again(store: TaskListStore) -> None:
     """Publishing after somebody removed the list starts a new one; what was lost is forgotten."""
     store.publish(tasks(3))
-    for file in store.path.iterdir():
-        file.unlink()
-    store.path.rmdir()
-    assert store.publish(tasks(1)) == ["2"]
-    assert on_disk(store, "1")["owner"] == SENTINEL_OWNER
+    shutil.rmtree(store.path)
+    assert store.publish(tasks(1)) == ["6"]
+    assert on_disk(store, "5")["owner"] == SENTINEL_OWNER
     theirs = by_claude(store, "3")
     store.close()
     assert theirs.exists()
     theirs.unlink()
+
+
+@pytest.mark.parametrize("lost", ["list", "last"])
+def test_an_id_is_given_once_whatever_the_list_remembers(store: TaskListStore, lost: str) -> None:
+    """Who has a task by its id never gets another one by it, though somebody removed the first."""
+    ids = store.publish(tasks(2))
+    if lost == "list":
+        shutil.rmtree(store.path)
+    else:
+        (store.path / f"{ids[-1]}.json").unlink()
+    assert not {*store.publish(tasks(2))} & {*ids}
 
 
 def test_a_list_removed_while_publishing_is_made_again(
