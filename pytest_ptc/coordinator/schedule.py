@@ -200,9 +200,8 @@ def _give_up(board: Board) -> list[Action]:
         cause=Cause.NO_WORKERS,
         message="all workers are gone and no more are started; see the journal's worker events",
     )
-    # A running task's worker is gone too: its attempt is being ended and needs no help.
+    # A running task's worker is gone too: its attempt is being ended and needs no help. Nor does a
+    # blocked task: it ends with the one that it waits for.
     return [
-        Settle(task.id, trouble)
-        for task in board.tasks.values()
-        if task.state in (TaskState.READY, TaskState.BLOCKED)
+        Settle(task.id, trouble) for task in board.tasks.values() if task.state is TaskState.READY
     ]

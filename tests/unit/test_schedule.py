@@ -272,6 +272,20 @@ def test_workers_that_die_together_before_they_call_in_count_once() -> None:
     assert [type(action) for action in world.turn()] == [Launch] * 8
 
 
+def test_when_nobody_is_left_a_task_that_waits_ends_with_the_one_it_waits_for() -> None:
+    """Giving up ends every task once, also those that need another one."""
+    world = World(Limits(workers=1, max_worker_restart=0))
+    world.submit("a")
+    world.submit("b", needs=("a",))
+    world.submit("c", needs=("b",))
+    world.turn()
+    world.die("w1")
+    assert [action.task_id for action in world.turn() if isinstance(action, Settle)] == ["a"]
+    causes = [r.trouble.cause for r in world.results().values() if r.trouble]
+    assert causes == [Cause.NO_WORKERS, Cause.NEEDS, Cause.NEEDS]
+    assert world.turn() == []
+
+
 def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     """A started worker has its time to call in, and the schedule asks to be woken then."""
     world.submit("a")
