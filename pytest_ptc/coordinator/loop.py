@@ -408,12 +408,15 @@ class Coordinator:
         """Take a worker as gone, whatever told us; what is left of it is seen to as an errand."""
         if self._board.workers[worker].state is not WorkerState.GONE:
             attempt = self._board.died(worker, self._clock())
-            self._errand(self._bury(worker, why, attempt))
+            # Taken now: until the burial begins, the worker may still be heard to have ended it.
+            cookie = self._at_work[attempt.name].cookie if attempt is not None else None
+            self._errand(self._bury(worker, why, attempt, cookie))
             self._wake.set()
 
-    async def _bury(self, worker: str, why: str, attempt: Attempt | None) -> None:
+    async def _bury(
+        self, worker: str, why: str, attempt: Attempt | None, cookie: str | None
+    ) -> None:
         """End what a lost worker left running, then end its attempt by what is on disk."""
-        cookie = self._at_work[attempt.name].cookie if attempt is not None else None
         remains = await self._crew.bury(worker, why, cookie)
         if self._board.stopping is None or attempt is not None:
             self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
@@ -421,7 +424,9 @@ class Coordinator:
             # Released before it may be tried again, or the next worker could not claim it.
             with contextlib.suppress(TaskListError):
                 self._list.release(attempt.task_id, owner_name(self._journal.run_id, worker))
-            self._ended(attempt, self._cause_of_death(worker, remains))
+            # Else its last words, that it has ended the attempt, were heard after its end was seen.
+            if self._board.workers[worker].attempt == attempt:
+                self._ended(attempt, self._cause_of_death(worker, remains))
 
     def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:
         if self._board.stopping is not None:

@@ -1,0 +1,70 @@
+"""The coordinator's loop and its workers, in orders of events that real processes seldom show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.coordinator.schedule import Limits
+from pytest_ptc.model import Cause, TaskSpec, Trouble, Verdict, VerdictKind
+from tests.unit.simulated_run import SimulatedRun, WorkerProcess, simulate_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
+TROUBLE = Trouble(cause=Cause.AGENT_FAILED, message="it broke")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedRun]:
+    """Give a run with one worker."""
+    simulate_workers(monkeypatch)
+    run = SimulatedRun(tmp_path, Limits(workers=1, max_worker_restart=1))
+    yield run
+    run.close()
+
+
+def spec(retries: int = 0) -> TaskSpec:
+    """Return a task."""
+    return TaskSpec(nodeid="t", prompt="p", timeout=60, cwd="/", retries=retries)
+
+
+def at_work(run: SimulatedRun) -> WorkerProcess:
+    """Return the worker when its agent has begun."""
+    for _ in range(3):
+        run.go_on(lambda _: None)
+    (process,) = run.processes
+    assert process.job is not None
+    return process
+
+
+def go_on(run: SimulatedRun) -> None:
+    """Let agents pass whatever they get, for as long as a few retries take."""
+    for _ in range(9):
+        run.go_on(lambda process: process.agent.end(PASS))
+        run.time.now += 5
+
+
+@pytest.mark.parametrize("outcome", [PASS, TROUBLE], ids=["pass", "trouble"])
+def test_last_words_heard_after_the_end_was_seen_end_the_attempt_once(
+    run: SimulatedRun, outcome: Verdict | Trouble
+) -> None:
+    """A worker dies as it ends its task: its report counts, and the coordinator lives on."""
+    ((_, future),) = run.submit([spec()])
+    process = at_work(run)
+    process.agent.end(outcome)
+    process.move()
+    process.kill()
+    run.crew.see(process.name)
+    run.turn(1)
+    while process.line:
+        run.crew.hear(process.name)
+    run.turn()
+    run.crew.dig(process.name)
+    run.turn()
+    assert future.result(0).reports[0].verdict == (outcome if outcome is PASS else None)
+    assert future.result(0).reports[0].trouble == (outcome if outcome is TROUBLE else None)
+    assert len(run.events("ended")) == 1
