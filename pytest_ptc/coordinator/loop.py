@@ -150,10 +150,10 @@ class Coordinator:
         published = iter(self._list.publish([self._announcement(spec) for spec in fresh]))
         self._start()
         entries = []
-        for spec in specs:
+        for number, spec in enumerate(specs):
             old = kept.get(spec.nodeid)
-            # An id of another list: it must not be taken for one of this.
-            place = next(published) if old is None else f"{old.run_id}/{old.report.attempt.task_id}"
+            # No id of this list's, and another for each of several with one node id.
+            place = next(published) if old is None else f"{old.run_id}/{number}"
             entry = _Entry(place, spec, Future(), old)
             entry.future.set_running_or_notify_cancel()
             entries.append(entry)
@@ -473,12 +473,14 @@ class _Entry(NamedTuple):
 
 def _needs_first(entries: Sequence[_Entry]) -> list[_Entry]:
     """Return the entries so that a task comes after those it needs, else in their order."""
-    left = {entry.spec.nodeid: entry for entry in entries}
+    # Several of one node id are as many tasks: pytest collects so with `--keep-duplicates`.
+    left: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        left.setdefault(entry.spec.nodeid, []).append(entry)
     ordered = []
 
     def visit(nodeid: str) -> None:
-        entry = left.pop(nodeid, None)
-        if entry is not None:
+        for entry in left.pop(nodeid, []):
             for need in entry.spec.needs:
                 visit(need)
             ordered.append(entry)

@@ -68,3 +68,10 @@ def test_last_words_heard_after_the_end_was_seen_end_the_attempt_once(
     assert future.result(0).reports[0].verdict == (outcome if outcome is PASS else None)
     assert future.result(0).reports[0].trouble == (outcome if outcome is TROUBLE else None)
     assert len(run.events("ended")) == 1
+
+
+def test_two_tasks_of_one_node_id_end_both(run: SimulatedRun) -> None:
+    """An item that is there twice, as with `--keep-duplicates`, is two tasks."""
+    submitted = run.submit([spec(), spec()])
+    go_on(run)
+    assert [future.result(0).verdict for _, future in submitted] == [PASS, PASS]
