@@ -123,12 +123,13 @@ class Worker:
             report = journal.file(await self._do(attempt, spec, journal, assigned.cookie, writer))
         except (PtcError, OSError) as error:
             self._screen.line(f"trouble: {error}")
+            if not assigned.last:
+                self._release(task_id)
             self._say(writer, wire.Ended(assigned.attempt, problem=str(error)))
             return
         self._screen.verdict(report)
         if report.trouble is not None and not assigned.last:
-            # Before the coordinator hears of it, or the next worker could not claim it.
-            self._on_list(lambda: self._list.release(attempt.task_id, self._owner))
+            self._release(task_id)
             self._say(writer, wire.Ended(assigned.attempt))
             return
         # The journal has it: the view comes after the outcome.
@@ -247,6 +248,10 @@ class Worker:
         except asyncio.CancelledError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
+
+    def _release(self, task_id: str) -> None:
+        # Before the coordinator hears of the end, or the next worker could not claim it.
+        self._on_list(lambda: self._list.release(task_id, self._owner))
 
     def _say(self, writer: asyncio.StreamWriter, message: wire.Message) -> None:
         writer.write(wire.encode(message))

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.model import Cause, TaskSpec, Trouble, Verdict, VerdictKind
-from tests.unit.simulated_run import SimulatedRun, WorkerProcess, simulate_workers
+from tests.unit.simulated_run import NO_ROOM, SimulatedRun, WorkerProcess, simulate_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,3 +75,16 @@ def test_two_tasks_of_one_node_id_end_both(run: SimulatedRun) -> None:
     submitted = run.submit([spec(), spec()])
     go_on(run)
     assert [future.result(0).verdict for _, future in submitted] == [PASS, PASS]
+
+
+def test_a_task_whose_report_finds_no_room_is_tried_again(run: SimulatedRun) -> None:
+    """A worker that cannot file its report gives the task back, or nobody could claim it."""
+    ((_, future),) = run.submit([spec(retries=1)])
+    process = at_work(run)
+    process.fate = NO_ROOM
+    process.agent.end(TROUBLE)
+    go_on(run)
+    first, second = future.result(0).reports
+    assert first.trouble is not None
+    assert "No space left" in first.trouble.message
+    assert second.verdict == PASS
