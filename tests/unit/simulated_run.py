@@ -524,6 +524,8 @@ class Session:
         self.own: dict[Path, bytes] = {}
         #: Tasks of the run that are not, or may not be, as the run left them.
         self.touched: set[str] = set()
+        #: Those of them that the session has claimed or completed.
+        self.taken: set[str] = set()
         self._largest = 0
         self._claiming: tuple[Path, dict[str, Any]] | None = None
 
@@ -553,7 +555,7 @@ class Session:
             with contextlib.suppress(FileNotFoundError):
                 self._lock_of(file).rmdir()
                 if file.exists():
-                    self._write(file, task)
+                    self._take(file.stem, task)
 
     def is_claiming(self, task_id: str) -> bool:
         """Tell whether it is in the middle of a claim of this task."""
@@ -577,8 +579,7 @@ class Session:
         """Claim or complete a task, if it is pending."""
         task = self._pending(task_id)
         if task is not None:
-            self.touched.add(task_id)
-            self._write(self._file(task_id), {**task, "status": status, "owner": "theirs"})
+            self._take(task_id, {**task, "status": status, "owner": "theirs"})
 
     def _begin_claim(self, task_id: str) -> None:
         """Lock a task and read it; the claim is finished when somebody waits for the lock."""
@@ -586,7 +587,8 @@ class Session:
         task = self._pending(task_id)
         if task is not None and self._lock(task_id):
             self.touched.add(task_id)
-            self._claiming = self._file(task_id), {**task, "status": "in_progress", "owner": "they"}
+            claimed = {**task, "status": "in_progress", "owner": "theirs"}
+            self._claiming = self._file(task_id), claimed
 
     def _lock(self, task_id: str) -> bool:
         """Lock a task; without more, it is the lock of a session that then died."""
@@ -631,8 +633,10 @@ class Session:
             return None
         return task if task.get("status") == "pending" else None
 
-    def _write(self, file: Path, task: dict[str, Any]) -> None:
-        file.write_text(json.dumps(task, indent=2))
+    def _take(self, task_id: str, task: dict[str, Any]) -> None:
+        self.touched.add(task_id)
+        self.taken.add(task_id)
+        self._file(task_id).write_text(json.dumps(task, indent=2))
 
     def _file(self, task_id: str) -> Path:
         return self._path / f"{task_id}.json"
