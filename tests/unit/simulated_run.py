@@ -18,18 +18,23 @@ import os
 import shutil
 from collections import deque
 from contextvars import ContextVar, copy_context
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from pytest_ptc import wire
+from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.environment import owner_name
 from pytest_ptc.errors import JournalError
 from pytest_ptc.interfaces import Remains
-from pytest_ptc.journal import Journal, append_record, read_records, read_report, write_report
+from pytest_ptc.journal import Journal
+from pytest_ptc.model import Cause, Trouble
+from pytest_ptc.redaction import Redactor
 from pytest_ptc.tasklist import TaskListStore
 from pytest_ptc.tasklist.locks import Clock
+from pytest_ptc.verdicts import Record
 from pytest_ptc.worker import Worker
 
 if TYPE_CHECKING:
@@ -43,9 +48,11 @@ if TYPE_CHECKING:
     from pytest_ptc.coordinator.board import Board
     from pytest_ptc.coordinator.schedule import Limits
     from pytest_ptc.interfaces import Host, Job
-    from pytest_ptc.model import Attempt, AttemptReport, Result, TaskSpec, Trouble, Verdict
+    from pytest_ptc.model import Attempt, AttemptReport, Result, TaskSpec, Verdict
 
 RUN_ID = "r1"
+
+_CALLS = count(1)
 
 #: Rounds of a loop that are more than enough for whatever it can do without another process.
 ALL = 50
@@ -56,17 +63,18 @@ ALL = 50
 
 def record(job: Job, verdict: Verdict) -> None:
     """Record a verdict for a job, as `ptc record` does in the agent's process."""
-    append_record(job.folder, verdict)
+    call = f"record-{next(_CALLS)}"
+    job.journal.record(Record(call=call, verdict=verdict, answer=call))
 
 
-def recorded(job: Job) -> list[Verdict]:
+def recorded(job: Job) -> list[Record]:
     """Return what has been recorded for a job, as its agent's end finds it."""
-    return read_records(job.folder, job.spec.schema)
+    return job.journal.records(job.spec.schema)
 
 
 def filed(journal: Journal, attempt: Attempt) -> AttemptReport | None:
     """Return how an attempt ended by the journal, None if it does not say."""
-    return read_report(journal.attempt_folder(attempt))
+    return AttemptJournal(journal.folder / "attempts" / attempt.name).report()
 
 
 # --- time and loops
@@ -75,7 +83,11 @@ def filed(journal: Journal, attempt: Attempt) -> AttemptReport | None:
 class Time:
     """Seconds that pass only when they are told to, or when somebody waits for a lock."""
 
+    #: The time of the run that was made last, for code that reads the machine's clock.
+    current: ClassVar[Time]
+
     def __init__(self) -> None:
+        Time.current = self
         self.now = 1000.0
         #: What happens while somebody waits for a lock.
         self.meanwhile: Callable[[], None] = lambda: None
@@ -250,6 +262,10 @@ class WorkersList:
         """Tell whether the list has this task."""
         return self._store.has(task_id)
 
+    def empty(self) -> bool:
+        """Tell whether the list has no task."""
+        return self._store.empty()
+
     def publish(self, tasks: Sequence[Any]) -> list[str]:
         """Refuse: a worker has nothing to publish."""
         raise NotImplementedError
@@ -332,16 +348,17 @@ class WorkerProcess:
         with self.at(f"say {message.kind}"):
             self.line.append(message)
 
-    def report(self, folder: Path, report: AttemptReport) -> bool:
+    def report(self, journal: AttemptJournal, report: AttemptReport) -> AttemptReport:
         """File how an attempt ended."""
         with self.at("report"):
             if self.fate == NO_ROOM:
                 self.fate = None
-                raise JournalError(f"journal {folder}: No space left on device")
-            first = write_report(folder, report)
+                raise JournalError(f"journal {journal.folder}: No space left on device")
+            first = journal.report() is None
+            counts = FILE(journal, report)
             if first:
                 self.tell(lambda watching: watching.reported(report))
-        return first
+        return counts
 
     def tell(self, what: Callable[[Observer], None]) -> None:
         """Tell who watches; what fails there must not be taken for a defect of the agent's."""
@@ -372,21 +389,34 @@ class WorkerProcess:
             "worker": self.name,
             "journal": str(run.journal.folder),
             "key": "key",
-            "like": None,
         }
         with contextlib.redirect_stdout(run.screen):
-            worker = Worker(config, task_list=WorkersList(store, self), agent=self.agent)
+            worker = Worker(
+                config,
+                task_list=WorkersList(store, self),
+                agent=self.agent,
+                redactor=Redactor(),
+            )
         return self.loop.create_task(worker._work(self._reader, cast("StreamWriter", self)))
+
+
+#: What files a report, outside of simulated workers too.
+FILE = AttemptJournal.file
+
+
+def _filed_by_whom(journal: AttemptJournal, report: AttemptReport) -> AttemptReport:
+    process = _PROCESS.get(None)
+    return FILE(journal, report) if process is None else process.report(journal, report)
 
 
 def simulate_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the worker's code act on the simulated processes instead of the machine's."""
     # Leftovers of an agent are searched for among all processes of the machine.
     monkeypatch.setattr("pytest_ptc.worker.end_marked", lambda *_, **__: None)
-    monkeypatch.setattr("pytest_ptc.worker.write_report", lambda *a: _PROCESS.get().report(*a))
-    monkeypatch.setattr(
-        "pytest_ptc.worker.time", SimpleNamespace(monotonic=lambda: _PROCESS.get().time.now)
-    )
+    monkeypatch.setattr(AttemptJournal, "file", _filed_by_whom)
+    clock = SimpleNamespace(monotonic=lambda: Time.current.now)
+    monkeypatch.setattr("pytest_ptc.worker.time", clock)
+    monkeypatch.setattr("pytest_ptc.attempts.time", clock)
 
 
 class SimulatedCrew:
@@ -408,7 +438,7 @@ class SimulatedCrew:
         """Begin to take calls."""
         return cast("asyncio.AbstractServer", SimpleNamespace(close=lambda: None))
 
-    async def launch(self, worker: str, _like: TaskSpec | None) -> None:
+    async def launch(self, worker: str) -> None:
         """Start a worker and wait until its end is seen."""
         if self.refuses:
             self.refuses = False
@@ -706,7 +736,7 @@ class SimulatedRun:
 
     def stop(self) -> None:
         """End the run, as pytest's thread does."""
-        self.call(self.coordinator._stop, "enough")
+        self.call(self.coordinator._stop, Trouble(cause=Cause.STOPPED, message="enough"))
 
     def call(self, what: Callable[..., None], *args: Any) -> None:
         """Have the coordinator's loop call this, if it has not ended."""

@@ -424,10 +424,13 @@ class Machine(RuleBasedStateMachine):
         self.asked[task_id].courses[-1].claimed = True
 
     def started(self, job: Job) -> None:
-        """See an agent begin: its worker has the task, and no other agent is at it."""
+        """See an agent begin: its worker has the task, and no other agent is at it.
+
+        A worker may go on without a claim where the list is gone, or the task on it is broken.
+        """
         course = self.asked[job.attempt.task_id].courses[-1]
         assert job.attempt == course.attempt
-        assert course.claimed
+        assert course.claimed or job.attempt.task_id in self.run.session.touched
         course.job = job
         at_work = [job_of(process).attempt.task_id for process in self._at_work]
         assert at_work.count(job.attempt.task_id) == 1
@@ -686,7 +689,9 @@ class Machine(RuleBasedStateMachine):
         self.records += 1
         verdict = Verdict(verdict=kind, summary=f"record {self.records}")
         record(job, verdict)
-        self._course(job.attempt).records.append(verdict)
+        # What comes when the time is over counts against an item alone.
+        if not job.journal.over or kind is VerdictKind.FAIL:
+            self._course(job.attempt).records.append(verdict)
 
     def _end_agent(self, process: WorkerProcess, status: int, cost: Usage | None) -> None:
         job = job_of(process)
