@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 from pytest_ptc.markers import KEYWORDS
 from pytest_ptc.options import OPTIONS
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TESTS = Path(__file__).parents[1]
+README = (TESTS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_quick_start_has_exactly_two_commands() -> None:
@@ -33,3 +35,20 @@ def test_every_option_and_keyword_is_documented() -> None:
 def test_no_placeholder_is_left() -> None:
     """Every part of the page has been written."""
     assert not re.findall(r"^[A-Z]{4,}$", README, re.MULTILINE)
+
+
+def test_every_fault_in_the_table_is_tested() -> None:
+    """Each row names tests, and each of them is there."""
+    section = README.split("\n### Faults\n", 1)[1].split("\n## ", 1)[0]
+    _, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert rows
+    for row in rows:
+        _, _, seen, tests, _ = row.split("|")
+        named = re.findall(r"`(\S+\.py)::(\w+)`", tests)
+        assert seen.strip(), row
+        assert named, row
+        assert tests.count("`") == 2 * len(named), row
+        for file, test in named:
+            tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+            there = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+            assert test in there, f"{file}::{test}"
