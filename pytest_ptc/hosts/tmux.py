@@ -17,10 +17,12 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING
+from threading import RLock, Thread
+from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import HostError
 from pytest_ptc.hosts.plans import check_plan
@@ -63,6 +65,10 @@ PATIENCE = 2.0
 #: Seconds between two questions to tmux about a pane whose process has ended. tmux has an event for
 #: it, the hook `pane-died`, but waiting for that could not be given an end.
 _INTERVAL = 0.01
+
+#: Seconds that tmux may take to answer: one that is stopped would never do. Once it took longer, it
+#: gets the shorter time until it has answered again.
+ANSWER, IMPATIENT_ANSWER = 10.0, 1.0
 
 #: Seconds that the server gets to take leave of the people watching.
 _SERVER_GRACE = 1.0
@@ -127,6 +133,7 @@ class TmuxHost:
         self._server: ProcessIdentity | None = None
         self._socket: Path | None = None
         self._panes: dict[str, _Pane] = {}
+        self._answers = True
         self._unrecorded = False
         self._closed = False
         self._lock = RLock()
@@ -174,11 +181,12 @@ class TmuxHost:
             if self._closed:
                 raise self._error("the host is closed", plan.worker, "launch")
             check_plan(plan, host=self.name, taken=self._panes, env=self._env)
-            # Interrupted from here on, tmux may have started what is not on record: see `close`.
-            self._unrecorded = True
+            # Interrupted from here on, or carried out after we have given up waiting, tmux may have
+            # started what is not on record: see `close`.
+            before, self._unrecorded = self._unrecorded, True
             pane = self._open_window(plan)
             self._panes[plan.worker] = pane
-            self._unrecorded = False
+            self._unrecorded = before
             return pane.pid
 
     def remains(self, worker: str) -> Remains:
@@ -232,18 +240,21 @@ class TmuxHost:
                 # The session goes with its last window, be it freed or closed by somebody.
                 if self._session_is_there():
                     raise
-            return self._exec(plan, self._server, "new-session", "-d", "-s", SESSION)
+            # A server that is just ending must not be asked: tmux would start another one for that,
+            # which is none of ours.
+            if wait_gone([self._server], PATIENCE / 10):
+                return self._exec(plan, self._server, "new-session", "-d", "-s", SESSION)
         return self._exec(plan, self._start_server(), "new-session", "-d", "-s", SESSION)
 
     def _exec(self, plan: LaunchPlan, server: ProcessIdentity, *opening: str) -> _Pane:
         where = ("-n", literal(plan.worker), "-c", literal(str(plan.cwd)))
         command = (*opening, *where, "-P", "-F", PANE_FIELDS, "--", *exec_line(plan.argv))
-        return _read_pane(self._run(command, worker=plan.worker)[0], server)
+        return _read_pane(self._told(command, worker=plan.worker)[0], server)
 
     def _start_server(self) -> ProcessIdentity:
         title = f" {self._socket_name}: workers of pytest {os.getpid()} "
         changes = environment_changes(self._env, os.environ)
-        return self._meet(self._run(*preparations(title, os.getpid(), changes))[0])
+        return self._meet(self._told(*preparations(title, os.getpid(), changes))[0])
 
     def _meet(self, answer: str) -> ProcessIdentity:
         pid, _, socket = answer.partition(" ")
@@ -266,7 +277,7 @@ class TmuxHost:
         deadline = time.monotonic() + PATIENCE
         while pane.server.alive:
             try:
-                state, *lines = self._run(_ask_state(pane), _capture(pane), worker=worker)
+                state, *lines = self._told(_ask_state(pane), _capture(pane), worker=worker)
             except HostError:
                 if not wait_gone([pane.server], PATIENCE / 10):
                     break
@@ -298,7 +309,7 @@ class TmuxHost:
         if not self._unrecorded:
             return
         try:
-            server = self._meet(self._run(["display-message", "-p", SERVER_FIELDS])[0])
+            server = self._meet(self._told(["display-message", "-p", SERVER_FIELDS])[0])
         except HostError:
             return  # no server was started
         known = {pane.id for pane in self._panes.values() if pane.server == server}
@@ -336,6 +347,16 @@ class TmuxHost:
         except KeyError:
             raise self._error("there is no such worker", worker, command) from None
 
+    def _told(self, *commands: Sequence[str], worker: str | None = None) -> list[str]:
+        """Carry out commands that print a line at least.
+
+        The client of a server that is ended meanwhile prints nothing, and calls that no error.
+        """
+        lines = self._run(*commands, worker=worker)
+        if not lines:
+            raise self._error("the tmux server ended before it answered", worker, commands[-1][0])
+        return lines
+
     def _run(self, *commands: Sequence[str], worker: str | None = None) -> list[str]:
         """Carry out commands in one go and return the lines they print; an error names the last."""
         from libtmux.exc import LibTmuxException  # noqa: PLC0415 - see `_tmux`
@@ -343,13 +364,35 @@ class TmuxHost:
         name = commands[-1][0]
         try:
             # `-u`: in a locale without UTF-8 tmux would print `_` for parts of a socket's path.
-            result = self._tmux.cmd("-u", *command_line(commands))
+            result = self._answer("-u", *command_line(commands))
+        except FutureTimeoutError:
+            raise self._error("tmux does not answer; is it stopped?", worker, name) from None
         except (LibTmuxException, OSError, ValueError) as error:
             raise self._error(str(error) or repr(error), worker, name) from error
         if result.returncode != 0:
             problem = " ".join(result.stderr) or describe_exit(result.returncode)
             raise self._error(with_mend(problem), worker, name)
         return list(result.stdout)
+
+    def _answer(self, *words: str) -> Any:
+        """Return what tmux says to a command line, or raise `FutureTimeoutError`."""
+        said: Future[Any] = Future()
+
+        def ask() -> None:
+            try:
+                said.set_result(self._tmux.cmd(*words))
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+                said.set_exception(error)
+
+        # libtmux waits without an end. Its thread ends when tmux does, which `close` sees to.
+        Thread(target=ask, name="ptc-tmux", daemon=True).start()
+        try:
+            answer = said.result(ANSWER if self._answers else IMPATIENT_ANSWER)
+        except FutureTimeoutError:
+            self._answers = False
+            raise
+        self._answers = True
+        return answer
 
     def _error(
         self, problem: str, worker: str | None = None, command: str | None = None

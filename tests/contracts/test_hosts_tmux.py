@@ -10,20 +10,23 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 import pytest_ptc
 from pytest_ptc.errors import HostError
+from pytest_ptc.hosts import tmux
 from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem
 from pytest_ptc.processes import ProcessIdentity, wait_gone
 from tests.contracts.conftest import DEADLINE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.contracts.conftest import HostWorld
 
@@ -48,6 +51,8 @@ def lose_server(host: TmuxHost, number: int) -> None:
     server = host._server
     assert server is not None
     server.send(number)
+    # One that is stopped takes its signal when it runs again.
+    server.send(signal.SIGCONT)
     assert not wait_gone([server], DEADLINE)
 
 
@@ -126,6 +131,87 @@ def test_close_with_a_stopped_server(tmux_world: HostWorld) -> None:
     start = time.monotonic()
     host.close()
     assert time.monotonic() - start < 5
+
+
+def clients() -> list[int]:
+    """Return the process ids of the tmux clients with which we are asking."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if child.name().startswith("tmux"):
+                found.append(child.pid)
+    return found
+
+
+@contextmanager
+def asked_while_stopped(host: TmuxHost, ask: Callable[[], Any]) -> Iterator[Future[Any]]:
+    """Ask the host for something in a thread while its server is stopped."""
+    assert host._server is not None
+    host._server.send(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask)
+        until(clients, "tmux is asked")
+        yield asked
+
+
+def test_server_ended_while_a_worker_is_launched(tmux_world: HostWorld) -> None:
+    """The worker comes up in a new server of ours, though tmux calls its silence no error."""
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", FOREVER))
+    server = host._server
+    plan = tmux_world.shell("w2", f"echo here; {FOREVER}")
+    with asked_while_stopped(host, lambda: host.launch(plan)) as asked:
+        lose_server(host, signal.SIGTERM)
+        os.kill(asked.result(DEADLINE), 0)
+    assert host._server != server
+    until(lambda: host.tail("w2") == "here", "the worker prints")
+
+
+def test_server_ended_while_a_worker_is_buried(tmux_world: HostWorld) -> None:
+    """That nothing can be told of the worker any more is told."""
+    host = tmux_host(tmux_world)
+    pid = host.launch(tmux_world.shell("w1", FOREVER))
+    os.kill(pid, signal.SIGKILL)
+    with asked_while_stopped(host, lambda: host.remains("w1")) as asked:
+        lose_server(host, signal.SIGTERM)
+        assert asked.result(DEADLINE).ended == "tmux server gone"
+
+
+def test_a_server_that_is_stopped_holds_nobody_up(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an error with a name, the next question waits less, and closing ends all of it."""
+    monkeypatch.setattr(tmux, "ANSWER", 1.0)
+    monkeypatch.setattr(tmux, "IMPATIENT_ANSWER", 0.1)
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", FOREVER))
+    with asked_while_stopped(host, lambda: host.tail("w1")) as asked:
+        with pytest.raises(HostError, match="tmux/w1: capture-pane: tmux does not answer"):
+            asked.result(DEADLINE)
+        start = time.monotonic()
+        with pytest.raises(HostError, match="tmux/w2: new-session: tmux does not answer"):
+            host.launch(tmux_world.shell("w2", f"trap '' HUP TERM; {FOREVER}"))
+        assert time.monotonic() - start < 0.9
+    host.close()
+    until(lambda: clients() == [], "the clients that still ask have ended")
+
+
+def test_a_worker_launched_too_late_is_ended_too(
+    tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server that was stopped starts after nobody waits for it any more is ours to end."""
+    monkeypatch.setattr(tmux, "ANSWER", 0.1)
+    host = tmux_host(tmux_world)
+    host.launch(tmux_world.shell("w1", FOREVER))
+    plan = tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}")
+    assert host._server is not None
+    with asked_while_stopped(host, lambda: host.launch(plan)) as asked:
+        with pytest.raises(HostError, match="tmux does not answer"):
+            asked.result(DEADLINE)
+        host._server.send(signal.SIGCONT)
+    tmux_world.wait_for_file("up")
+    monkeypatch.undo()
+    host.launch(tmux_world.shell("w3", FOREVER))
 
 
 def test_close_after_an_interrupted_launch(
