@@ -107,8 +107,11 @@ def plan(board: Board, limits: Limits, now: float) -> list[Action]:
 
 def next_look(board: Board, limits: Limits) -> float | None:
     """Return when the schedule must look again though nothing has happened, if ever."""
+    if board.stopping is not None:
+        # A deadline that has passed would be looked at again and again, and nothing follows of it.
+        return None
     times = [_deadline(board, worker.name) for worker in board.live_workers]
-    if limits.run_timeout is not None and board.open_tasks and board.stopping is None:
+    if limits.run_timeout is not None and board.open_tasks:
         times.append(board.began + limits.run_timeout)
     if board.resting:
         times.append(board.resting[0][0])

@@ -323,6 +323,18 @@ def test_stop_settles_what_has_not_begun_and_begins_nothing(world: World) -> Non
     assert world.board.open_tasks == 0
 
 
+def test_a_run_that_stops_looks_at_no_deadline(world: World) -> None:
+    """A worker that is late by then is ended by the stop itself: nobody asks for it in a circle."""
+    world.submit("a")
+    world.turn()
+    world.ready("w1")
+    world.turn()
+    world.now = 60 + STUCK_AFTER
+    world.board.stopped(STOP)
+    assert plan(world.board, world.limits, world.now) == []
+    assert next_look(world.board, world.limits) is None
+
+
 def test_a_busy_worker_is_not_given_a_second_task(world: World) -> None:
     """The board refuses moves that its tables do not allow."""
     world.submit("a", "b")
