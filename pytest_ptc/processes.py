@@ -33,6 +33,11 @@ KILL_PATIENCE = 2.0
 #: end at all would leave us to something that starts processes faster than anybody can end them.
 _ROUNDS = 10
 
+#: How often, and after how many seconds, we look again for the mark of a process that is just
+#: being replaced by `exec`: for that moment the system shows no environment of it. It takes some
+#: milliseconds where the processors are busy.
+_EXEC_LOOKS, _EXEC_PAUSE = 50, 0.001
+
 #: Seconds between two looks where the system offers no event for the end of a foreign process.
 _INTERVAL = 0.01
 
@@ -157,17 +162,38 @@ def end_left_behind(leader: ProcessIdentity) -> list[ProcessIdentity]:
     return _end(known, known, _with_relatives, grace=0)
 
 
-def end_marked(name: str, value: str, grace: float) -> list[ProcessIdentity]:
+def end_marked(
+    name: str, value: str, grace: float, *, but: frozenset[int] = frozenset()
+) -> list[ProcessIdentity]:
     """End every process started with this environment variable; return those that survived.
 
     This finds what no tree shows any more: processes that were re-parented or made their own
     session. Those whose environment we may not read are left alone.
+
+    Args:
+        name: The variable.
+        value: Its value.
+        grace: Seconds between SIGTERM and SIGKILL; with 0 SIGKILL comes at once.
+        but: Pids that are not looked at, where every look counts: those of processes that were
+            there before the first one was marked.
     """
 
     def grow(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdentity]:
-        return known | marked(name, value)
+        return known | marked(name, value, but)
 
     known = grow(frozenset())
+    return _end(known, known, grow, grace)
+
+
+def end_tree_and_marked(
+    root: ProcessIdentity, name: str, value: str, grace: float
+) -> list[ProcessIdentity]:
+    """End, within one grace, what `end_tree` finds and what `end_marked` finds."""
+
+    def grow(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdentity]:
+        return _with_relatives(known | marked(name, value))
+
+    known = grow(frozenset([root]))
     return _end(known, known, grow, grace)
 
 
@@ -204,10 +230,21 @@ def _with_relatives(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdent
     return _without_us(relatives(known, table))
 
 
-def marked(name: str, value: str) -> frozenset[ProcessIdentity]:
-    """Return every live process but ourselves that was started with this environment variable."""
+def running() -> frozenset[int]:
+    """Return the pids of all processes that there are."""
+    return frozenset(_source().pids())
+
+
+def marked(name: str, value: str, but: frozenset[int] = frozenset()) -> frozenset[ProcessIdentity]:
+    """Return every live process but ourselves that was started with this environment variable.
+
+    Args:
+        name: The variable.
+        value: Its value.
+        but: Pids that are not looked at.
+    """
     source = _source()
-    pids = [pid for pid in source.pids() if source.marked(pid, name, value)]
+    pids = [pid for pid in source.pids() if pid not in but and source.marked(pid, name, value)]
     found = (ProcessIdentity.of(pid) for pid in pids)
     return _without_us(frozenset(process for process in found if process and process.alive))
 
@@ -318,11 +355,28 @@ def _procfs_entry(pid: int) -> Entry | None:
 
 
 def _procfs_marked(pid: int, name: str, value: str) -> bool:
+    for _ in range(_EXEC_LOOKS):
+        try:
+            block = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
+        if block or not _procfs_may_have_more(pid):
+            return os.fsencode(f"{name}={value}") in block.split(b"\0")
+        time.sleep(_EXEC_PAUSE)
+    return False
+
+
+def _procfs_may_have_more(pid: int) -> bool:
+    """Tell whether a process that shows no environment is just being replaced by `exec`."""
     try:
-        block = Path(f"/proc/{pid}/environ").read_bytes()
+        line = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return False
-    return os.fsencode(f"{name}={value}") in block.split(b"\0")
+    fields = line.rpartition(b")")[2].split()
+    state, session, start, end = fields[0], fields[3], fields[47], fields[48]
+    # The kernel's own threads are in no session. Where the environment begins and ends is unknown
+    # for a moment; an empty one begins where it ends.
+    return state not in (b"Z", b"X") and session != b"0" and (end == b"0" or start != end)
 
 
 def _psutil_pids() -> list[int]:

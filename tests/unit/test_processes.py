@@ -22,8 +22,10 @@ from pytest_ptc.processes import (
     end_marked,
     end_processes,
     end_tree,
+    end_tree_and_marked,
     end_trees,
     relatives,
+    running,
     wait_gone,
 )
 
@@ -273,6 +275,44 @@ def test_marked_processes(world: World) -> None:
     finally:
         assert end_tree(bystander, 0) == []
         other.children[0].wait(DEADLINE)
+
+
+def test_processes_that_were_there_before_are_not_looked_at(world: World) -> None:
+    """Who knows that they cannot have the mark saves the looks; what came later is ended."""
+    before = world.start("echo > up; sleep 1000")
+    others = running()
+    after = world.start("echo > up; sleep 1000")
+    assert end_marked(COOKIE, world.cookie, 0, but=others) == []
+    assert before.alive
+    assert not after.alive
+
+
+def test_tree_and_marked_are_asked_and_ended_together(world: World) -> None:
+    """A child that hides its mark is in the tree, an orphan in its own session has the mark."""
+    telling = 'trap "echo > $0; exit" TERM; echo > up; while :; do sleep 0.01; done'
+    orphan = world.start(f"setsid sh -c '{telling}' orphan & exit")
+    wait_gone([orphan], DEADLINE)
+    root = world.start(f"env -i setsid sh -c '{telling}' child & wait")
+    assert end_tree_and_marked(root, COOKIE, world.cookie, 60) == []
+    assert world.running() == []
+    for name in ("orphan", "child"):
+        world.wait_for_file(name)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is how Linux shows them")
+def test_a_process_that_is_being_replaced_is_found_by_its_mark(tmp_path: Path) -> None:
+    """The system shows no environment of it for a moment, which must not let it get away."""
+    world = World(tmp_path)
+    program = tmp_path / "again"
+    program.write_text("#!/bin/sh\n: > up\nexec ./again\n")
+    program.chmod(0o755)
+    root = world.start("exec ./again")
+    try:
+        found = [PROCFS.marked(root.pid, COOKIE, world.cookie) for _ in range(1500)]
+    finally:
+        assert end_tree(root, 0) == []
+        world.children[0].wait(DEADLINE)
+    assert all(found)
 
 
 def test_mark_of_our_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
