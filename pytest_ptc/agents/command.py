@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.attempts import OUTPUT, PROMPT
-from pytest_ptc.environment import agent_environment
+from pytest_ptc.environment import ATTEMPT_COOKIE, agent_environment
 from pytest_ptc.errors import VerdictError
 from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
+from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
 from pytest_ptc.prompts import protocol_text
 from pytest_ptc.redaction import RedactedStream, Redactor
 from pytest_ptc.verdicts import LONGEST, Record, parse_verdict, settle
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 HEAD = 4 * 1024 * 1024
 TAIL = 256 * 1024
 #: Seconds that output may still come after the program has ended: something that it left behind,
-#: outside its process group, may hold the pipe open for ever.
+#: and that hides from us, may hold the pipe open for ever.
 LINGER = 0.5
 #: Seconds between SIGTERM and SIGKILL for a program that must end.
 GRACE = 0.5
@@ -97,15 +98,17 @@ class CommandAgent:
         """Do nothing: a program lives as long as its task."""
 
     async def _run(self, job: Job, params: Path) -> Verdict | Trouble:
+        others = running()
         try:
             process = self._start(job, params)
         except OSError as error:
             return self._not_started(job, error)
+        program = _Program(process, job.cookie, others)
         output = Output(job.folder / OUTPUT, job.show, job.journal.redactor)
         try:
-            status = await self._attend(process, job, output)
+            status = await self._attend(program, job, output)
         finally:
-            _end_group(process.pid, signal.SIGKILL)
+            program.end_group()
             output.close()
         job.about(status=describe_status(status), settings={"command": list(self._argv)})
         return self._judge(job, status, output)
@@ -133,9 +136,10 @@ class CommandAgent:
             start_new_session=True,
         )
 
-    async def _attend(self, process: subprocess.Popen[bytes], job: Job, output: Output) -> int:
+    async def _attend(self, program: _Program, job: Job, output: Output) -> int:
         """Feed the program, read it, and return its exit status when it has ended."""
         loop = asyncio.get_running_loop()
+        process = program.process
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -152,13 +156,12 @@ class CommandAgent:
         exited = loop.run_in_executor(None, process.wait)
         try:
             status = await asyncio.shield(exited)
-            _end_group(process.pid, signal.SIGKILL)
+            # Before it is judged: what goes on could record something that nobody would read.
+            program.end_rest()
             await asyncio.wait([reader.closed for reader in readers], timeout=LINGER)
         except asyncio.CancelledError:
-            _end_group(process.pid, signal.SIGTERM)
-            await asyncio.wait([exited], timeout=GRACE)
-            _end_group(process.pid, signal.SIGKILL)
-            process.kill()  # it may have left its group
+            # In a thread: what it says when it is asked to end is still read.
+            await loop.run_in_executor(None, program.end)
             await exited
             raise
         finally:
@@ -366,9 +369,39 @@ class _Feeder(asyncio.BaseProtocol):
             self._transport.abort()
 
 
-def _end_group(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+class _Program:
+    """A program that is at work on a job, with all that it starts.
+
+    Args:
+        process: The program, which leads a group of its own.
+        cookie: What marks it and all that it starts.
+        others: The pids of all processes that were there before it.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], cookie: str, others: frozenset[int]
+    ) -> None:
+        self.process = process
+        # Nobody has waited for it yet: its pid is its own.
+        self._identity = ProcessIdentity.of(process.pid)
+        self._cookie = cookie
+        self._others = others
+
+    def end(self) -> None:
+        """Ask all of it to end, and kill what does not."""
+        if self._identity is not None:
+            end_tree_and_marked(self._identity, ATTEMPT_COOKIE, self._cookie, GRACE)
+        self.process.kill()
+
+    def end_rest(self) -> None:
+        """Kill what it has left when it ended, in its group or in sessions of their own."""
+        self.end_group()
+        end_marked(ATTEMPT_COOKIE, self._cookie, grace=0.0, but=self._others)
+
+    def end_group(self) -> None:
+        """Kill what is in its group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def make(config: Mapping[str, Any], environ: Mapping[str, str]) -> CommandAgent:
