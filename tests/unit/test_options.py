@@ -41,7 +41,7 @@ def test_every_option_is_a_setting_and_every_setting_an_option() -> None:
 def test_every_keyword_has_an_ini_default() -> None:
     """A suite can set what every marker would say, but for what only one test can mean."""
     inis = {option.name for option in OPTIONS}
-    assert set(KEYWORDS) - inis == {"needs", "schema"}
+    assert set(KEYWORDS) - inis == {"needs", "schema", "ref", "base"}
 
 
 def test_defaults(configure: Configure) -> None:
