@@ -247,27 +247,44 @@ def make_coordinator(
     ourselves = ProcessIdentity.of(os.getpid())
     journal.event(
         "run",
-        run_id=run.run_id,
+        **run_facts(config, settings, run, resumes),
         pid=os.getpid(),
         created=ourselves.created if ourselves else 0.0,
-        workers=settings.workers,
-        host=run.host.name,
         attach=run.host.attach,
         tmux_socket=getattr(run.host, "socket_path", None),
         scratch=str(scratch),
         own_list=own_list,
-        agent=settings.agent,
         command=list(run.command or run.claude),
-        task_list_id=run.list_id,
         task_list=str(task_list.path),
-        rootdir=str(config.rootpath),
-        arguments=list(config.invocation_params.args),
-        python=sys.version.split()[0],
-        pytest_ptc=version("pytest-ptc"),
-        resumes=resumes,
-        fail_on=settings.fail_on,
     )
     return coordinator, journal, task_list
+
+
+def run_facts(
+    config: pytest.Config, settings: Settings, run: Run, resumes: str | None
+) -> dict[str, Any]:
+    """Return what reports tell of a run as a whole."""
+    return {
+        "run_id": run.run_id,
+        "workers": settings.workers,
+        "host": run.host.name,
+        "agent": settings.agent,
+        "task_list_id": run.list_id,
+        "rootdir": str(config.rootpath),
+        "repository": _repository(config.rootpath),
+        "arguments": list(config.invocation_params.args),
+        "python": sys.version.split()[0],
+        "pytest_ptc": version("pytest-ptc"),
+        "resumes": resumes,
+        "fail_on": settings.fail_on,
+    }
+
+
+def _repository(place: Path) -> str | None:
+    """Return the top of the repository that a directory is in; None where it is in none."""
+    # In a worktree and in a submodule `.git` is a file.
+    tops = (folder for folder in (place, *place.parents) if (folder / ".git").exists())
+    return next(map(str, tops), None)
 
 
 def _processors() -> int:

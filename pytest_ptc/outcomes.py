@@ -78,6 +78,13 @@ def first_line(report: pytest.TestReport) -> str | None:
     return lines[0] if lines else None
 
 
+def expected_why(report: pytest.TestReport) -> str | None:
+    """Return why an item was expected to fail, which may be empty; None where it was not."""
+    reason = getattr(report, "wasxfail", None)
+    # So begins what a test says that calls `pytest.xfail`.
+    return None if reason is None else str(reason).removeprefix("reason: ")
+
+
 def finish_report(
     report: pytest.TestReport,
     call: pytest.CallInfo[None],

@@ -34,6 +34,7 @@ from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
 from pytest_ptc.outcomes import (
     ONLY_TROUBLE,
+    expected_why,
     finish_report,
     first_line,
     is_judged,
@@ -278,6 +279,7 @@ class Runner:
                 message=first_line(report),
                 path=path,
                 line=None if line is None else line + 1,
+                xfail=expected_why(report),
             )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

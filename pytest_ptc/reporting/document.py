@@ -29,6 +29,7 @@ _ABOUT_RUN = (
     "workers",
     "task_list_id",
     "rootdir",
+    "repository",
     "arguments",
     "python",
     "resumes",
@@ -81,10 +82,13 @@ def _tasks(events: Iterable[Mapping[str, Any]], rootdir: str) -> list[dict[str, 
         story.take(event)
     # A test that was run again is told by its last task.
     last = {task["nodeid"]: task for task in story.tasks.values()}
+    told = ("outcome", "phase", "message", "path", "line", "xfail")
     for nodeid, event in story.items.items():
-        if nodeid in last:
-            told = ("outcome", "phase", "message", "path", "line")
-            last[nodeid] |= {name: event[name] for name in told}
+        if nodeid not in last:
+            # A session fixture of its prompt failed: nobody was asked, and it is an error.
+            unasked = {"nodeid": nodeid, "prompt": "", "params": {}, "cwd": rootdir, "gate": True}
+            last[nodeid] = story.tasks[f"unasked {nodeid}"] = _task(None, event["at"], unasked)
+        last[nodeid] |= {name: event.get(name) for name in told}
     return list(story.tasks.values())
 
 
@@ -138,10 +142,12 @@ def _task(task_id: str | None, at: float | None, spec: Mapping[str, Any]) -> dic
         "outcome": None,
         "phase": None,
         "message": None,
+        "xfail": None,
         "prompt": spec["prompt"],
         "params": spec["params"],
         "cwd": spec["cwd"],
         "gate": spec["gate"],
+        "fail_on": spec.get("fail_on", "verdict"),
         "submitted": at,
         "resumed": None,
         "verdict": None,
@@ -183,17 +189,15 @@ def _how(report: Mapping[str, Any], task: Mapping[str, Any], rootdir: str) -> di
 
 
 def _placed(finding: Mapping[str, Any], cwd: str, rootdir: str) -> dict[str, Any]:
-    """Return a finding with all its fields, its path from the root directory where that is known.
+    """Return a finding with all its fields, its path from the root directory if it is below it.
 
     An agent names paths from its own directory, or in full.
     """
     path = finding.get("path")
     if path:
-        full = posixpath.normpath(posixpath.join(cwd, path))
-        for base in (rootdir, cwd):
-            if base and full.startswith(base.rstrip("/") + "/"):
-                path = posixpath.relpath(full, base)
-                break
+        path = posixpath.normpath(posixpath.join(cwd, path))
+        if rootdir and f"{path}/".startswith(rootdir.rstrip("/") + "/"):
+            path = posixpath.relpath(path, rootdir)
     return {
         "severity": finding["severity"],
         "message": finding["message"],

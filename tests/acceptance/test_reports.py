@@ -93,6 +93,39 @@ def test_a_rerun_and_a_resumed_run_are_told(suite: Suite) -> None:
     assert made["totals"]["attempts"] == 0
 
 
+def test_what_an_item_failed_by_is_told_though_nobody_was_asked(suite: Suite) -> None:
+    """A fixture that a prompt names and that breaks, an expected failure, and where files are."""
+    (suite.path / ".git").mkdir()
+    (suite.path / "inner").mkdir()
+    elsewhere = FINDING % ("pass", "low", "/elsewhere/b.py")
+    suite.write(
+        test_a="@pytest.fixture(scope='session')\ndef server(): raise OSError('no port')\n"
+        "@pytest.mark.ptc('Try {server}.')\ndef test_unasked(): pass\n"
+        "@pytest.mark.xfail(reason='see #7')\n"
+        + marked("known", "fail as known", keywords=", fail_on='high'")
+        + "@pytest.mark.xfail\n"
+        + marked("unexplained", "fail as known")
+        + marked("whole", f"say {FINDING % ('pass', 'low', '..')}", keywords=", cwd='inner'")
+        + marked("outside", f"say {elsewhere}")
+    )
+    suite.run().assert_outcomes(passed=2, xfailed=2, errors=1)
+    made = report_of(suite)
+    tasks = {task["nodeid"].partition("::test_")[2]: task for task in made["tasks"]}
+    assert made["run"]["repository"] == made["run"]["rootdir"] == str(suite.path)
+    unasked = tasks["unasked"]
+    assert (unasked["outcome"], unasked["phase"]) == ("error", "setup")
+    assert (unasked["prompt"], unasked["verdict"], unasked["path"]) == ("", None, "test_a.py")
+    assert made["totals"]["verdicts"]["error"] == 1
+    assert [tasks[name]["xfail"] for name in ("known", "unexplained", "whole")] == [
+        "see #7",
+        "",
+        None,
+    ]
+    assert [tasks[name]["fail_on"] for name in ("known", "unexplained")] == ["high", "verdict"]
+    places = [tasks[name]["verdict"]["findings"][0]["path"] for name in ("whole", "outside")]
+    assert places == [".", "/elsewhere/b.py"]
+
+
 @pytest.mark.parametrize(
     ("threshold", "failed"),
     [("verdict", 1), ("critical", 1), ("high", 2), ("medium", 3), ("info", 3)],
