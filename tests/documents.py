@@ -1,0 +1,135 @@
+"""Documents of runs that never were, made of the events that such runs would have written."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.reporting.document import document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: When they began, in seconds since the epoch.
+BEGAN = 1_800_000_000.0
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Item(NamedTuple):
+    """A marked test and what became of it.
+
+    Args:
+        nodeid: Its node id.
+        outcome: What pytest made of it; None where it did not run.
+        verdict: What its agent recorded; None where it recorded nothing.
+        findings: What its agent found.
+        summary: What its agent said.
+        trouble: The cause of its trouble, and what was said of it.
+        line: The line of the test.
+        event: More fields of pytest's account of it: `message`, `phase`, `xfail`.
+        spec: More fields of its task.
+        report: More fields of its attempt's report.
+        resumed: The earlier run whose verdict it is.
+    """
+
+    nodeid: str = "test_a.py::test_it"
+    outcome: str | None = "passed"
+    verdict: str | None = "pass"
+    findings: tuple[dict[str, Any], ...] = ()
+    summary: str = "so it is"
+    trouble: tuple[str, str] | None = None
+    line: int = 7
+    event: Mapping[str, Any] = _NOTHING
+    spec: Mapping[str, Any] = _NOTHING
+    report: Mapping[str, Any] = _NOTHING
+    resumed: str | None = None
+
+
+def finding(severity: str, message: str = "m", **more: Any) -> dict[str, Any]:
+    """Return a finding as an agent records it."""
+    return {"severity": severity, "message": message, **more}
+
+
+def document_of(*items: Item, over: bool = True, **run: Any) -> dict[str, Any]:
+    """Return the document of a run of these items.
+
+    Args:
+        items: The items, in the order in which they were submitted.
+        over: Whether the run came to its end.
+        run: Other facts about the run.
+    """
+    return document(events_of(*items, over=over, **run))
+
+
+def events_of(*items: Item, over: bool = True, **run: Any) -> list[dict[str, Any]]:
+    """Return the journal of a run of these items."""
+    events: list[dict[str, Any]] = [_run(run)]
+    for number, item in enumerate(items, 1):
+        events += _events(str(number), item)
+    for at, event in enumerate(events):
+        event["at"] = BEGAN + at
+    if over:
+        events.append({"event": "run ended", "at": BEGAN + len(events)})
+    return events
+
+
+def _run(more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "event": "run",
+        "run_id": "20270115-080000-000aa",
+        "workers": 2,
+        "host": "process",
+        "agent": "claude",
+        "task_list_id": "ptc-20270115-080000-000aa",
+        "rootdir": "/repo",
+        "repository": "/repo",
+        "arguments": [],
+        "python": "3.11.7",
+        "pytest_ptc": "0.1.0",
+        "resumes": None,
+        "fail_on": "verdict",
+        **more,
+    }
+
+
+def _events(task: str, item: Item) -> list[dict[str, Any]]:
+    asked = {"prompt": "Do it.", "params": {}, "cwd": "/repo", "gate": True}
+    spec = {"nodeid": item.nodeid, **asked, **item.spec}
+    report = _report(task, item)
+    events: list[dict[str, Any]]
+    if item.resumed is not None:
+        kept = {"event": "kept", "nodeid": item.nodeid, "run": item.resumed}
+        events = [{**kept, "spec": spec, "report": report}]
+    else:
+        events = [{"event": "submitted", "task": task, "spec": spec}]
+        if report["verdict"] or report["trouble"]:
+            assigned = {"event": "assigned", "attempt": f"{task}.1", "worker": "w1"}
+            events += [assigned, {"event": "ended", "sha256": None, **report}]
+    if item.outcome is not None:
+        path = item.nodeid.partition("::")[0]
+        told = {"nodeid": item.nodeid, "outcome": item.outcome, "phase": "call", "path": path}
+        unsaid = {"message": None, "line": item.line, "xfail": None}
+        events.append({"event": "item", **told, **unsaid, **item.event})
+    return events
+
+
+def _report(task: str, item: Item) -> dict[str, Any]:
+    verdict = trouble = None
+    if item.trouble is not None:
+        cause, message = item.trouble
+        trouble = {"cause": cause, "message": message, "evidence": ""}
+    elif item.verdict is not None:
+        said = {"verdict": item.verdict, "summary": item.summary, "data": None}
+        verdict = {**said, "findings": list(item.findings)}
+    return {
+        "task": task,
+        "attempt": 1,
+        "worker": "w1",
+        "seconds": 2.0,
+        "verdict": verdict,
+        "trouble": trouble,
+        "usage": None,
+        "about": {},
+        **item.report,
+    }
