@@ -36,6 +36,7 @@ PURE = {
     "reporting.summary": {"model", "reporting.wording", "text"},
     "reporting.document": {"model"},
     "reporting.issues": {"model", "reporting.document", "reporting.wording", "text"},
+    "reporting.gitlab": {"model", "reporting.issues"},
     "reporting.github": {"model", "reporting.issues", "reporting.wording", "text"},
     "reporting.sarif": {"model", "reporting.issues", "reporting.wording"},
     "agents.claude.recorder": {"errors", "model", "verdicts"},
