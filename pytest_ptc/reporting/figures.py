@@ -1,0 +1,41 @@
+"""Times, amounts and moments in the words of a page. Pure."""
+
+from __future__ import annotations
+
+import datetime
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def duration(seconds: float) -> str:
+    """Return `0.4 s`, `2 min 05 s`, `1 h 02 min` or `3 d 04 h`."""
+    if seconds < 99.95:  # noqa: PLR2004 - shown with one decimal, and never as 100.0
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
+    minutes = round(seconds / _MINUTE)
+    if seconds < _DAY:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    hours = round(seconds / _HOUR)
+    return f"{hours // 24} d {hours % 24:02} h"
+
+
+def grouped(number: int) -> str:
+    """Return `10 000`, its groups kept together on a line."""
+    return f"{number:,}".replace(",", "\N{NO-BREAK SPACE}")
+
+
+def thousands(number: int) -> str:
+    """Return `950`, `12.3k` or `4.5M`."""
+    if number < 1000:  # noqa: PLR2004
+        return str(number)
+    if number < 999_950:  # noqa: PLR2004 - what is 1000.0k is 1.0M
+        return f"{number / 1000:.1f}k"
+    return f"{number / 1_000_000:.1f}M"
+
+
+def moment(at: float) -> tuple[str, str]:
+    """Return a moment, in seconds since the epoch, for a reader and for a machine."""
+    then = datetime.datetime.fromtimestamp(at, tz=datetime.timezone.utc)
+    return f"{then.day} {then:%b %Y, %H:%M:%S} UTC", f"{then:%Y-%m-%dT%H:%M:%SZ}"
