@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
+# Not the locale's: the page is in one language.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -37,5 +39,6 @@ def thousands(number: int) -> str:
 
 def moment(at: float) -> tuple[str, str]:
     """Return a moment, in seconds since the epoch, for a reader and for a machine."""
-    then = datetime.datetime.fromtimestamp(at, tz=datetime.timezone.utc)
-    return f"{then.day} {then:%b %Y, %H:%M:%S} UTC", f"{then:%Y-%m-%dT%H:%M:%SZ}"
+    then = dt.datetime.fromtimestamp(at, tz=dt.timezone.utc)
+    day = f"{then.day} {_MONTHS[then.month - 1]} {then.year}"
+    return f"{day}, {then:%H:%M:%S} UTC", f"{then:%Y-%m-%dT%H:%M:%SZ}"

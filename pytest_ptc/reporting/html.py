@@ -185,12 +185,11 @@ def _pairs(told: Sequence[tuple[str, str]], class_: str) -> Markup:
 def _headline(document: Mapping[str, Any], items: Sequence[Item]) -> str:
     """Return how the run went in one line: what went wrong, else that nothing did."""
     counts = _counts(items)
-    total = grouped(len(items))
     bad = [f"{grouped(counts[state])} {word}" for state, word in _BAD if counts[state]]
     if not document["run"]["complete"]:
-        return ", ".join(["Interrupted", *bad])
+        return f"Interrupted: {', '.join(bad) or 'no item is known to have failed'}"
     if bad:
-        return f"{', '.join(bad)} of {total}"
+        return f"{', '.join(bad)} of {_many(len(items), 'item')}"
     if not items:
         return "Nothing was asked of agents"
     others = [f"{grouped(counts[state])} {word}" for state, word in _FINE if counts[state]]
@@ -240,7 +239,7 @@ def _strip(items: Sequence[Item]) -> Markup:
 
 def _warnings(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Markup]:
     run, undone = document["run"], _counts(items)["undone"]
-    open_items = f"{grouped(undone)} of {grouped(len(items))} items have no verdict."
+    open_items = f"{grouped(undone)} of {_many(len(items), 'item')} have no verdict."
     if not run["complete"]:
         yield _warning(
             "This run did not come to its end",
@@ -256,6 +255,10 @@ def _warning(title: str, said: str) -> Markup:
     return element(
         "div", sign, element("div", element("h2", title), element("p", said)), class_="warning"
     )
+
+
+def _many(number: int, one: str) -> str:
+    return f"{grouped(number)} {one}" if number == 1 else f"{grouped(number)} {one}s"
 
 
 # The tiles.
@@ -280,7 +283,9 @@ def _tiles(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Marku
         class_="severities",
     )
     yield _cost(document["totals"]["usage"])
-    flags = [(flag, sum(flag in item.flags for item in items), *said) for flag, said in _FLAGS.items()]
+    flags = [
+        (flag, sum(flag in item.flags for item in items), *said) for flag, said in _FLAGS.items()
+    ]
     shown = [_flag(*told) for told in flags if told[1]]
     if shown:
         yield element("div", *shown, class_="flags")
@@ -326,7 +331,7 @@ def _cost(usage: Mapping[str, Any] | None) -> Markup:
         element("b", f"{least}{usd(usage['cost_usd'])}"),
         element("span", tokens),
         element("span", f"{cached / read:.0%} from cache") if read else None,
-        element("span", f"{grouped(unknown)} attempts of unknown cost") if unknown else None,
+        element("span", f"{_many(unknown, 'attempt')} of unknown cost") if unknown else None,
         class_="cost",
     )
 
@@ -342,7 +347,7 @@ def _listed(items: Sequence[Item], places: Places) -> Markup:
         element(
             "div",
             element("h2", "Items", id="items"),
-            element("output", f"{grouped(len(items))} items", id="shown"),
+            element("output", _many(len(items), "item"), id="shown"),
             _controls(items),
             class_="head",
         ),

@@ -40,6 +40,8 @@
     return told.toString().replaceAll("%2C", ",");
   };
 
+  const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u00a0");
+
   const filtering = () => wanted.q !== "" || FACETS.some((facet) => wanted[facet].size);
 
   // What is searched: names, what was said, findings. Made when it is first asked for.
@@ -76,8 +78,8 @@
     }
     byId("none").hidden = number > 0;
     byId("clear").disabled = !filtering() && wanted.sort === "worst";
-    const all = items.length;
-    byId("shown").textContent = number === all ? `${all} items` : `${number} of ${all} items`;
+    const all = `${grouped(items.length)} ${items.length === 1 ? "item" : "items"}`;
+    byId("shown").textContent = number === items.length ? all : `${grouped(number)} of ${all}`;
     tellUnfold();
   };
 
@@ -258,14 +260,16 @@
     });
 
     let zoom = 0;
+    const WIDEST = svg.querySelectorAll(".ticks").length - 1;
     const buttons = [...document.querySelectorAll("[data-zoom]")];
     const zoomed = (step) => {
       const middle = (plot.scrollLeft + plot.clientWidth / 2) / plot.scrollWidth;
-      zoom = Math.min(Math.max(zoom + step, 0), 5);
+      zoom = Math.min(Math.max(zoom + step, 0), WIDEST);
       svg.style.width = `${100 * 2 ** zoom}%`;
+      svg.setAttribute("class", `zoom${zoom}`);
       plot.scrollLeft = middle * plot.scrollWidth - plot.clientWidth / 2;
       for (const button of buttons) {
-        button.disabled = zoom === (Number(button.dataset.zoom) > 0 ? 5 : 0);
+        button.disabled = zoom === (Number(button.dataset.zoom) > 0 ? WIDEST : 0);
       }
     };
     for (const button of buttons) {

@@ -322,6 +322,7 @@ def _said(value: str) -> Markup:
 
 # How it went.
 
+
 def _attempts(task: Mapping[str, Any], places: Places) -> Iterator[Markup]:
     attempts = task["attempts"]
     if not attempts:

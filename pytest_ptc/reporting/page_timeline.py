@@ -25,13 +25,15 @@ _ROOMY, _TIGHT, _MANY = (22, 14), (14, 9), 24
 #: Narrowest bar, in percent: one that is there must be seen.
 _NARROWEST = 0.12
 #: Narrowest band that has room for words.
-_WORDY = 9.0
+_WORDY = 6.0
 
 _STEPS = (
     *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
     *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400),
 )
 _MOST_TICKS = 9
+#: How often the drawing's width can be doubled.
+_ZOOMS = 5
 
 #: How an attempt ended: the classes of the bars, and what the legend says of them.
 _ENDINGS: Mapping[str, str] = {
@@ -258,7 +260,7 @@ def _drawing(
     return element(
         "svg",
         _patterns(),
-        *_ticks(plot),
+        *(_ticks(plot, zoom) for zoom in range(_ZOOMS)),
         _area(plot, waiting),
         *(_life(plot, worker) for worker in document["workers"]),
         *(_hold(plot, *hold) for hold in holds),
@@ -296,24 +298,30 @@ def _patterns() -> Markup:
     )
 
 
-def _ticks(plot: _Plot) -> Iterator[Markup]:
-    step = next((one for one in _STEPS if plot.seconds / one <= _MOST_TICKS), None)
+def _ticks(plot: _Plot, zoom: int) -> Markup:
+    """Return the marks of the time, as many as there is room for at a zoom."""
+    most = _MOST_TICKS * 2**zoom
+    step = next((one for one in _STEPS if plot.seconds / one <= most), None)
     if step is None:
-        step = _STEPS[-1] * (1 + int(plot.seconds / _STEPS[-1] / _MOST_TICKS))
-    for number in range(int(plot.seconds / step) + 1):
-        place = plot.x(plot.began + number * step)
-        yield element(
-            "line", x1=f"{place}%", x2=f"{place}%", y1=_AXIS, y2=plot.height, class_="grid"
-        )
-        near_end = place > 95  # noqa: PLR2004 - beyond, the words would be cut off
-        yield element(
-            "text",
-            _tick_words(number * step, step),
-            x=f"{place}%",
-            y=13,
-            dx=None if not near_end else -3,
-            class_="tick end" if near_end else "tick",
-        )
+        step = _STEPS[-1] * (1 + int(plot.seconds / _STEPS[-1] / most))
+    moments = [number * step for number in range(int(plot.seconds / step) + 1)]
+    return element(
+        "g", *(tick for at in moments for tick in _tick(plot, at, step)), class_=f"ticks zoom{zoom}"
+    )
+
+
+def _tick(plot: _Plot, at: float, step: float) -> Iterator[Markup]:
+    place = plot.x(plot.began + at)
+    yield element("line", x1=f"{place}%", x2=f"{place}%", y1=_AXIS, y2=plot.height, class_="grid")
+    near_end = place > 95  # noqa: PLR2004 - beyond, the words would be cut off
+    yield element(
+        "text",
+        _tick_words(at, step),
+        x=f"{place}%",
+        y=13,
+        dx=-3 if near_end else None,
+        class_="tick end" if near_end else "tick",
+    )
 
 
 def _tick_words(seconds: float, step: float) -> str:
@@ -362,7 +370,7 @@ def _life(plot: _Plot, worker: Mapping[str, Any]) -> Markup:
 
 def _hold(plot: _Plot, begin: float, end: float, why: str) -> Markup:
     left, right = plot.x(begin), plot.x(end)
-    wide = right - left
+    wide = round(right - left, 3)
     return element(
         "g",
         element("title", f"Held back for {duration(end - begin)}: {why}"),
@@ -373,7 +381,15 @@ def _hold(plot: _Plot, begin: float, end: float, why: str) -> Markup:
             y=_AXIS,
             height=plot.height - _AXIS,
         ),
-        element("text", f"held: {why}", x=f"{left}%", y=_AXIS + 13, dx=5)
+        # In a drawing of its own, which cuts off words that are too long.
+        element(
+            "svg",
+            element("text", f"held: {why}", x=5, y=13),
+            x=f"{left}%",
+            y=_AXIS,
+            width=f"{wide}%",
+            height=_QUEUE,
+        )
         if wide >= _WORDY
         else None,
         class_="hold",
@@ -414,9 +430,7 @@ def _legend(
 ) -> Markup:
     there = {bar.ending for bar in plot.bars}
     bar = element("rect", x=1, y=2, width=20, height=12, rx=2)
-    entries = [
-        (f"bar {ending}", bar, said) for ending, said in _ENDINGS.items() if ending in there
-    ]
+    entries = [(f"bar {ending}", bar, said) for ending, said in _ENDINGS.items() if ending in there]
     if any(one.again for one in plot.bars):
         entries.append(("bar again", element("circle", cx=11, cy=8, r=3.5), "another attempt"))
     if any(worker["lost"] is not None for worker in document["workers"]):
@@ -442,5 +456,3 @@ def _legend(
         ),
         class_="legend",
     )
-
-

@@ -125,5 +125,7 @@ def _worst_first(task: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 
 def _badness(item: Item) -> tuple[int, ...]:
+    # Of passes that are alike otherwise, one that may be a guess is looked at first.
+    sure = int("blind" not in item.flags)
     counts = (-item.severities.get(severity, 0) for severity in WORST_FIRST)
-    return (list(STATES).index(item.state), *counts)
+    return (list(STATES).index(item.state), *counts, sure)

@@ -12,10 +12,10 @@ SEVERITIES = ("info", "low", "medium", "high", "critical")
 BEGAN = 1_795_000_000.0
 
 _RULES = ("sql-injection", "dead-code", "race", "encoding", None)
-_WORDS = (
+_TEXT = (
     "the handler reads a body of any length into memory before it looks at its size; a request "
     "without an end keeps a worker busy until the server is out of it and all others wait"
-).split()
+)
 
 
 def run_of(
@@ -29,17 +29,17 @@ class _Story:
     """A run that is played on a clock of its own."""
 
     def __init__(self, tasks: int, findings: int, workers: int, seed: int) -> None:
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - a story, not a secret
         self._tasks, self._findings = tasks, findings
-        self._free = {f"w{number + 1}": 1.0 + number * 0.1 for number in range(workers)}
+        self._workers = workers
+        self._free: dict[str, float] = {}
         self._events: list[dict[str, Any]] = []
 
     def events(self, *, complete: bool) -> list[dict[str, Any]]:
         """Return the story; one that was cut short ends in its middle."""
-        self._tell("run", 0, **_about(len(self._free)))
-        for worker, at in self._free.items():
-            self._tell("worker started", at - 0.6, worker=worker)
-            self._tell("worker ready", at, worker=worker)
+        self._tell("run", 0, **_about(self._workers))
+        for number in range(self._workers):
+            self._start(f"w{number + 1}", 1.0 + number * 0.1)
         for number in range(self._tasks):
             self._tell("submitted", 0.2, task=str(number), spec=_spec(number))
         self._tell("held", 9.0, seconds=6.0, why="rate limit", attempt="1.1")
@@ -55,10 +55,10 @@ class _Story:
         self._events.append({"event": name, "at": round(BEGAN + at, 6), **fields})
 
     def _play(self, number: int) -> None:
-        task, chance = str(number), self._random.random()
+        task, chance, at = str(number), self._random.random(), 0.0
         for attempt in itertools.count(1):
             worker = min(self._free, key=lambda name: self._free[name])
-            at = self._free[worker]
+            at = max(at, self._free[worker])
             if 9.0 <= at < 16.0:
                 at = 16.0
             took = self._random.lognormvariate(0.6, 0.8)
@@ -78,16 +78,23 @@ class _Story:
                 sha256=f"{self._random.getrandbits(256):064x}",
                 **told,
             )
-            if trouble and attempt == 1 and chance < 0.02:
+            if trouble and attempt == 1 and chance < 0.006:
                 self._lose(worker, at + took)
+            at += took + 0.01
             if not trouble or attempt == 2:
                 break
-        self._item(number, chance, told, at + took)
+        self._item(number, told, at)
 
     def _lose(self, worker: str, at: float) -> None:
-        if len(self._free) > 1:
-            del self._free[worker]
-            self._tell("worker lost", at, worker=worker, why="gone", ended="killed by SIGKILL")
+        del self._free[worker]
+        self._tell("worker lost", at, worker=worker, why="gone", ended="killed by SIGKILL")
+        self._workers += 1
+        self._start(f"w{self._workers}", at + 0.8)
+
+    def _start(self, worker: str, at: float) -> None:
+        self._free[worker] = at
+        self._tell("worker started", at - 0.6, worker=worker)
+        self._tell("worker ready", at, worker=worker)
 
     def _trouble(self, attempt: int) -> dict[str, Any]:
         evidence = "\n".join(f"line {line} of what was printed" for line in range(30))
@@ -97,7 +104,9 @@ class _Story:
 
     def _verdict(self, number: int, chance: float) -> dict[str, Any]:
         kind = "fail" if chance < 0.2 else "skip" if chance < 0.24 else "pass"
-        share = self._findings * (number + 1) // self._tasks - self._findings * number // self._tasks
+        share = (
+            self._findings * (number + 1) // self._tasks - self._findings * number // self._tasks
+        )
         verdict = {
             "verdict": kind,
             "summary": f"Module {number} was read. {' '.join(self._words(12)).capitalize()}.",
@@ -137,9 +146,9 @@ class _Story:
         return found if rule is None else {**found, "rule": rule}
 
     def _words(self, number: int) -> list[str]:
-        return self._random.choices(_WORDS, k=number)
+        return self._random.choices(_TEXT.split(), k=number)
 
-    def _item(self, number: int, chance: float, told: dict[str, Any], at: float) -> None:
+    def _item(self, number: int, told: dict[str, Any], at: float) -> None:
         known = number % 6 == 0
         phase, message = "call", None
         if told["trouble"]:
