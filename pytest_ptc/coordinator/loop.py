@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,6 +108,7 @@ class Coordinator:
         self._futures: dict[str, Future[Result]] = {}
         self._at_work: dict[str, _Running] = {}
         self._ids: dict[str, str] = {}
+        self._kept = count(1)
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         self._loop = asyncio.new_event_loop()
@@ -150,10 +152,10 @@ class Coordinator:
         published = iter(self._list.publish([self._announcement(spec) for spec in fresh]))
         self._start()
         entries = []
-        for number, spec in enumerate(specs):
+        for spec in specs:
             old = kept.get(spec.nodeid)
-            # No id of this list's, and another for each of several with one node id.
-            place = next(published) if old is None else f"{old.run_id}/{number}"
+            # No id of this list's, and one of its own, also for tests that are there twice.
+            place = next(published) if old is None else f"kept {next(self._kept)}"
             entry = _Entry(place, spec, Future(), old)
             entry.future.set_running_or_notify_cancel()
             entries.append(entry)
