@@ -12,6 +12,7 @@ stays pending prevents that. It is the first of ours on the list and the last of
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -40,6 +41,9 @@ SENTINEL_KEY = "ptc_sentinel"
 #: Seconds for which one withdrawal waits for locks, all tasks together, before it deletes without
 #: them. Claude Code's own delete takes no lock; with it, an update cannot bring the file back.
 _GRACE = 1.0
+
+#: What a full disk is called.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 #: Seconds for each lock once the grace is used up: enough for one that is held by the living.
 _BRIEFLY = 0.05
@@ -190,9 +194,13 @@ class TaskListStore:
         give_up = self._clock.monotonic() + _GRACE
         with self._errors("withdraw from"), suppress(FileNotFoundError):
             # Before the files go, as Claude Code does it: their ids must not be given again even
-            # if this process dies now.
-            self._raise_mark(max(leading_number(task_id) for task_id in ids), give_up)
-            for other in self._delete_all(ids, give_up) - ids.keys():
+            # if this process dies now. A full disk has room for the mark only when they are gone.
+            number = max(leading_number(task_id) for task_id in ids)
+            marked = self._found_room(lambda: self._raise_mark(number, give_up))
+            others = self._delete_all(ids, give_up) - ids.keys()
+            if not marked:
+                self._raise_mark(number, give_up)
+            for other in others:
                 self._forget(other, ids.keys(), give_up)
         self._withdrawn.update(ids)
         for task_id in ids:
@@ -289,6 +297,16 @@ class TaskListStore:
             return
         raise_mark(self.path, number, self._clock)
 
+    def _found_room(self, act: Callable[[], None]) -> bool:
+        """Do something, and tell whether the disk had room for it."""
+        try:
+            act()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            return False
+        return True
+
     def _delete_all(self, task_ids: Iterable[str], give_up: float) -> set[str]:
         """Delete tasks; return the ids of the tasks that mention them."""
         failures: list[OSError] = []
@@ -304,14 +322,24 @@ class TaskListStore:
 
     def _delete(self, file: Path, give_up: float, failures: list[OSError]) -> set[str]:
         try:
-            with suppress(LockHeldError), self._locks.hold_task(file.name, self._left(give_up)):
-                return self._unlink(file)
-            return self._unlink(file)
+            return self._delete_locked(file, give_up)
         except FileNotFoundError:
             raise
         except OSError as error:
             failures.append(error)
             return set()
+
+    def _delete_locked(self, file: Path, give_up: float) -> set[str]:
+        try:
+            with self._locks.hold_task(file.name, self._left(give_up)):
+                return self._unlink(file)
+        except LockHeldError:
+            return self._unlink(file)
+        except OSError as error:
+            # There may be no room for a lock, which is a directory.
+            if error.errno not in _NO_ROOM:
+                raise
+            return self._unlink(file)
 
     def _unlink(self, file: Path) -> set[str]:
         record = None

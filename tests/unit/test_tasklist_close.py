@@ -1,20 +1,22 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_ptc.errors import TaskListError
 from pytest_ptc.interfaces import NewTask
+from pytest_ptc.tasklist import files, locks
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import SENTINEL_KEY
 from tests.unit.test_tasklist_store import TIME_LAPSE, by_claude, names, new_store, on_disk, tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_ptc.tasklist import TaskListStore
 
@@ -286,3 +288,23 @@ def test_a_failed_publish_is_cleaned_up_by_close(tmp_path: Path) -> None:
     assert names(store.path) == {".lock", "1.json", "2.json", "3.json"}
     store.close()
     assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("full", ["mark", "locks"])
+def test_tasks_go_from_a_full_disk(
+    store: TaskListStore, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    """Without room for the mark, or for any lock, they go first, and the mark is raised then."""
+    ids = store.publish(tasks(2))
+    real: Callable[..., Any] = files._write_whole if full == "mark" else locks._make
+
+    def only_with_room(*args: Any) -> Any:
+        if list(store.path.glob("*.json")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*args)
+
+    module, name = (files, "_write_whole") if full == "mark" else (locks, "_make")
+    monkeypatch.setattr(module, name, only_with_room)
+    store.withdraw(["1", *ids])
+    assert names(store.path) == {".lock", ".highwatermark"}
+    assert (store.path / ".highwatermark").read_text() == ids[-1]
