@@ -423,9 +423,12 @@ class Coordinator:
         if self._board.stopping is None or attempt is not None:
             self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
         if attempt is not None:
-            # Released before it may be tried again, or the next worker could not claim it.
+            # Released before it may be tried again, or the next worker could not claim it. In a
+            # thread: a worker that was killed with the task's lock in its hands leaves that locked
+            # for seconds, which no other verdict should wait for.
             with contextlib.suppress(TaskListError):
-                self._list.release(attempt.task_id, owner_name(self._journal.run_id, worker))
+                owner = owner_name(self._journal.run_id, worker)
+                await asyncio.to_thread(self._list.release, attempt.task_id, owner)
             # Else its last words, that it has ended the attempt, were heard after its end was seen.
             if self._board.workers[worker].attempt == attempt:
                 self._ended(attempt, self._cause_of_death(worker, remains))
