@@ -18,7 +18,7 @@ def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Ve
     try:
         records = journal.records(spec.schema)
     except JournalError as error:
-        message = f"{trouble.message}; {error}"
+        message = _and(trouble.message, error)
         return Trouble(cause=trouble.cause, message=message, evidence=trouble.evidence)
     return settle(records) if records else trouble
 
@@ -62,7 +62,7 @@ def closing_report(
     try:
         filed = journal.report()
     except JournalError as error:
-        trouble = Trouble(cause=Cause.MACHINERY, message=f"{otherwise.message}; {error}")
+        trouble = Trouble(cause=Cause.MACHINERY, message=_and(otherwise.message, error))
         return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
     if filed is not None:
         return filed
@@ -81,5 +81,10 @@ def closing_report(
     except JournalError as error:
         if report.verdict is not None:
             return report
-        trouble = Trouble(cause=Cause.MACHINERY, message=f"{otherwise.message}; {error}")
+        trouble = Trouble(cause=Cause.MACHINERY, message=_and(otherwise.message, error))
         return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
+
+
+def _and(message: str, error: JournalError) -> str:
+    """Return the message with what is wrong with the journal too, once."""
+    return message if str(error) in message else f"{message}; {error}"
