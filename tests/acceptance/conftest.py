@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from pytest_ptc.runs import read_events
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -47,6 +49,8 @@ for line in sys.stdin.read().splitlines():
         os.kill(os.getpid(), getattr(signal, rest))
     elif word == "touch":
         open(rest, "a").close()
+    elif word == "sh":
+        subprocess.run(rest, shell=True, check=True)
     elif word == "wait":
         while not os.path.exists(rest):
             time.sleep(0.01)
@@ -62,7 +66,7 @@ for line in sys.stdin.read().splitlines():
 
 
 #: Plugins that no test here is about, and that cost two seconds of import a run.
-WITHOUT = ("-p", "no:hypothesispytest", "-p", "no:libtmux")
+WITHOUT = ("-p", "no:hypothesispytest", "-p", "no:libtmux", "-p", "no:anyio")
 
 
 class Suite:
@@ -114,6 +118,12 @@ class Suite:
         folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
         return [run.name for run in self.runs if (folder / f"ptc-{run.name}").exists()]
 
+    def scratch_folders(self) -> list[str]:
+        """Return the scratch folders of this suite's runs that are still there."""
+        events = [event for run in self.runs for event in read_events(run)]
+        folders = [event["scratch"] for event in events if event["event"] == "run"]
+        return [folder for folder in folders if Path(folder).exists()]
+
     def left_on_lists(self) -> list[str]:
         """Return what of ours is still below Claude Code's task lists.
 
@@ -156,6 +166,7 @@ def nothing_left(suite: Suite) -> None:
     assert processes_of(suite.path) == []
     assert suite.left_on_lists() == []
     assert suite.tmux_servers() == []
+    assert suite.scratch_folders() == []
     assert list((suite.path / "tmp").glob("ptc-*")) == []
 
 

@@ -160,6 +160,7 @@ def test_two_runs_in_one_checkout_do_not_touch_each_other(suite: Suite) -> None:
     assert len(suite.runs) == 2
 
 
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_a_flood_of_output_is_kept_short(suite: Suite) -> None:
     """A hundred megabytes cost neither the disk nor the verdict on the last line."""
     suite.agent.write_text(
