@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from pytest_ptc.environment import RUN_COOKIE
 from pytest_ptc.runs import read_events
 
 if TYPE_CHECKING:
@@ -149,6 +150,19 @@ def processes_of(path: Path) -> list[str]:
     return found
 
 
+def marked_processes(suite: Suite) -> list[str]:
+    """Return the command lines of live processes that carry the mark of one of the suite's runs."""
+    runs = {run.name for run in suite.runs}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_COOKIE) in runs:
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
 def clean_environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take out what would reach a run from whoever runs the tests, and give it a scratch folder."""
     for name in list(os.environ):
@@ -164,6 +178,7 @@ def clean_environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 def nothing_left(suite: Suite) -> None:
     """Check that no process, task, tmux server or scratch folder of the suite's runs is left."""
     assert processes_of(suite.path) == []
+    assert marked_processes(suite) == []
     assert suite.left_on_lists() == []
     assert suite.tmux_servers() == []
     assert suite.scratch_folders() == []

@@ -124,3 +124,18 @@ exit $status
 #: What an agent does to a disk: no byte fits on it any more; nothing can be written there.
 FILL = "sh cat /dev/zero > {0}/filler; true"
 PROTECT = "sh mount --bind {0} {0} && mount -o remount,bind,ro {0}"
+
+
+def move(suite: Suite, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the suite in another folder, with its home and its temporary files."""
+    suite.path = suite.pytester._path = folder
+    suite.agent, suite.claude = folder / "agent.py", folder / ".claude"
+    scratch = folder / "tmp"
+    scratch.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+
+
+#: Names that a shell, tmux or a locale without UTF-8 could take for something else.
+ODD_FOLDER, ODD_SUBFOLDER = "naïve $PWD's 日本 #S", "größe; 100 %"
