@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from pytest_ptc.agents import INTERACTIVE, agent_maker
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
@@ -27,9 +29,7 @@ from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pytest
+    from collections.abc import Mapping, Sequence
 
     from pytest_ptc.interfaces import Host
     from pytest_ptc.options import Settings
@@ -278,6 +278,26 @@ def run_facts(
         "resumes": resumes,
         "fail_on": settings.fail_on,
     }
+
+
+def story_without_tasks(facts: Mapping[str, Any], status: int) -> list[dict[str, Any]]:
+    """Return the journal of a run that was over before it had one.
+
+    Args:
+        facts: What there is to tell of the run.
+        status: Pytest's exit status.
+    """
+    began = {"event": "run", "at": time.time(), **facts}
+    events = [Redactor(os.environ).json(began), {"event": "run ended", "at": time.time()}]
+    ran = (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    )
+    if status not in ran:
+        # Else a report would be as clean as that of a suite without marked tests.
+        events.insert(1, {"event": "stopping", "why": "pytest ended before there was a task"})
+    return events
 
 
 def _repository(place: Path) -> str | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 HOSTS = ("auto", "tmux", "process")
+GITHUB = ("auto", "yes", "no")
 FAIL_ON = ("verdict", "critical", "high", "medium", "low", "info")
 ISOLATIONS = ("worktree",)
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
@@ -56,6 +57,10 @@ class Settings(NamedTuple):
     fail_on: str
     exit_codes: bool
     isolation: str
+    json: str
+    sarif: str
+    gitlab: str
+    github: str
 
 
 class Option(NamedTuple):
@@ -283,6 +288,29 @@ OPTIONS: tuple[Option, ...] = (
         "worktree: give each attempt a git worktree of its own (default: the directory itself)",
         flag=False,
         check=one_of(*ISOLATIONS),
+    Option("json", "string", "", "write the whole run to this file, as JSON", metavar="PATH"),
+    Option(
+        "sarif",
+        "string",
+        "",
+        "write the findings to this file, as SARIF for code scanning",
+        metavar="PATH",
+    ),
+    Option(
+        "gitlab",
+        "string",
+        "",
+        "write the findings to this file, as GitLab's Code Quality report",
+        metavar="PATH",
+    ),
+    Option(
+        "github",
+        "string",
+        "auto",
+        "annotate files and write a step summary on GitHub: yes, no, or auto (in GitHub Actions)",
+        check=one_of(*GITHUB),
+        alone="yes",
+        metavar="WHEN",
     ),
 )
 

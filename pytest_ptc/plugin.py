@@ -55,13 +55,17 @@ def pytest_configure(config: pytest.Config) -> None:
         if why_not is not None:
             config.stash[WHY_NOT] = why_not
             return
-        from pytest_ptc.runner import Runner  # noqa: PLC0415 - only a run with workers pays for it
+        # Only a run with workers pays for these.
+        from pytest_ptc.reporting.files import Reports  # noqa: PLC0415
+        from pytest_ptc.runner import Runner  # noqa: PLC0415
 
         runner = Runner.of(config, settings)
+        reports = Reports(settings, config.invocation_params.dir, os.environ, runner.story)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUNNER] = runner
     config.pluginmanager.register(runner, "ptc-runner")
+    config.pluginmanager.register(reports, "ptc-reports")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

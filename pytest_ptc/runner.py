@@ -15,7 +15,7 @@ import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +25,9 @@ from pytest_ptc.assembly import (
     make_coordinator,
     make_run,
     make_scratch,
+    run_facts,
     runs_folder,
+    story_without_tasks,
 )
 from pytest_ptc.durations import keep_durations, longest_first, read_durations
 from pytest_ptc.errors import MarkerError, PtcError
@@ -46,7 +48,7 @@ from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.status import header_lines
 from pytest_ptc.reporting.summary import summary
 from pytest_ptc.resuming import kept_verdicts, run_to_resume
-from pytest_ptc.runs import RunState, clean_run
+from pytest_ptc.runs import RunState, clean_run, whole_story
 from pytest_ptc.signals import ending_in_order
 from pytest_ptc.submission import PtcCoordinator
 
@@ -298,6 +300,14 @@ class Runner:
     def pytest_unconfigure(self) -> None:
         """End what an interrupted run has left."""
         self._end()
+
+    def story(self, session: pytest.Session) -> list[dict[str, Any]]:
+        """Return the run's journal, for the reports that are made of it."""
+        if self._parts is None:
+            resumes = self._earlier.run_id if self._earlier else None
+            facts = run_facts(self._config, self._settings, self._run, resumes)
+            return story_without_tasks(facts, session.exitstatus)
+        return whole_story(self._parts[1].folder, self._parts[1].problem)
 
     # Publishing.
 

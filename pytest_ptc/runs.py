@@ -125,6 +125,20 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
     return events
 
 
+def whole_story(folder: Path, problem: str | None) -> list[dict[str, Any]]:
+    """Return what a run's journal tells, and that it does not tell everything, if that is so.
+
+    Raises:
+        JournalError: It tells nothing any more.
+    """
+    events = read_events(folder)
+    if not events:
+        raise JournalError(f"journal {folder}: is gone")
+    if problem is not None:
+        events.insert(1, {"event": "stopping", "why": f"the journal is incomplete: {problem}"})
+    return events
+
+
 def stop_run(run: RecordedRun) -> bool:
     """End a run in order, as Ctrl-C does; tell whether it has ended."""
     run.pytest.send(signal.SIGTERM)

@@ -5,6 +5,7 @@ Its form is in `run-report.schema.json`, beside this module. Pure: events in, a 
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,11 @@ _ABOUT_RUN = (
     "resumes",
     "fail_on",
 )
+
+
+def document_text(made: Mapping[str, Any]) -> str:
+    """Return a document as JSON, in lines."""
+    return f"{json.dumps(made, indent=1)}\n"
 
 
 def document(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def marked_processes(suite: Suite) -> list[str]:
 def clean_environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take out what would reach a run from whoever runs the tests, and give it a scratch folder."""
     for name in list(os.environ):
-        if name.startswith(("PTC_", "CLAUDE", "ANTHROPIC")):
+        if name.startswith(("PTC_", "CLAUDE", "ANTHROPIC", "GITHUB_")):
             monkeypatch.delenv(name)
     scratch = pytester.path / "tmp"
     scratch.mkdir()

@@ -1,0 +1,147 @@
+"""The reports that a run is asked for: which there are, and how they come to be where they belong.
+
+They are made when the run is over, each from the same document. One that cannot be written costs no
+outcome: what went wrong is said, and pytest's exit status is no success then, for a pipeline may
+take a report that is not there for one without findings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ptc.errors import ConfigError, PtcError
+from pytest_ptc.reporting.document import document, document_text
+from pytest_ptc.reporting.github import LARGEST_SUMMARY, annotation_lines, step_summary
+from pytest_ptc.reporting.gitlab import gitlab_text
+from pytest_ptc.reporting.sarif import sarif_text
+from pytest_ptc.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from pytest_ptc.options import Settings
+
+#: The reports that are one file, by the name that they have among the options and for `ptc report`.
+FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
+    {"json": document_text, "sarif": sarif_text, "gitlab": gitlab_text}
+)
+
+#: The variable that names the file of a GitHub step's summary.
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+class Reports:
+    """The reports of one pytest run, as pytest's hooks see them.
+
+    Args:
+        settings: What the user asked for.
+        start: The directory in which pytest was started: paths begin there.
+        environ: The environment, which tells whether this is GitHub Actions.
+        story: Returns the run's journal when it is over.
+
+    Raises:
+        ConfigError: Two reports would be one file.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        start: Path,
+        environ: Mapping[str, str],
+        story: Callable[[pytest.Session], Sequence[Mapping[str, Any]]],
+    ) -> None:
+        asked = {name: getattr(settings, name) for name in FORMATS}
+        self.paths = {name: start / Path(path).expanduser() for name, path in asked.items() if path}
+        for path in self.paths.values():
+            same = [f"--ptc-{name}" for name, other in self.paths.items() if other == path]
+            if len(same) > 1:
+                raise ConfigError(f"{' and '.join(same)}: one file cannot be both, {path}")
+        on_github = environ.get("GITHUB_ACTIONS") == "true"
+        self.github = settings.github == "yes" or (settings.github != "no" and on_github)
+        self.problems: list[str] = []
+        self._summary = environ.get(STEP_SUMMARY)
+        self._story = story
+        self._annotations: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"<Reports {sorted(self.paths)}{' and GitHub' * self.github}>"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Make what was asked for; what cannot be made is no success."""
+        if not (self.paths or self.github):
+            return
+        with self._told("reports"):
+            self._make(document(self._story(session)))
+        if self.problems and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, object, object]:
+        """Close the summary with what went wrong, and with the annotations."""
+        result = yield
+        for problem in self.problems:
+            terminalreporter.write_line(f"ptc: not written: {printable(problem)}", red=True)
+        # As they are: a line is a command only if it begins as one, without a colour.
+        for line in self._annotations:
+            terminalreporter.write_line(line)
+        return result
+
+    def _make(self, made: Mapping[str, Any]) -> None:
+        for name, path in self.paths.items():
+            with self._told(f"--ptc-{name}"):
+                write_report(path, FORMATS[name](made))
+        if self.github:
+            with self._told("annotations"):
+                self._annotations = annotation_lines(made)
+        if self.github and self._summary:
+            with self._told(STEP_SUMMARY):
+                add_summary(Path(self._summary), made)
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Generator[None, None, None]:
+        """Keep whatever goes wrong with a report from hiding the run's outcome."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a defect of a report, too, hides no outcome
+            said = str(error) if isinstance(error, OSError | PtcError) else repr(error)
+            self.problems.append(f"{what}: {said}")
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a file, its directories with it: all of it, or what was there stays.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = text.encode(errors="backslashreplace")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        # A link, as `/dev/stdout` is one, and a device stay what they are.
+        path.write_bytes(content)
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def add_summary(path: Path, made: Mapping[str, Any]) -> None:
+    """Put the run below what else the step has in its summary.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with path.open("ab") as file:
+        text = step_summary(made, room=max(0, LARGEST_SUMMARY - file.tell()))
+        file.write(f"{text}\n".encode())

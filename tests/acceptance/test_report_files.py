@@ -1,0 +1,175 @@
+"""Reports as files: written when the run is over."""
+
+from __future__ import annotations
+
+import json
+import stat
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from tests.acceptance.test_reports import FINDING, marked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.acceptance.conftest import Suite
+
+SCHEMA = json.loads((files("pytest_ptc.reporting") / "run-report.schema.json").read_text())
+
+#: One finding that fails its item, and one that does not.
+TWO = marked("fails", f"say {FINDING % ('fail', 'high', 'b.py')}") + marked(
+    "passes", f"say {FINDING % ('pass', 'low', 'a.py')}"
+)
+ALL = ("--ptc-json=out/run.json", "--ptc-sarif=out/run.sarif", "--ptc-gitlab=out/gl.json")
+
+
+def written(suite: Suite) -> dict[str, Any]:
+    """Return the reports in the suite's folder `out`, by their names."""
+    return {path.name: json.loads(path.read_text()) for path in (suite.path / "out").iterdir()}
+
+
+def commands(result: pytest.RunResult) -> list[str]:
+    """Return the lines that GitHub's runner would take for commands."""
+    return [line for line in result.outlines if line.lstrip().startswith("::")]
+
+
+def test_the_reports_that_are_asked_for_are_there_when_the_run_is_over(suite: Suite) -> None:
+    """Each in its file, its directory made, from where pytest was started; nothing else is left."""
+    suite.write(test_a=TWO)
+    result = suite.run(*ALL)
+    result.assert_outcomes(passed=1, failed=1)
+    made = written(suite)
+    assert set(made) == {"run.json", "run.sarif", "gl.json"}
+    jsonschema.validate(made["run.json"], SCHEMA)
+    assert made["run.json"]["run"]["complete"] is True
+    (run,) = made["run.sarif"]["runs"]
+    assert [one["level"] for one in run["results"]] == ["error", "note"]
+    assert [one["location"]["path"] for one in made["gl.json"]] == ["b.py", "a.py"]
+    assert commands(result) == []
+
+
+@pytest.mark.parametrize(
+    ("tests", "args", "status"),
+    [
+        pytest.param("pass", [], pytest.ExitCode.INTERNAL_ERROR, id="green"),
+        pytest.param("fail", [], pytest.ExitCode.TESTS_FAILED, id="red"),
+        pytest.param("exit 0", ["--ptc-exit-codes"], 10, id="trouble"),
+    ],
+)
+def test_a_report_that_cannot_be_written_hides_no_outcome_and_is_no_success(
+    suite: Suite, tests: str, args: list[str], status: int
+) -> None:
+    """The outcome is told as ever, the reason beside it; only a green run changes its status."""
+    suite.write(test_a=marked("it", tests))
+    (suite.path / "taken").touch()
+    result = suite.run("--ptc-json=taken/run.json", "--ptc-sarif=run.sarif", *args)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(
+        ["*= ptc summary =*", "ptc: not written: --ptc-json: *taken*", "*1 *in *s*"]
+    )
+    assert (suite.path / "run.sarif").exists()
+
+
+def test_a_journal_that_is_gone_is_no_run_without_findings(suite: Suite) -> None:
+    """What no report can be made of is said, and is no success."""
+    suite.write(
+        test_a=marked("it", "pass") + "def test_last():\n"
+        "    from pathlib import Path\n"
+        "    (story,) = Path('.pytest_cache/d/ptc/runs').glob('*/journal.jsonl')\n"
+        "    story.unlink()\n"
+    )
+    result = suite.run("--ptc-sarif=run.sarif")
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(["ptc: not written: reports: journal * is gone"])
+    assert not (suite.path / "run.sarif").exists()
+
+
+@pytest.mark.parametrize(
+    ("tests", "successful"),
+    [
+        pytest.param("def test_plain(): pass\n", True, id="no-marked-tests"),
+        pytest.param("import nowhere\n", False, id="not-collected"),
+        pytest.param("@pytest.mark.ptc('{x}')\ndef test_it(): pass\n", False, id="refused"),
+        pytest.param("", True, id="nothing"),
+    ],
+)
+def test_a_run_without_tasks_has_its_reports(suite: Suite, tests: str, *, successful: bool) -> None:
+    """A stale file would be taken for this run's; one that could not collect is no clean one."""
+    suite.write(test_a=tests)
+    (suite.path / "run.sarif").write_text("stale")
+    suite.run("--ptc-sarif=run.sarif", "--ptc-json=run.json")
+    (run,) = json.loads((suite.path / "run.sarif").read_text())["runs"]
+    assert run["results"] == []
+    assert run["invocations"][0]["executionSuccessful"] is successful
+    jsonschema.validate(json.loads((suite.path / "run.json").read_text()), SCHEMA)
+
+
+def test_two_reports_in_one_file_are_a_mistake(suite: Suite) -> None:
+    """Said before anything is started."""
+    suite.write(test_a=marked("it", "pass"))
+    refused = suite.run("--ptc-json=x.json", "--ptc-sarif=x.json")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines(["*--ptc-json and --ptc-sarif: one file cannot be both*"])
+    assert suite.runs == []
+
+
+def test_a_file_is_replaced_and_a_link_written_through(suite: Suite) -> None:
+    """Whoever reads the old file has it whole; its rights are those of any new file."""
+    suite.write(test_a=marked("it", "pass"))
+    target, link = suite.path / "target.json", suite.path / "link.json"
+    link.symlink_to(target)
+    target.write_text("old")
+    plain = suite.path / "plain.sarif"
+    plain.write_text("old")
+    with plain.open() as reader:
+        suite.run("--ptc-json=link.json", "--ptc-sarif=plain.sarif").assert_outcomes(passed=1)
+        assert reader.read() == "old"
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["run"]["complete"] is True
+    (suite.path / "any").touch()
+    rights = [stat.S_IMODE(path.stat().st_mode) for path in (plain, suite.path / "any")]
+    assert rights[0] == rights[1]
+
+
+def test_github_is_told_where_it_is_there(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Actions without being asked; annotations close the summary, each a line of its own."""
+    summary: Path = suite.path / "step.md"
+    summary.write_text("# Before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    suite.write(test_a=TWO)
+    assert commands(suite.run()) == []
+    assert summary.read_text() == "# Before\n"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    result = suite.run("-rA", "--color=yes")
+    found = commands(result)
+    assert [line.partition(" ")[0] for line in found] == ["::error", "::notice"]
+    # Behind pytest's own short summary, and before the line that counts.
+    assert result.outlines[-3:-1] == found
+    before, after = summary.read_text().split("## pytest-ptc: 1 failed, 1 passed\n")
+    assert before == "# Before\n"
+    assert "1 high, 1 low" in after
+    assert commands(suite.run("--ptc-github=no")) == []
+
+
+def test_github_can_be_told_anywhere(suite: Suite) -> None:
+    """With the flag alone, without a summary where no file is named for one."""
+    suite.write(test_a=TWO)
+    result = suite.run("--ptc-github")
+    assert [line.partition(" ")[0] for line in commands(result)] == ["::error", "::notice"]
+    refused = suite.run("--ptc-github=perhaps")
+    refused.stderr.fnmatch_lines(["*--ptc-github: 'perhaps' must be one of auto, yes, no*"])
+
+
+def test_a_summary_that_cannot_be_written_is_no_success(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any other report; the annotations are there all the same."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite.path))
+    suite.write(test_a=marked("it", f"say {FINDING % ('pass', 'low', 'a.py')}"))
+    result = suite.run("--ptc-github=yes")
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    assert len(commands(result)) == 1
+    result.stdout.fnmatch_lines(["ptc: not written: GITHUB_STEP_SUMMARY: *"])
