@@ -288,6 +288,7 @@ OPTIONS: tuple[Option, ...] = (
         "worktree: give each attempt a git worktree of its own (default: the directory itself)",
         flag=False,
         check=one_of(*ISOLATIONS),
+    ),
     Option("json", "string", "", "write the whole run to this file, as JSON", metavar="PATH"),
     Option(
         "sarif",
