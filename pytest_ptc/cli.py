@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from pytest_ptc.runs import RecordedRun
 
 
+#: The reports that are files, and what is in them.
+REPORTS = {
+    "json": "the whole run, as JSON",
+    "sarif": "the findings, as SARIF for code scanning",
+    "gitlab": "the findings, as GitLab's Code Quality report",
+    "summary": "the run in Markdown, as GitHub shows it below a job",
+}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; exit status 2 and one line of reason where something is refused."""
     arguments = _parser().parse_args(argv)
@@ -67,12 +76,14 @@ def _parser() -> argparse.ArgumentParser:
         ("list", "list the runs of this project, oldest first, and how they stand"),
         ("attach", "watch a run that is on"),
         ("audit", "compare a run's journal with the hashes taken of it when its attempts ended"),
+        ("report", "make a run's reports again, also those of a run that was killed or is on"),
         ("stop", "end a run that is on, in order, as Ctrl-C does"),
         ("clean", "remove what killed runs have left: processes, sockets, tasks"),
     ):
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if name != "list":
-            default = {"clean": "all of them", "audit": "the last one"}.get(name, "the only one")
+            last = {"audit": "the last one", "report": "the last one"}
+            default = {"clean": "all of them", **last}.get(name, "the only one")
             command.add_argument(
                 "run", nargs="?", help=f"the run's id, or the end of it (default: {default})"
             )
@@ -83,7 +94,17 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help="remove journals too, but for those of the last N runs that have ended",
             )
+        if name == "report":
+            _add_reports(command)
     return parser
+
+
+def _add_reports(command: argparse.ArgumentParser) -> None:
+    for name, text in REPORTS.items():
+        command.add_argument(f"--{name}", metavar="PATH", help=f"{text}; - for standard output")
+    command.add_argument(
+        "--github", action="store_true", help="print commands that annotate files on GitHub"
+    )
 
 
 def _on_runs(arguments: argparse.Namespace) -> list[str]:
@@ -95,8 +116,9 @@ def _on_runs(arguments: argparse.Namespace) -> list[str]:
             return [_listed(run) for run in found] or ["no runs here"]
         case "clean":
             return _cleaned(arguments, found) or ["nothing to clean"]
-        case "audit":
-            return _audited(_the_one(found if arguments.run else found[-1:], arguments.run, "run"))
+        case "audit" | "report":
+            run = _the_one(found if arguments.run else found[-1:], arguments.run, "run")
+            return _audited(run) if arguments.command == "audit" else _reported(arguments, run)
     live = [run for run in found if run.state is runs.RunState.RUNNING]
     run = _the_one(live, arguments.run, "run that is on")
     if arguments.command == "attach":
@@ -132,6 +154,44 @@ def _audited(run: RecordedRun) -> list[str]:
     if problems:
         raise JournalError(f"run {run.run_id}:\n" + "\n".join(problems))
     return [f"{run.run_id}: {attempts} attempt{'s' * (attempts != 1)}, all as they were"]
+
+
+def _reported(arguments: argparse.Namespace, run: RecordedRun) -> list[str]:
+    """Write the reports that are asked for, and return those that are to be printed.
+
+    Raises:
+        ConfigError: None is asked for, or several would be printed.
+    """
+    from pytest_ptc import runs  # noqa: PLC0415 - as above
+    from pytest_ptc.reporting.document import document  # noqa: PLC0415
+    from pytest_ptc.reporting.github import annotation_lines  # noqa: PLC0415
+
+    asked = {name: vars(arguments)[name] for name in REPORTS if vars(arguments)[name]}
+    printed = list(asked.values()).count("-") + arguments.github
+    if not asked and not arguments.github:
+        raise ConfigError("say which: see `ptc report --help`")
+    if printed > 1:
+        raise ConfigError("only one report can go to standard output")
+    made = document(runs.read_events(run.folder))
+    lines = annotation_lines(made) if arguments.github else []
+    for name, path in asked.items():
+        lines += _made(name, path, made)
+    return lines
+
+
+def _made(name: str, path: str, made: Mapping[str, Any]) -> list[str]:
+    """Write a report, or return it if it is to be printed."""
+    from pytest_ptc.reporting import files  # noqa: PLC0415 - as above
+    from pytest_ptc.reporting.github import step_summary  # noqa: PLC0415
+
+    if name == "summary" and path == os.environ.get(files.STEP_SUMMARY):
+        files.add_summary(Path(path), made)
+        return []
+    text = step_summary(made) if name == "summary" else files.FORMATS[name](made)
+    if path == "-":
+        return [text.removesuffix("\n")]
+    files.write_report(Path(path), text)
+    return []
 
 
 def _listed(run: RecordedRun) -> str:

@@ -1,4 +1,4 @@
-"""Reports as files: written when the run is over."""
+"""Reports as files: written when the run is over, and made again later by `ptc report`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from pytest_ptc.cli import REPORTS
+from pytest_ptc.reporting.files import FORMATS
+from tests.acceptance.test_interruptions import HANGS, start, until
 from tests.acceptance.test_reports import FINDING, marked
+from tests.acceptance.test_runs import ptc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +53,59 @@ def test_the_reports_that_are_asked_for_are_there_when_the_run_is_over(suite: Su
     assert [one["level"] for one in run["results"]] == ["error", "note"]
     assert [one["location"]["path"] for one in made["gl.json"]] == ["b.py", "a.py"]
     assert commands(result) == []
+
+
+def test_they_are_made_again_from_the_journal(suite: Suite) -> None:
+    """`ptc report` writes the same files, whatever has become of them."""
+    suite.write(test_a=TWO)
+    suite.run(*ALL, "--ptc-github").assert_outcomes(passed=1, failed=1)
+    before = written(suite)
+    again = ["--json", "out/run.json", "--sarif", "out/run.sarif", "--gitlab", "out/gl.json"]
+    for path in (suite.path / "out").iterdir():
+        path.unlink()
+    done = ptc(suite, "report", *again, "--github", "--summary", "out/summary.md")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("::error file=b.py,line=3,title=high r%3A test_a.py")
+    assert (suite.path / "out/summary.md").read_text().startswith("## pytest-ptc: 1 failed")
+    (suite.path / "out/summary.md").unlink()
+    assert written(suite) == before
+    printed = ptc(suite, "report", suite.runs[0].name[-5:], "--json", "-").stdout
+    assert json.loads(printed) == before["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((), "say which"),
+        (("--json", "-", "--sarif", "-"), "only one report can go to standard output"),
+        (("--json", "-", "--github"), "only one report can go to standard output"),
+        (("--json", "."), "Is a directory"),
+    ],
+)
+def test_ptc_report_refuses_what_it_cannot_do(
+    suite: Suite, args: tuple[str, ...], said: str
+) -> None:
+    """With one line of reason, and without half a report."""
+    suite.write(test_a=marked("it", "pass"))
+    suite.run().assert_outcomes(passed=1)
+    refused = ptc(suite, "report", *args)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in refused.stderr
+
+
+def test_a_run_that_was_killed_has_reports_too(suite: Suite) -> None:
+    """They tell what it had come to, and that this is not all."""
+    suite.write(test_a=HANGS)
+    run = start(suite, "--ptc-sarif=run.sarif")
+    until((suite.path / "began").exists, "the agent")
+    run.kill()
+    run.communicate(timeout=30)
+    assert not (suite.path / "run.sarif").exists()
+    done = ptc(suite, "report", "--sarif", "-")
+    (told,) = json.loads(done.stdout)["runs"]
+    assert told["invocations"][0]["executionSuccessful"] is False
+    assert {result["ruleId"] for result in told["results"]} == {"ptc/error"}
+    assert ptc(suite, "clean").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -173,3 +230,8 @@ def test_a_summary_that_cannot_be_written_is_no_success(
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
     assert len(commands(result)) == 1
     result.stdout.fnmatch_lines(["ptc: not written: GITHUB_STEP_SUMMARY: *"])
+
+
+def test_every_report_can_be_made_again() -> None:
+    """The command knows what the options know, and the summary besides."""
+    assert set(REPORTS) == {*FORMATS, "summary"}
