@@ -61,6 +61,7 @@ class Settings(NamedTuple):
     sarif: str
     gitlab: str
     github: str
+    properties: bool
 
 
 class Option(NamedTuple):
@@ -312,6 +313,13 @@ OPTIONS: tuple[Option, ...] = (
         check=one_of(*GITHUB),
         alone="yes",
         metavar="WHEN",
+    ),
+    Option(
+        "properties",
+        "bool",
+        False,
+        "add verdict, worker, attempts, cost and resumed run to each item's properties, as in "
+        "JUnit XML; strict readers of that refuse properties",
     ),
 )
 

@@ -43,6 +43,21 @@ def raise_in_setup(result: Result, journal: Path) -> None:
         pytest.skip(verdict.summary)
 
 
+def add_properties(item: pytest.Item, result: Result) -> None:
+    """Have an item's reports tell of its task; of an item that is run again, of the last one."""
+    usage = result.usage
+    told = {
+        "ptc_verdict": (result.verdict.verdict if result.verdict else VerdictKind.ERROR).value,
+        "ptc_worker": result.worker,
+        "ptc_attempts": len(result.reports),
+        "ptc_cost_usd": usage.cost_usd if usage else None,
+        "ptc_resumed": result.resumed,
+    }
+    others = [entry for entry in item.user_properties if entry[0] not in told]
+    known = [(name, value) for name, value in told.items() if value is not None]
+    item.user_properties[:] = [*others, *known]
+
+
 def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     """Fail the item in its call phase unless its verdict lets its body run."""
     verdict = result.verdict if result else None

@@ -36,6 +36,7 @@ from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
 from pytest_ptc.outcomes import (
     ONLY_TROUBLE,
+    add_properties,
     expected_why,
     finish_report,
     first_line,
@@ -239,6 +240,8 @@ class Runner:
             # No timer runs: pytest-timeout stops an item's with the failure that is run again.
             ticket.result = self._taken(ticket.future.result())
         ticket.used = True
+        if self._settings.properties:
+            add_properties(item, ticket.result)
         raise_in_setup(ticket.result, self._journal_folder)
 
     @pytest.hookimpl(tryfirst=True)

@@ -1,0 +1,101 @@
+"""Reports that are not ours: JUnit XML is pytest's own, and CTRF a plugin's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+import xmlschema
+
+from tests.acceptance.test_reports import FINDING, marked
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
+
+XSD = Path(__file__).parents[1] / "data/junit-10.xsd"
+
+#: A test of each kind of outcome.
+ALL = (
+    marked("passes", f"say {FINDING % ('pass', 'low', 'a.py')}")
+    + marked("fails", f"say {FINDING % ('fail', 'high', 'b.py')}")
+    + marked("skips", "skip not here")
+    + marked("errs", "error could not")
+    + marked("trouble", "say working", "exit 0", keywords=", retries=1")
+    + marked("body", "pass", body="assert 0")
+    + "@pytest.mark.xfail(reason='see #7')\n"
+    + marked("known", "fail as known")
+)
+
+
+def cases(suite: Suite) -> dict[str, ET.Element]:
+    """Return the test cases of the suite's JUnit report, by their names."""
+    root = ET.parse(suite.path / "junit.xml").getroot()  # noqa: S314 - pytest wrote it
+    return {case.attrib["name"].removeprefix("test_"): case for case in root.iter("testcase")}
+
+
+def properties(case: ET.Element) -> dict[str, str]:
+    """Return a test case's properties."""
+    return {one.attrib["name"]: one.attrib["value"] for one in case.iter("property")}
+
+
+def test_junit_xml_is_valid_and_begins_with_the_verdict(suite: Suite) -> None:
+    """By the schema that pytest holds its own to; the message's first line says it all."""
+    suite.write(test_a=ALL)
+    suite.run("--junitxml=junit.xml").assert_outcomes(
+        passed=1, failed=2, errors=2, skipped=1, xfailed=1
+    )
+    xmlschema.XMLSchema(XSD).validate(suite.path / "junit.xml")
+    found = cases(suite)
+    messages = {
+        name: case[0].attrib["message"].splitlines()[0] for name, case in found.items() if len(case)
+    }
+    # What pytest puts before it depends on pytest.
+    assert messages["fails"].endswith("ptc verdict: fail - s")
+    assert messages["errs"].endswith("ptc verdict: error - could not")
+    assert "ptc error: no verdict - the agent ended" in messages["trouble"]
+    assert (messages["skips"], messages["known"]) == ("not here", "see #7")
+    assert not any(map(properties, found.values()))
+
+
+@pytest.mark.filterwarnings("error")
+def test_properties_tell_of_each_task_where_they_are_asked_for(suite: Suite) -> None:
+    """Verdict, worker, attempts, and the run that a verdict is of; the strict schema has none."""
+    suite.write(test_a=ALL)
+    suite.run("--junitxml=junit.xml", "--ptc-properties")
+    found = {name: properties(case) for name, case in cases(suite).items()}
+    workers = [entry.pop("ptc_worker") for entry in found.values()]
+    assert set(workers) <= {"w1", "w2"}
+    assert found["trouble"] == {"ptc_verdict": "error", "ptc_attempts": "2"}
+    verdicts = {name: entry["ptc_verdict"] for name, entry in found.items()}
+    assert verdicts == {
+        "passes": "pass",
+        "fails": "fail",
+        "skips": "skip",
+        "errs": "error",
+        "trouble": "error",
+        "body": "pass",
+        "known": "fail",
+    }
+    assert not xmlschema.XMLSchema(XSD).is_valid(suite.path / "junit.xml")
+    suite.run("--junitxml=junit.xml", "--ptc-properties", "--ptc-resume", "-k", "passes")
+    assert properties(cases(suite)["passes"])["ptc_resumed"] == suite.runs[0].name
+
+
+def test_properties_of_an_item_that_is_run_again_are_those_of_its_last_task(suite: Suite) -> None:
+    """Beside what the test records itself, which stays."""
+    suite.write(
+        test_a=marked("it", "first began fail no", "pass", body="record('own', 1)").replace(
+            "(ptc)", "(ptc, record)"
+        )
+        + "@pytest.fixture\n"
+        "def record(request): return lambda *pair: request.node.user_properties.append(pair)\n"
+    )
+    suite.run("--junitxml=junit.xml", "--ptc-properties", "--reruns=1")
+    told = [
+        (one.attrib["name"], one.attrib["value"]) for one in cases(suite)["it"].iter("property")
+    ]
+    names = [name for name, _ in told]
+    assert sorted(names) == ["own", "ptc_attempts", "ptc_verdict", "ptc_worker"]
+    assert dict(told)["ptc_verdict"] == "pass"
