@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -27,6 +28,10 @@ ALL = (
     + "@pytest.mark.xfail(reason='see #7')\n"
     + marked("known", "fail as known")
 )
+
+
+#: What an agent does whose first attempt fails, whatever it says after that.
+FIRST_FAILS = "first began record fail|--summary|no"
 
 
 def cases(suite: Suite) -> dict[str, ET.Element]:
@@ -86,7 +91,7 @@ def test_properties_tell_of_each_task_where_they_are_asked_for(suite: Suite) -> 
 def test_properties_of_an_item_that_is_run_again_are_those_of_its_last_task(suite: Suite) -> None:
     """Beside what the test records itself, which stays."""
     suite.write(
-        test_a=marked("it", "first began fail no", "pass", body="record('own', 1)").replace(
+        test_a=marked("it", FIRST_FAILS, "pass", body="record('own', 1)").replace(
             "(ptc)", "(ptc, record)"
         )
         + "@pytest.fixture\n"
@@ -99,3 +104,26 @@ def test_properties_of_an_item_that_is_run_again_are_those_of_its_last_task(suit
     names = [name for name, _ in told]
     assert sorted(names) == ["own", "ptc_attempts", "ptc_verdict", "ptc_worker"]
     assert dict(told)["ptc_verdict"] == "pass"
+
+
+def test_ctrf_is_written_by_its_own_plugin(suite: Suite) -> None:
+    """It sees our outcomes as any test's, with the verdict as message and reruns as retries."""
+    again = marked("again", FIRST_FAILS, "pass")
+    suite.write(test_a=ALL + f"@pytest.mark.flaky(reruns=1)\n{again}")
+    suite.run("--ctrf=ctrf.json")
+    results = json.loads((suite.path / "ctrf.json").read_text())["results"]
+    tests = {test["name"].partition("::test_")[2]: test for test in results["tests"]}
+    assert {name: test["status"] for name, test in tests.items()} == {
+        "passes": "passed",
+        "fails": "failed",
+        "skips": "skipped",
+        "errs": "failed",
+        "trouble": "failed",
+        "body": "failed",
+        "known": "skipped",
+        "again": "passed",
+    }
+    assert tests["fails"]["trace"].splitlines()[0] == "ptc verdict: fail - s"
+    assert tests["skips"]["message"] == "not here"
+    assert (tests["again"]["retries"], tests["again"]["flaky"]) == (1, True)
+    assert (results["summary"]["tests"], results["summary"]["failed"]) == (8, 4)
