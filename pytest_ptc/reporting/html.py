@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from pytest_ptc.reporting.standing import Item
 
-#: Most characters of all long texts together: prompts, transcripts, data, last lines.
-_ROOM = 3_500_000
+#: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
+#: all findings: a page of ten megabytes is as much as a browser likes.
+_LONG, _SAID = 3_000_000, 3_000_000
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -352,7 +353,7 @@ def _listed(items: Sequence[Item], places: Places) -> Markup:
             class_="head",
         ),
         element("p", "No item is like that.", id="none", hidden=True, class_="note"),
-        element("div", *groups(items, places, Room(_ROOM)), id="list"),
+        element("div", *groups(items, places, Room(_LONG, _SAID)), id="list"),
         aria_labelledby="items",
     )
 

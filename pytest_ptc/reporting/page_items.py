@@ -53,13 +53,17 @@ _PLACED = frozenset({"client", "model", "session", "tool_calls", "transcript", "
 
 
 class Room:
-    """How many more characters of long texts the page takes.
+    """How many more characters of texts the page takes.
 
     The items come worst first, so that it is those whose texts are there in full.
+
+    Args:
+        long: For prompts, transcripts, data and last lines, which are left out beyond it.
+        said: For the messages of findings, which are cut short beyond it.
     """
 
-    def __init__(self, left: int) -> None:
-        self._left = left
+    def __init__(self, long: int, said: int) -> None:
+        self._long, self._said = long, said
 
     def long(self, value: str) -> Iterator[Markup]:
         """Yield a text, or its beginning and its end, with a note on what is not there."""
@@ -69,14 +73,20 @@ class Room:
             missing = f"{grouped(len(value) - _LONGEST)} characters are left out here"
         else:
             head, tail, missing = value, "", ""
-        if len(head) + len(tail) > self._left:
+        if len(head) + len(tail) > self._long:
             yield note(f"Left out to keep the page small: {grouped(len(value))} characters")
             return
-        self._left -= len(head) + len(tail)
+        self._long -= len(head) + len(tail)
         yield element("pre", lines(head), tabindex=0)
         if missing:
             yield note(missing)
             yield element("pre", lines(tail), tabindex=0)
+
+    def message(self, value: str) -> Markup:
+        """Return what a finding says."""
+        most = _SAID if self._said > 0 else _LINE
+        self._said -= min(len(value), most)
+        return _said(value, most)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +107,7 @@ class Places:
         """Return the address of an attempt's folder; an earlier run's is not known."""
         if self.links is None or task["id"] is None or task["resumed"] is not None:
             return None
-        name = quote(f"{task['id']}.{attempt['number']}", safe="")
+        name = quote(f"{task['id']}.{attempt['number']}", safe="", errors="replace")
         return f"{self.links.rstrip('/')}/attempts/{name}/"
 
     def file(self, path: str, line: int | None) -> str | None:
@@ -193,7 +203,7 @@ def _tells_more(task: Mapping[str, Any]) -> bool:
     said = task["verdict"]["summary"] if task["verdict"] else ""
     said = task["trouble"]["message"] if task["trouble"] else said
     overruled = kind_of(task) == "pass" and task["outcome"] in ("failed", "error")
-    return overruled or printable(said[:_MADE_OF]) not in task["message"]
+    return overruled or printable(said[:_MADE_OF]) not in printable(task["message"])
 
 
 def _first(said: str) -> str:
@@ -225,7 +235,7 @@ def _body(item: Item, places: Places, room: Room) -> Iterator[Markup]:
     yield _where(task, places)
     yield from _verdict(task)
     yield from _trouble(task, room)
-    yield from _findings(item, places)
+    yield from _findings(item, places, room)
     yield from _attempts(task, places)
     yield from _folded(task, places, room)
 
@@ -282,24 +292,24 @@ def _evidence(trouble: Mapping[str, Any], room: Room) -> Iterator[Markup]:
         yield from room.long(trouble["evidence"])
 
 
-def _findings(item: Item, places: Places) -> Iterator[Markup]:
+def _findings(item: Item, places: Places, room: Room) -> Iterator[Markup]:
     if not item.findings:
         return
     shown = item.findings[:_FINDINGS]
     yield element("h4", "Findings", element("span", grouped(len(item.findings)), class_="many"))
-    yield element("ul", *(_finding(one, places) for one in shown), class_="findings")
+    yield element("ul", *(_finding(one, places, room) for one in shown), class_="findings")
     if len(shown) < len(item.findings):
         yield note(f"{grouped(len(item.findings) - len(shown))} more are in the JSON document.")
 
 
-def _finding(finding: Mapping[str, Any], places: Places) -> Markup:
+def _finding(finding: Mapping[str, Any], places: Places, room: Room) -> Markup:
     severity = finding["severity"]
     return element(
         "li",
         element("span", severity, class_=f"severity {severity}"),
         _place(finding["path"], finding["line"], places) if finding["path"] else None,
-        element("span", finding["rule"], class_="rule") if finding["rule"] else None,
-        element("p", _said(finding["message"])),
+        element("span", finding["rule"][:_LINE], class_="rule") if finding["rule"] else None,
+        element("p", room.message(finding["message"])),
     )
 
 
@@ -311,12 +321,12 @@ def _place(path: str, line: int | None, places: Places) -> Markup:
     return element("a", shown, href=address, class_="place")
 
 
-def _said(value: str) -> Markup:
+def _said(value: str, most: int = _SAID) -> Markup:
     """Return a text with its line breaks; the end of one that is very long is left out."""
-    told = lines(value[:_SAID])
-    if len(value) <= _SAID:
+    told = lines(value[:most])
+    if len(value) <= most:
         return told
-    missing = f"... {grouped(len(value) - _SAID)} more characters"
+    missing = f"... {grouped(len(value) - most)} more characters"
     return join([told, element("i", missing, class_="note")], " ")
 
 
