@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
@@ -58,23 +60,31 @@ class Chromium:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         os.close(commands)
         os.close(answers)
         self._buffer = b""
         self._last = 0
         self._page = ""
-        #: What pages said on their consoles, refused loads included, and errors of their scripts.
+        #: What the page said on its console, refused loads included, and errors of its script.
         self.said: list[str] = []
+        #: The addresses that it asked for.
+        self.loads: list[str] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ask("Browser.close")
-        self._process.wait(PATIENCE)
-        os.close(self._write)
-        os.close(self._read)
+        try:
+            self.ask("Browser.close")
+            self._process.wait(PATIENCE)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            os.close(self._write)
+            os.close(self._read)
 
     def ask(self, method: str, **params: Any) -> Any:
         """Send a command, and return its result."""
@@ -100,10 +110,13 @@ class Chromium:
         scripts: bool = True,
     ) -> None:
         """Open an address in a fresh page, and return when it is loaded."""
+        if self._page:
+            self.ask("Page.close")
+            self._page = ""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         attached = self.ask("Target.attachToTarget", targetId=target, flatten=True)
         self._page = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
@@ -116,6 +129,7 @@ class Chromium:
             mobile=width < 500,
         )
         self.said.clear()
+        self.loads.clear()
         self.ask("Page.navigate", url=address)
         self._loaded()
 
@@ -200,4 +214,6 @@ class Chromium:
             "Log.entryAdded",
         ):
             self.said.append(json.dumps(told["params"]))
+        if told.get("method") == "Network.requestWillBeSent":
+            self.loads.append(told["params"]["request"]["url"])
         return told

@@ -19,7 +19,7 @@ _TEXT = (
 
 
 def run_of(
-    tasks: int = 40, findings: int = 120, workers: int = 4, *, complete: bool = True, seed: int = 1
+    tasks: int = 60, findings: int = 180, workers: int = 4, *, complete: bool = True, seed: int = 1
 ) -> dict[str, Any]:
     """Return the document of a run of this size, made from a journal's events."""
     return document(_Story(tasks, findings, workers, seed).events(complete=complete))

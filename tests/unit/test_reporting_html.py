@@ -263,7 +263,7 @@ def test_an_interrupted_run_says_so_loudly() -> None:
     undone = sum(not task["verdict"] and not task["trouble"] for task in told["tasks"])
     assert root.one("head").one("title").text.startswith("Interrupted")
     assert root.one("h1").text.startswith("Interrupted: ")
-    assert f"{undone} of 40 items have no verdict" in root.one("div", "warning").text
+    assert f"{undone} of 60 items have no verdict" in root.one("div", "warning").text
     assert "warning" not in page(run_of()).split("<body>")[1]
 
 
