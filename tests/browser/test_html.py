@@ -183,7 +183,9 @@ def test_a_bar_leads_to_its_item(opened: Opened) -> None:
     assert after != before
     assert browser.value(f"{hint}.textContent").replace("\n", ": ") == after
     assert browser.value("document.querySelectorAll('.bar[tabindex=\"0\"]').length") == 1
+    browser.value("document.querySelector('.bar.pass').focus()")
     target = browser.value("document.activeElement.getAttribute('href')")
+    assert target[1:] not in shown(browser)
     browser.press("Enter", "\r")
     browser.wait_for(f"document.querySelector('{target}').open")
     assert browser.value("location.hash") == target
