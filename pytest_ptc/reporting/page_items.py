@@ -163,14 +163,16 @@ def row(item: Item, places: Places, room: Room) -> Markup:
 
 
 def _summary(item: Item) -> Markup:
-    where, between, name = item.task["nodeid"].rpartition("::")
+    # A parameter may hold whatever separates names.
+    plain, bracket, params = item.task["nodeid"].partition("[")
+    where, between, name = plain.rpartition("::")
     return element(
         "summary",
         glyph(item.state, _STATE[item.state], class_=f"state {item.state}"),
         element(
             "span",
             element("span", where + between, class_="where") if where else None,
-            element("b", name),
+            element("b", name + bracket + params),
             class_="name",
         ),
         element("span", *_marks(item), class_="marks"),
@@ -233,6 +235,7 @@ def _marks(item: Item) -> Iterator[Markup]:
 def _body(item: Item, places: Places, room: Room) -> Iterator[Markup]:
     task = item.task
     yield _where(task, places)
+    yield from (note(_FLAGS[flag][1]) for flag in item.flags if flag in _FLAGS)
     yield from _verdict(task)
     yield from _trouble(task, room)
     yield from _findings(item, places, room)
@@ -245,7 +248,7 @@ def _where(task: Mapping[str, Any], places: Places) -> Markup:
     if task["path"]:
         parts.append(_place(task["path"], task["line"], places))
     if task["resumed"] is not None:
-        parts.append(element("span", f"verdict of run {task['resumed']}, not asked for again"))
+        parts.append(element("span", f"verdict of run {task['resumed']}"))
     return element("p", *_spaced(parts), class_="told")
 
 

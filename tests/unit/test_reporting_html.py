@@ -378,6 +378,21 @@ def test_what_the_body_said_is_told_beside_the_verdict() -> None:
     assert len(read(page(skipped)).all("p", "said")) == 1
 
 
+@pytest.mark.parametrize(
+    ("nodeid", "where", "name"),
+    [
+        ("t.py::test_a", "t.py::", "test_a"),
+        ("d/t.py::TestX::test_a[x::y]", "d/t.py::TestX::", "test_a[x::y]"),
+        ("odd", "", "odd"),
+    ],
+)
+def test_a_row_tells_the_test_from_where_it_is(nodeid: str, where: str, name: str) -> None:
+    """Its own name stands out, with all of its parameters."""
+    shown = read(page(story(submitted(nodeid)))).one("span", "name")
+    assert shown.one("b").text == name
+    assert "".join(one.text for one in shown.all("span", "where")) == where
+
+
 def test_what_is_remarkable_of_an_item_is_marked() -> None:
     """No tool call, an earlier run's verdict, work of a test's own, a rerun, a gate that is off."""
     report = {**verdict(), "attempt": 2, "worker": "w9"}
@@ -411,6 +426,7 @@ def test_what_is_remarkable_of_an_item_is_marked() -> None:
     assert states["t5"] == "unresolved"
     (earlier,) = [row for row in rows if row.attrs["id"] == "t1"]
     assert "verdict of run r0" in earlier.text
+    assert any("without using a tool" in row.one("div", "body").text for row in rows)
     # Under which name its attempt lies in that run is not known.
     assert earlier.all("a") == []
 
