@@ -26,6 +26,7 @@ REPORTS = {
     "json": "the whole run, as JSON",
     "sarif": "the findings, as SARIF for code scanning",
     "gitlab": "the findings, as GitLab's Code Quality report",
+    "html": "the whole run, as a page for a person",
     "summary": "the run in Markdown, as GitHub shows it below a job",
 }
 
@@ -175,11 +176,11 @@ def _reported(arguments: argparse.Namespace, run: RecordedRun) -> list[str]:
     made = document(runs.read_events(run.folder))
     lines = annotation_lines(made) if arguments.github else []
     for name, path in asked.items():
-        lines += _made(name, path, made)
+        lines += _made(name, path, made, run.folder)
     return lines
 
 
-def _made(name: str, path: str, made: Mapping[str, Any]) -> list[str]:
+def _made(name: str, path: str, made: Mapping[str, Any], journal: Path) -> list[str]:
     """Write a report, or return it if it is to be printed."""
     from pytest_ptc.reporting import files  # noqa: PLC0415 - as above
     from pytest_ptc.reporting.github import step_summary  # noqa: PLC0415
@@ -187,7 +188,8 @@ def _made(name: str, path: str, made: Mapping[str, Any]) -> list[str]:
     if name == "summary" and path == os.environ.get(files.STEP_SUMMARY):
         files.add_summary(Path(path), made)
         return []
-    text = step_summary(made) if name == "summary" else files.FORMATS[name](made)
+    target = files.Target(journal, None if path == "-" else Path(path))
+    text = step_summary(made) if name == "summary" else files.FORMATS[name](made, target)
     if path == "-":
         return [text.removesuffix("\n")]
     files.write_report(Path(path), text)

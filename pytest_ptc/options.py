@@ -60,6 +60,7 @@ class Settings(NamedTuple):
     json: str
     sarif: str
     gitlab: str
+    html: str
     github: str
     properties: bool
 
@@ -305,6 +306,7 @@ OPTIONS: tuple[Option, ...] = (
         "write the findings to this file, as GitLab's Code Quality report",
         metavar="PATH",
     ),
+    Option("html", "string", "", "write the whole run to this file, as a page", metavar="PATH"),
     Option(
         "github",
         "string",

@@ -60,7 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_ptc.runner import Runner  # noqa: PLC0415
 
         runner = Runner.of(config, settings)
-        reports = Reports(settings, config.invocation_params.dir, os.environ, runner.story)
+        start = config.invocation_params.dir
+        reports = Reports(settings, start, os.environ, runner.story, lambda: runner.folder)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUNNER] = runner

@@ -304,6 +304,11 @@ class Runner:
         """End what an interrupted run has left."""
         self._end()
 
+    @property
+    def folder(self) -> Path | None:
+        """Return the run's journal, if it has come to have one."""
+        return self._parts[1].folder if self._parts is not None else None
+
     def story(self, session: pytest.Session) -> list[dict[str, Any]]:
         """Return the run's journal, for the reports that are made of it."""
         if self._parts is None:

@@ -11,14 +11,16 @@ import contextlib
 import os
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from pytest_ptc.attempts import OUTPUT
 from pytest_ptc.errors import ConfigError, PtcError
 from pytest_ptc.reporting.document import document, document_text
 from pytest_ptc.reporting.github import LARGEST_SUMMARY, annotation_lines, step_summary
 from pytest_ptc.reporting.gitlab import gitlab_text
+from pytest_ptc.reporting.html import page
 from pytest_ptc.reporting.sarif import sarif_text
 from pytest_ptc.text import printable
 
@@ -27,9 +29,47 @@ if TYPE_CHECKING:
 
     from pytest_ptc.options import Settings
 
+#: Most bytes of the end of an attempt's output that are read for the page.
+LONGEST_OUTPUT = 100_000
+
+
+class Target(NamedTuple):
+    """What a report may need besides the document.
+
+    Args:
+        journal: The run's folder, where there is one.
+        path: The file that it will be; None for standard output.
+    """
+
+    journal: Path | None = None
+    path: Path | None = None
+
+
+def html_text(made: Mapping[str, Any], target: Target) -> str:
+    """Return the run as a page, with the end of what each attempt printed."""
+    links = None
+    if target.journal is not None and target.path is not None:
+        links = os.path.relpath(target.journal, target.path.absolute().parent)
+    return page(made, transcripts=_outputs(target.journal), links=links)
+
+
+def _outputs(journal: Path | None) -> dict[str, str]:
+    found = {}
+    for output in journal.glob(f"attempts/*/{OUTPUT}") if journal is not None else ():
+        with contextlib.suppress(OSError), output.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_OUTPUT))
+            found[output.parent.name] = file.read().decode("utf-8", "replace")
+    return found
+
+
 #: The reports that are one file, by the name that they have among the options and for `ptc report`.
-FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
-    {"json": document_text, "sarif": sarif_text, "gitlab": gitlab_text}
+FORMATS: Mapping[str, Callable[[Mapping[str, Any], Target], str]] = MappingProxyType(
+    {
+        "json": lambda made, _: document_text(made),
+        "sarif": lambda made, _: sarif_text(made),
+        "gitlab": lambda made, _: gitlab_text(made),
+        "html": html_text,
+    }
 )
 
 #: The variable that names the file of a GitHub step's summary.
@@ -44,6 +84,7 @@ class Reports:
         start: The directory in which pytest was started: paths begin there.
         environ: The environment, which tells whether this is GitHub Actions.
         story: Returns the run's journal when it is over.
+        journal: Returns the journal's folder then, if there is one.
 
     Raises:
         ConfigError: Two reports would be one file.
@@ -55,6 +96,7 @@ class Reports:
         start: Path,
         environ: Mapping[str, str],
         story: Callable[[pytest.Session], Sequence[Mapping[str, Any]]],
+        journal: Callable[[], Path | None] = lambda: None,
     ) -> None:
         asked = {name: getattr(settings, name) for name in FORMATS}
         self.paths = {name: start / Path(path).expanduser() for name, path in asked.items() if path}
@@ -67,6 +109,7 @@ class Reports:
         self.problems: list[str] = []
         self._summary = environ.get(STEP_SUMMARY)
         self._story = story
+        self._journal = journal
         self._annotations: list[str] = []
 
     def __repr__(self) -> str:
@@ -98,7 +141,7 @@ class Reports:
     def _make(self, made: Mapping[str, Any]) -> None:
         for name, path in self.paths.items():
             with self._told(f"--ptc-{name}"):
-                write_report(path, FORMATS[name](made))
+                write_report(path, FORMATS[name](made, Target(self._journal(), path)))
         if self.github:
             with self._told("annotations"):
                 self._annotations = annotation_lines(made)

@@ -131,7 +131,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._busy = True
         return super().call_soon(callback, *args, context=context)
 
-    def run_in_executor(
+    def run_in_executor(  # type: ignore[override]  # typeshed is stricter than it need be here
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         """Do at once what would be done in a thread: nothing happens that was not decided."""
