@@ -49,7 +49,7 @@ class Chromium:
 
     def __init__(self, profile: Path) -> None:
         found = program()
-        assert found is not None
+        assert found is not None, "Chromium is not installed"
         commands, self._write = os.pipe()
         self._read, answers = os.pipe()
         # The protocol's pipes are descriptors 3 and 4, whatever they are here.
