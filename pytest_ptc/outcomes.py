@@ -89,7 +89,10 @@ def first_line(report: pytest.TestReport) -> str | None:
     """Return the first line of why an item did not pass."""
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])
-    lines = report.longreprtext.strip().splitlines()
+    # Of a failing body, the exception and not the first line of the source that is shown.
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else report.longreprtext
+    lines = text.removeprefix("Failed: ").strip().splitlines()
     return lines[0] if lines else None
 
 

@@ -67,6 +67,7 @@ def test_the_document_tells_the_whole_run(suite: Suite) -> None:
         "own::submit[1]": None,
     }
     assert tasks["fails"]["message"] == "ptc verdict: fail - s"
+    assert tasks["body"]["message"] == "assert 0"
     assert tasks["fails"]["verdict"]["findings"][0]["path"] == "sub/b.py"
     assert [a["trouble"]["cause"] for a in tasks["trouble"]["attempts"]] == ["no verdict"] * 2
     assert tasks["needs"]["trouble"]["cause"] == "needs unmet"
