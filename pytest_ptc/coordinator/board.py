@@ -82,9 +82,10 @@ class Board:
         #: Results that nobody has fetched yet.
         self.results: list[Result] = []
         self.launches = 0
-        #: How often in a row workers have died before they called in, and when one last did.
+        #: How often workers have died before one has ever called in, and when one last did.
         self.unready_deaths = 0
         self._unready_death = -math.inf
+        self._startable = False
         self.stopping: Trouble | None = None
         #: Why no task is assigned, such as `rate limit`, and until when.
         self.held: str | None = None
@@ -168,6 +169,8 @@ class Board:
     def called_in(self, worker: str, now: float) -> None:
         """Take a started worker as idle. Reported by the worker's first message."""
         self._enter(worker, WorkerState.STARTING, WorkerState.IDLE, now)
+        # Whatever ends others before they call in from now on, it is not how they are started.
+        self._startable = True
         self.unready_deaths = 0
 
     def assigned(self, task_id: str, worker: str, now: float) -> Attempt:
@@ -235,7 +238,8 @@ class Board:
         gone = self.workers[worker]
         # Workers that were starting together may have died of one thing, the end of their tmux
         # server as a rule: only one that was started since then tells something new.
-        if gone.state is WorkerState.STARTING and gone.since >= self._unready_death:
+        fresh = gone.state is WorkerState.STARTING and gone.since >= self._unready_death
+        if fresh and not self._startable:
             self.unready_deaths += 1
             self._unready_death = now
         gone.state, gone.since = WorkerState.GONE, now

@@ -23,7 +23,7 @@ STUCK_AFTER = 10.0
 BEGIN_TIMEOUT = 45.0
 #: US dollars that sums of binary fractions may be off by.
 _ROUNDING = 1e-9
-#: So many times in a row that workers die before they call in: no further one will do better.
+#: So many times that workers die before one has ever called in: no further one will do better.
 HOPELESS_STARTS = 3
 
 

@@ -286,6 +286,25 @@ def test_when_nobody_is_left_a_task_that_waits_ends_with_the_one_it_waits_for() 
     assert world.turn() == []
 
 
+def test_workers_that_die_as_they_start_are_replaced_once_one_has_called_in() -> None:
+    """Where one worker could start, another can: then only the limit of restarts ends the run."""
+    world = World(Limits(workers=2, max_worker_restart=20))
+    world.submit("a", "b", "c")
+    world.turn()
+    world.ready("w1")
+    world.die("w1")
+    world.die("w2")
+    launches = 2
+    for _ in range(30):
+        for action in world.turn():
+            if isinstance(action, Launch):
+                launches += 1
+                world.now += 1.0
+                world.die(action.worker)
+    assert launches == 2 + 20
+    assert {r.trouble.cause for r in world.results().values() if r.trouble} == {Cause.NO_WORKERS}
+
+
 def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     """A started worker has its time to call in, and the schedule asks to be woken then."""
     world.submit("a")
