@@ -15,6 +15,8 @@ _MOST_ACCENTS = 4
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _BREAKS = re.compile(r"[\t\n\v\f\r]+")
+# What has to be looked at one by one: most texts are long, and have few of these.
+_UNUSUAL = re.compile(r"[^ -~]+")
 # Azure and TeamCity take `##vso[...]`, `##teamcity[...]` and `##[...]` for commands anywhere in a
 # line.
 _CI_COMMAND = re.compile(r"##(?=\w*\[)")
@@ -33,10 +35,11 @@ def printable(text: str) -> str:
     shape of its own is escaped as Python escapes it: controls, lone surrogates, bidirectional and
     invisible ones, and accents upon accents.
     """
-    text = _BREAKS.sub(" ", _COLOUR.sub("", text))
     if not (text.isascii() and text.isprintable()):
-        text = "".join(_shown(text))
-    return _CI_COMMAND.sub("# #", text)
+        text = _BREAKS.sub(" ", _COLOUR.sub("", text))
+        # No accent belongs to a letter before these: the sign there has a shape of its own.
+        text = _UNUSUAL.sub(lambda found: "".join(_shown(found[0])), text)
+    return _CI_COMMAND.sub("# #", text) if "##" in text else text
 
 
 def _shown(text: str) -> Iterator[str]:

@@ -13,12 +13,11 @@ import json
 import posixpath
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.model import Cause, Severity, VerdictKind
 from pytest_ptc.reporting.document import findings_of
-from pytest_ptc.reporting.wording import cut
+from pytest_ptc.reporting.wording import WORST_FIRST, cut
 from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ LONGEST = 4000
 #: Readers count lines in 32 bits; an agent may name any number.
 _LAST_LINE = 2**31 - 1
 
+_RANKS = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
+
 _LONGEST_RULE = 100
 _NOT_IN_RULES = re.compile(r"[^\w./-]+")
 
@@ -46,8 +47,7 @@ _NOT_IN_RULES = re.compile(r"[^\w./-]+")
 _FINE = ("passed", "xpassed", "skipped", "xfailed")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """One thing to look at.
 
     Args:
@@ -72,7 +72,7 @@ class Issue:
     task: Mapping[str, Any]
     fails: bool
     at_test: bool
-    fingerprint: str = ""
+    fingerprint: str
 
     @property
     def nodeid(self) -> str:
@@ -105,12 +105,12 @@ class _Found(NamedTuple):
 def issues_of(document: Mapping[str, Any]) -> list[Issue]:
     """Return the issues of a run's document, worst first, else in the order of the tasks."""
     seen: Counter[str] = Counter()
-    found = []
-    for task in standing(document):
-        for one in _found(task):
-            issue = _placed(one, task, document["run"])
-            found.append(replace(issue, fingerprint=_fingerprint(issue, seen)))
-    return sorted(found, key=lambda issue: (-issue.severity.rank, not issue.fails))
+    found = [
+        _issue(one, task, document["run"], seen)
+        for task in standing(document)
+        for one in _found(task)
+    ]
+    return sorted(found, key=lambda issue: (_RANKS[issue.severity], not issue.fails))
 
 
 def standing(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -197,7 +197,9 @@ def _rule(said: str | None) -> str:
     return re.sub(r"^ptc/", "ptc-", rule) or FINDING
 
 
-def _placed(one: _Found, task: Mapping[str, Any], run: Mapping[str, Any]) -> Issue:
+def _issue(
+    one: _Found, task: Mapping[str, Any], run: Mapping[str, Any], seen: Counter[str]
+) -> Issue:
     message = told(one.message)
     path = _place(one.path, task, run) if one.path else None
     line, at_test = one.line, path is None
@@ -207,6 +209,11 @@ def _placed(one: _Found, task: Mapping[str, Any], run: Mapping[str, Any]) -> Iss
             message = f"{message}\n(in {printable(where[:LONGEST])})"
         path = _place(task["path"] or task["nodeid"].partition("::")[0], task, run)
         line = task["line"]
+    # No line: it moves with every change above it. And no words where rule and test say it all: a
+    # model puts the same verdict in other words each time. What is alike in all of this is told
+    # apart by its number, which stays as long as the agent finds things in the same order.
+    about = json.dumps([one.rule, path, "" if one.rule in OURS else message, task["nodeid"]])
+    seen[about] += 1
     return Issue(
         rule=one.rule,
         severity=one.severity,
@@ -217,6 +224,7 @@ def _placed(one: _Found, task: Mapping[str, Any], run: Mapping[str, Any]) -> Iss
         task=task,
         fails=one.fails,
         at_test=at_test,
+        fingerprint=hashlib.sha256(f"{about} {seen[about]}".encode()).hexdigest(),
     )
 
 
@@ -236,13 +244,3 @@ def _place(path: str, task: Mapping[str, Any], run: Mapping[str, Any]) -> str | 
 def _below(path: str, folder: str) -> str | None:
     base = folder.rstrip("/") + "/"
     return path[len(base) :] if folder and path.startswith(base) else None
-
-
-def _fingerprint(issue: Issue, seen: Counter[str]) -> str:
-    # No line: it moves with every change above it. And no words where rule and test say it all: a
-    # model puts the same verdict in other words each time. What is alike in all of this is told
-    # apart by its number, which stays as long as the agent finds things in the same order.
-    words = "" if issue.rule in OURS else issue.message
-    about = json.dumps([issue.rule, issue.path, words, issue.task["nodeid"]])
-    seen[about] += 1
-    return hashlib.sha256(f"{about} {seen[about]}".encode()).hexdigest()

@@ -4,6 +4,7 @@
     python -m tests.bench latency                from a recorded verdict to a reported outcome
     python -m tests.bench throughput             what a task costs that costs nothing
     python -m tests.bench import                 what the plugin costs a run that does not use it
+    python -m tests.bench reports                what reports of 10,000 findings cost
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
     python -m tests.bench --folder DIR ...       on the file system that matters
 
@@ -27,10 +28,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.bench import claude, importing, latency, throughput
+from tests.bench import claude, importing, latency, reports, throughput
 from tests.bench.figures import table
 
-PARTS = {"latency": latency, "throughput": throughput, "import": importing, "claude": claude}
+PARTS = {
+    "latency": latency,
+    "throughput": throughput,
+    "import": importing,
+    "reports": reports,
+    "claude": claude,
+}
 
 
 def main() -> int:
