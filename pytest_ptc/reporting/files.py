@@ -98,15 +98,22 @@ class Reports:
         story: Callable[[pytest.Session], Sequence[Mapping[str, Any]]],
         journal: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        asked = {name: getattr(settings, name) for name in FORMATS}
-        self.paths = {name: start / Path(path).expanduser() for name, path in asked.items() if path}
+        asked = {name: str(getattr(settings, name)) for name in FORMATS}
+        self._asked = {name: path for name, path in asked.items() if path}
+        self.paths = {
+            name: start / os.path.expanduser(path)  # noqa: PTH111 - a home that is none raises there
+            for name, path in self._asked.items()
+        }
         for path in self.paths.values():
             same = [f"--ptc-{name}" for name, other in self.paths.items() if other == path]
             if len(same) > 1:
                 raise ConfigError(f"{' and '.join(same)}: one file cannot be both, {path}")
         on_github = environ.get("GITHUB_ACTIONS") == "true"
-        self.github = settings.github == "yes" or (settings.github != "no" and on_github)
+        self._asked_github = settings.github == "yes"
+        self.github = self._asked_github or (settings.github != "no" and on_github)
         self.problems: list[str] = []
+        self._failed = False
+        self._written: list[str] = []
         self._summary = environ.get(STEP_SUMMARY)
         self._story = story
         self._journal = journal
@@ -120,9 +127,9 @@ class Reports:
         """Make what was asked for; what cannot be made is no success."""
         if not (self.paths or self.github):
             return
-        with self._told("reports"):
+        with self._told("reports", counts=bool(self.paths) or self._asked_github):
             self._make(document(self._story(session)))
-        if self.problems and session.exitstatus == pytest.ExitCode.OK:
+        if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -131,6 +138,8 @@ class Reports:
     ) -> Generator[None, object, object]:
         """Close the summary with what went wrong, and with the annotations."""
         result = yield
+        if self._written and terminalreporter.verbosity >= 0:
+            terminalreporter.write_line(printable(f"ptc: wrote {', '.join(self._written)}"))
         for problem in self.problems:
             terminalreporter.write_line(f"ptc: not written: {printable(problem)}", red=True)
         # As they are: a line is a command only if it begins as one, without a colour.
@@ -142,21 +151,29 @@ class Reports:
         for name, path in self.paths.items():
             with self._told(f"--ptc-{name}"):
                 write_report(path, FORMATS[name](made, Target(self._journal(), path)))
+                self._written.append(self._asked[name])
+        # Where nobody asked for it, it is for people, and no pipeline misses it.
         if self.github:
-            with self._told("annotations"):
+            with self._told("annotations", counts=self._asked_github):
                 self._annotations = annotation_lines(made)
         if self.github and self._summary:
-            with self._told(STEP_SUMMARY):
+            with self._told(STEP_SUMMARY, counts=self._asked_github):
                 add_summary(Path(self._summary), made)
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> Generator[None, None, None]:
-        """Keep whatever goes wrong with a report from hiding the run's outcome."""
+    def _told(self, what: str, *, counts: bool = True) -> Generator[None, None, None]:
+        """Keep whatever goes wrong with a report from hiding the run's outcome.
+
+        Args:
+            what: What is made.
+            counts: Whether the run is no success without it.
+        """
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a defect of a report, too, hides no outcome
             said = str(error) if isinstance(error, OSError | PtcError) else repr(error)
             self.problems.append(f"{what}: {said}")
+            self._failed |= counts
 
 
 def write_report(path: Path, text: str) -> None:

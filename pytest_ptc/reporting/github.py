@@ -62,15 +62,11 @@ def annotation_lines(document: Mapping[str, Any]) -> list[str]:
     """Return the commands that annotate the run's files, worst first, as many as GitHub shows.
 
     What keeps an item from passing is an error; of other findings, from `medium` on a warning, and
-    below a notice. What was expected is none. Items that the run never came to are one error.
+    below a notice. What was expected is none.
     """
     kinds: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
-    unfinished = sum(map(is_unfinished, standing(document)))
-    if unfinished:
-        text = f"{count(unfinished, 'item')} not judged when the run was over"
-        kinds["error"].append(_command("error", text, title="run not complete"))
     for issue in issues_of(document):
-        if not (issue.expected or issue.unfinished):
+        if not issue.expected:
             kind = _kind(issue)
             kinds[kind].append(_annotation(kind, issue))
     left = {kind: lines[MOST_ANNOTATIONS:] for kind, lines in kinds.items()}
@@ -92,7 +88,9 @@ def _kind(issue: Issue) -> str:
 
 
 def _annotation(kind: str, issue: Issue) -> str:
-    title = f"{issue.label}: {clip_left(issue.nodeid, _LONGEST_TITLE)}"
+    title = issue.label
+    if not issue.unfinished:
+        title = f"{title}: {clip_left(issue.nodeid, _LONGEST_TITLE)}"
     place = {} if issue.path is None else {"file": printable(issue.path)}
     if place and issue.line is not None:
         place["line"] = str(issue.line)
@@ -235,8 +233,8 @@ def _cost(totals: Mapping[str, Any]) -> Iterator[str]:
 def _failing(
     tasks: Sequence[Mapping[str, Any]], issues: Sequence[Issue]
 ) -> list[Mapping[str, Any]]:
-    """Return the items that did not pass, failures first."""
-    failing = {id(issue.task) for issue in issues if issue.fails}
+    """Return the items that did not pass, failures first; those never come to are counted alone."""
+    failing = {id(issue.task) for issue in issues if issue.fails and not issue.unfinished}
     order = list(_OUTCOMES)
     found = [task for task in tasks if id(task) in failing]
     return sorted(found, key=lambda task: order.index(_outcome(task)))
@@ -251,7 +249,7 @@ def _why(task: Mapping[str, Any]) -> str:
         return re.sub(r"^ptc (verdict: fail - |error: )", "", task["message"])
     if task["trouble"]:
         return f"{task['trouble']['cause']}: {task['trouble']['message']}"
-    return task["verdict"]["summary"] if task["verdict"] else "not judged when the run was over"
+    return task["verdict"]["summary"] if task["verdict"] else "not judged"
 
 
 def _finding(issue: Issue) -> Sequence[str]:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.model import Cause, Severity, VerdictKind
 from pytest_ptc.reporting.document import findings_of
-from pytest_ptc.reporting.wording import WORST_FIRST, cut
+from pytest_ptc.reporting.wording import WORST_FIRST, count, cut
 from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: The rules that are ours: no finding of an agent's has one of these names but the first.
 FINDING = "ptc/finding"
@@ -29,7 +29,7 @@ VERDICT = "ptc/verdict"
 TEST = "ptc/test"
 ERROR = "ptc/error"
 
-#: Of these an item has one at the most.
+#: An item has at most one of each of these.
 OURS = (VERDICT, TEST, ERROR)
 
 #: Most characters of one message.
@@ -39,6 +39,9 @@ LONGEST = 4000
 _LAST_LINE = 2**31 - 1
 
 _RANKS = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
+
+#: Items that are named of those that the run never came to.
+_NAMED = 3
 
 _LONGEST_RULE = 100
 _NOT_IN_RULES = re.compile(r"[^\w./-]+")
@@ -86,8 +89,8 @@ class Issue(NamedTuple):
 
     @property
     def unfinished(self) -> bool:
-        """Tell whether it says no more than that the run was over before the item was judged."""
-        return self.rule == ERROR and is_unfinished(self.task)
+        """Tell whether it says no more than that the run was over before items were judged."""
+        return is_unfinished(self.task)
 
 
 class _Found(NamedTuple):
@@ -103,13 +106,17 @@ class _Found(NamedTuple):
 
 
 def issues_of(document: Mapping[str, Any]) -> list[Issue]:
-    """Return the issues of a run's document, worst first, else in the order of the tasks."""
+    """Return the issues of a run's document, worst first, else in the order of the tasks.
+
+    Items that the run never came to are one issue: nothing was found out about any of them.
+    """
     seen: Counter[str] = Counter()
-    found = [
-        _issue(one, task, document["run"], seen)
-        for task in standing(document)
-        for one in _found(task)
-    ]
+    tasks = standing(document)
+    found = [_issue(one, task, document["run"], seen) for task in tasks for one in _found(task)]
+    undone = [task for task in tasks if is_unfinished(task)]
+    if undone:
+        one = _undone([task["nodeid"] for task in undone])
+        found.append(_issue(one, undone[0], document["run"], seen))
     return sorted(found, key=lambda issue: (_RANKS[issue.severity], not issue.fails))
 
 
@@ -147,7 +154,7 @@ def _found(task: Mapping[str, Any]) -> Iterator[_Found]:
         blamed = outcome not in _FINE
         severity = Severity.MEDIUM if outcome in ("passed", "xpassed") else Severity.HIGH
         yield _Found(VERDICT, severity, "verdict fail", task["verdict"]["summary"], blamed)
-    unjudged = kind in (None, VerdictKind.ERROR.value)
+    unjudged = kind in (None, VerdictKind.ERROR.value) and not is_unfinished(task)
     if outcome == "error" or (unjudged and outcome not in _FINE):
         yield _error(task, kind)
     elif outcome == "failed" and not blamed:
@@ -177,9 +184,6 @@ def _fails(task: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
 
 def _error(task: Mapping[str, Any], kind: str | None) -> _Found:
     trouble = task["trouble"]
-    if is_unfinished(task):
-        said = trouble["message"] if trouble else "the run ended before it was judged"
-        return _Found(ERROR, Severity.HIGH, "not judged", f"not judged: {said}", fails=True)
     if kind == VerdictKind.ERROR.value:
         label, said = "verdict error", task["verdict"]["summary"]
     elif trouble is not None:
@@ -187,6 +191,13 @@ def _error(task: Mapping[str, Any], kind: str | None) -> _Found:
     else:
         label, said = "error", task["message"] or "the test broke"
     return _Found(ERROR, Severity.HIGH, label, f"{label}: {said}", fails=True)
+
+
+def _undone(nodeids: Sequence[str]) -> _Found:
+    names = ", ".join(nodeids[:_NAMED])
+    more = f", +{len(nodeids) - _NAMED} more" if len(nodeids) > _NAMED else ""
+    message = f"{count(len(nodeids), 'item')} not judged when the run was over: {names}{more}"
+    return _Found(ERROR, Severity.HIGH, "not judged", message, fails=True)
 
 
 def _rule(said: str | None) -> str:

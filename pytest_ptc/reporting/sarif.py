@@ -139,16 +139,13 @@ def _notes(
         yield _note("run stopped", f"the run was stopped: {document['run']['stopped']}")
     elif not document["run"]["complete"]:
         yield _note("run not complete", "the run was killed, or is still on")
-    unfinished = sum(issue.unfinished for issue in issues)
-    if unfinished:
-        yield _note("not judged", f"{count(unfinished, 'item')} not judged when the run was over")
     if left_out:
         text = f"{count(left_out, 'result')} left out, none worse than those that are here"
         yield _note("results left out", text, level="warning")
     for issue in issues:
-        if issue.rule == ERROR and not issue.unfinished:
-            note = _note(issue.label, f"{issue.nodeid}: {issue.message}")
-            yield {**note, "locations": [_location(issue)]}
+        if issue.rule == ERROR:
+            who = "" if issue.unfinished else f"{issue.nodeid}: "
+            yield {**_note(issue.label, who + issue.message), "locations": [_location(issue)]}
 
 
 def _note(cause: str, text: str, *, level: str = "error") -> dict[str, Any]:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from pytest_ptc.cli import REPORTS
+from pytest_ptc.reporting import files as reporting_files
 from pytest_ptc.reporting.files import FORMATS
 from tests.acceptance.test_interruptions import HANGS, start, until
 from tests.acceptance.test_reports import FINDING, marked
@@ -53,6 +54,8 @@ def test_the_reports_that_are_asked_for_are_there_when_the_run_is_over(suite: Su
     assert [one["level"] for one in run["results"]] == ["error", "note"]
     assert [one["location"]["path"] for one in made["gl.json"]] == ["b.py", "a.py"]
     assert commands(result) == []
+    result.stdout.fnmatch_lines(["ptc: wrote out/run.json, out/run.sarif, out/gl.json"])
+    assert "ptc: wrote" not in suite.run(*ALL, "-q").stdout.str()
 
 
 def test_they_are_made_again_from_the_journal(suite: Suite) -> None:
@@ -223,13 +226,31 @@ def test_github_can_be_told_anywhere(suite: Suite) -> None:
 def test_a_summary_that_cannot_be_written_is_no_success(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As any other report; the annotations are there all the same."""
+    """As any other report, if somebody asked for it; the annotations are there all the same."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite.path))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     suite.write(test_a=marked("it", f"say {FINDING % ('pass', 'low', 'a.py')}"))
-    result = suite.run("--ptc-github=yes")
-    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
-    assert len(commands(result)) == 1
-    result.stdout.fnmatch_lines(["ptc: not written: GITHUB_STEP_SUMMARY: *"])
+    for asked, status in (("yes", pytest.ExitCode.INTERNAL_ERROR), ("auto", pytest.ExitCode.OK)):
+        result = suite.run(f"--ptc-github={asked}")
+        assert result.ret == status
+        assert len(commands(result)) == 1
+        result.stdout.fnmatch_lines(["ptc: not written: GITHUB_STEP_SUMMARY: *"])
+
+
+def test_a_defect_of_a_report_hides_no_outcome(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a maker raises is said as any reason; the other reports are written."""
+
+    def breaks(made: object) -> str:
+        raise KeyError(len(repr(made)) > 0)
+
+    monkeypatch.setattr(reporting_files, "FORMATS", {**FORMATS, "json": breaks})
+    suite.write(test_a=marked("it", "fail no"))
+    result = suite.run(*ALL)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["ptc: not written: --ptc-json: KeyError(True)"])
+    assert set(written(suite)) == {"run.sarif", "gl.json"}
 
 
 def test_every_report_can_be_made_again() -> None:

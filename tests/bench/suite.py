@@ -114,7 +114,9 @@ def start_pytest(
     environ = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PTC_", "PYTEST_", "PYTHON", "CLAUDE", "ANTHROPIC", "TMUX"))
+        if not name.startswith(
+            ("PTC_", "PYTEST_", "PYTHON", "CLAUDE", "ANTHROPIC", "TMUX", "GITHUB_")
+        )
     }
     environ |= {
         "CLAUDE_CONFIG_DIR": str(folder / ".claude"),

@@ -153,6 +153,18 @@ def test_of_a_test_that_was_run_again_the_last_word_counts() -> None:
     assert [issue.message for issue in issues_of(made)] == ["new"]
 
 
+def test_items_that_the_run_never_came_to_are_one_issue() -> None:
+    """Hundreds of them say no more than one, which names the first."""
+    stopped = Item("t.py::test_s", None, trouble=("run stopped", "the run ended"))
+    waiting = [Item(f"t.py::test_{number}", None, None) for number in range(4)]
+    (issue,) = issues_of(document_of(stopped, *waiting))
+    assert issue.message == (
+        "5 items not judged when the run was over: "
+        "t.py::test_s, t.py::test_0, t.py::test_1, +2 more"
+    )
+    assert issue.unfinished
+
+
 @pytest.mark.parametrize(
     ("path", "run", "expected"),
     [
