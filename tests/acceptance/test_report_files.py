@@ -242,7 +242,7 @@ def test_a_defect_of_a_report_hides_no_outcome(
 ) -> None:
     """Whatever a maker raises is said as any reason; the other reports are written."""
 
-    def breaks(made: object) -> str:
+    def breaks(made: object, _: object) -> str:
         raise KeyError(len(repr(made)) > 0)
 
     monkeypatch.setattr(reporting_files, "FORMATS", {**FORMATS, "json": breaks})
