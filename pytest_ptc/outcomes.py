@@ -67,6 +67,29 @@ def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
         pytest.fail(failure_text(result, journal), pytrace=False)
 
 
+def add_extras(report: pytest.TestReport, result: Result) -> None:
+    """Give pytest-html what an item came to, and each of its attempts, to be unfolded there.
+
+    The form is that of pytest-html 4: an extra is a plain mapping.
+    """
+    if report.when != "call" and report.passed:
+        return
+    content = {
+        "verdict": result.verdict.to_json() if result.verdict else None,
+        "trouble": result.trouble.to_json() if result.trouble else None,
+        "resumed": result.resumed,
+        "attempts": [attempt.to_json() for attempt in result.reports],
+    }
+    extra = {
+        "name": "ptc",
+        "format_type": "json",
+        "content": content,
+        "mime_type": "application/json",
+        "extension": "json",
+    }
+    report.extras = [*getattr(report, "extras", []), extra]  # type: ignore[attr-defined]
+
+
 def item_outcome(report: pytest.TestReport) -> str | None:
     """Return what a phase's report says of its item; None if it says nothing new.
 

@@ -36,6 +36,7 @@ from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
 from pytest_ptc.outcomes import (
     ONLY_TROUBLE,
+    add_extras,
     add_properties,
     expected_why,
     finish_report,
@@ -262,6 +263,8 @@ class Runner:
             finish_report(report, call, item, ticket.result)
             if hasattr(report, "wasxfail") and report.skipped and ticket.result is not None:
                 self._expected.add(ticket.result.spec.nodeid)
+            if ticket.result is not None and self._config.pluginmanager.hasplugin("html"):
+                add_extras(report, ticket.result)
         return report
 
     @pytest.hookimpl(tryfirst=True)

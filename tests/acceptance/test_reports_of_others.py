@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,3 +129,33 @@ def test_ctrf_is_written_by_its_own_plugin(suite: Suite) -> None:
     assert tests["skips"]["message"] == "not here"
     assert (tests["again"]["retries"], tests["again"]["flaky"]) == (1, True)
     assert (results["summary"]["tests"], results["summary"]["failed"]) == (8, 4)
+
+
+def test_pytest_html_gets_what_each_item_came_to(suite: Suite) -> None:
+    """Its page has verdict, findings and attempts of every marked item, to be unfolded."""
+    suite.write(test_a=ALL)
+    # Of itself it adds a link to a file for each extra; one page is easier to read here.
+    suite.run("--html=page.html", "--self-contained-html").assert_outcomes(
+        passed=1, failed=2, errors=2, skipped=1, xfailed=1
+    )
+    text = (suite.path / "page.html").read_text()
+    blob = html.unescape(text.partition('data-jsonblob="')[2].partition('"')[0])
+    tests = json.loads(blob)["tests"]
+    extras = [
+        json.loads(base64.b64decode(extra["content"].partition("base64,")[2]))
+        for entries in tests.values()
+        for entry in entries
+        for extra in entry["extras"]
+        if extra["name"] == "ptc"
+    ]
+    assert sorted(str((extra["verdict"] or {}).get("verdict")) for extra in extras) == [
+        "None",
+        "error",
+        "fail",
+        "fail",
+        "pass",
+        "pass",
+        "skip",
+    ]
+    (trouble,) = [extra for extra in extras if extra["verdict"] is None]
+    assert [attempt["attempt"] for attempt in trouble["attempts"]] == [1, 2]
