@@ -28,6 +28,12 @@ def until(condition: Callable[[], object], what: str, seconds: float = 30) -> No
         time.sleep(0.02)
 
 
+def _as_in_a_terminal() -> None:
+    # A job that a script has started in the background, or by nohup, has these ignored.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(suite: Suite, *args: str) -> subprocess.Popen[str]:
     """Start pytest as a user would, in a process and a process group of its own."""
     return subprocess.Popen(
@@ -37,8 +43,7 @@ def start(suite: Suite, *args: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # A job that a script has started in the background inherits that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=_as_in_a_terminal,  # noqa: PLW1509 - no thread runs here
     )
 
 
