@@ -45,6 +45,7 @@ class HostWorld:
     folder: Path
     cookie: str = field(default_factory=lambda: uuid.uuid4().hex)
     hosts: list[TmuxHost | ProcessHost] = field(default_factory=list)
+    unreaped_before: list[psutil.Process] = field(default_factory=lambda: _unreaped())
 
     def host(self, *, grace: float = 5.0) -> TmuxHost | ProcessHost:
         """Return a new host of this kind; it is closed at the end of the test."""
@@ -113,9 +114,8 @@ class HostWorld:
         ]
 
     def zombies(self) -> list[psutil.Process]:
-        """Return children of this process that nobody has reaped."""
-        children = psutil.Process().children()
-        return [child for child in children if child.status() == psutil.STATUS_ZOMBIE]
+        """Return children of this process, since the world is there, that nobody has reaped."""
+        return [child for child in _unreaped() if child not in self.unreaped_before]
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
@@ -126,6 +126,11 @@ class HostWorld:
             )
         except psutil.Error:
             return False
+
+
+def _unreaped() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if child.status() == psutil.STATUS_ZOMBIE]
 
 
 @contextmanager
