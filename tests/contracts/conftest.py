@@ -37,6 +37,11 @@ def until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.005)
 
 
+def _unreaped() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if child.status() == psutil.STATUS_ZOMBIE]
+
+
 @dataclass
 class HostWorld:
     """One kind of host, and what a test needs to put workers into it."""
@@ -45,7 +50,7 @@ class HostWorld:
     folder: Path
     cookie: str = field(default_factory=lambda: uuid.uuid4().hex)
     hosts: list[TmuxHost | ProcessHost] = field(default_factory=list)
-    unreaped_before: list[psutil.Process] = field(default_factory=lambda: _unreaped())
+    unreaped_before: list[psutil.Process] = field(default_factory=_unreaped)
 
     def host(self, *, grace: float = 5.0) -> TmuxHost | ProcessHost:
         """Return a new host of this kind; it is closed at the end of the test."""
@@ -126,11 +131,6 @@ class HostWorld:
             )
         except psutil.Error:
             return False
-
-
-def _unreaped() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [child for child in children if child.status() == psutil.STATUS_ZOMBIE]
 
 
 @contextmanager
