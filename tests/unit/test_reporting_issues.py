@@ -198,7 +198,7 @@ def test_places_are_those_of_the_repository(
 def test_another_checkout_has_the_paths_of_the_repository() -> None:
     """An agent that works in a checkout of its own means the same files."""
     findings = (finding("low", path="src/a.py"), finding("low", path="/etc/passwd"))
-    elsewhere = Item(findings=findings, spec={"cwd": "/work/pr-7"})
+    elsewhere = Item(findings=findings, spec={"cwd": "/elsewhere/pr-7"})
     everywhere = Item("t.py::test_b", findings=findings[:1], spec={"cwd": "/"})
     assert [issue.path for issue in issues_of(document_of(elsewhere, everywhere))] == [
         "src/a.py",
