@@ -117,8 +117,11 @@ class TaskListStore:
             return read_task(self._file(task_id), self._clock)
 
     def has(self, task_id: str) -> bool:
-        """Tell whether the list has this task."""
-        return self._file(task_id).exists()
+        """Tell whether the list has this task; a file that is none is none to Claude Code, too."""
+        try:
+            return self.read(task_id) is not None
+        except TaskListError:
+            return False
 
     def empty(self) -> bool:
         """Tell whether no task at all is on the list, as after its deletion."""

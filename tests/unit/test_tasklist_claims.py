@@ -235,3 +235,16 @@ def test_claiming_reads_no_directory(store: TaskListStore, monkeypatch: pytest.M
     assert store.claim(task, "w1")
     store.complete(task, "w1", {})
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b'{"id": "2", "sub', b"broken"], ids=["empty", "cut", "text"]
+)
+def test_a_file_that_is_no_task_is_not_on_the_list(store: TaskListStore, data: bytes) -> None:
+    """Claude Code cannot find such a task, which must not be taken for another list."""
+    (task,) = store.publish(tasks(1))
+    assert store.has(task)
+    (store.path / f"{task}.json").write_bytes(data)
+    assert not store.has(task)
+    (store.path / f"{task}.json").unlink()
+    assert not store.has(task)
