@@ -373,10 +373,12 @@ def _procfs_may_have_more(pid: int) -> bool:
     except OSError:
         return False
     fields = line.rpartition(b")")[2].split()
-    state, session, start, end = fields[0], fields[3], fields[47], fields[48]
-    # The kernel's own threads are in no session. Where the environment begins and ends is unknown
-    # for a moment; an empty one begins where it ends.
-    return state not in (b"Z", b"X") and session != b"0" and (end == b"0" or start != end)
+    state, session, data, start, end = fields[0], fields[3], fields[42], fields[47], fields[48]
+    # The kernel's own threads are in no session. An empty environment begins where it ends. While
+    # the kernel lays out the new program it has written none of the environment's limits, or both
+    # the same; where the program's data begins is written last.
+    replaced = end == b"0" or data == b"0" or start != end
+    return state not in (b"Z", b"X") and session != b"0" and replaced
 
 
 def _psutil_pids() -> list[int]:
