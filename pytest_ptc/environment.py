@@ -34,8 +34,11 @@ _KEPT = (
     "CLAUDE_CODE_CLIENT_CERT",
     "CLAUDE_CODE_CLIENT_KEY",
 )
-#: An agent has no business with the tmux server that hosts it, nor with the test pytest is at.
-_DROPPED = frozenset({"CLAUDECODE", "TMUX", "TMUX_PANE", "PYTEST_CURRENT_TEST"})
+#: An agent has no business with the tmux server that hosts it, with the test pytest is at, nor with
+#: what a session tells its tools of itself.
+_DROPPED = frozenset(
+    {"CLAUDECODE", "CLAUDE_PID", "CLAUDE_EFFORT", "TMUX", "TMUX_PANE", "PYTEST_CURRENT_TEST"}
+)
 
 #: Linux refuses one variable of 128 kB or more: larger parameters are in the file alone.
 LONGEST_VARIABLE = 100_000

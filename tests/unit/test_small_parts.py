@@ -114,6 +114,8 @@ def test_what_an_agent_inherits() -> None:
         "ANTHROPIC_API_KEY": "k",
         "CLAUDE_CONFIG_DIR": "/c",
         "CLAUDECODE": "1",
+        "CLAUDE_PID": "1234",
+        "CLAUDE_EFFORT": "high",
         "CLAUDE_CODE_ENTRYPOINT": "cli",
         "CLAUDE_CODE_OAUTH_TOKEN": "t",
         "CLAUDE_CODE_USE_VERTEX": "1",
