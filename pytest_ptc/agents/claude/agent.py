@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 #: Seconds to wait when the provider refuses work and does not say for how long; each further time
 #: twice as long, up to the cap. The client has tried ten times by then.
 BACKOFF, BACKOFF_CAP = 5.0, 60.0
+#: Seconds between SIGTERM and SIGKILL for a client that must end, and what its tools have started.
+GRACE = 0.5
 
 
 class ClaudeAgent:
@@ -73,7 +75,8 @@ class ClaudeAgent:
             # What was recorded before the client broke is recorded.
             return turn.verdict_or(error.trouble)
         except BaseException:
-            await self._drop()
+            # Its time is up: client and tools may end in order.
+            await self._drop(GRACE)
             raise
         finally:
             turn.close()
@@ -157,10 +160,10 @@ class ClaudeAgent:
         except AgentError:
             await self._drop()
 
-    async def _drop(self) -> None:
+    async def _drop(self, grace: float = 0.0) -> None:
         session, self._session = self._session, None
         if session is not None:
-            await session.kill()
+            await session.kill(grace)
 
 
 class _Turn:

@@ -117,6 +117,10 @@ class InteractiveAgent:
                     over.cancel()
                     trouble = None if talk.over.is_set() else self._left(process.returncode)
                     await asyncio.sleep(LAST_LOOK)
+            except asyncio.CancelledError:
+                # Its time is up: what it shows now is all there will be to look at.
+                job.journal.keep(OUTPUT, self._screen())
+                raise
             finally:
                 if identity is not None:
                     await _end(identity, exited)
@@ -184,14 +188,17 @@ class InteractiveAgent:
         tmux = shutil.which("tmux")
         if not pane or tmux is None:
             return ""
-        shown = subprocess.run(
-            [tmux, "capture-pane", "-p", "-t", pane],
-            env={**self._surroundings.environ, **self._pane},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=5,
-        )
+        try:
+            shown = subprocess.run(
+                [tmux, "capture-pane", "-p", "-t", pane],
+                env={**self._surroundings.environ, **self._pane},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=5,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return ""
         return "\n".join(line.rstrip() for line in shown.stdout.splitlines() if line.strip())
 
 

@@ -30,7 +30,7 @@ from pytest_ptc.agents.claude.events import (
 from pytest_ptc.agents.claude.recorder import denial
 from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Usage
-from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree, marked
+from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marked, marked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -172,16 +172,23 @@ class Session:
                 await asyncio.wait_for(self._client.disconnect(), GRACE)
         await self.kill()
 
-    async def kill(self) -> None:
-        """End the client at once, and all that it has started."""
-        if self._process is not None:
-            end_tree(self._process, grace=0.0)
-        end_marked(CLIENT_COOKIE, self._cookie, grace=0.0)
+    async def kill(self, grace: float = 0.0) -> None:
+        """End the client and all that it has started, at once or after a grace."""
+        if grace:
+            # In a thread: what the client says when it is asked to end is still read.
+            await asyncio.to_thread(self._end, grace)
+        self._end(0.0)
         if self._client is not None:
             # With its process gone this only takes the SDK's own tasks down.
             with contextlib.suppress(Exception):
                 await asyncio.shield(self._client.disconnect())
             self._client = None
+
+    def _end(self, grace: float) -> None:
+        if self._process is not None:
+            end_tree_and_marked(self._process, CLIENT_COOKIE, self._cookie, grace)
+        else:
+            end_marked(CLIENT_COOKIE, self._cookie, grace)
 
     async def _start(self, environ: Mapping[str, str], client: Path | None) -> None:
         try:
