@@ -172,6 +172,8 @@ def test_what_dies_in_the_middle_of_a_turn_is_named(
 
 def test_a_list_that_vanishes_in_the_middle_takes_no_verdict_with_it(claude: ClaudeSuite) -> None:
     """The journal has what was recorded; the shared list is only a view."""
-    remove = 'use Bash {"command": "rm -r .claude/tasks/ours"}\nrecord pass seen'
+    # Not `rm`: Claude Code denies that in its own folder.
+    remove = 'use Bash {"command": "find .claude/tasks/ours -delete"}\nrecord pass seen'
     claude.tasks(it=(remove, {"tools": ["Bash"]}))
     claude.run("--ptc-task-list-id=ours").assert_outcomes(passed=1)
+    assert claude.reports()["it"]["about"]["denied"] == []
