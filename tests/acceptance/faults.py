@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ptc.coordinator.loop import Coordinator
 from tests.acceptance.conftest import WITHOUT
 
 if TYPE_CHECKING:
@@ -58,6 +61,43 @@ if "pytest_ptc.worker" in sys.orig_argv or sys.orig_argv[1].endswith("/bin/ptc.p
     around("record", "recording", "recorded", lambda record: record.verdict is not None)
     around("file", None, "filed")
 """
+
+
+#: Adds to the wall clock of every Python what a file says.
+CLOCK = """
+import os, time
+real = time.time
+
+def shifted():
+    try:
+        with open({!r}) as file:
+            return real() + float(file.read() or 0)
+    except OSError:
+        return real()
+
+time.time = shifted
+"""
+
+
+class RunClock:
+    """The clock of a run in this process, which a test can put forward.
+
+    Args:
+        monkeypatch: Pytest's own.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._ahead = 0.0
+        defaults = Coordinator.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, "clock", lambda: time.monotonic() + self._ahead)
+
+    def put_forward(self, suite: Suite, seconds: float) -> None:
+        """Let so many seconds pass; a worker that has nothing to do is ended, to have it seen."""
+        self._ahead += seconds
+        ended = suite.events("ended")[-1]["worker"]
+        (pid,) = (e["pid"] for e in suite.events("worker started") if e["worker"] == ended)
+        os.kill(pid, signal.SIGTERM)
 
 
 def marked(name: str, prompt: str, **keywords: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import signal
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ import pytest
 
 from pytest_ptc.coordinator import schedule
 from pytest_ptc.hosts import tmux as tmux_host
-from tests.acceptance.faults import HITS, hit_tmux_server, inject, marked, tmux
+from tests.acceptance.faults import HITS, RunClock, hit_tmux_server, inject, marked, tmux
 from tests.acceptance.test_interruptions import until
-from tests.claude.helpers import meanwhile, wait_for
+from tests.claude.helpers import meanwhile, wait_for, wait_until
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Suite
@@ -212,6 +213,9 @@ def tell(name):
 if len(sys.argv) > 1:
     tell(sys.argv[1])
 what = sys.stdin.readline().strip()
+if what == "passes":
+    print('{"verdict": "pass", "summary": "x"}')
+    sys.exit()
 if what == "records":
     subprocess.run(["ptc", "record", "fail", "--summary", "bad"])
     open("recorded", "w").close()
@@ -219,6 +223,7 @@ if what == "records":
 if what == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("never", flush=True)
+    open("began-stubborn", "w").close()
     time.sleep(600)
 for name in ("group", "session"):
     words = [sys.executable, __file__, name]
@@ -235,28 +240,33 @@ def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
 ) -> None:
     """What runs is asked to end, then killed, with its last words; what waits has no attempt."""
     inject(suite, monkeypatch, PATIENT.format(1.5))
+    clock = RunClock(monkeypatch)
     suite.agent.write_text(TELLING)
     suite.write(
-        test_a=marked("records", "records")
+        test_a=marked("passes", "passes")
+        + marked("records", "records")
         + marked("tells", "tells")
         + marked("stubborn", "stubborn")
-        + marked("waits", "x")
+        + marked("waits", "x", needs="test_tells")
     )
-    result = suite.run("--ptc-workers=3", "--ptc-run-timeout=3")
-    result.assert_outcomes(failed=1, errors=3)
+
+    def pass_time() -> None:
+        for name in ("recorded", "began-agent", "began-stubborn"):
+            wait_for(suite.path / name)
+        wait_until(lambda: suite.events("ended"))
+        clock.put_forward(suite, 100)
+
+    with meanwhile(pass_time):
+        result = suite.run("--ptc-workers=4", "--ptc-run-timeout=100")
+    result.assert_outcomes(passed=1, failed=1, errors=3)
     lines = result.outlines
-    assert (
-        sum(line.startswith("ptc error: run timeout - the run's 3 s are over") for line in lines)
-        == 3
-    )
+    why = "ptc error: run timeout - the run's 100 s are over; raise --ptc-run-timeout, *"
+    assert len(fnmatch.filter(lines, why)) == 3
     for said in ("agent was asked to end", "group was asked to end", "never"):
         assert f"  | {said}" in lines
     assert "no attempt was made" in lines
-    assert {path.name for path in suite.path.glob("asked-*")} == {
-        "asked-agent",
-        "asked-group",
-        "asked-session",
-    }
+    asked = {path.name for path in suite.path.glob("asked-*")}
+    assert asked == {"asked-agent", "asked-group", "asked-session"}
 
 
 def test_what_is_recorded_while_the_agent_is_asked_to_end_counts(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.tasklist import locks
-from tests.acceptance.faults import FILL, PROTECT, inject, marked, run_on_own_disk
+from tests.acceptance.faults import CLOCK, FILL, PROTECT, inject, marked, run_on_own_disk
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Suite
@@ -185,22 +185,6 @@ def test_locks_of_the_dead_hold_up_nobody_else(
     suite.run(OURS).assert_outcomes(passed=4)
     # Of tasks 2 to 5, the first one's worker was killed.
     assert [event["task"] for event in suite.events("ended")][-2:] == ["2", "2"]
-
-
-#: Adds to the wall clock of every Python what a file says.
-CLOCK = """
-import os, time
-real = time.time
-
-def shifted():
-    try:
-        with open({!r}) as file:
-            return real() + float(file.read() or 0)
-    except OSError:
-        return real()
-
-time.time = shifted
-"""
 
 
 def test_a_clock_that_jumps_changes_nothing(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
