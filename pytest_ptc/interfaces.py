@@ -98,7 +98,7 @@ class TaskList(Protocol):
         """Put tasks on the list in one go and return their ids, in order."""
 
     def claim(self, task_id: str, owner: str) -> bool:
-        """Take a pending task for `owner`; False if it is taken, completed or gone."""
+        """Take a pending task of the run's; False if it is taken, completed or gone."""
 
     def release(self, task_id: str, owner: str) -> None:
         """Put a task that `owner` holds back to pending."""
@@ -107,13 +107,13 @@ class TaskList(Protocol):
         """Mark a task that `owner` holds completed, adding to its metadata."""
 
     def has(self, task_id: str) -> bool:
-        """Tell whether the list has this task."""
+        """Tell whether the list has this task of the run's."""
 
-    def empty(self) -> bool:
-        """Tell whether no task at all is on the list, as after its deletion."""
+    def is_gone(self, task_id: str) -> bool:
+        """Tell whether the list was deleted as a whole, this task with it."""
 
     def withdraw(self, task_ids: Iterable[str]) -> None:
-        """Remove these tasks from the list, whoever holds them."""
+        """Remove these tasks of the run's from the list, whoever holds them."""
 
 
 def _nothing(*_: object, **__: object) -> None:

@@ -19,7 +19,7 @@ from pytest_ptc.environment import RUN_COOKIE
 from pytest_ptc.errors import JournalError, TaskListError
 from pytest_ptc.journal import STORY
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_trees, wait_gone
-from pytest_ptc.tasklist.store import SENTINEL_KEY, TaskListStore
+from pytest_ptc.tasklist.store import RUN_KEY, TaskListStore
 from pytest_ptc.worktrees import remove_all
 
 if TYPE_CHECKING:
@@ -263,9 +263,7 @@ def _is_of(run_id: str, file: Path) -> bool:
         metadata = json.loads(file.read_bytes()).get("metadata") or {}
     except (OSError, ValueError, AttributeError):
         return False
-    sentinel = metadata.get(SENTINEL_KEY)
-    of_sentinel = sentinel.get("run") if isinstance(sentinel, dict) else None
-    return run_id in (metadata.get("ptc_run"), of_sentinel)
+    return bool(metadata.get(RUN_KEY) == run_id)
 
 
 def watch(run: RecordedRun) -> None:

@@ -214,7 +214,7 @@ class Worker:
                 return None
             if self._list.has(task_id):
                 problem = "somebody else took or completed it on the shared list"
-            elif self._list.empty():
+            elif self._list.is_gone(task_id):
                 self._screen.line("the shared list is gone: on with the journal alone")
                 return None
             else:

@@ -15,6 +15,7 @@ import time
 import traceback
 from concurrent.futures import Future
 from itertools import count
+from queue import Empty, SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,7 +51,7 @@ from pytest_ptc.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_ptc.interfaces import Host, TaskList
@@ -105,10 +106,11 @@ class Coordinator:
         )
         self._board = Board()
         self._snapshot = Snapshot()
-        self._futures: dict[str, Future[Result]] = {}
+        self._open: dict[str, _Entry] = {}
         self._at_work: dict[str, _Running] = {}
         self._ids: dict[str, str] = {}
         self._kept = count(1)
+        self._inbox: SimpleQueue[Sequence[_Entry]] = SimpleQueue()
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         self._loop = asyncio.new_event_loop()
@@ -160,13 +162,13 @@ class Coordinator:
             entry.future.set_running_or_notify_cancel()
             entries.append(entry)
             self._tell(entry, fingerprints.get(spec.nodeid))
+        # Put down before the call: whoever finds the loop ended, the thread or we, takes what is
+        # here, so that no future is left without a result.
+        self._inbox.put(entries)
         try:
-            self._loop.call_soon_threadsafe(self._submitted, entries)
+            self._loop.call_soon_threadsafe(self._take_in)
         except RuntimeError:  # the loop has ended
-            self._abandon(
-                {entry.task_id: entry.future for entry in entries},
-                {entry.task_id: entry.spec for entry in entries},
-            )
+            self._abandon(self._received())
         return [entry.future for entry in entries]
 
     def stop(self, why: str) -> None:
@@ -202,9 +204,9 @@ class Coordinator:
             self._journal.event("coordinator failed", error=traceback.format_exc())
         finally:
             self._started.set()
-            self._abandon(self._futures, {i: t.spec for i, t in self._board.tasks.items()})
             self.cpu_seconds = time.thread_time() - before
             self._loop.close()
+            self._abandon([*self._open.values(), *self._received()])
 
     async def _serve(self) -> None:
         server = await self._crew.listen()
@@ -284,7 +286,7 @@ class Coordinator:
         return NewTask(
             subject=nodeid,
             description=self._journal.redactor.text(description),
-            metadata={"ptc_run": self._journal.run_id, "nodeid": nodeid},
+            metadata={"nodeid": nodeid},
         )
 
     def _tell(self, entry: _Entry, fingerprint: str | None) -> None:
@@ -302,10 +304,19 @@ class Coordinator:
                 report=entry.kept.report.to_json(),
             )
 
-    def _submitted(self, entries: Sequence[_Entry]) -> None:
+    def _received(self) -> list[_Entry]:
+        """Return what is in the inbox; of threads that ask at once, each gets something else."""
+        entries: list[_Entry] = []
+        with contextlib.suppress(Empty):
+            while True:
+                entries += self._inbox.get_nowait()
+        return entries
+
+    def _take_in(self) -> None:
+        entries = self._received()
+        self._open.update((entry.task_id, entry) for entry in entries)
         self._ids.update((entry.spec.nodeid, entry.task_id) for entry in entries)
-        for task_id, spec, future, kept in _needs_first(entries):
-            self._futures[task_id] = future
+        for task_id, spec, _, kept in _needs_first(entries):
             if kept is not None:
                 self._board.resumed(task_id, spec, kept)
                 continue
@@ -351,23 +362,22 @@ class Coordinator:
         self._wake.set()
 
     def _hand_on(self, result: Result) -> None:
-        future = self._futures.pop(result.task_id)
+        future = self._open.pop(result.task_id).future
         if (trouble := result.trouble_outside) is not None:
             self._journal.event("settled", task=result.task_id, trouble=trouble.to_json())
         future.set_result(result)
 
-    def _abandon(self, futures: dict[str, Future[Result]], specs: Mapping[str, TaskSpec]) -> None:
+    def _abandon(self, entries: Iterable[_Entry]) -> None:
+        """Resolve what the loop, which has ended, will never come to."""
         trouble = Trouble(
             cause=Cause.MACHINERY,
             message=f"the coordinator ended: {self._failure!r}"
             if self._failure
             else "the run was over",
         )
-        while futures:
-            task_id, future = futures.popitem()
-            result = Result(task_id=task_id, spec=specs[task_id], trouble_outside=trouble)
+        for task_id, spec, future, _ in entries:
             self._journal.event("settled", task=task_id, trouble=trouble.to_json())
-            future.set_result(result)
+            future.set_result(Result(task_id=task_id, spec=spec, trouble_outside=trouble))
 
     # Workers.
 

@@ -38,6 +38,10 @@ SENTINEL_OWNER = "pytest-ptc"
 #: The key of the sentinel's metadata.
 SENTINEL_KEY = "ptc_sentinel"
 
+#: The key, in the metadata of all that a run publishes, of the run's id. A list may be deleted and
+#: filled again by others while a run is on: an id alone does not make a task ours.
+RUN_KEY = "ptc_run"
+
 #: Seconds for which one withdrawal waits for locks, all tasks together, before it deletes without
 #: them. Claude Code's own delete takes no lock; with it, an update cannot bring the file back.
 _GRACE = 1.0
@@ -57,7 +61,7 @@ class TaskListStore:
     Args:
         config: Claude Code's configuration directory; see `config_dir`.
         list_id: The list's id, as in `CLAUDE_CODE_TASK_LIST_ID`.
-        run_id: The run's id, shown on the sentinel.
+        run_id: The run's id. Only its own tasks are claimed and withdrawn.
         own: Whether the list was made for this run, named after it, and goes with it.
         clock: The time.
         patience: Seconds to wait for a lock.
@@ -117,14 +121,28 @@ class TaskListStore:
             return read_task(self._file(task_id), self._clock)
 
     def has(self, task_id: str) -> bool:
-        """Tell whether the list has this task; a file that is none is none to Claude Code, too."""
+        """Tell whether the list has this task of the run's.
+
+        A file that is none is none to Claude Code, too.
+        """
         try:
-            return self.read(task_id) is not None
+            record = self.read(task_id)
         except TaskListError:
             return False
+        return record is not None and self._is_ours(record)
 
-    def empty(self) -> bool:
-        """Tell whether no task at all is on the list, as after its deletion."""
+    def is_gone(self, task_id: str) -> bool:
+        """Tell whether the list was deleted as a whole, this task with it.
+
+        Then no task at all is on it, or one of others has this task's place: while the list is
+        there, no id is given twice.
+
+        Raises:
+            TaskListError: The task's file is no task.
+        """
+        record = self.read(task_id)
+        if record is not None:
+            return not self._is_ours(record)
         with self._errors("read"):
             try:
                 return not any(name.endswith(".json") for name in self._directory.names())
@@ -145,22 +163,24 @@ class TaskListStore:
         return ids
 
     def claim(self, task_id: str, owner: str) -> bool:
-        """Take a pending task for `owner`; False if it is taken, blocked, completed or gone.
+        """Take a pending task of the run's; False if it is taken, blocked, completed or gone.
 
-        A task is taken if it has another owner or is not pending. A blocker that is completed or
-        gone does not block.
+        A task is taken if it has another owner than `owner` or is not pending. A blocker that is
+        completed or gone does not block.
 
         Raises:
             TaskListError: Its file, or that of a task that may block it, is no task.
         """
 
         def claimed(record: TaskRecord) -> TaskRecord | None:
-            free = record.is_free_for(owner) and not self._is_blocked(record)
-            return record.claimed(owner) if free else None
+            return record.claimed(owner) if free(record) and not self._is_blocked(record) else None
+
+        def free(record: TaskRecord) -> bool:
+            return self._is_ours(record) and record.is_free_for(owner)
 
         # Most claims that fail, fail here, without a lock that the others have to wait for.
         seen = self.read(task_id)
-        if seen is None or not seen.is_free_for(owner):
+        if seen is None or not free(seen):
             return False
         return self._change(task_id, claimed, self._patience)
 
@@ -186,7 +206,7 @@ class TaskListStore:
         self._change(task_id, completed, self._patience)
 
     def withdraw(self, task_ids: Iterable[str]) -> None:
-        """Remove these tasks from the list, whoever holds them, and every mention of them.
+        """Remove these tasks of the run's, whoever holds them, and every mention of them.
 
         Mentions are found from the tasks' own `blocks` and `blockedBy`; Claude Code, and `publish`,
         write such a link on both sides.
@@ -242,16 +262,25 @@ class TaskListStore:
         names = self._directory.names()
         mark = max(read_mark(self.path, self._clock), self._given)
         free = self._free_ids(first_free_number(names, mark))
-        if self._sentinel is None or not self._file(self._sentinel).exists():
+        if self._sentinel is None or not self.has(self._sentinel):
             self._sentinel = next(free)
             write_task(self._file(self._sentinel), _sentinel(self._sentinel, self._run_id))
         ids = []
         for task, task_id in zip(tasks, free, strict=False):
             lock.refresh()
-            write_task(self._file(task_id), _record(task_id, task))
+            write_task(self._file(task_id), self._record(task_id, task))
             self._published[task_id] = None
             ids.append(task_id)
         return ids
+
+    def _record(self, task_id: str, task: NewTask) -> TaskRecord:
+        return TaskRecord(
+            id=task_id,
+            subject=task.subject,
+            description=task.description,
+            blocked_by=task.blocked_by,
+            metadata={**task.metadata, RUN_KEY: self._run_id},
+        )
 
     def _free_ids(self, number: int) -> Iterator[str]:
         """Yield ids from this number on, each given as it is taken."""
@@ -348,8 +377,13 @@ class TaskListStore:
         record = None
         with suppress(TaskListError, OSError):  # a broken file goes as well
             record = read_task(file, self._clock)
+        if record is not None and not self._is_ours(record):
+            return set()
         file.unlink(missing_ok=True)
         return set() if record is None else {*record.blocks, *record.blocked_by}
+
+    def _is_ours(self, record: TaskRecord) -> bool:
+        return (record.metadata or {}).get(RUN_KEY) == self._run_id
 
     def _forget(self, task_id: str, gone: Collection[str], give_up: float) -> None:
         # Somebody else's file that is broken or locked for long is left to them: a blocker that is
@@ -380,16 +414,6 @@ class TaskListStore:
             raise TaskListError(f"{self.path}: cannot {doing} the task list: {error}") from error
 
 
-def _record(task_id: str, task: NewTask) -> TaskRecord:
-    return TaskRecord(
-        id=task_id,
-        subject=task.subject,
-        description=task.description,
-        blocked_by=task.blocked_by,
-        metadata=dict(task.metadata) or None,
-    )
-
-
 def _sentinel(task_id: str, run_id: str) -> TaskRecord:
     return TaskRecord(
         id=task_id,
@@ -399,5 +423,5 @@ def _sentinel(task_id: str, run_id: str) -> TaskRecord:
             "pytest-ptc is on; it goes away by itself. Leave it pending."
         ),
         owner=SENTINEL_OWNER,
-        metadata={SENTINEL_KEY: {"run": run_id, "pid": os.getpid()}},
+        metadata={RUN_KEY: run_id, SENTINEL_KEY: {"pid": os.getpid()}},
     )

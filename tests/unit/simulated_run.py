@@ -274,9 +274,9 @@ class WorkersList:
         """Tell whether the list has this task."""
         return self._store.has(task_id)
 
-    def empty(self) -> bool:
-        """Tell whether the list has no task."""
-        return self._store.empty()
+    def is_gone(self, task_id: str) -> bool:
+        """Tell whether the list was deleted as a whole."""
+        return self._store.is_gone(task_id)
 
     def publish(self, tasks: Sequence[Any]) -> list[str]:
         """Refuse: a worker has nothing to publish."""
@@ -763,9 +763,8 @@ class SimulatedRun:
             if self._serving.done():
                 self._serving.result()
                 # As `Coordinator._run` does when it has served.
-                specs = {task.id: task.spec for task in self.board.tasks.values()}
-                self.coordinator._abandon(self.coordinator._futures, specs)
                 self.office.end()
+                self.coordinator._abandon(self.coordinator._open.values())
 
     def go_on(self, end: Callable[[WorkerProcess], None]) -> None:
         """Let everybody do what there is to do; `end` may end the agents that are at work."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import errno
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.model import Cause, TaskSpec, Trouble, Verdict, VerdictKind
 from tests.unit.simulated_run import NO_ROOM, SimulatedRun, WorkerProcess, simulate_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from pathlib import Path
+
+    from pytest_ptc.interfaces import Host
+    from pytest_ptc.model import Result
 
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
 TROUBLE = Trouble(cause=Cause.AGENT_FAILED, message="it broke")
@@ -88,3 +94,37 @@ def test_a_task_whose_report_finds_no_room_is_tried_again(run: SimulatedRun) -> 
     assert first.trouble is not None
     assert "No space left" in first.trouble.message
     assert second.verdict == PASS
+
+
+def test_a_task_submitted_while_the_thread_ends_gets_a_result(
+    run: SimulatedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its end, in the instant between its last look and its end, or after: none is open."""
+    coordinator = Coordinator(
+        limits=Limits(workers=1, max_worker_restart=1),
+        host=cast("Host", None),
+        task_list=run.list,
+        journal=run.journal,
+        address=tmp_path / "unused",
+        worker_argv=(),
+        worker_config={},
+    )
+    futures: list[Future[Result]] = []
+
+    async def no_socket() -> None:
+        raise OSError(errno.EADDRINUSE, "no socket")
+
+    close = coordinator._loop.close
+
+    def last_look_taken() -> None:
+        futures.extend(coordinator.submit([spec(), spec()]))
+        close()
+
+    monkeypatch.setattr(coordinator._crew, "listen", no_socket)
+    monkeypatch.setattr(coordinator._loop, "close", last_look_taken)
+    futures.extend(coordinator.submit([spec()]))
+    coordinator._thread.join(10)
+    futures.extend(coordinator.submit([spec()]))
+    troubles = [future.result(10).trouble for future in futures]
+    assert len(troubles) == 4
+    assert all(trouble and "no socket" in trouble.message for trouble in troubles)

@@ -13,7 +13,15 @@ from pytest_ptc.interfaces import NewTask
 from pytest_ptc.tasklist import files, locks
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import SENTINEL_KEY
-from tests.unit.test_tasklist_store import TIME_LAPSE, by_claude, names, new_store, on_disk, tasks
+from tests.unit.test_tasklist_store import (
+    TIME_LAPSE,
+    by_claude,
+    names,
+    new_store,
+    on_disk,
+    ours_by_claude,
+    tasks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +95,7 @@ def test_tasks_of_others_forget_the_withdrawn(store: TaskListStore) -> None:
     """A task that waited for ours no longer does, as after Claude Code's own delete."""
     ids = store.publish(tasks(1))
     theirs = by_claude(store, "50", blockedBy=[ids[0], "51"], note="kept")
-    by_claude(store, ids[0], blocks=["50", "60"])
+    ours_by_claude(store, ids[0], blocks=["50", "60"])
     (store.path / "60.json").write_text("broken")
     untouched = by_claude(store, "51", blocks=["50"])
     before = untouched.read_bytes()

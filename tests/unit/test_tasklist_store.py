@@ -16,7 +16,7 @@ from pytest_ptc.errors import ConfigError, TaskListError
 from pytest_ptc.interfaces import NewTask, TaskList
 from pytest_ptc.tasklist import TaskListStore, config_dir
 from pytest_ptc.tasklist.locks import Clock, ListLocks
-from pytest_ptc.tasklist.store import SENTINEL_KEY, SENTINEL_OWNER
+from pytest_ptc.tasklist.store import RUN_KEY, SENTINEL_KEY, SENTINEL_OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,12 @@ def by_claude(store: TaskListStore, task_id: str, **fields: Any) -> Path:
     required = {"id": task_id, "subject": "theirs", "description": "", "status": "pending"}
     file.write_text(json.dumps({**required, "blocks": [], "blockedBy": [], **fields}, indent=2))
     return file
+
+
+def ours_by_claude(store: TaskListStore, task_id: str, **fields: Any) -> Path:
+    """Write a task of the run as Claude Code does when it changes it, which keeps what it has."""
+    metadata = {RUN_KEY: "r1", **fields.pop("metadata", {})}
+    return by_claude(store, task_id, metadata=metadata, **fields)
 
 
 def on_disk(store: TaskListStore, task_id: str) -> dict[str, Any]:
@@ -217,9 +223,8 @@ def test_published_tasks_are_what_claude_code_reads(store: TaskListStore) -> Non
         "status": "pending",
         "blocks": [],
         "blockedBy": ["99"],
-        "metadata": {"k": [1]},
+        "metadata": {"k": [1], RUN_KEY: "r1"},
     }
-    assert "metadata" not in on_disk(store, "2")
     assert stat.S_IMODE((store.path / "2.json").stat().st_mode) == 0o600
 
 
@@ -233,7 +238,7 @@ def test_the_first_publish_puts_up_the_sentinel(store: TaskListStore) -> None:
     assert sentinel["owner"] == SENTINEL_OWNER
     assert sentinel["subject"].startswith("pytest-ptc run r1")
     assert "goes away by itself" in sentinel["description"]
-    assert sentinel["metadata"][SENTINEL_KEY]["run"] == "r1"
+    assert sentinel["metadata"] == {RUN_KEY: "r1", SENTINEL_KEY: {"pid": os.getpid()}}
     assert not store.claim("1", "w1")
 
 
