@@ -12,7 +12,7 @@ from pytest_ptc.tasklist import files
 from pytest_ptc.tasklist import store as store_module
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import RUN_KEY
-from tests.unit.test_tasklist_store import (
+from tests.unit.tasklists import (
     by_claude,
     names,
     new_store,
@@ -22,19 +22,9 @@ from tests.unit.test_tasklist_store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_ptc.tasklist import TaskListStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[TaskListStore]:
-    """Give an open store on a list that nobody else uses."""
-    made = new_store(tmp_path)
-    made.open()
-    yield made
-    made.close()
 
 
 def test_a_claim_takes_a_pending_task(store: TaskListStore) -> None:

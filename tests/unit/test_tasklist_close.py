@@ -13,7 +13,7 @@ from pytest_ptc.interfaces import NewTask
 from pytest_ptc.tasklist import files, locks
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import SENTINEL_KEY
-from tests.unit.test_tasklist_store import (
+from tests.unit.tasklists import (
     TIME_LAPSE,
     by_claude,
     names,
@@ -24,18 +24,9 @@ from tests.unit.test_tasklist_store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pytest_ptc.tasklist import TaskListStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[TaskListStore]:
-    """Give an open store on a list that nobody else uses."""
-    made = new_store(tmp_path)
-    made.open()
-    yield made
-    made.close()
 
 
 def test_withdrawn_tasks_are_gone_and_their_ids_with_them(store: TaskListStore) -> None:
