@@ -120,6 +120,8 @@ class Runner:
         self._started = time.monotonic()
         self._wall = 0.0
         self._ended = False
+        #: What could not be written down or tidied up.
+        self._problems: list[str] = []
         self.submission = PtcCoordinator(
             settings=settings,
             rootpath=config.rootpath,
@@ -491,11 +493,14 @@ class Runner:
             # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
             self._ended = True
             self._wall = time.monotonic() - self._started
-            with contextlib.suppress(PtcError):
+            try:
                 task_list.close()
-            with contextlib.suppress(PtcError):
-                journal.event("run ended", seconds=round(self._wall, 3))
+            except PtcError as error:
+                self._problems.append(f"tasks left on the shared list: {error}")
+            journal.event("run ended", seconds=round(self._wall, 3))
             journal.close()
+            if journal.problem:
+                self._problems.append(f"journal incomplete: {journal.problem}")
             worktrees.remove_all(self._isolated, scratch)
             shutil.rmtree(scratch, ignore_errors=True)
             keep_durations(self._config, self._results)
@@ -509,7 +514,7 @@ class Runner:
             verbosity=self._config.get_verbosity(),
             expected=self._expected,
             budget=self._settings.budget_usd,
-            problem=self._parts[1].problem if self._parts is not None else None,
+            problems=self._problems,
         )
         # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
         redact = self._parts[1].redactor.text if self._parts is not None else str

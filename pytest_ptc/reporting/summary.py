@@ -64,7 +64,7 @@ def summary(
     verbosity: int = 0,
     expected: Collection[str] = (),
     budget: float | None = None,
-    problem: str | None = None,
+    problems: Sequence[str] = (),
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -76,7 +76,7 @@ def summary(
         verbosity: Below 0, only what a model needs to act on; above 0, passing items as well.
         expected: The node ids of tests whose fail was expected, by `xfail`: only counted.
         budget: US dollars that the run might cost.
-        problem: Why the journal does not have the whole story, if so.
+        problems: What the run could not write down or tidy up, a sentence each.
     """
     surprises = [result for result in results if result.spec.nodeid not in expected]
     if verbosity < 0:
@@ -99,7 +99,7 @@ def summary(
         Line(_times(results, wall)),
         *(Line(f"cost {cost}") for cost in _cost(results, budget)),
         Line(printable(f"journal {journal}")),
-        *([Line(f"journal incomplete: {problem}", {"yellow": True})] if problem else []),
+        *(Line(problem, {"yellow": True}) for problem in problems),
     ]
 
 

@@ -95,7 +95,9 @@ def test_a_list_that_is_read_only_costs_no_verdict(suite: Suite) -> None:
         test_a=marked("protects", f"{PROTECT.format(place)}\nrecord pass|--summary|x")
         + marked("protected", "record fail|--summary|bad", needs="test_protects")
     )
-    run_on_own_disk(suite, place, OURS, "--ptc-workers=1").assert_outcomes(passed=1, failed=1)
+    result = run_on_own_disk(suite, place, OURS, "--ptc-workers=1")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["tasks left on the shared list: *cannot withdraw*Read-only*"])
     states = {path.name: json.loads(path.read_bytes())["status"] for path in place.glob("*.json")}
     assert states == {"1.json": "pending", "2.json": "in_progress", "3.json": "pending"}
     for name in states:
