@@ -90,6 +90,7 @@ class Aftermath:
         outcomes = Counter(item.ended.outcome if item.ended else "none" for item in self.items)
         causes = Counter(item.ended.cause or item.ended.outcome for item in odd if item.ended)
         begun = sum(len(item.begun) for item in self.items)
+        longest = max((told.seconds for told in story.attempts.values()), default=0.0)
         acknowledged = sum(bool(item.acknowledged) for item in self.items)
         lines = [
             f"{plan.tasks} tasks, {plan.workers} workers, a fault every {plan.every:g} s",
@@ -101,6 +102,7 @@ class Aftermath:
             *_counted(causes),
             f"others that no fault had hit: {sum(not item.hits for item in odd)}",
             f"attempts: {len(story.attempts)} assigned, {begun} begun by agents",
+            f"longest attempt: {longest:.0f} s, of its own {plan.timeout:g} s",
             f"acknowledged by `ptc record`: {acknowledged} items, each begun once and kept",
             f"workers: {story.started} started, {story.lost} lost",
         ]
