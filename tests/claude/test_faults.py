@@ -134,6 +134,23 @@ def test_a_killed_pytest_takes_workers_and_clients_with_it(
     assert len(claude.events("assigned")) == 1
 
 
+def test_what_a_killed_client_leaves_goes_with_the_run(
+    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket for other sessions, and its tools' output, are in the run's own folder."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    look = 'ls -R "$CLAUDE_CODE_TMPDIR" > there; echo "$CLAUDE_CODE_TMPDIR" > place'
+    claude.tasks(it=(shell(f"{look}; kill -9 $PPID"), BASH))
+    claude.run()
+    assert claude.ended() == {"it": "agent failed"}
+    there = (claude.path / "there").read_text()
+    assert ".sock" in there
+    assert f"claude-{os.getuid()}" in there
+    place = Path((claude.path / "place").read_text().strip())
+    assert place.name.startswith("ptc-")
+    assert not place.exists()
+
+
 def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite) -> None:
     """Endless output and a verdict that comes too late are ended; 100 MB are not the journal's."""
     claude.tasks(

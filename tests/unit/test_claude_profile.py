@@ -32,6 +32,7 @@ def environment(environ: dict[str, str], made: Profile | None = None) -> dict[st
         made or profile(),
         run_id="run-1",
         task_list_id=LIST,
+        scratch="/tmp/ptc-run-1",
         marks={"PTC_CLIENT": "c00kie"},
     )
 
@@ -161,6 +162,18 @@ def test_the_profile_is_what_the_task_says() -> None:
             {},
             {"CLAUDE_CODE_TASK_LIST_ID": LIST, "PTC_RUN": "run-1", "PTC_CLIENT": "c00kie"},
             id="the-runs-list",
+        ),
+        pytest.param(
+            {"CLAUDE_CODE_TMPDIR": "/tmp/the-session-around"},
+            {},
+            {"CLAUDE_CODE_TMPDIR": "/tmp/ptc-run-1"},
+            id="the-runs-temporary-folder",
+        ),
+        pytest.param(
+            {},
+            {"CLAUDE_CODE_TMPDIR": "/scratch"},
+            {"CLAUDE_CODE_TMPDIR": "/scratch"},
+            id="another-temporary-folder",
         ),
         pytest.param(
             {},

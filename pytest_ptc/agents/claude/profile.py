@@ -94,6 +94,7 @@ class Surroundings:
         claude_config: The configuration directory that has the list.
         setting_sources: Which settings files Claude Code reads.
         journals: The folder of all runs' journals.
+        scratch: The run's private folder, which goes with the run.
         environ: The environment that a client inherits from.
         user: The effective user id.
     """
@@ -104,6 +105,7 @@ class Surroundings:
     claude_config: str
     setting_sources: tuple[str, ...]
     journals: str
+    scratch: str
     environ: Mapping[str, str]
     user: int
 
@@ -117,6 +119,7 @@ class Surroundings:
             claude_config=config["claude_config"],
             setting_sources=tuple(config["setting_sources"]),
             journals=str(Path(config["journal"]).parent),
+            scratch=str(Path(config["address"]).parent),
             environ=inherited(environ),
             user=user,
         )
@@ -132,6 +135,7 @@ class Surroundings:
             profile,
             run_id=self.run_id,
             task_list_id=self.task_list_id,
+            scratch=self.scratch,
             marks=marks,
         )
 
@@ -173,6 +177,7 @@ def client_environment(
     *,
     run_id: str,
     task_list_id: str,
+    scratch: str,
     marks: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the whole environment of a Claude Code process.
@@ -182,9 +187,11 @@ def client_environment(
         profile: What the task adds.
         run_id: The run's id.
         task_list_id: The shared list.
+        scratch: Where it may leave sockets and its tools' output, if nobody named another place.
         marks: Variables by which its processes are found again.
     """
     return {
+        "CLAUDE_CODE_TMPDIR": scratch,
         **inherited(environ),
         **_FIXED,
         "CLAUDE_CODE_TASK_LIST_ID": task_list_id,
