@@ -204,7 +204,7 @@ class Board:
         if worker.state is WorkerState.BUSY:
             self._enter(worker.name, WorkerState.BUSY, WorkerState.IDLE, now)
         self._running -= 1
-        self._pay(report)
+        self._pay(report, lost=worker.state is WorkerState.GONE)
         task = self.tasks[attempt.task_id]
         task.reports.append(report)
         if report.trouble is None or self.stopping is not None:
@@ -291,9 +291,8 @@ class Board:
             ),
         )
 
-    def _pay(self, report: AttemptReport) -> None:
+    def _pay(self, report: AttemptReport, *, lost: bool) -> None:
         reserved = self.reserved.pop(report.attempt.name)
-        lost = report.trouble is not None and report.trouble.cause is Cause.WORKER_LOST
         if report.usage is None and not lost:
             return
         # What nobody can say it has cost is taken to be all that was put aside for it.

@@ -525,6 +525,19 @@ def test_every_attempt_is_paid_for(budget: float | None, *, again: bool) -> None
         assert len(result.reports) == 1
 
 
+@pytest.mark.parametrize("left", [CRASH, PASS], ids=["nothing", "a-recorded-verdict"])
+def test_an_attempt_of_a_worker_that_is_gone_has_cost_what_was_put_aside(
+    left: Verdict | Trouble,
+) -> None:
+    """Nobody is left to say what its client has spent, whatever had been recorded."""
+    world = spending(10.0)
+    world.submit("a", budget_usd=2.0)
+    begun(world, "w1")
+    world.board.died("w1", world.now)
+    world.end(world.attempts[0], left)
+    assert (world.board.reserved, world.board.spent) == ({}, 2.0)
+
+
 def test_a_report_is_paid_once() -> None:
     """A stale report costs nothing, and what was put aside is free when its attempt ends."""
     world = spending(10.0)
