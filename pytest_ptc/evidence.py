@@ -46,8 +46,10 @@ def demanded(
 
 def closing_report(
     journal: AttemptJournal, attempt: Attempt, spec: TaskSpec, seconds: float, otherwise: Trouble
-) -> AttemptReport:
+) -> tuple[AttemptReport, bool]:
     """Return the report that the worker filed; else what its agent recorded; else `otherwise`.
+
+    Beside it is said whether the worker filed it.
 
     What the worker did not file is filed now, so that the journal has an end for every attempt. A
     recorded verdict counts though its report cannot be filed: the record is on disk.
@@ -63,9 +65,9 @@ def closing_report(
         filed = journal.report()
     except JournalError as error:
         trouble = Trouble(cause=Cause.MACHINERY, message=_and(otherwise.message, error))
-        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
+        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble), False
     if filed is not None:
-        return filed
+        return filed, True
     seen = otherwise
     if not otherwise.evidence:
         seen = Trouble(cause=otherwise.cause, message=otherwise.message, evidence=journal.tail())
@@ -77,12 +79,12 @@ def closing_report(
         trouble=ended if isinstance(ended, Trouble) else None,
     )
     try:
-        return journal.file(report)
+        return journal.file(report), False
     except JournalError as error:
         if report.verdict is not None:
-            return report
+            return report, False
         trouble = Trouble(cause=Cause.MACHINERY, message=_and(otherwise.message, error))
-        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
+        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble), False
 
 
 def _and(message: str, error: JournalError) -> str:

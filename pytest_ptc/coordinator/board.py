@@ -190,11 +190,15 @@ class Board:
         """Take a worker as at work on its attempt. Reported by the worker."""
         self.workers[worker].claimed = True
 
-    def ended(self, report: AttemptReport, now: float) -> None:
+    def ended(self, report: AttemptReport, now: float, *, by_worker: bool = True) -> None:
         """End a running attempt: its worker is free, its task is done or tried again.
 
-        Reported by the worker when it has filed its report, or by the coordinator for a worker
-        that is gone. A report for an attempt that is no longer running changes nothing.
+        A report for an attempt that is no longer running changes nothing.
+
+        Args:
+            report: What became of it.
+            now: The time.
+            by_worker: Whether its worker filed the report, who knows what its agent has spent.
         """
         attempt = report.attempt
         worker = self.workers[attempt.worker]
@@ -204,7 +208,7 @@ class Board:
         if worker.state is WorkerState.BUSY:
             self._enter(worker.name, WorkerState.BUSY, WorkerState.IDLE, now)
         self._running -= 1
-        self._pay(report, lost=worker.state is WorkerState.GONE)
+        self._pay(report, by_worker=by_worker)
         task = self.tasks[attempt.task_id]
         task.reports.append(report)
         if report.trouble is None or self.stopping is not None:
@@ -291,9 +295,9 @@ class Board:
             ),
         )
 
-    def _pay(self, report: AttemptReport, *, lost: bool) -> None:
+    def _pay(self, report: AttemptReport, *, by_worker: bool) -> None:
         reserved = self.reserved.pop(report.attempt.name)
-        if report.usage is None and not lost:
+        if report.usage is None and by_worker:
             return
         # What nobody can say it has cost is taken to be all that was put aside for it.
         told = report.usage.cost_usd if report.usage is not None else None

@@ -356,9 +356,9 @@ class Coordinator:
         seconds = self._clock() - ours.began
         journal = self._journal.attempt(attempt, ours.token)
         spec = self._board.tasks[attempt.task_id].spec
-        report = closing_report(journal, attempt, spec, seconds, otherwise)
+        report, by_worker = closing_report(journal, attempt, spec, seconds, otherwise)
         self._journal.event("ended", **report.to_json(), sha256=journal.digest())
-        self._board.ended(report, self._clock())
+        self._board.ended(report, self._clock(), by_worker=by_worker)
         self._wake.set()
 
     def _hand_on(self, result: Result) -> None:

@@ -243,7 +243,7 @@ def test_a_verdict_that_comes_late_counts_only_against_the_item(attempt: Attempt
 
 def closed(attempt: AttemptJournal) -> AttemptReport:
     """Return how the attempt ended, as the coordinator finds it after its worker died."""
-    return closing_report(attempt, ATTEMPT, SPEC, 9, LOST)
+    return closing_report(attempt, ATTEMPT, SPEC, 9, LOST)[0]
 
 
 def test_closing_takes_the_filed_report_first(attempt: AttemptJournal) -> None:
@@ -281,7 +281,7 @@ def test_what_was_seen_so_far_is_in_the_trouble(attempt: AttemptJournal) -> None
     """A trouble that says nothing of the agent shows what it printed last."""
     (attempt.folder / "output.log").write_text("looking\n")
     late = Trouble(cause=Cause.RUN_TIMEOUT, message="over")
-    report = closing_report(attempt, ATTEMPT, SPEC, 9, late)
+    report, _ = closing_report(attempt, ATTEMPT, SPEC, 9, late)
     assert report.trouble is not None
     assert report.trouble.evidence == "looking"
 

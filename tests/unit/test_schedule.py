@@ -93,17 +93,24 @@ class World:
         for worker in workers:
             self.board.called_in(worker, self.now)
 
-    def end(self, attempt: Attempt, how: Verdict | Trouble, usage: Usage | None = None) -> None:
+    def end(
+        self,
+        attempt: Attempt,
+        how: Verdict | Trouble,
+        usage: Usage | None = None,
+        *,
+        by_worker: bool = True,
+    ) -> None:
         verdict, trouble = (how, None) if isinstance(how, Verdict) else (None, how)
         report = AttemptReport(
             attempt=attempt, seconds=1, verdict=verdict, trouble=trouble, usage=usage
         )
-        self.board.ended(report, self.now)
+        self.board.ended(report, self.now, by_worker=by_worker)
 
     def die(self, worker: str) -> None:
         attempt = self.board.died(worker, self.now)
         if attempt is not None:
-            self.end(attempt, CRASH)
+            self.end(attempt, CRASH, by_worker=False)
 
     def results(self) -> dict[str, Result]:
         return {result.task_id: result for result in self.board.take_results()}
@@ -526,15 +533,15 @@ def test_every_attempt_is_paid_for(budget: float | None, *, again: bool) -> None
 
 
 @pytest.mark.parametrize("left", [CRASH, PASS], ids=["nothing", "a-recorded-verdict"])
-def test_an_attempt_of_a_worker_that_is_gone_has_cost_what_was_put_aside(
+def test_an_attempt_whose_worker_filed_nothing_has_cost_what_was_put_aside(
     left: Verdict | Trouble,
 ) -> None:
-    """Nobody is left to say what its client has spent, whatever had been recorded."""
+    """Nobody can say what its client has spent, whatever had been recorded."""
     world = spending(10.0)
     world.submit("a", budget_usd=2.0)
     begun(world, "w1")
     world.board.died("w1", world.now)
-    world.end(world.attempts[0], left)
+    world.end(world.attempts[0], left, by_worker=False)
     assert (world.board.reserved, world.board.spent) == ({}, 2.0)
 
 

@@ -716,8 +716,7 @@ def cost_of(report: AttemptReport, course: Course) -> float:
     if report.usage is not None:
         told = report.usage.cost_usd
         return course.reserved if told is None else told
-    lost = report.trouble is not None and report.trouble.cause is Cause.WORKER_LOST
-    return course.reserved if lost else 0.0
+    return course.reserved if course.report is None else 0.0
 
 
 def test_no_task_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
