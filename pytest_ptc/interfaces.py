@@ -84,7 +84,6 @@ class NewTask:
     subject: str
     description: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    blocked_by: tuple[str, ...] = ()
 
 
 class TaskList(Protocol):

@@ -113,10 +113,6 @@ class TaskRecord:
         merged = {**(self.metadata or {}), **metadata}
         return replace(self, status=TaskStatus.COMPLETED, metadata=merged or self.metadata)
 
-    def blocking(self, task_ids: Iterable[str]) -> TaskRecord:
-        """Return the task with these tasks waiting for it."""
-        return replace(self, blocks=tuple(dict.fromkeys((*self.blocks, *task_ids))))
-
     def without_links_to(self, task_ids: Collection[str]) -> TaskRecord:
         """Return the task without these tasks among those it blocks or waits for."""
         return replace(

@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -158,9 +157,7 @@ class TaskListStore:
         if not tasks:
             return []
         with self._errors("publish"):
-            ids = self._publish_all(tasks)
-        self._link_blockers(ids, tasks)
-        return ids
+            return self._publish_all(tasks)
 
     def claim(self, task_id: str, owner: str) -> bool:
         """Take a pending task of the run's; False if it is taken, blocked, completed or gone.
@@ -208,8 +205,8 @@ class TaskListStore:
     def withdraw(self, task_ids: Iterable[str]) -> None:
         """Remove these tasks of the run's, whoever holds them, and every mention of them.
 
-        Mentions are found from the tasks' own `blocks` and `blockedBy`; Claude Code, and `publish`,
-        write such a link on both sides.
+        Mentions are found from the tasks' own `blocks` and `blockedBy`: Claude Code writes such a
+        link on both sides.
         """
         ids = dict.fromkeys(task_ids)
         if not ids:
@@ -278,7 +275,6 @@ class TaskListStore:
             id=task_id,
             subject=task.subject,
             description=task.description,
-            blocked_by=task.blocked_by,
             metadata={**task.metadata, RUN_KEY: self._run_id},
         )
 
@@ -291,16 +287,6 @@ class TaskListStore:
             if not os.path.lexists(self._file(str(id_))):
                 self._given = id_
                 yield str(id_)
-
-    def _link_blockers(self, ids: Sequence[str], tasks: Sequence[NewTask]) -> None:
-        waiting: dict[str, list[str]] = {}
-        for task_id, task in zip(ids, tasks, strict=True):
-            for blocker in task.blocked_by:
-                waiting.setdefault(blocker, []).append(task_id)
-        for blocker, blocked in waiting.items():
-            # A courtesy to readers, as TaskUpdate does it; claims go by `blockedBy` alone.
-            with suppress(TaskListError):
-                self._change(blocker, partial(TaskRecord.blocking, task_ids=blocked), _GRACE)
 
     def _is_blocked(self, record: TaskRecord) -> bool:
         # One read a blocker: the directory is never listed for a claim.

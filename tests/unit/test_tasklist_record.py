@@ -221,9 +221,8 @@ def test_completing_adds_to_the_metadata() -> None:
     assert task().completed({}).metadata is None
 
 
-def test_links_are_added_once_and_removed() -> None:
-    """`blocks` holds each id once, and `without_links_to` clears both directions."""
-    assert task(blocks=("2",)).blocking(["2", "3"]).blocks == ("2", "3")
+def test_links_to_a_task_that_goes_are_removed() -> None:
+    """Both directions are cleared, and links to others stay."""
     cleared = task(blocks=("2", "3"), blocked_by=("3", "4")).without_links_to({"3"})
     assert (cleared.blocks, cleared.blocked_by) == (("2",), ("4",))
 

@@ -159,7 +159,7 @@ def test_errors_of_the_system_name_the_list(
 
 def test_published_tasks_are_what_claude_code_reads(store: TaskListStore) -> None:
     """Ids come in order, and every file has what Claude Code requires of a task."""
-    new = NewTask(subject="Review", description="Task", metadata={"k": [1]}, blocked_by=("99",))
+    new = NewTask(subject="Review", description="Task", metadata={"k": [1]})
     ids = store.publish([*tasks(2), new])
     assert ids == ["2", "3", "4"]
     assert on_disk(store, "4") == {
@@ -168,7 +168,7 @@ def test_published_tasks_are_what_claude_code_reads(store: TaskListStore) -> Non
         "description": "Task",
         "status": "pending",
         "blocks": [],
-        "blockedBy": ["99"],
+        "blockedBy": [],
         "metadata": {"k": [1], RUN_KEY: "r1"},
     }
     assert stat.S_IMODE((store.path / "2.json").stat().st_mode) == 0o600
@@ -222,15 +222,6 @@ def test_an_existing_file_is_never_overwritten(
     )
     assert store.publish(tasks(2)) == ["3", "4"]
     assert on_disk(store, "2")["subject"] == "theirs"
-
-
-def test_a_blocker_learns_whom_it_blocks(store: TaskListStore) -> None:
-    """A link stands on both sides, as TaskUpdate writes it; a blocker that is gone is no error."""
-    (first,) = store.publish(tasks(1))
-    waiting = NewTask(subject="b", description="", blocked_by=(first, "99"))
-    ids = store.publish([waiting, waiting])
-    assert on_disk(store, first)["blocks"] == ids
-    assert on_disk(store, ids[0])["blockedBy"] == [first, "99"]
 
 
 def test_a_list_that_vanished_is_made_again(store: TaskListStore) -> None:
