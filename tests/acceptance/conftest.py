@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -110,8 +109,7 @@ class Suite:
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return the events of the last run, or those of one name."""
-        lines = (self.runs[-1] / "journal.jsonl").read_text().splitlines()
-        events = [json.loads(line) for line in lines]
+        events = read_events(self.runs[-1])
         return [event for event in events if name in (None, event["event"])]
 
     def tmux_servers(self) -> list[str]:
@@ -175,8 +173,15 @@ def clean_environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("tempfile.tempdir", None)
 
 
+def unreaped() -> list[int]:
+    """Return the pids of children of this process that have ended, and that nobody waited for."""
+    children = psutil.Process().children()
+    return [child.pid for child in children if child.status() == psutil.STATUS_ZOMBIE]
+
+
 def nothing_left(suite: Suite) -> None:
     """Check that no process, task, tmux server or scratch folder of the suite's runs is left."""
+    assert unreaped() == []
     assert processes_of(suite.path) == []
     assert marked_processes(suite) == []
     assert suite.left_on_lists() == []

@@ -49,7 +49,8 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
     yield
     thread.join(60)
     assert not thread.is_alive()
-    assert problems == []
+    if problems:
+        raise problems[0]
 
 
 def wait_for(path: Path) -> None:
