@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.reporting import files
 from pytest_ptc.reporting.document import document
-from pytest_ptc.reporting.files import FORMATS
 from pytest_ptc.reporting.github import annotation_lines, step_summary
 from pytest_ptc.runs import read_events
 from tests.bench.figures import Check, Figure, Row, Target
@@ -98,8 +98,8 @@ def _once(folder: Path) -> dict[str, Any]:
 
     events = timed("reading the journal", lambda: read_events(folder))
     made = timed("the document", lambda: document(events))
-    for name, maker in FORMATS.items():
-        timed(name, partial(maker, made))
+    for name, maker in files.FORMATS.items():
+        timed(name, partial(maker, made, files.Target(folder, folder / f"report.{name}")))
     timed("annotations", lambda: annotation_lines(made))
     timed("step summary", lambda: step_summary(made))
     # In kilobytes, but on macOS.

@@ -1,0 +1,23 @@
+"""The benchmarks run: what nobody runs for weeks breaks unseen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.bench import reports
+from tests.bench.figures import table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_the_cost_of_reports_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small run's reports are all made, its findings all counted."""
+    monkeypatch.setattr(reports, "ITEMS", 3)
+    monkeypatch.setattr(reports, "ROUNDS", 1)
+    lines = table(reports.measure(tmp_path)).splitlines()
+    assert any("30 findings over 3 items" in line and line.endswith("| met |") for line in lines)
+    parts = ("json", "sarif", "gitlab", "html", "annotations", "step summary")
+    assert all(any(f"- {part}, CPU" in line for line in lines) for part in parts)
