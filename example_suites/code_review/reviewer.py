@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any
 
 #: Rules of ruff, by their beginning: how bad a finding is, and what it is about.
@@ -86,13 +86,17 @@ def review() -> Finding:
         if finding["line"] in changed[finding["path"]]
     ]
     bad = [finding for finding in findings if finding["severity"] in BAD]
-    summary = f"{len(paths)} changed files, {len(findings)} findings on changed lines"
+    summary = f"{_count(paths, 'changed file')}, {_count(findings, 'finding')} on changed lines"
     return {
         "verdict": "fail" if bad else "pass",
-        "summary": f"{summary}, {len(bad)} of them must be mended." if bad else f"{summary}.",
+        "summary": f"{summary}, {len(bad)} of which must be mended." if bad else f"{summary}.",
         "findings": findings,
         "data": {"files": len(paths)},
     }
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 if __name__ == "__main__":
