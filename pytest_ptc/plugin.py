@@ -56,12 +56,14 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[WHY_NOT] = why_not
             return
         # Only a run with workers pays for these.
+        from pytest_ptc.live import LiveRun  # noqa: PLC0415
         from pytest_ptc.reporting.files import Reports  # noqa: PLC0415
         from pytest_ptc.runner import Runner  # noqa: PLC0415
 
-        runner = Runner.of(config, settings)
+        live = LiveRun.of(config, settings)
+        runner = Runner(config, settings, live)
         start = config.invocation_params.dir
-        reports = Reports(settings, start, os.environ, runner.story, lambda: runner.folder)
+        reports = Reports(settings, start, os.environ, live.story, lambda: live.folder)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUNNER] = runner

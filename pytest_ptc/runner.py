@@ -10,28 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import shutil
 import sys
-import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc import internals, worktrees
-from pytest_ptc.assembly import (
-    agent_facts,
-    make_coordinator,
-    make_run,
-    make_scratch,
-    run_facts,
-    runs_folder,
-    story_without_tasks,
-)
+from pytest_ptc import internals
 from pytest_ptc.durations import keep_durations, longest_first, read_durations
-from pytest_ptc.errors import MarkerError, PtcError
-from pytest_ptc.fingerprints import fingerprint
+from pytest_ptc.errors import MarkerError
 from pytest_ptc.lineup import LineUp
 from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
 from pytest_ptc.outcomes import (
@@ -49,23 +37,16 @@ from pytest_ptc.outcomes import (
 from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.status import header_lines
 from pytest_ptc.reporting.summary import summary
-from pytest_ptc.resuming import kept_verdicts, run_to_resume
-from pytest_ptc.runs import RunState, clean_run, whole_story
 from pytest_ptc.signals import ending_in_order
 from pytest_ptc.submission import PtcCoordinator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator
     from concurrent.futures import Future
-    from pathlib import Path
 
-    from pytest_ptc.assembly import Run
-    from pytest_ptc.coordinator.loop import Coordinator
-    from pytest_ptc.journal import Journal
-    from pytest_ptc.model import Kept, Result, TaskSpec, Verdict
+    from pytest_ptc.live import LiveRun
+    from pytest_ptc.model import Result, TaskSpec, Verdict
     from pytest_ptc.options import Settings
-    from pytest_ptc.runs import RecordedRun
-    from pytest_ptc.tasklist.store import TaskListStore
 
 
 @dataclass(kw_only=True, slots=True)
@@ -92,36 +73,20 @@ class Ticket:
 class Runner:
     """The hooks of a run with workers."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        settings: Settings,
-        run: Run,
-        earlier: RecordedRun | None = None,
-    ) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings, live: LiveRun) -> None:
         self._config = config
         self._settings = settings
-        self._run = run
+        self._live = live
         self._tickets: dict[pytest.Item, Ticket] = {}
+        self._by_nodeid: dict[str, Ticket] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
         self._arrivals: queue.SimpleQueue[tuple[pytest.Item, Result]] = queue.SimpleQueue()
         self._lineup: LineUp | None = None
         self._results: list[Result] = []
         self._expected: set[str] = set()
-        self._by_nodeid: dict[str, Ticket] = {}
         #: How many items ended in trouble that is nobody's verdict.
         self._troubles = 0
-        self._earlier = earlier
-        #: Directories of repositories of which there are worktrees.
-        self._isolated: set[str] = set()
-        self._kept: dict[tuple[str, str], Kept] = {}
         self._current = "session"
-        self._parts: tuple[Coordinator, Journal, TaskListStore, Path] | None = None
-        self._started = time.monotonic()
-        self._wall = 0.0
-        self._ended = False
-        #: What could not be written down or tidied up.
-        self._problems: list[str] = []
         self.submission = PtcCoordinator(
             settings=settings,
             rootpath=config.rootpath,
@@ -130,20 +95,8 @@ class Runner:
             submit=self._submit_one,
         )
 
-    @classmethod
-    def of(cls, config: pytest.Config, settings: Settings) -> Runner:
-        """Return the runner of this pytest run; nothing is started yet.
-
-        Raises:
-            ConfigError: Something that the settings name is missing.
-        """
-        run = make_run(config, settings)
-        wanted = settings.resume
-        earlier = run_to_resume(runs_folder(config), wanted) if wanted else None
-        return cls(config, settings, run, earlier)
-
     def __repr__(self) -> str:
-        return f"<Runner {self._run.run_id} {len(self._tickets)} marked>"
+        return f"<Runner {self._live.facts.run_id} {len(self._tickets)} marked>"
 
     def verdict_of(self, item: pytest.Item) -> Verdict:
         """Return the verdict of the item that is running."""
@@ -159,23 +112,18 @@ class Runner:
 
     def pytest_report_header(self) -> list[str]:
         """Say what the run is made of and how to watch it."""
+        run = self._live.facts
         return header_lines(
             workers=self._settings.workers,
-            host=self._run.host.name,
+            host=run.host.name,
             agent=self._settings.agent,
-            list_id=self._run.list_id,
-            attach=self._run.host.attach,
-            note=self._run.fallback,
+            list_id=run.list_id,
+            attach=run.host.attach,
+            note=run.fallback,
             budget=self._settings.budget_usd,
             task_budget=self._settings.task_budget_usd,
-            resumes=self._resumes,
+            resumes=self._live.resumes,
         )
-
-    @property
-    def _resumes(self) -> str | None:
-        if not self._settings.resume:
-            return None
-        return self._earlier.run_id if self._earlier else "nothing: there is no earlier run"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -206,7 +154,7 @@ class Runner:
         with ending_in_order():
             try:
                 if not broken:
-                    self._take_up()
+                    self._live.take_up()
                 if self._tickets and not broken:
                     hopeless = self._dispatch()
                     self._lineup = LineUp(
@@ -237,7 +185,7 @@ class Runner:
             # Without a task, a session fixture of its prompt failed: pytest's own set-up says how.
             return
         if ticket.used:
-            (ticket.future,) = self._submit([ticket.spec])
+            (ticket.future,) = self._live.submit([ticket.spec])
         assert ticket.future is not None
         if ticket.used or ticket.result is None:
             # No timer runs: pytest-timeout stops an item's with the failure that is run again.
@@ -245,14 +193,14 @@ class Runner:
         ticket.used = True
         if self._settings.properties:
             add_properties(item, ticket.result)
-        raise_in_setup(ticket.result, self._journal_folder)
+        raise_in_setup(ticket.result, self._live.shown_folder)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         """Fail an item whose verdict is not a pass, before its body runs."""
         ticket = self._tickets.get(item)
         if ticket is not None:
-            raise_in_call(ticket.result, self._journal_folder, ticket.problem)
+            raise_in_call(ticket.result, self._live.shown_folder, ticket.problem)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -274,27 +222,26 @@ class Runner:
         """Put down what became of a marked item, for the reports that are made of the journal."""
         ticket = self._by_nodeid.get(report.nodeid)
         told = item_outcome(report)
-        if ticket is None or told is None or self._parts is None:
+        if ticket is None or told is None or not self._live.begun:
             return
         result = ticket.result
         if told == "error" and report.when == "setup" and result is not None:
             self._troubles += not is_judged(result)
-        if not self._ended:
-            path, line, _ = report.location
-            self._parts[1].event(
-                "item",
-                nodeid=report.nodeid,
-                outcome=told,
-                phase=report.when,
-                message=first_line(report),
-                path=path,
-                line=None if line is None else line + 1,
-                xfail=expected_why(report),
-            )
+        path, line, _ = report.location
+        self._live.tell(
+            "item",
+            nodeid=report.nodeid,
+            outcome=told,
+            phase=report.when,
+            message=first_line(report),
+            path=path,
+            line=None if line is None else line + 1,
+            xfail=expected_why(report),
+        )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Close with what the run came to."""
-        if self._results or self._parts is not None:
+        if self._results or self._live.begun:
             self._write_summary(terminalreporter)
 
     @pytest.hookimpl(trylast=True)
@@ -308,19 +255,6 @@ class Runner:
     def pytest_unconfigure(self) -> None:
         """End what an interrupted run has left."""
         self._end()
-
-    @property
-    def folder(self) -> Path | None:
-        """Return the run's journal, if it has come to have one."""
-        return self._parts[1].folder if self._parts is not None else None
-
-    def story(self, session: pytest.Session) -> list[dict[str, Any]]:
-        """Return the run's journal, for the reports that are made of it."""
-        if self._parts is None:
-            resumes = self._earlier.run_id if self._earlier else None
-            facts = run_facts(self._config, self._settings, self._run, resumes)
-            return story_without_tasks(facts, session.exitstatus)
-        return whole_story(self._parts[1].folder, self._parts[1].problem)
 
     # Publishing.
 
@@ -354,7 +288,7 @@ class Runner:
         place = {nodeid: position for position, nodeid in enumerate(order)}
         whole.sort(key=lambda pair: place[pair[1].marked.nodeid])
         specs = [ticket.spec for _, ticket in whole if ticket.spec is not None]
-        futures = self._submit(specs, resume=True)
+        futures = self._live.submit(specs, resume=True)
         for (item, ticket), future in zip(whole, futures, strict=True):
             ticket.future = future
             future.add_done_callback(self._arrival_of(item))
@@ -363,75 +297,10 @@ class Runner:
     def _arrival_of(self, item: pytest.Item) -> Callable[[Future[Result]], None]:
         return lambda future: self._arrivals.put((item, future.result()))
 
-    def _take_up(self) -> None:
-        """Take over an earlier run: remove what it left, and read what it came to."""
-        if self._earlier is None:
-            return
-        try:
-            if self._earlier.state is RunState.KILLED:
-                clean_run(self._earlier)
-        except PtcError as error:
-            raise pytest.UsageError(f"ptc: {error}") from error
-        self._kept = kept_verdicts(self._earlier.folder)
-
-    def _submit(self, specs: Sequence[TaskSpec], *, resume: bool = False) -> list[Future[Result]]:
-        """Hand tasks to the coordinator.
-
-        Args:
-            specs: The tasks.
-            resume: Whether a verdict of an earlier run may stand for them: not for a second go.
-        """
-        self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
-        agent = agent_facts(self._settings, self._run)
-        marks = {spec.nodeid: fingerprint(spec, agent) for spec in specs}
-        kept = self._standing(specs, marks) if resume and self._kept else {}
-        try:
-            return self._coordinator.submit(specs, fingerprints=marks, kept=kept)
-        except PtcError as error:
-            raise pytest.UsageError(f"ptc: {error}") from error
-
-    def _standing(
-        self, specs: Sequence[TaskSpec], marks: Mapping[str, str | None]
-    ) -> dict[str, Kept]:
-        """Return which tasks are done by a verdict of the earlier run.
-
-        One that needs a task which is run again is run again, too.
-        """
-        found = {
-            nodeid: self._kept[nodeid, mark]
-            for nodeid, mark in marks.items()
-            if mark is not None and (nodeid, mark) in self._kept
-        }
-        needs = {spec.nodeid: spec.needs for spec in specs}
-        while fresh := [one for one in found if any(need not in found for need in needs[one])]:
-            for nodeid in fresh:
-                del found[nodeid]
-        return found
-
     def _submit_one(self, spec: TaskSpec) -> Future[Result]:
-        (future,) = self._submit([spec], resume=True)
+        (future,) = self._live.submit([spec], resume=True)
         future.add_done_callback(lambda ended: self._results.append(ended.result()))
         return future
-
-    @property
-    def _coordinator(self) -> Coordinator:
-        """Return the run's coordinator, made when it is first needed."""
-        if self._parts is None:
-            self._started = time.monotonic()
-            scratch = make_scratch()
-            try:
-                made = make_coordinator(
-                    self._config,
-                    self._settings,
-                    self._run,
-                    scratch,
-                    resumes=self._earlier.run_id if self._earlier else None,
-                )
-            except BaseException:
-                shutil.rmtree(scratch, ignore_errors=True)
-                raise
-            self._parts = (*made, scratch)
-        return self._parts[0]
 
     @cached_property
     def _progress(self) -> Progress:
@@ -439,21 +308,13 @@ class Runner:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         return Progress(reporter, sys.stdout)
 
-    @property
-    def _journal_folder(self) -> Path:
-        """Return the run's folder, by the shortest path from where pytest was started."""
-        assert self._parts is not None
-        folder = self._parts[1].folder
-        start = self._config.invocation_params.dir
-        return folder.relative_to(start) if folder.is_relative_to(start) else folder
-
     # What arrives.
 
     def _receive(self, wait: bool) -> list[pytest.Item]:
         """Return the items whose results have come; wait for one if there is none and it may."""
         arrived = self._take_arrivals()
         while wait and not arrived:
-            self._progress.show(self._coordinator.snapshot)
+            self._progress.show(self._live.snapshot)
             with contextlib.suppress(queue.Empty):
                 arrived = [self._arrive(*self._arrivals.get(timeout=self._progress.interval))]
         self._progress.clear()
@@ -480,46 +341,30 @@ class Runner:
     # The end.
 
     def _end(self) -> None:
-        """End workers, tidy the shared list, and close the journal; may be called again."""
-        if self._parts is None or self._ended:
+        """End the run, and keep what it took for the next one; may be called again."""
+        if not self._live.is_on:
             return
-        coordinator, journal, task_list, scratch = self._parts
         self._progress.clear()
         try:
-            coordinator.close()
             # A verdict that came after pytest stopped is no outcome any more, but it is told.
-            self._take_arrivals()
+            self._live.end(self._take_arrivals)
         finally:
-            # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
-            self._ended = True
-            self._wall = time.monotonic() - self._started
-            try:
-                task_list.close()
-            except PtcError as error:
-                self._problems.append(f"tasks left on the shared list: {error}")
-            journal.event("run ended", seconds=round(self._wall, 3))
-            journal.close()
-            if journal.problem:
-                self._problems.append(f"journal incomplete: {journal.problem}")
-            worktrees.remove_all(self._isolated, scratch)
-            shutil.rmtree(scratch, ignore_errors=True)
             keep_durations(self._config, self._results)
 
     def _write_summary(self, reporter: pytest.TerminalReporter) -> None:
         lines = summary(
             self._results,
-            wall=self._wall,
-            journal=self._journal_folder,
+            wall=self._live.wall,
+            journal=self._live.shown_folder,
             width=self._config.get_terminal_writer().fullwidth,
             verbosity=self._config.get_verbosity(),
             expected=self._expected,
             budget=self._settings.budget_usd,
-            problems=self._problems,
+            problems=self._live.problems,
         )
         # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
-        redact = self._parts[1].redactor.text if self._parts is not None else str
         for text, markup in lines:
-            reporter.write_line(redact(text), **markup)
+            reporter.write_line(self._live.redact(text), **markup)
 
 
 def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:

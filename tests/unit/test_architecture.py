@@ -118,7 +118,7 @@ def test_the_coordinator_knows_no_concrete_host_agent_or_pytest() -> None:
 @pytest.mark.parametrize("kind", ["hosts", "agents"])
 def test_hosts_and_agents_do_not_know_each_other(kind: str) -> None:
     """What can be replaced depends on the seams, not on its siblings or on who uses it."""
-    users = {"plugin", "runner", "assembly", "worker", "submission", "outcomes"}
+    users = {"plugin", "runner", "live", "assembly", "worker", "submission", "outcomes"}
     for name, path in MODULES.items():
         if name.startswith(f"{kind}."):
             used = own(imports_of(path))

@@ -1,0 +1,249 @@
+"""The run of one pytest session: made when its first task is submitted, ended once.
+
+Here pytest's settings meet the coordinator, the journal and the shared list. What an item is, and
+how it takes its outcome, is the runner's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pytest_ptc import worktrees
+from pytest_ptc.assembly import (
+    agent_facts,
+    make_coordinator,
+    make_run,
+    make_scratch,
+    run_facts,
+    runs_folder,
+    story_without_tasks,
+)
+from pytest_ptc.errors import PtcError
+from pytest_ptc.fingerprints import fingerprint
+from pytest_ptc.resuming import kept_verdicts, run_to_resume
+from pytest_ptc.runs import RunState, clean_run, whole_story
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from pytest_ptc.assembly import Run
+    from pytest_ptc.coordinator.loop import Coordinator
+    from pytest_ptc.journal import Journal
+    from pytest_ptc.model import Kept, Result, Snapshot, TaskSpec
+    from pytest_ptc.options import Settings
+    from pytest_ptc.runs import RecordedRun
+    from pytest_ptc.tasklist.store import TaskListStore
+
+
+class LiveRun:
+    """A run with workers; nothing is started, and nothing is on disk, before the first task.
+
+    Args:
+        config: Pytest's configuration.
+        settings: What the user asked for.
+        run: What is known of the run before it begins.
+        earlier: The run that this one takes up.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        run: Run,
+        earlier: RecordedRun | None = None,
+    ) -> None:
+        self.facts = run
+        self.earlier = earlier
+        #: How long it took, in seconds, once it has ended.
+        self.wall = 0.0
+        #: What could not be written down or tidied up, a sentence each.
+        self.problems: list[str] = []
+        self._config = config
+        self._settings = settings
+        self._kept: dict[tuple[str, str], Kept] = {}
+        #: Directories of repositories of which there are worktrees.
+        self._isolated: set[str] = set()
+        self._parts: _Parts | None = None
+        self._ended = False
+
+    @classmethod
+    def of(cls, config: pytest.Config, settings: Settings) -> LiveRun:
+        """Return the run of this pytest session.
+
+        Raises:
+            ConfigError: Something that the settings name is missing.
+        """
+        run = make_run(config, settings)
+        wanted = settings.resume
+        earlier = run_to_resume(runs_folder(config), wanted) if wanted else None
+        return cls(config, settings, run, earlier)
+
+    def __repr__(self) -> str:
+        return f"<LiveRun {self.facts.run_id}>"
+
+    @property
+    def resumes(self) -> str | None:
+        """Return the id of the run that this one takes up, or that there is none to take up."""
+        if not self._settings.resume:
+            return None
+        return self.earlier.run_id if self.earlier else "nothing: there is no earlier run"
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether it has come to have a task."""
+        return self._parts is not None
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether it has begun and not ended."""
+        return self.begun and not self._ended
+
+    @property
+    def folder(self) -> Path | None:
+        """Return its journal, once it has one."""
+        return self._parts.journal.folder if self._parts is not None else None
+
+    @property
+    def shown_folder(self) -> Path:
+        """Return its journal by the shortest path from where pytest was started."""
+        folder = self._begun.journal.folder
+        start = self._config.invocation_params.dir
+        return folder.relative_to(start) if folder.is_relative_to(start) else folder
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return it as it was after the last event."""
+        return self._begun.coordinator.snapshot
+
+    def take_up(self) -> None:
+        """Take over the earlier run: remove what it left, and read what it came to.
+
+        Raises:
+            pytest.UsageError: What it left cannot be removed.
+        """
+        if self.earlier is None:
+            return
+        try:
+            if self.earlier.state is RunState.KILLED:
+                clean_run(self.earlier)
+        except PtcError as error:
+            raise pytest.UsageError(f"ptc: {error}") from error
+        self._kept = kept_verdicts(self.earlier.folder)
+
+    def submit(self, specs: Sequence[TaskSpec], *, resume: bool = False) -> list[Future[Result]]:
+        """Hand tasks to the coordinator, and return a future for each.
+
+        Args:
+            specs: The tasks.
+            resume: Whether a verdict of an earlier run may stand for them: not for a second go.
+
+        Raises:
+            pytest.UsageError: The run cannot begin, or the tasks cannot be published.
+        """
+        self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
+        agent = agent_facts(self._settings, self.facts)
+        marks = {spec.nodeid: fingerprint(spec, agent) for spec in specs}
+        kept = self._standing(specs, marks) if resume and self._kept else {}
+        try:
+            if self._parts is None:
+                self._parts = self._begin()
+            return self._parts.coordinator.submit(specs, fingerprints=marks, kept=kept)
+        except PtcError as error:
+            raise pytest.UsageError(f"ptc: {error}") from error
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """Put an event into the journal, if there is one that is open."""
+        if self.is_on:
+            self._begun.journal.event(event, **fields)
+
+    def redact(self, text: str) -> str:
+        """Return a text without the secrets that the run knows."""
+        return self._parts.journal.redactor.text(text) if self._parts is not None else text
+
+    def story(self, session: pytest.Session) -> list[dict[str, Any]]:
+        """Return the journal, for the reports that are made of it."""
+        if self._parts is None:
+            resumes = self.earlier.run_id if self.earlier else None
+            facts = run_facts(self._config, self._settings, self.facts, resumes)
+            return story_without_tasks(facts, session.exitstatus)
+        return whole_story(self._parts.journal.folder, self._parts.journal.problem)
+
+    def end(self, when_quiet: Callable[[], object]) -> None:
+        """End workers, tidy the shared list, and close the journal.
+
+        Args:
+            when_quiet: Called when all workers have ended, and the journal is still open.
+        """
+        coordinator, journal, task_list, scratch, began = self._begun
+        try:
+            coordinator.close()
+            when_quiet()
+        finally:
+            # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
+            self._ended = True
+            self.wall = time.monotonic() - began
+            try:
+                task_list.close()
+            except PtcError as error:
+                self.problems.append(f"tasks left on the shared list: {error}")
+            journal.event("run ended", seconds=round(self.wall, 3))
+            journal.close()
+            if journal.problem:
+                self.problems.append(f"journal incomplete: {journal.problem}")
+            worktrees.remove_all(self._isolated, scratch)
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    @property
+    def _begun(self) -> _Parts:
+        assert self._parts is not None, "no task has been submitted"
+        return self._parts
+
+    def _begin(self) -> _Parts:
+        began = time.monotonic()
+        scratch = make_scratch()
+        try:
+            made = make_coordinator(
+                self._config,
+                self._settings,
+                self.facts,
+                scratch,
+                resumes=self.earlier.run_id if self.earlier else None,
+            )
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        return _Parts(*made, scratch, began)
+
+    def _standing(
+        self, specs: Sequence[TaskSpec], marks: Mapping[str, str | None]
+    ) -> dict[str, Kept]:
+        """Return which tasks are done by a verdict of the earlier run.
+
+        One that needs a task which is run again is run again, too.
+        """
+        found = {
+            nodeid: self._kept[nodeid, mark]
+            for nodeid, mark in marks.items()
+            if mark is not None and (nodeid, mark) in self._kept
+        }
+        needs = {spec.nodeid: spec.needs for spec in specs}
+        while fresh := [one for one in found if any(need not in found for need in needs[one])]:
+            for nodeid in fresh:
+                del found[nodeid]
+        return found
+
+
+class _Parts(NamedTuple):
+    """What a run is made of when it has begun; `began` is on the monotonic clock, in seconds."""
+
+    coordinator: Coordinator
+    journal: Journal
+    task_list: TaskListStore
+    scratch: Path
+    began: float
