@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-#: How the names of such files end.
-SUFFIX = ".ptc.md"
-
 _FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 #: Keys of the front matter beside the marker's keywords.
 _OWN_KEYS = ("each", "xfail", "skip")
