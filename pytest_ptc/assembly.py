@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Longest path of a Unix socket, in bytes, on all systems we run on (macOS has 104 with the NUL).
 LONGEST_ADDRESS = 100
+#: The longest path of a socket below a temporary folder: Claude Code's, named after its process.
+LONGEST_SOCKET = "/ptc-xxxxxxxx/cc-socks/4194304.sock"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -323,13 +325,13 @@ def runs_folder(config: pytest.Config) -> Path:
 
 
 def make_scratch() -> Path:
-    """Make a private folder whose path is short enough for a socket.
+    """Make a private folder whose path is short enough for sockets in it.
 
     Raises:
         ConfigError: There is no such place.
     """
     for place in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes it private
-        if len(os.fsencode(place)) + len("/ptc-xxxxxxxx/coordinator") <= LONGEST_ADDRESS:
+        if len(os.fsencode(place)) + len(LONGEST_SOCKET) <= LONGEST_ADDRESS:
             try:
                 return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=place))
             except OSError:
