@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from pytest_ptc.assembly import Run
     from pytest_ptc.coordinator.loop import Coordinator
     from pytest_ptc.journal import Journal
-    from pytest_ptc.model import Kept, Result, Snapshot, TaskSpec
+    from pytest_ptc.model import Kept, Result, TaskSpec
     from pytest_ptc.options import Settings
     from pytest_ptc.runs import RecordedRun
+    from pytest_ptc.states import Snapshot
     from pytest_ptc.tasklist.store import TaskListStore
 
 

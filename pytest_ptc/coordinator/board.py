@@ -19,14 +19,11 @@ from pytest_ptc.model import (
     Cause,
     Kept,
     Result,
-    Snapshot,
     TaskSpec,
-    TaskState,
     Trouble,
     VerdictKind,
-    WorkerState,
-    WorkerView,
 )
+from pytest_ptc.states import Snapshot, TaskState, WorkerState, WorkerView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -37,18 +37,8 @@ from pytest_ptc.environment import owner_name
 from pytest_ptc.errors import JournalError, TaskListError
 from pytest_ptc.evidence import closing_report
 from pytest_ptc.interfaces import NewTask, Remains
-from pytest_ptc.model import (
-    Attempt,
-    AttemptReport,
-    Cause,
-    Kept,
-    Result,
-    Snapshot,
-    TaskSpec,
-    TaskState,
-    Trouble,
-    WorkerState,
-)
+from pytest_ptc.model import Attempt, AttemptReport, Cause, Kept, Result, TaskSpec, Trouble
+from pytest_ptc.states import Snapshot, TaskState, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence

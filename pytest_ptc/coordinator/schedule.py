@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model import Cause, TaskState, Trouble, WorkerState
+from pytest_ptc.model import Cause, Trouble
+from pytest_ptc.states import TaskState, WorkerState
 from pytest_ptc.text import usd
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pytest_ptc.reporting.status import live_lines, progress_line
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_ptc.model import Snapshot
+    from pytest_ptc.states import Snapshot
 
 #: Seconds between two drawings: a second hand that does not stutter.
 REDRAW = 0.25

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model import VerdictKind, WorkerState
+from pytest_ptc.model import VerdictKind
 from pytest_ptc.reporting.wording import clock, count, listed, plural
+from pytest_ptc.states import WorkerState
 from pytest_ptc.text import clip, clip_left, columns, printable, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_ptc.model import Snapshot, WorkerView
+    from pytest_ptc.states import Snapshot, WorkerView
 
 #: Columns of a worker's cell in the live block, and between two cells: two cells stand side by
 #: side in 80 columns, four in 160.

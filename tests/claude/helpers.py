@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import threading
 import time
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def client() -> str:
@@ -21,6 +22,31 @@ def client() -> str:
     assert sdk is not None
     assert sdk.origin is not None
     return os.environ.get("CLAUDE_CODE") or str(Path(sdk.origin).parent / "_bundled" / "claude")
+
+
+def session_of_a_person(
+    cwd: Path, prompt: str, script: Sequence[str], *, tools: Sequence[str], **env: str
+) -> None:
+    """Have a session that is none of ours do what a script says, and wait for its end.
+
+    Args:
+        cwd: Where it is started.
+        prompt: What it is asked.
+        script: What its model does, line by line.
+        tools: What it may use.
+        env: Variables of its environment, beside those of the tests.
+    """
+    quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
+    lines = "\n".join([prompt, *(f"> {line}" for line in script)])
+    subprocess.run(
+        [client(), "-p", lines, "--allowedTools", *tools],
+        env={**os.environ, **quiet, **env},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=60,
+    )
 
 
 def shell(command: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.helpers import client, meanwhile, shell, until, wait_for
+from tests.claude.helpers import meanwhile, session_of_a_person, shell, until, wait_for
 
 if TYPE_CHECKING:
     from tests.claude.conftest import ClaudeSuite
@@ -26,25 +26,17 @@ def test_another_session_on_the_list_sees_the_tasks_move(claude: ClaudeSuite) ->
         shell("touch seen"),
         "say Seen.",
     )
-    prompt = "Look at the list.\n" + "\n".join(f"> {line}" for line in script)
 
     def look() -> None:
         wait_for(claude.path / "began")
-        subprocess.run(
-            [client(), "-p", prompt, "--allowedTools", "Bash", "TaskList"],
-            env={
-                **os.environ,
-                "CLAUDE_CODE_TASK_LIST_ID": "ours",
-                "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
-                "ENABLE_TOOL_SEARCH": "false",
-                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-                "DISABLE_AUTOUPDATER": "1",
-            },
-            cwd=claude.path,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            check=True,
-            timeout=60,
+        session_of_a_person(
+            claude.path,
+            "Look at the list.",
+            script,
+            tools=("Bash", "TaskList"),
+            CLAUDE_CODE_TASK_LIST_ID="ours",
+            CLAUDE_CODE_ENABLE_TODO_TOOLS="1",
+            ENABLE_TOOL_SEARCH="false",
         )
 
     bash = {"tools": ["Bash"]}

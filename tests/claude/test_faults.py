@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -29,7 +28,7 @@ from tests.acceptance.faults import (
     tmux,
 )
 from tests.acceptance.test_interruptions import start, until
-from tests.claude.helpers import client, meanwhile, shell, wait_for, wait_until
+from tests.claude.helpers import client, meanwhile, session_of_a_person, shell, wait_for, wait_until
 
 if TYPE_CHECKING:
     from tests.claude.conftest import ClaudeSuite
@@ -293,22 +292,7 @@ def test_a_run_inside_a_session_is_no_part_of_it(claude: ClaudeSuite) -> None:
     claude.tasks(it="record pass x")
     pytest_line = f"CLAUDE_CODE={wrapper} {sys.executable} -m pytest --ptc-workers=1 -q > told 2>&1"
     script = (shell(f"env > session.env; {pytest_line}"), "say Done.")
-    subprocess.run(
-        [
-            *(client(), "-p", "Run the tests.\n" + "\n".join(f"> {line}" for line in script)),
-            *("--allowedTools", "Bash"),
-        ],
-        env={
-            **os.environ,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "DISABLE_AUTOUPDATER": "1",
-        },
-        cwd=claude.path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        check=True,
-        timeout=60,
-    )
+    session_of_a_person(claude.path, "Run the tests.", script, tools=("Bash",))
     assert "1 passed" in (claude.path / "told").read_text()
     session, ours = (variables(claude.path / name) for name in ("session.env", "client.env"))
     assert session["CLAUDECODE"] == "1"

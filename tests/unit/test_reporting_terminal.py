@@ -16,18 +16,16 @@ from pytest_ptc.model import (
     Finding,
     Result,
     Severity,
-    Snapshot,
     TaskSpec,
     Trouble,
     Usage,
     Verdict,
     VerdictKind,
-    WorkerState,
-    WorkerView,
 )
 from pytest_ptc.reporting.items import failure_text, trouble_text
 from pytest_ptc.reporting.status import header_lines, live_lines, progress_line
 from pytest_ptc.reporting.summary import summary
+from pytest_ptc.states import Snapshot, WorkerState, WorkerView
 from pytest_ptc.text import clip, clip_left, columns, printable
 
 NO_TMUX = "tmux is not installed: workers are child processes"

@@ -51,13 +51,12 @@ from pytest_ptc.model import (
     AttemptReport,
     Cause,
     TaskSpec,
-    TaskState,
     Trouble,
     Usage,
     Verdict,
     VerdictKind,
-    WorkerState,
 )
+from pytest_ptc.states import TaskState, WorkerState
 from tests.unit.simulated_run import (
     ALL,
     MOMENTS,
