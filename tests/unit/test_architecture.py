@@ -17,7 +17,8 @@ MODULES = {
 }
 #: Modules that only decide: no file, no process, no clock, no other library.
 PURE = {
-    "model": {"errors"},
+    "model": set(),
+    "states": {"errors", "model"},
     "seals": set(),
     "redaction": set(),
     "errors": set(),
@@ -27,11 +28,11 @@ PURE = {
     "interfaces": {"model"},
     "verdicts": {"errors", "model"},
     "environment": {"model"},
-    "coordinator.board": {"errors", "model"},
-    "coordinator.schedule": {"coordinator.board", "model", "text"},
+    "coordinator.board": {"errors", "model", "states"},
+    "coordinator.schedule": {"coordinator.board", "model", "states", "text"},
     "tasklist.record": {"errors"},
     "reporting.wording": {"model", "text"},
-    "reporting.status": {"model", "reporting.wording", "text"},
+    "reporting.status": {"model", "reporting.wording", "states", "text"},
     "reporting.items": {"model", "reporting.wording", "text"},
     "reporting.summary": {"model", "reporting.wording", "text"},
     "reporting.document": {"model"},
