@@ -124,6 +124,8 @@ def test_a_task_submitted_while_the_thread_ends_gets_a_result(
     monkeypatch.setattr(coordinator._loop, "close", last_look_taken)
     futures.extend(coordinator.submit([spec()]))
     coordinator._thread.join(10)
+    # Before another submit could take what the thread has left.
+    assert [future.done() for future in futures] == [True] * 3
     futures.extend(coordinator.submit([spec()]))
     troubles = [future.result(10).trouble for future in futures]
     assert len(troubles) == 4
