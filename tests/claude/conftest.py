@@ -10,7 +10,7 @@ import pytest
 
 from pytest_ptc.prompts import claude_prompt
 from tests.acceptance.conftest import Suite, clean_environment, nothing_left
-from tests.claude.messages_api import MessagesApi
+from tests.claude.messages_api import MessagesApi, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,9 +69,13 @@ class ClaudeSuite(Suite):
 
     def said_to_model(self, name: str) -> list[str]:
         """Return what the model was told in the task of this test, the prompt first."""
+        requests = self.requests_of(name)
+        return requests[-1].texts if requests else []
+
+    def requests_of(self, name: str) -> list[Request]:
+        """Return the requests that the task of this test has cost, in order."""
         script = self.prompt_of(name)
-        conversations = [request for request in self.api.requests if request.prompt == script]
-        return conversations[-1].texts if conversations else []
+        return [request for request in self.api.requests if request.prompt == script]
 
     def prompt_of(self, name: str) -> str:
         """Return what Claude Code was sent for this test."""
