@@ -150,9 +150,10 @@ def test_errors_of_the_system_name_the_list(
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(TaskListError, match=r"cannot publish the task list: .*No space") as caught:
-        store.publish(tasks(1))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(TaskListError, match=r"cannot publish the task list: .*No sp") as caught:
+            store.publish(tasks(1))
     assert str(store.path) in str(caught.value)
     assert names(store.path) == {".lock"}
 
