@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-import shutil
 import sys
 import tempfile
 import time
@@ -23,7 +22,9 @@ from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.errors import ConfigError, JournalError
 from pytest_ptc.journal import Journal
 from pytest_ptc.processes import ProcessIdentity
+from pytest_ptc.programs import anchored_command, relative_names
 from pytest_ptc.redaction import Redactor
+from pytest_ptc.repositories import repository_top
 from pytest_ptc.runs import SCRATCH_PREFIX
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
@@ -51,6 +52,8 @@ class Run:
         fallback: Why the host is not the one that `auto` would rather have.
         command: The program of agent `command`, complete.
         claude: The Claude Code program with its arguments; empty for another agent.
+        unclear: Words of the program's arguments that name a file of the root directory, and may
+            name another in another directory.
     """
 
     run_id: str
@@ -59,6 +62,7 @@ class Run:
     fallback: str | None
     command: tuple[str, ...]
     claude: tuple[str, ...]
+    unclear: tuple[str, ...] = ()
 
 
 def make_run(config: pytest.Config, settings: Settings) -> Run:
@@ -73,8 +77,10 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
             "ptc_require_evidence: agent 'command' does not tell whether it looked; leave it out, "
             "or choose another agent with --ptc-agent"
         )
-    command = command_argv(settings, config.rootpath) if settings.agent == "command" else ()
-    claude = client_argv(settings) if settings.agent == "claude" else ()
+    start = config.invocation_params.dir
+    of_command = settings.agent == "command"
+    command = command_argv(settings, config.rootpath, start) if of_command else ()
+    claude = client_argv(settings, start) if settings.agent == "claude" else ()
     run_id = new_run_id(time.time())
     host, fallback = _host(config, settings, run_id)
     if settings.interactive and fallback is not None:
@@ -86,6 +92,7 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
         fallback=fallback,
         command=command,
         claude=claude,
+        unclear=relative_names(command, config.rootpath) or relative_names(claude, start),
     )
 
 
@@ -109,8 +116,12 @@ def agent_place(settings: Settings) -> str:
     return INTERACTIVE
 
 
-def client_argv(settings: Settings) -> tuple[str, ...]:
+def client_argv(settings: Settings, start: Path | None = None) -> tuple[str, ...]:
     """Return the Claude Code program and its arguments.
+
+    Args:
+        settings: What the user asked.
+        start: The directory that a relative path is from (default: the current one).
 
     Raises:
         ConfigError: There is none, or claude-agent-sdk is missing, through which it is driven.
@@ -122,10 +133,15 @@ def client_argv(settings: Settings) -> tuple[str, ...]:
             "another agent with --ptc-agent"
         )
     if settings.claude_code:
-        return _found(_split("CLAUDE_CODE", settings.claude_code), "CLAUDE_CODE")
+        return _claude_code(settings.claude_code, start)
     # Found without importing the SDK, which takes longer than all of pytest.
     bundled = Path(sdk.origin).parent / "_bundled" / "claude"
-    return (str(bundled),) if bundled.is_file() else _found(("claude",), "CLAUDE_CODE")
+    return (str(bundled),) if bundled.is_file() else _claude_code("claude", start)
+
+
+def _claude_code(command: str, start: Path | None) -> tuple[str, ...]:
+    place = "CLAUDE_CODE"
+    return anchored_command(_split(place, command), start or Path.cwd(), place)
 
 
 def _split(place: str, command: str) -> tuple[str, ...]:
@@ -133,16 +149,6 @@ def _split(place: str, command: str) -> tuple[str, ...]:
         return tuple(shlex.split(command))
     except ValueError as error:
         raise ConfigError(f"{place}: {command!r}: {error}") from None
-
-
-def _found(argv: tuple[str, ...], place: str) -> tuple[str, ...]:
-    """Return the command if its program can be started from any directory."""
-    if not argv:
-        raise ConfigError(f"{place}: is blank; name a program, or unset it")
-    program = argv[0]
-    if shutil.which(program) is None and (os.sep not in program or program.startswith(os.sep)):
-        raise ConfigError(f"{place}: {program!r} is not a program on PATH; mend {place}")
-    return argv
 
 
 def agent_facts(settings: Settings, run: Run) -> dict[str, Any]:
@@ -165,14 +171,18 @@ def new_run_id(now: float) -> str:
     return f"{stamp}-{int(now % 1 * 1000):03}{secrets.token_hex(1)}"
 
 
-def command_argv(settings: Settings, rootpath: Path) -> tuple[str, ...]:
-    """Return the program of agent `command` and its arguments.
+def command_argv(settings: Settings, rootpath: Path, start: Path | None = None) -> tuple[str, ...]:
+    """Return the program of agent `command` and its arguments, found from any directory.
+
+    Args:
+        settings: What the user asked.
+        rootpath: Pytest's root directory, which relative paths are from.
+        start: The directory that a relative path in CLAUDE_CODE is from (default: the current one).
 
     Raises:
         ConfigError: There is none, its quotes are open, or it is not on PATH.
     """
     words = _split("ptc_command", settings.command)
-    claude_code = _split("CLAUDE_CODE", settings.claude_code or "claude")
     if not words:
         raise ConfigError(
             "agent 'command' has no program: give one with --ptc-command='PROGRAM ARGUMENTS' or "
@@ -182,12 +192,12 @@ def command_argv(settings: Settings, rootpath: Path) -> tuple[str, ...]:
     for word in words:
         # Filled in after splitting, so that a path with spaces stays one argument.
         if word == "{claude_code}":
-            argv += claude_code
+            argv += _claude_code(settings.claude_code or "claude", start)
         else:
             argv.append(
                 word.replace("{python}", sys.executable).replace("{rootpath}", str(rootpath))
             )
-    return _found(tuple(argv), "ptc_command")
+    return anchored_command(argv, rootpath, "ptc_command")
 
 
 def make_coordinator(
@@ -244,6 +254,7 @@ def make_coordinator(
             "claude_config": str(claude),
             "path": str(_commands_folder(journal)),
             "farewell": list(run.host.farewell),
+            "start": str(config.invocation_params.dir),
         },
     )
     ourselves = ProcessIdentity.of(os.getpid())
@@ -266,6 +277,7 @@ def run_facts(
     config: pytest.Config, settings: Settings, run: Run, resumes: str | None
 ) -> dict[str, Any]:
     """Return what reports tell of a run as a whole."""
+    top = repository_top(config.rootpath)
     return {
         "run_id": run.run_id,
         "workers": settings.workers,
@@ -273,7 +285,7 @@ def run_facts(
         "agent": settings.agent,
         "task_list_id": run.list_id,
         "rootdir": str(config.rootpath),
-        "repository": _repository(config.rootpath),
+        "repository": None if top is None else str(top),
         "arguments": list(config.invocation_params.args),
         "python": sys.version.split()[0],
         "pytest_ptc": version("pytest-ptc"),
@@ -300,13 +312,6 @@ def story_without_tasks(facts: Mapping[str, Any], status: int) -> list[dict[str,
         # Else a report would be as clean as that of a suite without marked tests.
         events.insert(1, {"event": "stopping", "why": "pytest ended before there was a task"})
     return events
-
-
-def _repository(place: Path) -> str | None:
-    """Return the top of the repository that a directory is in; None where it is in none."""
-    # In a worktree and in a submodule `.git` is a file.
-    tops = (folder for folder in (place, *place.parents) if (folder / ".git").exists())
-    return next(map(str, tops), None)
 
 
 def _processors() -> int:

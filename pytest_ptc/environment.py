@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,24 @@ _DROPPED = frozenset(
     {"CLAUDECODE", "CLAUDE_PID", "CLAUDE_EFFORT", "TMUX", "TMUX_PANE", "PYTEST_CURRENT_TEST"}
 )
 
+#: What git tells a hook, and all that the hook starts, of the repository it is at: an agent is at
+#: that of its own directory. `git rev-parse --local-env-vars` lists most of them; what configures
+#: git itself (`GIT_CONFIG_*`) is the user's, and stays.
+_OF_A_REPOSITORY = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE"}
+    | {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"}
+    | {"GIT_PREFIX", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NAMESPACE", "GIT_SHALLOW_FILE"}
+    | {"GIT_GRAFT_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_ATTR_SOURCE"}
+    | {"GIT_CONFIG", "GIT_REFLOG_ACTION", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS"}
+    | {"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS"}
+    | {"GIT_ICASE_PATHSPECS", "GIT_PUSH_OPTION_COUNT"}
+)
+#: Settings of git's that an agent gets beside the user's: files of a tree that look like a
+#: repository are none, and no program of a configuration watches files.
+_GIT_SETTINGS = (("safe.bareRepository", "explicit"), ("core.fsmonitor", "false"))
+#: Variables that hold directories; one that is relative would mean another in each directory.
+_SEARCHED = ("PATH", "PYTHONPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB", "LD_LIBRARY_PATH")
+
 #: Linux refuses one variable of 128 kB or more: larger parameters are in the file alone.
 LONGEST_VARIABLE = 100_000
 
@@ -55,9 +74,42 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in environ.items()
         if name not in _DROPPED
+        and name not in _OF_A_REPOSITORY
         and not name.startswith("PTC_")
         and (not name.startswith("CLAUDE_CODE_") or name.startswith(_KEPT))
     }
+
+
+def anchored(environ: Mapping[str, str], start: str) -> dict[str, str]:
+    """Return an environment in which a search path means the same from every directory.
+
+    In a worktree a relative entry, or an empty one, would find programs and modules of the text
+    under review.
+
+    Args:
+        environ: The environment.
+        start: The directory that pytest was started in, absolute.
+    """
+    found = {
+        name: ":".join(
+            posixpath.normpath(posixpath.join(start, entry)) for entry in environ[name].split(":")
+        )
+        for name in _SEARCHED
+        if environ.get(name)
+    }
+    return {**environ, **found}
+
+
+def with_guarded_git(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an agent's environment in which git takes no repository that a tree brings."""
+    try:
+        count = int(environ.get("GIT_CONFIG_COUNT") or "0")
+    except ValueError:
+        return dict(environ)  # git refuses that itself, in its own words
+    added = {"GIT_CONFIG_COUNT": str(count + len(_GIT_SETTINGS))}
+    for number, (key, value) in enumerate(_GIT_SETTINGS, count):
+        added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return {**environ, **added}
 
 
 def agent_environment(
@@ -75,10 +127,9 @@ def agent_environment(
 ) -> dict[str, str]:
     """Return the whole environment of one attempt's agent."""
     parameters = json.dumps(dict(spec.params))
+    listed = {"CLAUDE_CODE_TASK_LIST_ID": task_list_id}
     variables = {
-        **inherited(environ),
-        "CLAUDE_CODE_TASK_LIST_ID": task_list_id,
-        **spec.env,
+        **with_guarded_git({**inherited(environ), **listed, **spec.env}),
         RUN_COOKIE: run_id,
         ATTEMPT_COOKIE: cookie,
         ATTEMPT_FOLDER: str(folder),

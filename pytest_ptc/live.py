@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -30,7 +31,6 @@ from pytest_ptc.runs import RunState, clean_run, whole_story
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
-    from pathlib import Path
 
     from pytest_ptc.assembly import Run
     from pytest_ptc.coordinator.loop import Coordinator
@@ -147,6 +147,7 @@ class LiveRun:
         Raises:
             pytest.UsageError: The run cannot begin, or the tasks cannot be published.
         """
+        self._refuse_unclear(specs)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
         agent = agent_facts(self._settings, self.facts)
         marks = {spec.nodeid: fingerprint(spec, agent) for spec in specs}
@@ -157,6 +158,22 @@ class LiveRun:
             return self._parts.coordinator.submit(specs, fingerprints=marks, kept=kept)
         except PtcError as error:
             raise pytest.UsageError(f"ptc: {error}") from error
+
+    def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:
+        """Refuse a command of which nobody can tell whose files it names: ours, or the reviewed."""
+        names = self.facts.unclear
+        root = self._config.rootpath.resolve()
+        elsewhere = (
+            spec for spec in specs if spec.isolation is not None or Path(spec.cwd).resolve() != root
+        )
+        spec = next(elsewhere, None) if names else None
+        if spec is not None:
+            option = "CLAUDE_CODE" if self.facts.claude else "ptc_command"
+            raise pytest.UsageError(
+                f"ptc: {spec.nodeid}: {option}: {names[0]!r} names a file of the root directory, "
+                f"and could be one of the task's directory: write {{rootpath}}/{names[0]} for a "
+                f"file of the reviewer, {{cwd}}/{names[0]} for one that is reviewed"
+            )
 
     def tell(self, event: str, **fields: Any) -> None:
         """Put an event into the journal, if there is one that is open."""

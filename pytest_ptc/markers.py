@@ -16,14 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ptc.changes import diff
+from pytest_ptc.commits import name_problem, resolve
+from pytest_ptc.directories import DirectoryError, task_directory
 from pytest_ptc.errors import GitError, MarkerError
+from pytest_ptc.git import git
 from pytest_ptc.model import TaskSpec
 from pytest_ptc.options import FAIL_ON, ISOLATIONS, PERMISSION_MODES, Settings
 from pytest_ptc.prompts import fields_of, fill
-from pytest_ptc.worktrees import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import pytest
 
@@ -75,6 +78,7 @@ class MarkedTask:
             options={**self.options, "needs": tuple(needs)},
             rootpath=self.rootpath,
             general_timeout=self.general_timeout,
+            trusted=fixtures.keys(),
         )
 
 
@@ -87,6 +91,7 @@ def task_spec(
     options: Mapping[str, Any],
     rootpath: Path,
     general_timeout: float | None = None,
+    trusted: Collection[str] = (),
 ) -> TaskSpec:
     """Return a task with every default of the settings applied where `options` is silent.
 
@@ -98,13 +103,15 @@ def task_spec(
         options: The marker's keywords.
         rootpath: Pytest's root directory, which directories are named from.
         general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
+        trusted: The names in `params` whose values come from session fixtures.
 
     Raises:
         MarkerError: What was filled in names no directory, or no commit.
     """
+    directory = options.get("cwd") or settings.cwd or "."
     filled = {name: fill(options[name], params) for name in FILLED & options.keys()}
     options = {**options, **filled}
-    cwd = _directory(nodeid, options.get("cwd") or settings.cwd or ".", rootpath)
+    cwd = _directory(nodeid, directory, rootpath, params, trusted)
     defaults: dict[str, Any] = {
         "timeout": settings.timeout or general_timeout or TIMEOUT,
         "retries": settings.retries,
@@ -176,12 +183,30 @@ def _at_commits(spec: TaskSpec) -> TaskSpec:
             raise MarkerError(spec.nodeid, named, "has no meaning without isolation='worktree'")
         return spec
     try:
-        ref = resolve(spec.cwd, spec.ref or "HEAD")
-        base = None if spec.base is None else resolve(spec.cwd, spec.base)
+        # Before the names are: where there is no repository, that is what is wrong.
+        git(spec.cwd, "rev-parse", "--show-toplevel")
     except GitError as error:
-        problem = f"{error}; name a commit or branch of the repository in {spec.cwd}"
+        problem = f"{error}; a worktree needs a git repository around {spec.cwd}"
         raise MarkerError(spec.nodeid, "isolation", problem) from error
+    ref = _commit(spec, "ref", "HEAD" if spec.ref is None else spec.ref)
+    base = None if spec.base is None else _commit(spec, "base", spec.base)
+    if base is not None:
+        try:
+            # Before anything is paid for: what does not fit into the prompt is told now.
+            diff(spec.cwd, base, ref)
+        except GitError as error:
+            raise MarkerError(spec.nodeid, "base", str(error)) from error
     return replace(spec, ref=ref, base=base)
+
+
+def _commit(spec: TaskSpec, field: str, name: str) -> str:
+    try:
+        return resolve(spec.cwd, name)
+    except GitError as error:
+        problem = str(error)
+        if name_problem(name) is None:
+            problem += f"; name a commit or branch of the repository in {spec.cwd}"
+        raise MarkerError(spec.nodeid, field, problem) from error
 
 
 def _marked_timeout(item: pytest.Item) -> float | None:
@@ -309,11 +334,17 @@ def plain(value: Any) -> Any:
         return str(value)
 
 
-def _directory(nodeid: str, value: str, rootpath: Path) -> str:
-    path = (rootpath / value).absolute()
-    if not path.is_dir():
-        raise MarkerError(nodeid, "cwd", f"{path} is not a directory")
-    return str(path)
+def _directory(
+    nodeid: str,
+    value: str,
+    rootpath: Path,
+    values: Mapping[str, Any] | None = None,
+    trusted: Collection[str] = (),
+) -> str:
+    try:
+        return task_directory(value, rootpath, values, trusted)
+    except DirectoryError as error:
+        raise MarkerError(nodeid, "cwd", str(error)) from error
 
 
 def _check_schema(nodeid: str, schema: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<field>[^\W\d]\w*)\}")
 
@@ -51,6 +51,11 @@ def with_diff(prompt: str, changes: str) -> str:
     """Return the prompt with a difference behind it, in a fence that nothing in it can close."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", changes)), default=0))
     return f"{prompt}\n\nWhat has changed:\n{fence}diff\n{changes.rstrip()}\n{fence}"
+
+
+def with_notes(prompt: str, notes: Sequence[str]) -> str:
+    """Return the prompt with what is to be known of the agent's directory behind it."""
+    return "\n".join([prompt, "", *notes]) if notes else prompt
 
 
 _FINDINGS = """\

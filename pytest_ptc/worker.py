@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc import wire, worktrees
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.attempts import AttemptJournal
-from pytest_ptc.environment import ATTEMPT_COOKIE, ATTEMPT_TOKEN, owner_name
+from pytest_ptc.changes import diff
+from pytest_ptc.environment import ATTEMPT_COOKIE, ATTEMPT_TOKEN, anchored, owner_name
 from pytest_ptc.errors import GitError, PtcError, TaskListError
 from pytest_ptc.evidence import demanded, recorded_or
 from pytest_ptc.interfaces import Job
 from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.processes import end_marked
-from pytest_ptc.prompts import with_diff
+from pytest_ptc.prompts import with_diff, with_notes
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.screen import Screen
 from pytest_ptc.tasklist.locks import LockHeldError
@@ -189,12 +190,15 @@ class Worker:
         path = Path(self._config["address"]).parent / worktrees.FOLDER / job.attempt.name
         try:
             # In a thread: a checkout takes its time, and a quit must be heard.
-            cwd = await asyncio.to_thread(worktrees.add, spec.cwd, spec.ref, path)
-            prompt = spec.prompt
+            cwd, notes = await asyncio.to_thread(worktrees.add, spec.cwd, spec.ref, path)
+            prompt = with_notes(spec.prompt, notes)
             if spec.base is not None:
-                changes = await asyncio.to_thread(worktrees.diff, spec.cwd, spec.base, spec.ref)
-                prompt = with_diff(prompt, changes)
+                changes = await asyncio.to_thread(diff, spec.cwd, spec.base, spec.ref)
+                nothing = ["Nothing has changed: there is no difference to the base."]
+                prompt = with_diff(prompt, changes) if changes else with_notes(prompt, nothing)
             job.about(worktree=spec.ref)
+            if notes:
+                job.about(worktree_notes=list(notes))
             ended = await self._bounded(replace(job, spec=replace(spec, cwd=cwd, prompt=prompt)))
             return _from_root(ended, cwd)
         except GitError as error:
@@ -288,6 +292,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     task_list = TaskListStore(
         Path(config["claude_config"]), config["task_list_id"], run_id=config["run_id"]
     )
+    # A worker has no directory of the project's, and its agents have many.
+    os.environ.update(anchored(os.environ, config["start"]))
     redactor = Redactor(os.environ)
     agent = agent_maker(config["agent"])(config, os.environ)
     worker = Worker(config, task_list=task_list, agent=agent, redactor=redactor)

@@ -115,7 +115,7 @@ class CommandAgent:
 
     def _start(self, job: Job, params: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self._argv,
+            [word.replace("{cwd}", job.spec.cwd) for word in self._argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

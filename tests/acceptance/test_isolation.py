@@ -101,8 +101,11 @@ def test_a_repository_may_come_from_a_session_fixture(suite: Suite, repo: Path) 
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ("isolation='worktree', cwd='repo', ref='nowhere'", "*isolation: fatal: Needed a single*"),
-        ("isolation='worktree', cwd='.'", "*isolation: fatal: not a git repository*"),
+        (
+            "isolation='worktree', cwd='repo', ref='nowhere'",
+            "*ref: 'nowhere': *name a commit or branch*",
+        ),
+        ("isolation='worktree', cwd='.'", "*isolation: *needs a git repository*"),
         ("cwd='repo', ref='main'", "*ref: has no meaning without isolation*"),
         ("isolation='worktree', cwd='repo', ref='--help'", "*ref: must be the name of a commit*"),
         ("isolation='container'", "*isolation: must be one of worktree*"),

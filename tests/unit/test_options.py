@@ -192,7 +192,8 @@ class Installed:
         pytest.param("", False, ["claude"], id="on-path"),
         pytest.param("claude", True, ["claude"], id="said"),
         pytest.param("sh -c 'claude x'", True, ["sh", "-c", "claude x"], id="with-arguments"),
-        pytest.param("./my/claude", True, ["./my/claude"], id="relative"),
+        pytest.param("./bin/claude", True, ["{start}/bin/claude"], id="relative"),
+        pytest.param("./my/claude", True, "is not a program in", id="relative-not-there"),
         pytest.param(
             "nowhere-to-be-found", True, "'nowhere-to-be-found' is not a program", id="not-there"
         ),
@@ -225,10 +226,12 @@ def test_the_claude_code_that_is_run(
     monkeypatch.setattr(assembly, "find_spec", lambda _: Installed(sdk))
     settings = resolve(configure(), {"CLAUDE_CODE": said})
     if isinstance(expected, list):
-        assert list(client_argv(settings)) == [part.format(sdk=sdk) for part in expected]
+        assert list(client_argv(settings, tmp_path)) == [
+            part.format(sdk=sdk, start=tmp_path) for part in expected
+        ]
     else:
         with pytest.raises(ConfigError, match=expected) as caught:
-            client_argv(settings)
+            client_argv(settings, tmp_path)
         assert "CLAUDE_CODE" in str(caught.value)
 
 

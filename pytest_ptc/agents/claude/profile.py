@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL
-from pytest_ptc.environment import RUN_COOKIE, inherited
+from pytest_ptc.environment import RUN_COOKIE, inherited, with_guarded_git
 from pytest_ptc.model import Cause, Trouble
 
 if TYPE_CHECKING:
@@ -190,15 +190,14 @@ def client_environment(
         scratch: Where it may leave sockets and its tools' output, if nobody named another place.
         marks: Variables by which its processes are found again.
     """
-    return {
+    variables = {
         "CLAUDE_CODE_TMPDIR": scratch,
         **inherited(environ),
         **_FIXED,
         "CLAUDE_CODE_TASK_LIST_ID": task_list_id,
         **dict(profile.env),
-        RUN_COOKIE: run_id,
-        **marks,
     }
+    return {**with_guarded_git(variables), RUN_COOKIE: run_id, **marks}
 
 
 def misfit(

@@ -1,0 +1,125 @@
+"""The program that is an agent: the one that pytest finds, from whatever directory it is started.
+
+A task's directory may be a worktree of a branch under review. A program, a script or a module that
+is looked up there would be the branch's own: the reviewed would choose its reviewer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ptc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_INTERPRETER = re.compile(
+    r"(python|pypy|node|nodejs|deno|bun|ruby|perl|php|lua|luajit|Rscript|bash|sh|dash|zsh|ksh|fish)"
+    r"[\d.]*"
+)
+#: Python's options that take the next word, and its short flags before `m` or `c`.
+_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+_FLAGS = re.compile(r"-(?P<flags>[bBdEiIOPqRsStuvVx]*)(?P<kind>[mc])(?P<value>.*)", re.DOTALL)
+#: What separates names in a word: `--config=x`, `a,b`, and a shell's own signs.
+_BETWEEN = re.compile(r"[\s;|&()<>\"'=,]+")
+
+
+def anchored_command(argv: Sequence[str], root: Path, place: str) -> tuple[str, ...]:
+    """Return a command whose program, script or module is found below `root`, or on PATH.
+
+    Args:
+        argv: The command.
+        root: The directory that relative paths in it are from.
+        place: Where it was set, for errors.
+
+    Raises:
+        ConfigError: There is no such program.
+    """
+    if not argv:
+        raise ConfigError(f"{place}: is blank; name a program, or unset it")
+    program = _program(argv[0], root, place)
+    rest = list(argv[1:])
+    name = Path(program).name
+    if _PYTHON.fullmatch(name):
+        rest = _python(rest, root)
+    elif _INTERPRETER.fullmatch(name):
+        position = next((at for at, word in enumerate(rest) if not word.startswith("-")), None)
+        if position is not None and (root / rest[position]).is_file():
+            rest[position] = _absolute(rest[position], root)
+    return (program, *rest)
+
+
+def relative_names(argv: Sequence[str], root: Path) -> tuple[str, ...]:
+    """Return the words of a command that name a file of `root` without saying so.
+
+    From another directory, nobody can tell whether that file is meant, or the one of the same name
+    in that directory.
+    """
+    found: dict[str, None] = {}
+    for word in argv[1:]:
+        for name in filter(None, _BETWEEN.split(word)):
+            path = root / name
+            relative = not name.startswith(os.sep)
+            if relative and (path.is_file() or (os.sep in name.rstrip("/") and path.is_dir())):
+                found[name] = None
+    return tuple(found)
+
+
+def _program(word: str, root: Path, place: str) -> str:
+    if os.sep not in word:
+        found = shutil.which(word)
+        if found is None:
+            raise ConfigError(f"{place}: {word!r} is not a program on PATH; fix {place}")
+        # An entry of PATH may be relative.
+        return word if os.path.isabs(found) else str(Path(found).absolute())  # noqa: PTH117
+    path = _absolute(word, root)
+    if shutil.which(path) is None:
+        where = "on PATH" if path == word else f"in {root}"
+        raise ConfigError(f"{place}: {word!r} is not a program {where}; fix {place}")
+    return path
+
+
+def _python(words: list[str], root: Path) -> list[str]:
+    """Return Python's arguments so that no module is found in the current directory.
+
+    `python -m` and `-c` put that first on the path.
+    """
+    kept = iter(words)
+    done: list[str] = []
+    for word in kept:
+        matched = _FLAGS.fullmatch(word)
+        if matched is not None:
+            return [*done, *_from_root(matched, list(kept), root)]
+        if not word.startswith("-"):
+            return [*done, _absolute(word, root), *kept]
+        done.append(word)
+        if word in _WITH_VALUE:
+            done += [value for value in (next(kept, None),) if value is not None]
+    return done
+
+
+def _from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[str]:
+    flags, kind, value = matched["flags"], matched["kind"], matched["value"]
+    rest = [value, *rest] if value else rest
+    if not rest or {"I", "P"} & set(flags):
+        yield from [f"-{flags}{kind}", *rest]
+        return
+    what, *arguments = rest
+    begin = f"import sys; sys.path[0] = {str(root)!r}\n"
+    if flags:
+        yield f"-{flags}"
+    yield "-c"
+    if kind == "c":
+        yield begin + what
+    else:
+        yield f"{begin}import runpy; runpy.run_module({what!r}, None, '__main__', True)"
+    yield from arguments
+
+
+def _absolute(word: str, root: Path) -> str:
+    return os.path.normpath(root / word)
