@@ -59,7 +59,7 @@ def _diff(cwd: str, base: str, commit: str) -> str:
     objects = Path(cwd, git(cwd, "rev-parse", "--git-path", "objects").removesuffix("\n"))
     with _private(objects.absolute(), sha256=len(commit) > 40) as (folder, env):  # noqa: PLR2004
         text = _patch(folder, env, (left, commit), ())
-        odd = _binaries(folder, env, left, commit)
+        moved, odd = _without_text(folder, env, left, commit)
         sizes = _sizes(folder, env, [oid for change in odd for oid in change.oids])
         notes = []
         for change in odd:
@@ -70,6 +70,9 @@ def _diff(cwd: str, base: str, commit: str) -> str:
                 before, after = (sizes.get(oid, 0) for oid in change.oids)
                 notes.append(f"{change.names[-1]!r}: {before} bytes before, {after} after")
             _refuse_long(text)
+    if moved:
+        names = ", ".join(map(repr, moved))
+        text += f"\nSubmodules that are at another commit, whose changes are not shown: {names}\n"
     if notes:
         text += "\nNot shown, because they are no text; open them:\n" + "\n".join(notes)
     _refuse_long(text)
@@ -130,7 +133,10 @@ def _private(objects: Path, *, sha256: bool) -> Iterator[tuple[Path, dict[str, s
                 "GIT_OBJECT_DIRECTORY": str(objects),
                 "GIT_CONFIG_NOSYSTEM": "1",
                 "GIT_CONFIG_GLOBAL": os.devnull,
-                "GIT_CONFIG_COUNT": "0",
+                # Names are read by an agent: what has no shape in them is escaped as all else is.
+                "GIT_CONFIG_COUNT": "1",
+                "GIT_CONFIG_KEY_0": "core.quotePath",
+                "GIT_CONFIG_VALUE_0": "false",
                 "GIT_CONFIG_PARAMETERS": "",
                 "GIT_ATTR_NOSYSTEM": "1",
                 "GIT_LITERAL_PATHSPECS": "1",
@@ -156,17 +162,22 @@ def _patch(
     return visible(printed.decode("utf-8", "backslashreplace"))
 
 
-def _binaries(folder: Path, env: Mapping[str, str], left: str, commit: str) -> list[_Change]:
-    """Return the changes whose content git takes for binary."""
+def _without_text(
+    folder: Path, env: Mapping[str, str], left: str, commit: str
+) -> tuple[list[str], list[_Change]]:
+    """Return the submodules that have moved, and the changes whose content git takes for binary."""
     raw = git(folder, "diff-tree", *_FORM, "--no-abbrev", "--raw", "-z", left, commit, env=env)
     numbers = git(folder, "diff-tree", *_FORM, "--numstat", "-z", left, commit, env=env)
     found = {}
+    moved = []
     fields = iter(raw.split("\0"))
     for head in fields:
         if not head:
             continue
-        _, _, before, after, status = head.split(" ")
+        _, mode, before, after, status = head.split(" ")
         names = [next(fields) for _ in range(1 + (status[0] in "RC"))]
+        if mode == "160000":
+            moved.append(names[-1])
         found[names[-1]] = _Change((before, after), tuple(names))
     odd = []
     fields = iter(numbers.split("\0"))
@@ -177,7 +188,7 @@ def _binaries(folder: Path, env: Mapping[str, str], left: str, commit: str) -> l
             _, name = next(fields), next(fields)
         if added == "-":
             odd.append(found[name])
-    return odd
+    return moved, odd
 
 
 def _sizes(folder: Path, env: Mapping[str, str], oids: Sequence[str]) -> dict[str, int]:

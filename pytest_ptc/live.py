@@ -27,6 +27,7 @@ from pytest_ptc.errors import PtcError
 from pytest_ptc.fingerprints import fingerprint
 from pytest_ptc.resuming import kept_verdicts, run_to_resume
 from pytest_ptc.runs import RunState, clean_run, whole_story
+from pytest_ptc.suite_changes import changed_suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,8 @@ class LiveRun:
         self.wall = 0.0
         #: What could not be written down or tidied up, a sentence each.
         self.problems: list[str] = []
+        #: Files of suite, configuration and reviewer that the change under review brings.
+        self.changed_suite: tuple[str, ...] = ()
         self._config = config
         self._settings = settings
         self._kept: dict[tuple[str, str], Kept] = {}
@@ -137,17 +140,22 @@ class LiveRun:
             raise pytest.UsageError(f"ptc: {error}") from error
         self._kept = kept_verdicts(self.earlier.folder)
 
-    def submit(self, specs: Sequence[TaskSpec], *, resume: bool = False) -> list[Future[Result]]:
+    def submit(
+        self, specs: Sequence[TaskSpec], *, resume: bool = False, since: Sequence[str] = ()
+    ) -> list[Future[Result]]:
         """Hand tasks to the coordinator, and return a future for each.
 
         Args:
             specs: The tasks.
             resume: Whether a verdict of an earlier run may stand for them: not for a second go.
+            since: Commits and branches since whose fork the working tree has changed.
 
         Raises:
             pytest.UsageError: The run cannot begin, or the tasks cannot be published.
         """
         self._refuse_unclear(specs)
+        if resume:
+            self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
         agent = agent_facts(self._settings, self.facts)
         marks = {spec.nodeid: fingerprint(spec, agent) for spec in specs}
@@ -155,9 +163,23 @@ class LiveRun:
         try:
             if self._parts is None:
                 self._parts = self._begin()
+            if self.changed_suite:
+                self._parts.journal.event("suite changed", paths=list(self.changed_suite))
             return self._parts.coordinator.submit(specs, fingerprints=marks, kept=kept)
         except PtcError as error:
             raise pytest.UsageError(f"ptc: {error}") from error
+
+    def _name_changes(self, specs: Sequence[TaskSpec], since: Sequence[str]) -> None:
+        """Note what the change under review brings of its own judge."""
+        ranges = [(spec.cwd, spec.base, spec.ref) for spec in specs if spec.ref is not None]
+        if not ranges and not since:
+            return
+        root = self._config.rootpath
+        modules = [root / spec.nodeid.partition("::")[0] for spec in specs]
+        words = [Path(word) for word in (*self.facts.command, *self.facts.claude)]
+        own = [path for path in (*modules, *words) if path.is_absolute()]
+        found = changed_suite(root, ranges, since, own)
+        self.changed_suite = tuple(sorted({*self.changed_suite, *found}))
 
     def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:
         """Refuse a command of which nobody can tell whose files it names: ours, or the reviewed."""

@@ -261,6 +261,9 @@ class MarkdownItem(pytest.Item):
         super().__init__(**kwargs)
         #: Read where a function's parameters would be.
         self.ptc_params = params
+        changed_since = suite.each.get("changed") if isinstance(suite.each, dict) else None
+        #: The commit or branch since whose fork the files it fans out over have changed.
+        self.ptc_changed_since = changed_since if isinstance(changed_since, str) else None
         self._line = suite.line
         self.add_marker(pytest.mark.ptc(suite.prompt, **suite.options))
         if suite.xfail is not None:

@@ -22,9 +22,16 @@ _INTERPRETER = re.compile(
     r"(python|pypy|node|nodejs|deno|bun|ruby|perl|php|lua|luajit|Rscript|bash|sh|dash|zsh|ksh|fish)"
     r"[\d.]*"
 )
+#: Programs that run the command behind their own options.
+_WRAPPERS = frozenset(
+    {"env", "timeout", "nice", "ionice", "stdbuf", "setsid", "nohup", "time", "sudo", "uv"}
+    | {"poetry", "pipenv", "pdm", "hatch", "rye", "pixi", "conda", "xvfb-run"}
+)
 #: Python's options that take the next word, and its short flags before `m` or `c`.
 _WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _FLAGS = re.compile(r"-(?P<flags>[bBdEiIOPqRsStuvVx]*)(?P<kind>[mc])(?P<value>.*)", re.DOTALL)
+#: What the code begins with that makes modules come from the root directory.
+_BEGIN = "import sys; sys.path[0] = "
 #: What separates names in a word: `--config=x`, `a,b`, and a shell's own signs.
 _BETWEEN = re.compile(r"[\s;|&()<>\"'=,]+")
 
@@ -43,31 +50,50 @@ def anchored_command(argv: Sequence[str], root: Path, place: str) -> tuple[str, 
     if not argv:
         raise ConfigError(f"{place}: is blank; name a program, or unset it")
     program = _program(argv[0], root, place)
-    rest = list(argv[1:])
-    name = Path(program).name
+    return (program, *_arguments(Path(program).name, list(argv[1:]), root))
+
+
+def _arguments(name: str, rest: list[str], root: Path) -> list[str]:
+    """Return a program's arguments with the script or module in them found below `root`."""
+    if name in _WRAPPERS:
+        inner = (at for at, word in enumerate(rest) if _INTERPRETER.fullmatch(Path(word).name))
+        at = next(inner, None)
+        if at is not None:
+            return [*rest[: at + 1], *_arguments(Path(rest[at]).name, rest[at + 1 :], root)]
     if _PYTHON.fullmatch(name):
-        rest = _python(rest, root)
-    elif _INTERPRETER.fullmatch(name):
+        return _python(rest, root)
+    if _INTERPRETER.fullmatch(name):
         position = next((at for at, word in enumerate(rest) if not word.startswith("-")), None)
         if position is not None and (root / rest[position]).is_file():
             rest[position] = _absolute(rest[position], root)
-    return (program, *rest)
+    return rest
 
 
 def relative_names(argv: Sequence[str], root: Path) -> tuple[str, ...]:
-    """Return the words of a command that name a file of `root` without saying so.
+    """Return the names of files and modules of `root` in a command that does not say so.
 
     From another directory, nobody can tell whether that file is meant, or the one of the same name
     in that directory.
     """
     found: dict[str, None] = {}
-    for word in argv[1:]:
-        for name in filter(None, _BETWEEN.split(word)):
-            path = root / name
-            relative = not name.startswith(os.sep)
-            if relative and (path.is_file() or (os.sep in name.rstrip("/") and path.is_dir())):
-                found[name] = None
+    words = (word for word in argv[1:] if not word.startswith(_BEGIN))
+    for name in (name for word in words for name in _BETWEEN.split(word)):
+        if name and not name.startswith((os.sep, "{cwd}")) and _is_meant(name, root):
+            found[name] = None
     return tuple(found)
+
+
+def _is_meant(name: str, root: Path) -> bool:
+    path = root / name
+    try:
+        if path.is_file():
+            return True
+        if os.sep in name.rstrip(os.sep):
+            return path.is_dir()
+        module = root / name.replace(".", os.sep)
+        return "." in name.strip(".") and module.with_name(f"{module.name}.py").is_file()
+    except OSError:  # a text that is too long for a name
+        return False
 
 
 def _program(word: str, root: Path, place: str) -> str:
@@ -110,7 +136,7 @@ def _from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[
         yield from [f"-{flags}{kind}", *rest]
         return
     what, *arguments = rest
-    begin = f"import sys; sys.path[0] = {str(root)!r}\n"
+    begin = f"{_BEGIN}{str(root)!r}\n"
     if flags:
         yield f"-{flags}"
     yield "-c"

@@ -288,7 +288,8 @@ class Runner:
         place = {nodeid: position for position, nodeid in enumerate(order)}
         whole.sort(key=lambda pair: place[pair[1].marked.nodeid])
         specs = [ticket.spec for _, ticket in whole if ticket.spec is not None]
-        futures = self._live.submit(specs, resume=True)
+        since = [getattr(item, "ptc_changed_since", None) for item, _ in whole]
+        futures = self._live.submit(specs, resume=True, since=[name for name in since if name])
         for (item, ticket), future in zip(whole, futures, strict=True):
             ticket.future = future
             future.add_done_callback(self._arrival_of(item))
@@ -361,6 +362,7 @@ class Runner:
             expected=self._expected,
             budget=self._settings.budget_usd,
             problems=self._live.problems,
+            changed_suite=self._live.changed_suite,
         )
         # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
         for text, markup in lines:

@@ -77,6 +77,14 @@ def _run(events: Sequence[Mapping[str, Any]], began: Mapping[str, Any]) -> dict[
         "complete": ended is not None and "cleaned" not in ended,
         "stopped": None if stopped == "the run ended" else stopped,
         **{name: began.get(name) for name in _ABOUT_RUN},
+        "changed_suite": sorted(
+            {
+                path
+                for event in events
+                if event["event"] == "suite changed"
+                for path in event["paths"]
+            }
+        ),
         "pytest_ptc": began.get("pytest_ptc"),
     }
 

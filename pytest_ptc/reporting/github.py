@@ -204,6 +204,9 @@ def _facts(document: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> I
         yield f"The run was stopped: {_escaped(run['stopped'])}."
     elif not run["complete"]:
         yield "The run was killed, or is still on: this is what it had come to."
+    if run["changed_suite"]:
+        names = ", ".join(map(_escaped, run["changed_suite"]))
+        yield f"The change brings suite, configuration or reviewer of its own: {names}."
     blind = [task["nodeid"] for task in tasks if _unlooked(task)]
     if blind:
         names = ", ".join(_escaped(nodeid) for nodeid in blind[:_NAMED])

@@ -65,6 +65,7 @@ def summary(
     expected: Collection[str] = (),
     budget: float | None = None,
     problems: Sequence[str] = (),
+    changed_suite: Sequence[str] = (),
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -77,10 +78,14 @@ def summary(
         expected: The node ids of tests whose fail was expected, by `xfail`: only counted.
         budget: US dollars that the run might cost.
         problems: What the run could not write down or tidy up, a sentence each.
+        changed_suite: Files of suite, configuration and reviewer that the change brings.
     """
     surprises = [result for result in results if result.spec.nodeid not in expected]
     if verbosity < 0:
-        return _quiet(results, expected, wall, journal, budget)
+        return [
+            *_quiet(results, expected, wall, journal, budget),
+            *_changed_suite(changed_suite),
+        ]
     width = max(width, _NARROWEST)
     items = [
         line
@@ -96,11 +101,19 @@ def summary(
         *_passing_findings(results),
         *_unlooked(results),
         *_resumed(results),
+        *_changed_suite(changed_suite),
         Line(_times(results, wall)),
         *(Line(f"cost {cost}") for cost in _cost(results, budget)),
         Line(printable(f"journal {journal}")),
         *(Line(problem, {"yellow": True}) for problem in problems),
     ]
+
+
+def _changed_suite(paths: Sequence[str]) -> Iterator[Line]:
+    if paths:
+        names = ", ".join(printable(path) for path in paths)
+        text = f"the change brings suite, configuration or reviewer of its own: {names}"
+        yield Line(text, {"yellow": True})
 
 
 def _quiet(
