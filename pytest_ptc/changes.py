@@ -88,7 +88,7 @@ def visible(text: str) -> str:
 
 def looks_like_text(content: bytes) -> bool:
     """Tell whether a content that has NUL bytes is text all the same, or text with some in it."""
-    rest = content.replace(b"\0", b"")
+    rest = content.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").replace(b"\0", b"")
     if not rest:
         return False
     readable = rest.decode("utf-8", "replace")

@@ -25,6 +25,7 @@ from pytest_ptc.assembly import (
 )
 from pytest_ptc.errors import PtcError
 from pytest_ptc.fingerprints import fingerprint
+from pytest_ptc.programs import files_of
 from pytest_ptc.resuming import kept_verdicts, run_to_resume
 from pytest_ptc.runs import RunState, clean_run, whole_story
 from pytest_ptc.suite_changes import changed_suite
@@ -176,9 +177,8 @@ class LiveRun:
             return
         root = self._config.rootpath
         modules = [root / spec.nodeid.partition("::")[0] for spec in specs]
-        words = [Path(word) for word in (*self.facts.command, *self.facts.claude)]
-        own = [path for path in (*modules, *words) if path.is_absolute()]
-        found = changed_suite(root, ranges, since, own)
+        programs = files_of((*self.facts.command, *self.facts.claude))
+        found = changed_suite(root, ranges, since, [*modules, *programs])
         self.changed_suite = tuple(sorted({*self.changed_suite, *found}))
 
     def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:

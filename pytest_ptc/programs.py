@@ -30,8 +30,13 @@ _WRAPPERS = frozenset(
 #: Python's options that take the next word, and its short flags before `m` or `c`.
 _WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _FLAGS = re.compile(r"-(?P<flags>[bBdEiIOPqRsStuvVx]*)(?P<kind>[mc])(?P<value>.*)", re.DOTALL)
+#: How a path begins that is meant to be one of the task's directory.
+_OF_THE_TASK = "{cwd}"
 #: What the code begins with that makes modules come from the root directory.
 _BEGIN = "import sys; sys.path[0] = "
+_RUNS_MODULE = re.compile(
+    rf"{re.escape(_BEGIN)}'(?P<root>.+)'\nimport runpy; runpy\.run_module\('(?P<module>[\w.]+)'"
+)
 #: What separates names in a word: `--config=x`, `a,b`, and a shell's own signs.
 _BETWEEN = re.compile(r"[\s;|&()<>\"'=,]+")
 
@@ -78,9 +83,22 @@ def relative_names(argv: Sequence[str], root: Path) -> tuple[str, ...]:
     found: dict[str, None] = {}
     words = (word for word in argv[1:] if not word.startswith(_BEGIN))
     for name in (name for word in words for name in _BETWEEN.split(word)):
-        if name and not name.startswith((os.sep, "{cwd}")) and _is_meant(name, root):
+        if name and not name.startswith((os.sep, _OF_THE_TASK)) and _is_meant(name, root):
             found[name] = None
     return tuple(found)
+
+
+def files_of(argv: Sequence[str]) -> tuple[Path, ...]:
+    """Return the files and directories that an anchored command names, its module among them."""
+    found: list[Path] = []
+    for word in argv:
+        module = _RUNS_MODULE.match(word)
+        if module is not None:
+            path = Path(module["root"], module["module"].replace(".", os.sep))
+            found += [path.with_name(f"{path.name}.py"), path / "__main__.py"]
+        elif word.startswith(os.sep):
+            found.append(Path(word))
+    return tuple(path for path in found if path.exists())
 
 
 def _is_meant(name: str, root: Path) -> bool:
@@ -104,6 +122,8 @@ def _program(word: str, root: Path, place: str) -> str:
         # An entry of PATH may be relative.
         return word if os.path.isabs(found) else str(Path(found).absolute())  # noqa: PTH117
     path = _absolute(word, root)
+    if path.startswith(_OF_THE_TASK):
+        return path
     if shutil.which(path) is None:
         where = "on PATH" if path == word else f"in {root}"
         raise ConfigError(f"{place}: {word!r} is not a program {where}; fix {place}")
@@ -148,4 +168,4 @@ def _from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[
 
 
 def _absolute(word: str, root: Path) -> str:
-    return os.path.normpath(root / word)
+    return word if word.startswith(_OF_THE_TASK) else os.path.normpath(root / word)
