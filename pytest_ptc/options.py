@@ -149,7 +149,7 @@ OPTIONS: tuple[Option, ...] = (
         "string",
         "",
         "the program of agent 'command' with its arguments, split as a shell splits words but "
-        "never run by one; {python}, {rootpath} and {claude_code} are filled in",
+        "never run by one; {python}, {rootpath}, {cwd} and {claude_code} are filled in",
     ),
     Option(
         "verdict_from_exit",
@@ -215,7 +215,7 @@ OPTIONS: tuple[Option, ...] = (
         "tools",
         "args",
         (),
-        "the tools Claude Code may use, or rules like Bash(git log:*) (default: Read Grep Glob)",
+        "the tools Claude Code may use, or rules like Bash(git show HEAD) (default: Read Grep Glob)",
         flag=False,
     ),
     Option(
