@@ -81,10 +81,10 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def anchored(environ: Mapping[str, str], start: str) -> dict[str, str]:
-    """Return an environment in which a search path means the same from every directory.
+    """Return an environment that means the same from every directory.
 
-    In a worktree a relative entry, or an empty one, would find programs and modules of the text
-    under review.
+    In a worktree a relative entry of a search path, or an empty one, would find programs and
+    modules of the text under review; and git would be at the repository that a hook was told of.
 
     Args:
         environ: The environment.
@@ -97,7 +97,8 @@ def anchored(environ: Mapping[str, str], start: str) -> dict[str, str]:
         for name in _SEARCHED
         if environ.get(name)
     }
-    return {**environ, **found}
+    kept = {name: value for name, value in environ.items() if name not in _OF_A_REPOSITORY}
+    return {**kept, **found}
 
 
 def with_guarded_git(environ: Mapping[str, str]) -> dict[str, str]:

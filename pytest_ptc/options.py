@@ -215,7 +215,8 @@ OPTIONS: tuple[Option, ...] = (
         "tools",
         "args",
         (),
-        "the tools Claude Code may use, or rules like Bash(git show HEAD) (default: Read Grep Glob)",
+        "the tools Claude Code may use, or rules like Bash(git show HEAD) "
+        "(default: Read Grep Glob)",
         flag=False,
     ),
     Option(

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.errors import GitError
 from pytest_ptc.git import git
 from pytest_ptc.text import printable
+from pytest_ptc.untrusted import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _GITLINK = "160000"
 _INDEX = "ptc-index"
+#: Bytes of a file `.git` that says where the repository is.
+_LONGEST_LINK = 10_000
 
 
 class _Clone(NamedTuple):
@@ -114,19 +117,28 @@ def _is_unwanted(place: Path, name: str, env: Mapping[str, str]) -> bool:
 def _clones(clone: _Clone, path: str, name: str) -> Iterator[_Clone]:
     """Yield where the repository of a submodule may be on this machine."""
     top = None if clone.top is None else clone.top / path
-    if top is not None and (top / ".git").is_dir():
-        yield _clone(top, top / ".git")
-    modules = clone.folder / "modules"
-    if top is not None and (top / ".git").is_file():
-        text = (top / ".git").read_text(errors="replace").strip()
-        said = Path(os.path.realpath(top / re.sub(r"^gitdir: *", "", text)))
+    if top is not None and clone.top is not None:
+        if not top.resolve().is_relative_to(clone.top.resolve()):
+            return  # by a link, where somebody else's repository may be
+        if (top / ".git").is_dir():
+            yield _clone(top, top / ".git")
+        said = _linked(top)
         # Anything else is no submodule of this repository.
-        if said.is_relative_to(os.path.realpath(clone.folder)) and said.is_dir():
+        if said is not None and said.is_relative_to(clone.folder.resolve()) and said.is_dir():
             yield _clone(top, said)
-    parts = Path(name).parts
-    folder = modules / name
-    if os.pardir not in parts and not Path(name).is_absolute() and folder.is_dir():
+    folder = clone.folder / "modules" / name
+    named = Path(name)
+    if os.pardir not in named.parts and not named.is_absolute() and folder.is_dir():
         yield _clone(top, folder)
+
+
+def _linked(top: Path) -> Path | None:
+    """Return the git directory that a working tree's file `.git` names, if it has one."""
+    try:
+        text = os.fsdecode(read_regular(top / ".git", _LONGEST_LINK)).strip()
+    except OSError:
+        return None
+    return (top / re.sub(r"^gitdir: *", "", text)).resolve()
 
 
 def _clone(top: Path | None, folder: Path) -> _Clone:

@@ -293,7 +293,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Path(config["claude_config"]), config["task_list_id"], run_id=config["run_id"]
     )
     # A worker has no directory of the project's, and its agents have many.
-    os.environ.update(anchored(os.environ, config["start"]))
+    environ = anchored(os.environ, config["start"])
+    os.environ.clear()
+    os.environ.update(environ)
     redactor = Redactor(os.environ)
     agent = agent_maker(config["agent"])(config, os.environ)
     worker = Worker(config, task_list=task_list, agent=agent, redactor=redactor)

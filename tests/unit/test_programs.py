@@ -110,7 +110,10 @@ def test_a_program_found_by_a_relative_path_stays_that_one(
 
 def test_search_paths_mean_the_same_everywhere() -> None:
     """Relative and empty entries are from where pytest was started."""
-    found = anchored({"PATH": "bin::/bin:.", "PYTHONPATH": "src", "A": "b", "NODE_PATH": ""}, "/s")
+    found = anchored(
+        {"PATH": "bin::/bin:.", "PYTHONPATH": "src", "A": "b", "NODE_PATH": "", "GIT_DIR": "x"},
+        "/s",
+    )
     assert found == {
         "PATH": "/s/bin:/s:/bin:/s",
         "PYTHONPATH": "/s/src",
