@@ -172,6 +172,7 @@ def test_a_hostile_branch_is_reviewed_by_the_base(suite: Suite, hostile: Hostile
     (looked,) = seen(hostile)
     assert {os.fsdecode(name) for name in NAMES} < set(looked["files"])
     changes = looked["prompt"]
+    assert "Files with the filter evil, which is not run" in changes
     assert changes.count("+import os; os.system('x')") == 1 + len(NAMES)
     # Git puts a tab behind a name with blanks.
     assert changes.replace("\n", "").replace("\t", "").isprintable()

@@ -172,3 +172,83 @@ def test_others_worktrees_stay(suite: Suite, repo: Path) -> None:
     )
     suite.run().assert_outcomes(passed=1)
     assert len(worktrees(repo)) == 2
+
+
+def test_git_of_an_agent_is_at_its_worktree(
+    suite: Suite, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever git has told a hook that runs pytest; its commit is on no branch of the user's."""
+    suite.agent.write_text(
+        "import json, os, subprocess\n"
+        "def git(*words): return subprocess.run(['git', *words], capture_output=True, text=True)\n"
+        "seen = {'text': git('show', 'HEAD:src/a.txt').stdout, 'top': os.getcwd(),\n"
+        "    'git': git('rev-parse', '--show-toplevel').stdout.strip()}\n"
+        "who = ['-c', 'user.name=x', '-c', 'user.email=x@example.org']\n"
+        "git(*who, 'commit', '--allow-empty', '-m', 'of the agent')\n"
+        "json.dump(seen, open(os.environ['SEEN'], 'w'))\n"
+        "print(json.dumps({'verdict': 'pass', 'summary': 'seen'}))\n"
+    )
+    suite.write(
+        test_a="@pytest.mark.ptc('x', isolation='worktree', cwd='repo', ref='pr-1',\n"
+        f"    env={{'SEEN': {str(suite.path / 'seen')!r}}})\ndef test_it(): pass\n"
+    )
+    before = git(repo, "for-each-ref")
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_DIR", str(repo / ".git"))
+        hook.setenv("GIT_WORK_TREE", str(repo))
+        hook.setenv("GIT_INDEX_FILE", str(repo / ".git/index"))
+        suite.run().assert_outcomes(passed=1)
+    seen = json.loads((suite.path / "seen").read_text())
+    assert seen["text"] == "one\ntwo of 1\n"
+    assert seen["top"] == seen["git"]
+    assert git(repo, "for-each-ref") == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("ref", "", "ref: is empty"),
+        ("base", " ", "base: is empty"),
+        ("ref", "--output=x", "ref: *begins as an option*"),
+        ("base", "long", "base: the difference has *"),
+    ],
+)
+def test_what_comes_of_a_parameter_must_be_one_commit_whose_change_fits(
+    suite: Suite, repo: Path, field: str, value: str, said: str
+) -> None:
+    """Else it is an error before anything is paid for: HEAD, or a half, is not what is meant."""
+    if value == "long":
+        git(repo, "branch", value)
+        (repo / "long.txt").write_text("x" * 79 + "\n" + "y\n" * 100_000)
+        git(repo, "add", ".")
+        git(repo, "commit", "-qm", value)
+    suite.write(
+        test_a=f"@pytest.mark.ptc('pass', isolation='worktree', cwd='repo', {field}='{{name}}')\n"
+        f"@pytest.mark.parametrize('name', [{value!r}])\ndef test_it(name): pass\n"
+    )
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*test_a.py::test_it*: {said}*"])
+    assert suite.runs == [] or suite.events("worker started") == []
+
+
+def test_submodules_are_in_a_worktree_and_a_missing_one_is_an_error(
+    suite: Suite, repo: Path
+) -> None:
+    """Never an empty directory that an agent passes."""
+    suite.agent.write_text(
+        "import json, os\nkind = 'pass' if os.path.exists('sub/src/a.txt') else 'fail'\n"
+        "print(json.dumps({'verdict': kind, 'summary': 'looked'}))\n"
+    )
+    local = ("-c", "protocol.file.allow=always")
+    git(repo.parent, *local, "clone", "-q", str(repo), "other")
+    git(repo, *local, "submodule", "--quiet", "add", str(repo.parent / "other"), "sub")
+    git(repo, "commit", "-qam", "sub")
+    git(repo.parent, *local, "clone", "-q", str(repo), "without")
+    suite.write(
+        test_a="@pytest.mark.ptc('x', isolation='worktree', cwd='{at}')\n"
+        "@pytest.mark.parametrize('at', ['repo', 'without'])\ndef test_it(at): pass\n"
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*worktree - submodule sub at * is not on this machine*"])

@@ -121,6 +121,8 @@ def test_all_of_gits_words_are_told_and_no_more_than_fit(repo: Repository) -> No
     assert "\x1b" not in said
     assert "\n" not in said
     assert len(said) < LONGEST_WORDS + 20
+    with pytest.raises(GitError, match="no-such"):  # of several lines the first has it
+        git(repo.top, "rev-parse", "no-such")
     with pytest.raises(TooMuchPrintedError):
         git(repo.top, "cat-file", "-p", "HEAD", most=10)
 
