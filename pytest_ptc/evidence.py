@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ptc.errors import JournalError
-from pytest_ptc.model import Attempt, AttemptReport, Cause, Trouble, Verdict
+from pytest_ptc.model import Attempt, AttemptReport, Cause, Trouble, Verdict, VerdictKind
 from pytest_ptc.verdicts import settle
 
 if TYPE_CHECKING:
@@ -33,14 +33,16 @@ def demanded(
         spec: The task.
         tool_calls: How often the agent used a tool besides recording; None where it does not say.
     """
-    if not spec.require_evidence or not isinstance(ended, Verdict) or not ended.passed:
+    if not spec.require_evidence or not isinstance(ended, Verdict):
+        return ended
+    if ended.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
         return ended
     if isinstance(tool_calls, int) and tool_calls > 0:
         return ended
     looked = "without a single tool call" if tool_calls == 0 else "and nobody can say how it looked"
     return Trouble(
         cause=Cause.NO_EVIDENCE,
-        message=f"the agent recorded a pass {looked}: {ended.summary}",
+        message=f"the agent recorded a {ended.verdict} {looked}: {ended.summary}",
     )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: What of a task has no part in its verdict: how long and how often it may be tried, what must come
 #: first, and what its test makes of the verdict.
-_WITHOUT = frozenset({"timeout", "retries", "needs", "gate", "fail_on"})
+_WITHOUT = frozenset({"timeout", "retries", "needs", "gate", "fail_on", "on_skip"})
 
 #: Most files, bytes and words that are looked at for one task; one that names more is run again.
 MOST_FILES = 2_000

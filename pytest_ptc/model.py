@@ -6,7 +6,7 @@ Pure: no input or output, no clock. Everything here is frozen and travels as pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +76,20 @@ class Verdict:
     summary: str
     findings: tuple[Finding, ...] = ()
     data: Any = None
+    #: Its task's threshold: a finding of this severity or worse makes it no pass; `verdict`: none.
+    fail_on: str = "verdict"
 
     @property
     def passed(self) -> bool:
-        """Tell whether the verdict is `pass`."""
-        return self.verdict is VerdictKind.PASS
+        """Tell whether the verdict is `pass`, without a finding as bad as its task's `fail_on`."""
+        return self.verdict is VerdictKind.PASS and not self.blocking
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Return the findings, beside a pass or a skip, that are as bad as its task's `fail_on`."""
+        if self.fail_on == "verdict" or self.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
+            return []
+        return self.findings_at_least(self.fail_on)
 
     def findings_at_least(self, severity: Severity | str) -> list[Finding]:
         """Return the findings of this severity or worse, in the order recorded.
@@ -208,12 +217,13 @@ class TaskSpec:
         env: Variables added to the agent's environment.
         needs: Node ids of the tasks that must pass first.
         gate: Whether a verdict of fail fails the test.
-        require_evidence: Whether a pass of an agent that used no tool is an error.
+        require_evidence: Whether a pass or skip of an agent that used no tool is an error.
         isolation: `worktree` for an own copy of the repository; None for `cwd` itself.
         ref: The commit that the copy is at, in full.
         base: The commit whose difference to `ref` is put behind the prompt, in full.
-        fail_on: A severity from which on a finding fails the test, though its verdict is a pass;
-            `verdict` for none.
+        fail_on: A severity from which on a finding fails the test, though its verdict is a pass or
+            a skip; `verdict` for none.
+        on_skip: What a verdict of skip makes of the test: `skip` or `error`.
         schema: JSON Schema that the verdict's `data` must meet.
         model: The model asked for, in the agent's own words.
         tools: The tools the agent may use; None for the agent's default.
@@ -233,6 +243,7 @@ class TaskSpec:
     gate: bool = True
     require_evidence: bool = False
     fail_on: str = "verdict"
+    on_skip: str = "skip"
     isolation: str | None = None
     ref: str | None = None
     base: str | None = None
@@ -427,13 +438,29 @@ class Result:
         return self.reports[-1].attempt.worker if self.reports else None
 
     @property
-    def blocking(self) -> list[Finding]:
-        """Return the findings for which the test fails though its verdict is a pass."""
+    def shown_verdict(self) -> Verdict | None:
+        """Return the verdict as tests see it: it knows its task's `fail_on`."""
         verdict = self.verdict
-        if verdict is None or not verdict.passed or not self.spec.gate:
-            return []
-        threshold = self.spec.fail_on
-        return [] if threshold == "verdict" else verdict.findings_at_least(threshold)
+        return None if verdict is None else replace(verdict, fail_on=self.spec.fail_on)
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Return the findings for which the test fails though its verdict is a pass or a skip."""
+        verdict = self.shown_verdict
+        return verdict.blocking if verdict is not None and self.spec.gate else []
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether its verdict, or a finding in it, fails the test."""
+        verdict = self.verdict
+        failed = verdict is not None and verdict.verdict is VerdictKind.FAIL and self.spec.gate
+        return failed or bool(self.blocking)
+
+    @property
+    def judged(self) -> bool:
+        """Tell whether an agent has judged the item: a verdict of error or skip is no judgement."""
+        verdict = self.verdict
+        return verdict is not None and verdict.verdict in (VerdictKind.PASS, VerdictKind.FAIL)
 
     @property
     def unlooked(self) -> bool:

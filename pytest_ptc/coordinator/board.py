@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_ptc.errors import IllegalMove
@@ -314,7 +314,8 @@ class Board:
         if task is None or task.state is not TaskState.DONE or not task.reports:
             return False
         verdict = task.reports[-1].verdict
-        return verdict is not None and verdict.passed
+        # One meaning of pass: a finding as bad as `fail_on` is none.
+        return verdict is not None and replace(verdict, fail_on=task.spec.fail_on).passed
 
     def _finish(self, task: Task, trouble: Trouble | None = None) -> None:
         if task.state is TaskState.READY and task.id in self.ready:

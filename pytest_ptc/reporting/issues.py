@@ -175,7 +175,7 @@ def _fails(task: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
     """Tell whether a finding is why its item did not pass."""
     if task["outcome"] in _FINE:
         return False
-    if task["verdict"]["verdict"] != VerdictKind.PASS.value:
+    if task["verdict"]["verdict"] not in (VerdictKind.PASS.value, VerdictKind.SKIP.value):
         return bool(task["verdict"]["verdict"] == VerdictKind.FAIL.value)
     if not task["gate"] or task["fail_on"] == "verdict":
         return False

@@ -37,7 +37,8 @@ def ending(result: Result) -> Ending:
     verdict, trouble = result.verdict, result.trouble
     if verdict is not None and result.blocking:
         many = count(len(result.blocking), "finding")
-        said = f"{many} of {result.spec.fail_on} or worse beside a pass: {verdict.summary}"
+        beside = f"{many} of {result.spec.fail_on} or worse beside a {verdict.verdict}"
+        said = f"{beside}: {verdict.summary}"
         return Ending(VerdictKind.FAIL, "", said)
     if verdict is not None:
         cause = "verdict error" if verdict.verdict is VerdictKind.ERROR else ""
