@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: tree is still found and ended.
 ATTEMPT_COOKIE = "PTC_COOKIE"
 RUN_COOKIE = "PTC_RUN"
+#: Why a marked test is skipped in a worker of pytest-xdist; its controller knows it by that.
+IN_XDIST = "in a worker of pytest-xdist: ptc has workers of its own"
 #: The attempt's folder in the journal, where `ptc record` records, and the token that it needs.
 ATTEMPT_FOLDER = "PTC_ATTEMPT_FOLDER"
 ATTEMPT_TOKEN = "PTC_TOKEN"  # noqa: S105 - the variable's name

@@ -11,10 +11,15 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.outcomes import Failed
 from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+#: What `pytest.fail` raises, as a class to derive from: type checkers know it under this name.
+__all__ = ["Failed"]
 
 
 def runs(item: pytest.Item) -> bool:
@@ -30,6 +35,27 @@ def runs(item: pytest.Item) -> bool:
         # A broken condition: pytest reports it when the item is set up, without any agent.
         return False
     return xfail is None or xfail.run or bool(item.config.option.runxfail)
+
+
+def must_fail(item: pytest.Item) -> bool:
+    """Tell whether the item's marks expect it to fail, and do not let it pass."""
+    if item.config.option.runxfail:
+        return False
+    try:
+        xfail = evaluate_xfail_marks(item)
+    except pytest.fail.Exception:
+        return False  # a broken condition: pytest reports it
+    return xfail is not None and bool(xfail.strict)
+
+
+def ask_for(item: pytest.Item, names: Sequence[str]) -> None:
+    """Have the item ask for these fixtures, before any that it asks for itself.
+
+    Pytest sets up fixtures in the order of their names in that list.
+    """
+    asked = getattr(item, "fixturenames", None)
+    if asked is not None:
+        asked[:0] = [name for name in names if name not in asked]
 
 
 def fixture_scope(item: pytest.Item, name: str) -> str | None:

@@ -24,6 +24,7 @@ class LineUp:
         marked: The items that wait for a verdict.
         ready: Those of them that wait for nothing.
         receive: Returns the items whose verdicts have come since; told to wait, at least one.
+        in_order: Whether items run in the order of the list, each when its verdict is there.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class LineUp:
         *,
         ready: Iterable[pytest.Item],
         receive: Callable[[bool], Iterable[pytest.Item]],
+        in_order: bool = False,
     ) -> None:
         self._items = items
         self._marked = marked
         self._waiting = ItemPool(marked)
         self._ready = ItemPool(ready)
         self._receive = receive
+        self._in_order = in_order
         self._position = 0
 
     def __repr__(self) -> str:
@@ -56,26 +59,38 @@ class LineUp:
         if at == len(self._items):
             return
         if self._items[at] in self._marked:
-            bring_to(self._items, at, self._next_ready(item))
+            self._bring_next(at, item)
         upcoming = self._items[at]
         if item is not None and upcoming is not told:
             _leave_scopes(item, upcoming)
         self._guess(at + 1, upcoming)
 
-    def _next_ready(self, item: pytest.Item | None) -> pytest.Item:
+    def _bring_next(self, at: int, item: pytest.Item | None) -> None:
+        """Put the item that may run next at this index; wait until there is one.
+
+        An item that somebody has put there twice, or has taken out, is not waited for.
+        """
         self._take(wait=False)
-        if not self._ready:
-            self._take(wait=True)
-        chosen = self._ready.closest(item)
-        self._ready.remove(chosen)
-        self._waiting.remove(chosen)
-        return chosen
+        wanted = self._items[at] if self._in_order else None
+        while wanted is None or wanted in self._waiting:
+            if self._ready and (wanted is None or wanted in self._ready):
+                chosen = wanted or self._ready.closest(item)
+                self._ready.remove(chosen)
+                self._waiting.remove(chosen)
+                if bring_to(self._items, at, chosen):
+                    return
+            elif any(one in self._waiting for one in self._items[at:]):
+                self._take(wait=True)
+            else:
+                return
 
     def _guess(self, at: int, item: pytest.Item) -> None:
         """Put behind an item the one that will most probably follow, which it tears down for."""
         self._take(wait=False)
-        if at < len(self._items) and self._items[at] in self._marked:
-            bring_to(self._items, at, (self._ready or self._waiting).closest(item))
+        if self._in_order or at >= len(self._items) or self._items[at] not in self._marked:
+            return
+        if pool := self._ready or self._waiting:
+            bring_to(self._items, at, pool.closest(item))
 
     def _take(self, *, wait: bool) -> None:
         for item in self._receive(wait):
@@ -123,12 +138,19 @@ class ItemPool:
         return next(iter(self._items))
 
 
-def bring_to(items: list[pytest.Item], index: int, item: pytest.Item) -> None:
-    """Move the item to this index; those in between move up by one and keep their order."""
-    at = items.index(item, index)
+def bring_to(items: list[pytest.Item], index: int, item: pytest.Item) -> bool:
+    """Move the item to this index; those in between move up by one and keep their order.
+
+    Returns whether it stands there now: it does not if it is not in the list from there on.
+    """
+    try:
+        at = items.index(item, index)
+    except ValueError:
+        return False
     if at != index:
         del items[at]
         items.insert(index, item)
+    return True
 
 
 def _leave_scopes(item: pytest.Item, upcoming: pytest.Item) -> None:

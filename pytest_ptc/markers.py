@@ -7,7 +7,6 @@ is started.
 
 from __future__ import annotations
 
-import graphlib
 import inspect
 import json
 import os
@@ -132,6 +131,7 @@ def task_spec(
         params={name: plain(value) for name, value in params.items()},
         cwd=cwd,
         env=env,
+        on_skip=settings.skip_means,
         **{name: options.get(name, default) for name, default in defaults.items()},
         **{name: options[name] for name in ("needs", "schema", "ref", "base") if name in options},
     )
@@ -283,47 +283,6 @@ def checked_options(nodeid: str, given: Mapping[str, Any], rootpath: Path) -> di
     if "schema" in options:
         _check_schema(nodeid, options["schema"])
     return options
-
-
-def match_needs(marked: Mapping[str, MarkedTask]) -> dict[str, tuple[str, ...]]:
-    """Return, for each marked node id, the node ids of the tasks it needs.
-
-    A need is a node id, or the name of a test in the same file; without the `[parameters]` it
-    stands for every item of that test.
-
-    Raises:
-        MarkerError: A need that no marked and selected test answers, or needs that go in a circle.
-    """
-    resolved = {
-        nodeid: tuple(
-            dict.fromkeys(
-                answer
-                for need in task.options.get("needs", ())
-                for answer in _answers(nodeid, need, marked)
-            )
-        )
-        for nodeid, task in marked.items()
-    }
-    try:
-        graphlib.TopologicalSorter(resolved).prepare()
-    except graphlib.CycleError as error:
-        circle = error.args[1]
-        raise MarkerError(circle[0], "needs", f"a circle: {' needs '.join(circle)}") from None
-    return resolved
-
-
-def _answers(nodeid: str, need: str, marked: Mapping[str, MarkedTask]) -> list[str]:
-    local = f"{nodeid.split('::', 1)[0]}::{need}"
-    found = [
-        other
-        for other in marked
-        if other in (need, local) or other.startswith((f"{need}[", f"{local}["))
-    ]
-    if not found:
-        raise MarkerError(
-            nodeid, "needs", f"no marked test {need!r} is selected; name it as in its node id"
-        )
-    return found
 
 
 def plain(value: Any) -> Any:

@@ -56,6 +56,8 @@ class Settings(NamedTuple):
     resume: str
     fail_on: str
     exit_codes: bool
+    require: str
+    on_skip: str
     isolation: str
     json: str
     sarif: str
@@ -63,6 +65,31 @@ class Settings(NamedTuple):
     html: str
     github: str
     properties: bool
+
+    @property
+    def skip_means(self) -> str:
+        """Return what a verdict of skip makes of its test: `skip` or `error`."""
+        return self.on_skip or ("error" if self.exit_codes else "skip")
+
+    @property
+    def gate_by_name(self) -> list[str]:
+        """Return the options that are set and ask for nothing but a gate."""
+        asked = {"--ptc-exit-codes": self.exit_codes, "--ptc-require": self.require}
+        return [name for name, value in asked.items() if value]
+
+    @property
+    def gate_options(self) -> list[str]:
+        """Return all options by which somebody wants a run to be judged by."""
+        asked = {
+            "--ptc-fail-on": self.fail_on != "verdict",
+            "--ptc-on-skip": self.on_skip == "error",
+            "--ptc-json": self.json,
+            "--ptc-sarif": self.sarif,
+            "--ptc-gitlab": self.gitlab,
+            "--ptc-html": self.html,
+            "--ptc-github": self.github == "yes",
+        }
+        return [*self.gate_by_name, *(name for name, value in asked.items() if value)]
 
 
 class Option(NamedTuple):
@@ -116,6 +143,11 @@ def one_of(*choices: str) -> Callable[[Any], str | None]:
     return lambda value: (
         None if not value or value in choices else f"must be one of {', '.join(choices)}"
     )
+
+
+def _all_or_number(value: str) -> str | None:
+    number = value.isascii() and value.isdigit() and int(value) > 0
+    return None if value == "all" or number else "must be all, or a number from 1"
 
 
 def _settings_files(value: tuple[str, ...]) -> str | None:
@@ -258,7 +290,7 @@ OPTIONS: tuple[Option, ...] = (
         "require_evidence",
         "bool",
         False,
-        "make a pass an error whose agent used no tool before it recorded",
+        "make a pass or skip an error whose agent used no tool before it recorded",
     ),
     Option(
         "resume",
@@ -283,6 +315,24 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "end with status 10, and not 1, if nothing failed and there was only trouble in the "
         "machinery",
+    ),
+    Option(
+        "require",
+        "string",
+        "",
+        "end with status 0 only if all marked tests, or at least N, were judged by an agent "
+        "in this run, or in the one that it resumes",
+        check=_all_or_number,
+        metavar="all|N",
+    ),
+    Option(
+        "on_skip",
+        "string",
+        "",
+        "what a verdict of skip makes of its test: skip, or error (default: error with "
+        "--ptc-exit-codes, else skip)",
+        check=one_of("skip", "error"),
+        metavar="WHAT",
     ),
     Option(
         "isolation",

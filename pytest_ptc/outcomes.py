@@ -3,10 +3,12 @@
     verdict pass                     the body runs, and its outcome is the item's
     verdict fail                     failed, in the call phase, before the body
     a finding as bad as `fail_on`    failed, likewise
-    verdict skip                     skipped, with the summary as reason
+    verdict skip                     skipped, with the summary as reason; an error with
+                                     `ptc_on_skip = error`, or under `xfail(strict=True)`
     verdict error, or any trouble    error, in the setup phase
 
-With `gate=False` the body judges a verdict of pass, fail or skip alone. An item without a verdict
+What is failed is failed before any fixture is set up: one that skips would hide it. With
+`gate=False` the body judges a verdict of pass, fail or skip alone. An item without a verdict
 that counts is never anything but an error or a failure.
 """
 
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc import internals
 from pytest_ptc.model import Result, VerdictKind
 from pytest_ptc.reporting.items import failure_text, trouble_text
 
@@ -27,19 +30,32 @@ if TYPE_CHECKING:
 ONLY_TROUBLE = 10
 
 
-def is_judged(result: Result) -> bool:
-    """Tell whether an agent has judged the item, whatever its judgement is."""
-    return result.verdict is not None and result.verdict.verdict is not VerdictKind.ERROR
+class SetUpBypassed(internals.Failed):
+    """The item has failed by its verdict: nothing is set up for it, and its call says so."""
 
 
-def raise_in_setup(result: Result, journal: Path) -> None:
-    """End the item in its setup phase if its result has nothing for the call phase."""
+def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
+    """End the item in its setup phase if its result has nothing for the call phase.
+
+    Args:
+        result: How its task ended.
+        journal: The run's folder, as a reader should find it.
+        canary: Whether the item must fail, by `xfail(strict=True)`.
+
+    Raises:
+        SetUpBypassed: It fails, in the call phase.
+    """
+    if result.refused:
+        raise SetUpBypassed(failure_text(result, journal), pytrace=False)
     verdict = result.verdict
     if verdict is None:
         pytest.fail(trouble_text(result, journal), pytrace=False)
     if verdict.verdict is VerdictKind.ERROR:
         pytest.fail(failure_text(result, journal), pytrace=False)
     if verdict.verdict is VerdictKind.SKIP and result.spec.gate:
+        why = "the canary was not judged" if canary else "ptc_on_skip is error"
+        if canary or result.spec.on_skip == "error":
+            pytest.fail(f"{failure_text(result, journal)}\n{why}: a skip is no pass", pytrace=False)
         pytest.skip(verdict.summary)
 
 
@@ -63,7 +79,7 @@ def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     verdict = result.verdict if result else None
     if result is None or verdict is None:
         pytest.fail(f"ptc error: {otherwise}", pytrace=False)
-    if result.spec.gate and (not verdict.passed or result.blocking):
+    if result.refused or (result.spec.gate and verdict.verdict is not VerdictKind.PASS):
         pytest.fail(failure_text(result, journal), pytrace=False)
 
 
@@ -131,15 +147,20 @@ def finish_report(
     call: pytest.CallInfo[None],
     item: pytest.Item,
     result: Result | None,
+    journal: Path,
 ) -> None:
-    """Set right what `xfail` made of trouble, and say where a skip comes from."""
+    """Set right what `xfail` and skips made of trouble and of a fail; say where a skip is from."""
     error = call.excinfo.value if call.excinfo is not None else None
     verdict = result.verdict if result is not None else None
-    judged = result is not None and is_judged(result)
+    judged = result is not None and result.judged
     if hasattr(report, "wasxfail") and report.skipped and not judged:
         # `xfail` takes any exception as the expected failure; that nobody did the item is not one.
         report.outcome = "failed"
         del report.wasxfail
+    if result is not None and result.refused and report.skipped and not hasattr(report, "wasxfail"):
+        # A hook of somebody else's that skips comes before ours, and does not take back a fail.
+        report.outcome = "failed"
+        report.longrepr = failure_text(result, journal)
     ours = verdict is not None and verdict.verdict is VerdictKind.SKIP and call.when == "setup"
     if ours and isinstance(error, pytest.skip.Exception) and report.skipped:
         path, line, _ = item.location

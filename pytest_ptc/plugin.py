@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.environment import RUN_COOKIE
+from pytest_ptc.environment import IN_XDIST, RUN_COOKIE
 from pytest_ptc.errors import ConfigError, MarkerError
 from pytest_ptc.options import add_options, resolve
 from pytest_ptc.roots import ROOTS
@@ -28,6 +28,16 @@ MARKER = (
     "ptc(prompt=<docstring>, *, timeout, retries, model, tools, permission_mode, cwd, env, "
     "max_turns, budget_usd, schema, needs, gate, require_evidence, fail_on, isolation, ref, base): "
     "have an agent do this test and judge it by the verdict that the agent records"
+)
+#: Options, as pytest keeps them, with which no test is run.
+_SHOWING = (
+    "collectonly",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "markers",
+    "cacheshow",
+    "help",
+    "version",
 )
 RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
 WHY_NOT: pytest.StashKey[str] = pytest.StashKey()
@@ -54,20 +64,30 @@ def pytest_configure(config: pytest.Config) -> None:
         why_not = _why_not(config, settings.workers)
         if why_not is not None:
             config.stash[WHY_NOT] = why_not
+            if settings.gate_options and not _only_shows(config) and not _of_another(config):
+                from pytest_ptc.gatekeeper import Gatekeeper  # noqa: PLC0415
+
+                gate = Gatekeeper(config, settings, why_not)
+                config.pluginmanager.register(gate, "ptc-gate")
             return
         # Only a run with workers pays for these.
+        from pytest_ptc.gatekeeper import Gatekeeper  # noqa: PLC0415
         from pytest_ptc.live import LiveRun  # noqa: PLC0415
         from pytest_ptc.reporting.files import Reports  # noqa: PLC0415
-        from pytest_ptc.runner import Runner  # noqa: PLC0415
+        from pytest_ptc.runner import Runner, SetUpBypass  # noqa: PLC0415
 
         live = LiveRun.of(config, settings)
-        runner = Runner(config, settings, live)
+        gate = Gatekeeper(config, settings, None)
+        runner = Runner(config, settings, live, gate)
         start = config.invocation_params.dir
         reports = Reports(settings, start, os.environ, live.story, lambda: live.folder)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUNNER] = runner
     config.pluginmanager.register(runner, "ptc-runner")
+    # Later ones are called earlier: this one around the runner's own set-up.
+    config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
+    config.pluginmanager.register(gate, "ptc-gate")
     config.pluginmanager.register(reports, "ptc-reports")
 
 
@@ -83,7 +103,9 @@ def _why_not(config: pytest.Config, workers: int) -> str | None:
         # An agent that runs the tests it is asked about must not start agents of its own.
         return f"inside a task of ptc run {os.environ[RUN_COOKIE]}: agents do not start agents"
     if hasattr(config, "workerinput"):
-        return "in a worker of pytest-xdist: ptc has workers of its own"
+        return IN_XDIST
+    if _only_shows(config):
+        return "only showing"
     if workers == 0:
         return "an agent does this test: run it with --ptc-workers=N"
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
@@ -91,11 +113,26 @@ def _why_not(config: pytest.Config, workers: int) -> str | None:
             "--ptc-workers cannot be used with -n: agents work in parallel already, and marked "
             "tests are judged as their verdicts arrive; leave out -n, or say --ptc-workers=0"
         )
-    if config.option.collectonly:
-        return "only collecting"
+    if _only_sets_up(config):
+        return "only setting up: no test is run, so no agent is started"
     if sys.platform == "win32":
         raise ConfigError("--ptc-workers needs Linux or macOS; on Windows, use WSL")
     return None
+
+
+def _only_shows(config: pytest.Config) -> bool:
+    """Tell whether pytest is asked about the tests, or about itself, and runs none."""
+    return any(getattr(config.option, name, None) for name in _SHOWING)
+
+
+def _only_sets_up(config: pytest.Config) -> bool:
+    """Tell whether fixtures are set up, or shown, and no test is run (`--setup-plan`)."""
+    return bool(getattr(config.option, "setuponly", False))
+
+
+def _of_another(config: pytest.Config) -> bool:
+    """Tell whether the session is a part of another, which is the one to be green or not."""
+    return hasattr(config, "workerinput")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -111,7 +148,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip marked tests in a run without workers."""
     why_not = config.stash.get(WHY_NOT, None)
-    if why_not is None or config.option.collectonly:
+    # `--setup-plan` shows what would be set up, of marked tests too.
+    if why_not is None or config.option.collectonly or _only_sets_up(config):
         return
     skip = pytest.mark.skip(reason=why_not)
     for item in items:

@@ -9,10 +9,12 @@ fixture is being set up.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,16 +22,18 @@ import pytest
 from pytest_ptc import internals
 from pytest_ptc.durations import keep_durations, longest_first, read_durations
 from pytest_ptc.errors import MarkerError
+from pytest_ptc.identity import unique_ids
 from pytest_ptc.lineup import LineUp
-from pytest_ptc.markers import MarkedTask, general_timeout, match_needs, read_marker
+from pytest_ptc.markers import MarkedTask, general_timeout, read_marker
+from pytest_ptc.needs import is_of_a_file, match_needs
 from pytest_ptc.outcomes import (
     ONLY_TROUBLE,
+    SetUpBypassed,
     add_extras,
     add_properties,
     expected_why,
     finish_report,
     first_line,
-    is_judged,
     item_outcome,
     raise_in_call,
     raise_in_setup,
@@ -37,13 +41,15 @@ from pytest_ptc.outcomes import (
 from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.status import header_lines
 from pytest_ptc.reporting.summary import summary
+from pytest_ptc.reporting.wording import ending
 from pytest_ptc.signals import ending_in_order
 from pytest_ptc.submission import PtcCoordinator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from concurrent.futures import Future
 
+    from pytest_ptc.gatekeeper import Gatekeeper
     from pytest_ptc.live import LiveRun
     from pytest_ptc.model import Result, TaskSpec, Verdict
     from pytest_ptc.options import Settings
@@ -73,11 +79,15 @@ class Ticket:
 class Runner:
     """The hooks of a run with workers."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, live: LiveRun) -> None:
+    def __init__(
+        self, config: pytest.Config, settings: Settings, live: LiveRun, gate: Gatekeeper
+    ) -> None:
         self._config = config
         self._settings = settings
         self._live = live
         self._tickets: dict[pytest.Item, Ticket] = {}
+        #: Tests that were not selected, and that selected ones need: tasks, and no items.
+        self._needed: dict[pytest.Item, Ticket] = {}
         self._by_nodeid: dict[str, Ticket] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
         self._arrivals: queue.SimpleQueue[tuple[pytest.Item, Result]] = queue.SimpleQueue()
@@ -86,14 +96,24 @@ class Runner:
         self._expected: set[str] = set()
         #: How many items ended in trouble that is nobody's verdict.
         self._troubles = 0
-        self._current = "session"
+        #: Marked items that have no task, and were about to run.
+        self._without_task: set[pytest.Item] = set()
+        self._running: pytest.Item | None = None
+        #: How many fixtures are being set up that outlive a test.
+        self._wide_fixtures = 0
         self.submission = PtcCoordinator(
             settings=settings,
             rootpath=config.rootpath,
-            current=lambda: self._current,
+            current=self._submitter,
             general_timeout=general_timeout(config),
             submit=self._submit_one,
         )
+        self._gate = gate
+        gate.name_of = self._name_of
+        gate.result_of = self._result_of
+        gate.excused = lambda item: item not in self._tickets
+        gate.unawaited = self.submission.promises.unawaited
+        gate.write_summary = self.pytest_terminal_summary
 
     def __repr__(self) -> str:
         return f"<Runner {self._live.facts.run_id} {len(self._tickets)} marked>"
@@ -103,10 +123,25 @@ class Runner:
         ticket = self._tickets.get(item)
         if ticket is None:
             pytest.fail("the fixture 'ptc' is the verdict of a test marked with ptc", pytrace=False)
-        verdict = ticket.result.verdict if ticket.result else None
+        verdict = ticket.result.shown_verdict if ticket.result else None
         if verdict is None:
-            pytest.fail("no verdict was recorded for this test", pytrace=False)
+            pytest.fail(f"no verdict was recorded for this test: {ticket.problem}", pytrace=False)
         return verdict
+
+    def _name_of(self, item: pytest.Item) -> str:
+        ticket = self._tickets.get(item)
+        return ticket.marked.nodeid if ticket is not None else item.nodeid
+
+    def _result_of(self, item: pytest.Item) -> Result | None:
+        ticket = self._tickets.get(item)
+        return ticket.result if ticket is not None else None
+
+    def _submitter(self) -> tuple[str, object | None]:
+        """Return the name of the test that is running, and the test unless it is outlived."""
+        item = self._running
+        if item is None:
+            return "session", None
+        return self._name_of(item), None if self._wide_fixtures else item
 
     # Collection.
 
@@ -134,16 +169,67 @@ class Runner:
                 marked = read_marker(item, self._settings, self._config.rootpath)
                 if marked is not None and internals.runs(item):
                     _check_fixtures(item, marked)
-                    self._tickets[item] = self._by_nodeid[item.nodeid] = Ticket(marked=marked)
+                    self._tickets[item] = Ticket(marked=marked)
             except MarkerError as error:
                 problems.append(str(error))
-        try:
-            self._needs = match_needs({t.marked.nodeid: t.marked for t in self._tickets.values()})
-        except MarkerError as error:
-            problems.append(str(error))
+        self._name_tickets()
+        if not problems:
+            problems += self._match_needs()
         if problems:
             raise pytest.UsageError("\n".join(problems))
-        session.items.sort(key=lambda item: item in self._tickets)
+        if not self._in_order:
+            session.items.sort(key=lambda item: item in self._tickets)
+
+    @property
+    def _in_order(self) -> bool:
+        # `--stepwise` takes whatever stands before the test that failed for passed.
+        options = self._config.option
+        return any(getattr(options, name, False) for name in ("stepwise", "stepwise_skip"))
+
+    def _name_tickets(self) -> None:
+        """Give each task a name of its own: the item's node id, if that is one."""
+        root = self._config.rootpath
+        tickets = list(self._tickets.items())
+        paths = [os.path.relpath(item.path, root).replace(os.sep, "/") for item, _ in tickets]
+        names = unique_ids(
+            [(item.nodeid, path) for (item, _), path in zip(tickets, paths, strict=True)]
+        )
+        for (item, ticket), name in zip(tickets, names, strict=True):
+            ticket.marked = replace(ticket.marked, nodeid=name)
+            self._by_nodeid.setdefault(item.nodeid, ticket)
+
+    def _match_needs(self) -> list[str]:
+        """Find out what each task needs, selected or not; return what is wrong with that."""
+        said = {t.marked.nodeid: t.marked.options.get("needs", ()) for t in self._tickets.values()}
+        others = {
+            item.nodeid: item
+            for item in self._gate.seen
+            if item not in self._tickets and item.nodeid not in said and _can_be_task(item)
+        }
+
+        def needs_of(nodeid: str) -> Sequence[str]:
+            item = others[nodeid]
+            marked = read_marker(item, self._settings, self._config.rootpath)
+            assert marked is not None
+            _check_fixtures(item, marked)
+            self._needed[item] = Ticket(marked=marked)
+            needs: Sequence[str] = marked.options.get("needs", ())
+            return needs
+
+        try:
+            found = match_needs(said, others, needs_of)
+        except MarkerError as error:
+            return [str(error)]
+        self._needs = dict(found.of)
+        known = {item.nodeid.partition("::")[0] for item in self._gate.seen}
+        skipped = {item.nodeid for item in self._gate.seen if item.get_closest_marker("ptc")}
+        return [
+            str(MarkerError(nodeid, "needs", f"no marked test {need!r}; name it as in its node id"))
+            for nodeid, need in found.unanswered
+            if not self._gate.narrowed
+            and is_of_a_file(need, nodeid, known)
+            and match_needs({nodeid: [need]}, skipped).unanswered
+        ]
 
     # The run.
 
@@ -158,7 +244,11 @@ class Runner:
                 if self._tickets and not broken:
                     hopeless = self._dispatch()
                     self._lineup = LineUp(
-                        session.items, self._tickets, ready=hopeless, receive=self._receive
+                        session.items,
+                        self._tickets,
+                        ready=hopeless,
+                        receive=self._receive,
+                        in_order=self._in_order,
                     )
                     self._lineup.advance(None, None)
                 return (yield)
@@ -170,18 +260,43 @@ class Runner:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
         """After an item, wait for the next verdict and put its item next."""
-        self._current = item.nodeid
+        self._running = item
         outcome = yield
         stopped = item.session.shouldfail or item.session.shouldstop
         if self._lineup is not None and not stopped:
             self._lineup.advance(item, nextitem)
         return outcome
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """End an item here whose task has no verdict to judge by."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object]
+    ) -> Generator[None, object, object]:
+        """Take note of what is submitted by a fixture that outlives the test that is running."""
+        wide = fixturedef.scope != "function"
+        self._wide_fixtures += wide
+        try:
+            return (yield)
+        finally:
+            self._wide_fixtures -= wide
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """End an item here whose task has no verdict to judge by.
+
+        Within the wrappers of others, which prepare the call too, and before any other hook and any
+        fixture: one that skips does not hide what is recorded.
+        """
+        if item.get_closest_marker("ptc") is not None:
+            self._judge(item)
+        return (yield)
+
+    def _judge(self, item: pytest.Item) -> None:
         ticket = self._tickets.get(item)
-        if ticket is None or ticket.spec is None:
+        if ticket is None:
+            if internals.runs(item):
+                self._refuse(item)
+            return
+        if ticket.spec is None:
             # Without a task, a session fixture of its prompt failed: pytest's own set-up says how.
             return
         if ticket.used:
@@ -193,7 +308,18 @@ class Runner:
         ticket.used = True
         if self._settings.properties:
             add_properties(item, ticket.result)
-        raise_in_setup(ticket.result, self._live.shown_folder)
+        canary = internals.must_fail(item)
+        raise_in_setup(ticket.result, self._live.shown_folder, canary=canary)
+
+    def _refuse(self, item: pytest.Item) -> None:
+        """Fail an item that nobody was given: its body alone is no verdict."""
+        self._without_task.add(item)
+        pytest.fail(
+            "ptc error: no verdict - the test had no task when tasks were published: it was marked "
+            "or added later, or its marks skipped it then and do not now; a condition that changes "
+            "while tests run belongs into a session fixture, or into the test's body",
+            pytrace=False,
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
@@ -201,6 +327,21 @@ class Runner:
         ticket = self._tickets.get(item)
         if ticket is not None:
             raise_in_call(ticket.result, self._live.shown_folder, ticket.problem)
+        elif item.get_closest_marker("ptc") is not None and internals.runs(item):
+            self._refuse(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Fail a test that has submitted work and asked nobody what became of it."""
+        result = yield
+        forgotten = self.submission.promises.unawaited_of(item)
+        if forgotten:
+            raise NotAwaited(
+                f"ptc error: submitted and never awaited: {', '.join(forgotten)}; ask for the "
+                "verdict with .result(), or go through all that map() returns",
+                pytrace=False,
+            )
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -208,9 +349,13 @@ class Runner:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Keep what other plugins make of an outcome from hiding trouble, and add the evidence."""
         report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, NotAwaited):
+            # No failure that `xfail` may expect.
+            report.outcome = "failed"
+            report.__dict__.pop("wasxfail", None)
         ticket = self._tickets.get(item)
         if ticket is not None:
-            finish_report(report, call, item, ticket.result)
+            finish_report(report, call, item, ticket.result, self._shown_folder)
             if hasattr(report, "wasxfail") and report.skipped and ticket.result is not None:
                 self._expected.add(ticket.result.spec.nodeid)
             if ticket.result is not None and self._config.pluginmanager.hasplugin("html"):
@@ -220,17 +365,17 @@ class Runner:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Put down what became of a marked item, for the reports that are made of the journal."""
-        ticket = self._by_nodeid.get(report.nodeid)
+        ticket = self._ticket_of(report)
         told = item_outcome(report)
         if ticket is None or told is None or not self._live.begun:
             return
         result = ticket.result
         if told == "error" and report.when == "setup" and result is not None:
-            self._troubles += not is_judged(result)
+            self._troubles += not result.judged
         path, line, _ = report.location
         self._live.tell(
             "item",
-            nodeid=report.nodeid,
+            nodeid=ticket.marked.nodeid,
             outcome=told,
             phase=report.when,
             message=first_line(report),
@@ -238,6 +383,13 @@ class Runner:
             line=None if line is None else line + 1,
             xfail=expected_why(report),
         )
+
+    def _ticket_of(self, report: pytest.TestReport) -> Ticket | None:
+        # By the item that runs: two items may have the same node id.
+        item = self._running
+        if item is not None and item.nodeid == report.nodeid:
+            return self._tickets.get(item)
+        return self._by_nodeid.get(report.nodeid)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Close with what the run came to."""
@@ -247,7 +399,8 @@ class Runner:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Tell trouble in the machinery from a failure, where that is asked for."""
-        only_trouble = 0 < self._troubles == session.testsfailed
+        troubles = self._troubles + len(self._without_task)
+        only_trouble = 0 < troubles == session.testsfailed
         failed = session.exitstatus == pytest.ExitCode.TESTS_FAILED
         if self._settings.exit_codes and failed and only_trouble:
             session.exitstatus = ONLY_TROUBLE
@@ -263,18 +416,19 @@ class Runner:
         hopeless = []
         problems: list[str] = []
         whole: list[tuple[pytest.Item, Ticket]] = []
-        for item, ticket in self._tickets.items():
+        for item, ticket in [*self._tickets.items(), *self._needed.items()]:
             try:
                 with internals.captured(self._config):
                     values = internals.session_fixtures(item, ticket.marked.fixtures)
             except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001
                 # Whatever a user's fixture raised: pytest raises it again in the item's set-up.
                 ticket.problem = f"a session fixture of its prompt raised {error!r}"
-                getattr(item, "fixturenames", []).extend(ticket.marked.fixtures)
-                hopeless.append(item)
+                internals.ask_for(item, ticket.marked.fixtures)
+                if item in self._tickets:
+                    hopeless.append(item)
                 continue
             values = {name: values[name] for name in ticket.marked.fixtures}
-            needs = self._needs[item.nodeid]
+            needs = self._needs[ticket.marked.nodeid]
             try:
                 ticket.spec = ticket.marked.spec(self._settings, values, needs)
             except MarkerError as error:
@@ -329,10 +483,27 @@ class Runner:
         return arrived
 
     def _arrive(self, item: pytest.Item, result: Result) -> pytest.Item:
-        ticket = self._tickets[item]
+        ticket = self._tickets.get(item) or self._needed[item]
         if ticket.result is None:
             ticket.result = self._taken(result)
+            if item in self._needed:
+                self._tell_needed(item, result)
         return item
+
+    def _tell_needed(self, item: pytest.Item, result: Result) -> None:
+        """Put down what a task came to that has no item here: its outcome is its verdict."""
+        passed = result.shown_verdict is not None and result.shown_verdict.passed
+        path, line, _ = item.location
+        self._live.tell(
+            "item",
+            nodeid=result.spec.nodeid,
+            outcome="passed" if passed else "failed" if result.judged else "error",
+            phase="setup",
+            message=None if passed else ending(result).said,
+            path=path,
+            line=None if line is None else line + 1,
+            xfail=None,
+        )
 
     def _taken(self, result: Result) -> Result:
         self._results.append(result)
@@ -340,6 +511,10 @@ class Runner:
         return result
 
     # The end.
+
+    @property
+    def _shown_folder(self) -> Path:
+        return self._live.shown_folder if self._live.begun else Path()
 
     def _end(self) -> None:
         """End the run, and keep what it took for the next one; may be called again."""
@@ -367,6 +542,26 @@ class Runner:
         # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
         for text, markup in lines:
             reporter.write_line(self._live.redact(text), **markup)
+
+
+class NotAwaited(internals.Failed):
+    """A test has submitted work, and has not asked for its verdict."""
+
+
+class SetUpBypass:
+    """Ends the set-up of an item that has failed by its verdict, before any hook or fixture."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        """Go on to the call, which says how it failed."""
+        try:
+            return (yield)
+        except SetUpBypassed:
+            return None
+
+
+def _can_be_task(item: pytest.Item) -> bool:
+    return item.get_closest_marker("ptc") is not None and internals.runs(item)
 
 
 def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.errors import MarkerError, PtcError
+from pytest_ptc.errors import MarkerError
 from pytest_ptc.markers import checked_options, checked_prompt, task_spec
+from pytest_ptc.promises import Promise, Promises
 from pytest_ptc.prompts import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
-    from pytest_ptc.model import Result, TaskSpec, Trouble, Verdict
+    from pytest_ptc.model import Result, TaskSpec, Verdict
     from pytest_ptc.options import Settings
-
-
-class TaskError(PtcError):
-    """A submitted task ended without a verdict; `trouble` says why."""
-
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(str(trouble))
-        self.trouble = trouble
 
 
 class PtcCoordinator:
@@ -34,7 +27,7 @@ class PtcCoordinator:
         *,
         settings: Settings,
         rootpath: Path,
-        current: Callable[[], str],
+        current: Callable[[], tuple[str, object | None]],
         submit: Callable[[TaskSpec], Future[Result]],
         general_timeout: float | None,
     ) -> None:
@@ -43,6 +36,8 @@ class PtcCoordinator:
         self._current = current
         self._submit = submit
         self._general_timeout = general_timeout
+        #: What was submitted, and whether anybody asks for it.
+        self.promises = Promises()
         #: Each test counts its own, so that its tasks have the same names in the next run.
         self._numbers: dict[str, count[int]] = {}
 
@@ -50,6 +45,8 @@ class PtcCoordinator:
         self, prompt: str, params: Mapping[str, Any] | None = None, /, **options: Any
     ) -> Future[Verdict]:
         """Give a task to an agent and return a future of its verdict.
+
+        Somebody has to ask for its `result`: a test that does not is an error.
 
         Args:
             prompt: What the agent should do; `{name}` is filled from `params`.
@@ -60,21 +57,14 @@ class PtcCoordinator:
             MarkerError: The prompt or an option cannot be used. The future raises TaskError if the
                 task ends without a verdict.
         """
-        current = self._current()
+        current, owner = self._current()
         number = next(self._numbers.setdefault(current, count(1)))
         name = f"{current}::submit[{number}]"
-        future: Future[Verdict] = Future()
-        future.set_running_or_notify_cancel()
-
-        def done(ended: Future[Result]) -> None:
-            result = ended.result()
-            if result.verdict is not None:
-                future.set_result(result.verdict)
-            elif result.trouble is not None:
-                future.set_exception(TaskError(result.trouble))
-
-        self._submit(self._spec(name, prompt, dict(params or {}), options)).add_done_callback(done)
-        return future
+        promise = Promise(name, owner)
+        task = self._submit(self._spec(name, prompt, dict(params or {}), options))
+        self.promises.add(promise)
+        task.add_done_callback(lambda ended: promise.fulfil(ended.result()))
+        return promise
 
     def map(
         self, prompt: str, each: Iterable[Mapping[str, Any]], /, **options: Any

@@ -314,7 +314,10 @@ class Coordinator:
             self._board.submitted(task_id, spec, known)
             unknown = [need for need in spec.needs if need not in self._ids]
             if unknown and self._board.tasks[task_id].state is not TaskState.DONE:
-                message = f"needs {unknown[0]}, which was not run"
+                message = (
+                    f"needs {unknown[0]}, which was not run: it is not selected, is skipped, or "
+                    "could not be given to an agent"
+                )
                 self._board.settled(task_id, Trouble(cause=Cause.NEEDS, message=message))
         self._wake.set()
 

@@ -1,0 +1,218 @@
+"""The gate of one pytest session: what was collected, what became of it, and the exit status.
+
+It watches what pytest reports, whoever runs the items, and decides nothing itself: that is in
+`gate.py`. A run without workers has one too, if somebody asked for a gate by an option.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.environment import IN_XDIST
+from pytest_ptc.gate import Reason, Standing, asks, is_true, reasons, without_workers
+from pytest_ptc.outcomes import ONLY_TROUBLE, item_outcome
+from pytest_ptc.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from pytest_ptc.model import Result
+    from pytest_ptc.options import Settings
+
+#: Exit statuses with which pytest's terminal shows a summary of its own.
+_SUMMARIZED = (0, 1, 2, 4, 5)
+#: Where nobody means to run anything, nothing is missed.
+_REFUSED = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR)
+#: How `item_outcome` orders what it says of an item: a pass hides nothing.
+_WORST = ("failed", "error")
+
+
+class Gatekeeper:
+    """Sees that a session is green only if what it was asked for was judged.
+
+    Args:
+        config: Pytest's configuration.
+        settings: What the user asked for.
+        why_not: Why no marked test is run in this session; None if they are run.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings, why_not: str | None) -> None:
+        self._config = config
+        self._settings = settings
+        self._why_not = why_not
+        #: All items that collectors made, chosen or not, in order.
+        self.seen: dict[pytest.Item, None] = {}
+        #: The items that pytest had before any plugin took some out, and after.
+        self._collected: list[pytest.Item] = []
+        self._selected: dict[pytest.Item, None] = {}
+        self._outcomes: dict[pytest.Item, str] = {}
+        self._elsewhere: dict[str, None] = {}
+        self._running: pytest.Item | None = None
+        self._reasons: list[Reason] | None = None
+        self._shown = False
+        #: Filled by the runner: the name and the result of an item's task, and what is not awaited.
+        self.name_of: Callable[[pytest.Item], str] = lambda item: item.nodeid
+        self.result_of: Callable[[pytest.Item], Result | None] = lambda _: None
+        self.excused: Callable[[pytest.Item], bool] = lambda _: False
+        self.unawaited: Callable[[], Sequence[str]] = tuple
+        #: Filled by the runner: writes the run's own summary, where pytest shows none.
+        self.write_summary: Callable[[pytest.TerminalReporter], None] = lambda _: None
+
+    def __repr__(self) -> str:
+        return f"<Gatekeeper of {len(self._selected)} marked>"
+
+    # What there is.
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_make_collect_report(
+        self,
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Take note of all items, before `--lf` or a node id on the command line chooses some."""
+        report = yield
+        self.seen.update(
+            (node, None) for node in report.result or () if isinstance(node, pytest.Item)
+        )
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
+        """Take note of what was collected, before any plugin takes out what it does not want."""
+        self._collected = [item for item in items if is_marked(item)]
+        return (yield)
+
+    @property
+    def narrowed(self) -> bool:
+        """Tell whether some of what there is was not selected, so that a need may be elsewhere."""
+        chosen = any("::" in str(argument) for argument in self._config.args)
+        left_out = self._config.getoption("lf", default=False)
+        return chosen or bool(left_out) or any(i not in self._selected for i in self._collected)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Take note of what is selected; refuse a gate in CI without anybody who judges."""
+        self._selected = {item: None for item in session.items if is_marked(item)}
+        if self._selected and self._why_not and self._settings.workers == 0 and _in_ci():
+            asked = self._settings.gate_options
+            if asked:
+                raise pytest.UsageError(
+                    f"{asks(asked)}, and --ptc-workers is 0: {len(self._selected)} marked tests "
+                    "would be skipped; give --ptc-workers=N, or leave those options out"
+                )
+
+    # What becomes of it.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Take note of which item is running: two may have the same node id."""
+        self._running = item
+        return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of what is finally reported of an item; nothing bad is made good by more."""
+        told = item_outcome(report)
+        item = self._item_of(report)
+        if item is None:
+            self._take_elsewhere(report)
+        elif told is not None and self._outcomes.get(item) not in _WORST:
+            self._outcomes[item] = told
+
+    def _item_of(self, report: pytest.TestReport) -> pytest.Item | None:
+        running = self._running
+        if running is not None and running.nodeid == report.nodeid:
+            return running
+        return next((item for item in self._selected if item.nodeid == report.nodeid), None)
+
+    def _take_elsewhere(self, report: pytest.TestReport) -> None:
+        """Take note of a marked test that a worker of pytest-xdist has skipped."""
+        skipped = report.longrepr if report.when == "setup" and report.skipped else None
+        if isinstance(skipped, tuple) and str(skipped[2]).endswith(IN_XDIST):
+            self._elsewhere[report.nodeid] = None
+
+    # The end.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Decide before anybody reports it; see afterwards that nobody has undone it."""
+        self._decide(session)
+        self._enforce(session)
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        hidden = getattr(reporter, "no_summary", False)
+        if reporter is not None and (session.exitstatus not in _SUMMARIZED or hidden):
+            reporter.ensure_newline()
+            if not hidden:
+                self.write_summary(reporter)
+            self._show(reporter)
+        result = yield
+        self._enforce(session)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, object, object]:
+        """Say why the run is not green, last."""
+        result = yield
+        self._show(terminalreporter)
+        return result
+
+    def _show(self, reporter: pytest.TerminalReporter) -> None:
+        if self._shown:
+            return
+        self._shown = True
+        for reason in self._reasons or ():
+            reporter.write_line(printable(f"ptc: not green: {reason.text}"), red=True)
+
+    def _decide(self, session: pytest.Session) -> None:
+        if session.exitstatus in _REFUSED:
+            self._reasons = []
+        elif self._why_not is not None:
+            self._reasons = self._unjudged()
+        else:
+            self._reasons = reasons(
+                self._standings(),
+                require=self._settings.require,
+                unawaited=self.unawaited(),
+            )
+
+    def _unjudged(self) -> list[Reason]:
+        settings = self._settings
+        asked = settings.gate_options if _in_ci() else settings.gate_by_name
+        names = [*(item.nodeid for item in self._selected), *self._elsewhere]
+        reason = without_workers(asked, names)
+        if reason is not None or not settings.require:
+            return [] if reason is None else [reason]
+        return reasons([], require=settings.require)
+
+    def _standings(self) -> list[Standing]:
+        return [
+            Standing(
+                self.name_of(item),
+                self._outcomes.get(item),
+                self.result_of(item),
+                excused=self.excused(item),
+                selected=item in self._selected,
+            )
+            for item in dict.fromkeys((*self._collected, *self._selected))
+        ]
+
+    def _enforce(self, session: pytest.Session) -> None:
+        if not self._reasons or session.exitstatus != pytest.ExitCode.OK:
+            return
+        failed = any(reason.failed for reason in self._reasons)
+        codes = self._settings.exit_codes and not failed
+        session.exitstatus = ONLY_TROUBLE if codes else pytest.ExitCode.TESTS_FAILED
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Tell whether an item is an agent's."""
+    return item.get_closest_marker("ptc") is not None
+
+
+def _in_ci() -> bool:
+    return is_true(os.environ.get("CI"))
