@@ -34,6 +34,7 @@ class Standing(NamedTuple):
         result: How its task ended; None where it had none, or that was not waited for.
         excused: Whether its own marks said, before any task was published, that it does not run.
         selected: Whether it was among the items that pytest meant to run.
+        empty: Whether it stands for a suite that has rightly nothing to judge, and is no task.
     """
 
     nodeid: str
@@ -41,6 +42,7 @@ class Standing(NamedTuple):
     result: Result | None = None
     excused: bool = False
     selected: bool = True
+    empty: bool = False
 
 
 class Reason(NamedTuple):
@@ -74,6 +76,8 @@ def shortfall(item: Standing) -> Reason | None:
 
 
 def _unjudged(item: Standing) -> Reason | None:
+    if item.empty and item.outcome is not None:
+        return None
     if item.result is None and item.outcome == "skipped":
         return None  # by its marks, or by a fixture that its prompt needs
     if item.excused and item.outcome in (None, "xfailed"):
@@ -88,7 +92,7 @@ def is_judged(item: Standing) -> bool:
 
     A skip is no judgement, be it the agent's, a mark's or a fixture's.
     """
-    judged = item.result is not None and item.result.judged
+    judged = item.empty or (item.result is not None and item.result.judged)
     return judged and item.outcome not in (None, "skipped")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc.collected import is_marked
 from pytest_ptc.environment import IN_XDIST
 from pytest_ptc.gate import Reason, Standing, asks, is_true, reasons, without_workers
 from pytest_ptc.outcomes import ONLY_TROUBLE, item_outcome
@@ -82,25 +83,26 @@ class Gatekeeper:
         self, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
         """Take note of what was collected, before any plugin takes out what it does not want."""
-        self._collected = [item for item in items if is_marked(item)]
+        self._collected = [item for item in items if is_marked(item) or is_empty(item)]
         return (yield)
 
-    @property
-    def narrowed(self) -> bool:
+    def narrowed(self, selected: Sequence[pytest.Item]) -> bool:
         """Tell whether some of what there is was not selected, so that a need may be elsewhere."""
         chosen = any("::" in str(argument) for argument in self._config.args)
         left_out = self._config.getoption("lf", default=False)
-        return chosen or bool(left_out) or any(i not in self._selected for i in self._collected)
+        return chosen or bool(left_out) or bool({*self._collected} - {*selected})
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Take note of what is selected; refuse a gate in CI without anybody who judges."""
-        self._selected = {item: None for item in session.items if is_marked(item)}
-        if self._selected and self._why_not and self._settings.workers == 0 and _in_ci():
+        wanted = [item for item in session.items if is_marked(item) or is_empty(item)]
+        self._selected = dict.fromkeys(wanted)
+        marked = sum(map(is_marked, wanted))
+        if marked and self._why_not and self._settings.workers == 0 and _in_ci():
             asked = self._settings.gate_options
             if asked:
                 raise pytest.UsageError(
-                    f"{asks(asked)}, and --ptc-workers is 0: {len(self._selected)} marked tests "
+                    f"{asks(asked)}, and --ptc-workers is 0: {marked} marked tests "
                     "would be skipped; give --ptc-workers=N, or leave those options out"
                 )
 
@@ -183,11 +185,11 @@ class Gatekeeper:
     def _unjudged(self) -> list[Reason]:
         settings = self._settings
         asked = settings.gate_options if _in_ci() else settings.gate_by_name
-        names = [*(item.nodeid for item in self._selected), *self._elsewhere]
+        names = [*(item.nodeid for item in self._selected if is_marked(item)), *self._elsewhere]
         reason = without_workers(asked, names)
         if reason is not None or not settings.require:
             return [] if reason is None else [reason]
-        return reasons([], require=settings.require)
+        return reasons(self._standings(), require=settings.require)
 
     def _standings(self) -> list[Standing]:
         return [
@@ -197,6 +199,7 @@ class Gatekeeper:
                 self.result_of(item),
                 excused=self.excused(item),
                 selected=item in self._selected,
+                empty=is_empty(item),
             )
             for item in dict.fromkeys((*self._collected, *self._selected))
         ]
@@ -209,9 +212,9 @@ class Gatekeeper:
         session.exitstatus = ONLY_TROUBLE if codes else pytest.ExitCode.TESTS_FAILED
 
 
-def is_marked(item: pytest.Item) -> bool:
-    """Tell whether an item is an agent's."""
-    return item.get_closest_marker("ptc") is not None
+def is_empty(item: pytest.Item) -> bool:
+    """Tell whether an item stands for a suite that has rightly nothing to judge."""
+    return getattr(item, "ptc_nothing_to_judge", None) is not None
 
 
 def _in_ci() -> bool:

@@ -15,7 +15,7 @@ from _pytest.outcomes import Failed
 from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 #: What `pytest.fail` raises, as a class to derive from: type checkers know it under this name.
@@ -68,19 +68,50 @@ def fixture_scope(item: pytest.Item, name: str) -> str | None:
     return str(definitions[-1].scope) if definitions else None
 
 
-def session_fixtures(item: pytest.Item, names: Sequence[str]) -> dict[str, Any]:
+def fixtures_needed(item: pytest.Item, names: Iterable[str]) -> dict[str, str]:
+    """Return these fixtures of the item and all they take as arguments, with their modules."""
+    manager = item.session._fixturemanager  # noqa: SLF001 - see above
+    found: dict[str, str] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        definitions = manager.getfixturedefs(name, item)
+        if name not in found and definitions:
+            found[name] = str(getattr(definitions[-1].func, "__module__", ""))
+            waiting += definitions[-1].argnames
+    return found
+
+
+@contextlib.contextmanager
+def asking_for(item: pytest.Item, name: str) -> Iterator[None]:
+    """Have the item ask for a fixture within the block."""
+    asked = getattr(item, "fixturenames", [])
+    if name in asked:
+        yield
+        return
+    asked.append(name)
+    try:
+        yield
+    finally:
+        asked.remove(name)
+
+
+def session_fixtures(
+    item: pytest.Item, names: Sequence[str], *, alone: bool = False
+) -> dict[str, Any]:
     """Return the values of session-scoped fixtures before any item is set up.
 
     The item's other session-scoped fixtures are set up first, as pytest would do it: autouse ones
-    may prepare what these need. All are torn down as ever, at the end of the session; what one
-    raises is raised here, and again by pytest for every item that asks for it.
+    may prepare what these need; not so if these are wanted `alone`. All are torn down as ever, at
+    the end of the session; what one raises is raised here, and again by pytest for every item that
+    asks for it.
     """
     if not names:
         return {}
     state = item.session._setupstate  # noqa: SLF001 - fixtures are only set up below active nodes
     request = item._request  # type: ignore[attr-defined]  # noqa: SLF001 - Function's own
     asked = getattr(item, "fixturenames", ())
-    first = [name for name in asked if fixture_scope(item, name) == "session"]
+    first = [name for name in asked if not alone and fixture_scope(item, name) == "session"]
     if item.session not in state.stack:
         state.setup(item.session)  # type: ignore[arg-type]  # the first node of every item's chain
     # Nothing can be added to the item itself: session fixtures reach no narrower scope.

@@ -9,23 +9,22 @@ fixture is being set up.
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_ptc import internals
+from pytest_ptc.collected import asked_by, is_marked
 from pytest_ptc.durations import keep_durations, longest_first, read_durations
 from pytest_ptc.errors import MarkerError
-from pytest_ptc.identity import unique_ids
 from pytest_ptc.lineup import LineUp
-from pytest_ptc.markers import MarkedTask, general_timeout, read_marker
-from pytest_ptc.needs import is_of_a_file, match_needs
+from pytest_ptc.live_servers import LiveServers
+from pytest_ptc.markers import MarkedTask, general_timeout
 from pytest_ptc.outcomes import (
     ONLY_TROUBLE,
     SetUpBypassed,
@@ -46,7 +45,7 @@ from pytest_ptc.signals import ending_in_order
 from pytest_ptc.submission import PtcCoordinator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping
     from concurrent.futures import Future
 
     from pytest_ptc.gatekeeper import Gatekeeper
@@ -66,6 +65,7 @@ class Ticket:
         result: The result, once the item may run.
         used: Whether the item has run by it; a further run needs a further attempt.
         problem: Why there is no task.
+        error: Why a server that its prompt needs cannot be opened to an agent.
     """
 
     marked: MarkedTask
@@ -74,6 +74,7 @@ class Ticket:
     result: Result | None = None
     used: bool = False
     problem: str = "no verdict was there for this item"
+    error: Exception | None = None
 
 
 class Runner:
@@ -89,7 +90,7 @@ class Runner:
         #: Tests that were not selected, and that selected ones need: tasks, and no items.
         self._needed: dict[pytest.Item, Ticket] = {}
         self._by_nodeid: dict[str, Ticket] = {}
-        self._needs: dict[str, tuple[str, ...]] = {}
+        self._needs: Mapping[str, tuple[str, ...]] = {}
         self._arrivals: queue.SimpleQueue[tuple[pytest.Item, Result]] = queue.SimpleQueue()
         self._lineup: LineUp | None = None
         self._results: list[Result] = []
@@ -108,6 +109,7 @@ class Runner:
             general_timeout=general_timeout(config),
             submit=self._submit_one,
         )
+        self._servers = LiveServers()
         self._gate = gate
         gate.name_of = self._name_of
         gate.result_of = self._result_of
@@ -163,20 +165,15 @@ class Runner:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Read every marker, refuse what cannot become a task, and put unmarked items first."""
-        problems = []
-        for item in session.items:
-            try:
-                marked = read_marker(item, self._settings, self._config.rootpath)
-                if marked is not None and internals.runs(item):
-                    _check_fixtures(item, marked)
-                    self._tickets[item] = Ticket(marked=marked)
-            except MarkerError as error:
-                problems.append(str(error))
-        self._name_tickets()
-        if not problems:
-            problems += self._match_needs()
-        if problems:
-            raise pytest.UsageError("\n".join(problems))
+        narrowed = self._gate.narrowed(session.items)
+        asked = asked_by(session.items, self._gate.seen, self._settings, narrowed=narrowed)
+        if asked.problems:
+            raise pytest.UsageError("\n".join(asked.problems))
+        self._tickets = {item: Ticket(marked=task) for item, task in asked.selected.items()}
+        self._needed = {item: Ticket(marked=task) for item, task in asked.needed.items()}
+        for item, ticket in self._tickets.items():
+            self._by_nodeid.setdefault(item.nodeid, ticket)
+        self._needs = asked.needs
         if not self._in_order:
             session.items.sort(key=lambda item: item in self._tickets)
 
@@ -185,51 +182,6 @@ class Runner:
         # `--stepwise` takes whatever stands before the test that failed for passed.
         options = self._config.option
         return any(getattr(options, name, False) for name in ("stepwise", "stepwise_skip"))
-
-    def _name_tickets(self) -> None:
-        """Give each task a name of its own: the item's node id, if that is one."""
-        root = self._config.rootpath
-        tickets = list(self._tickets.items())
-        paths = [os.path.relpath(item.path, root).replace(os.sep, "/") for item, _ in tickets]
-        names = unique_ids(
-            [(item.nodeid, path) for (item, _), path in zip(tickets, paths, strict=True)]
-        )
-        for (item, ticket), name in zip(tickets, names, strict=True):
-            ticket.marked = replace(ticket.marked, nodeid=name)
-            self._by_nodeid.setdefault(item.nodeid, ticket)
-
-    def _match_needs(self) -> list[str]:
-        """Find out what each task needs, selected or not; return what is wrong with that."""
-        said = {t.marked.nodeid: t.marked.options.get("needs", ()) for t in self._tickets.values()}
-        others = {
-            item.nodeid: item
-            for item in self._gate.seen
-            if item not in self._tickets and item.nodeid not in said and _can_be_task(item)
-        }
-
-        def needs_of(nodeid: str) -> Sequence[str]:
-            item = others[nodeid]
-            marked = read_marker(item, self._settings, self._config.rootpath)
-            assert marked is not None
-            _check_fixtures(item, marked)
-            self._needed[item] = Ticket(marked=marked)
-            needs: Sequence[str] = marked.options.get("needs", ())
-            return needs
-
-        try:
-            found = match_needs(said, others, needs_of)
-        except MarkerError as error:
-            return [str(error)]
-        self._needs = dict(found.of)
-        known = {item.nodeid.partition("::")[0] for item in self._gate.seen}
-        skipped = {item.nodeid for item in self._gate.seen if item.get_closest_marker("ptc")}
-        return [
-            str(MarkerError(nodeid, "needs", f"no marked test {need!r}; name it as in its node id"))
-            for nodeid, need in found.unanswered
-            if not self._gate.narrowed
-            and is_of_a_file(need, nodeid, known)
-            and match_needs({nodeid: [need]}, skipped).unanswered
-        ]
 
     # The run.
 
@@ -286,7 +238,7 @@ class Runner:
         Within the wrappers of others, which prepare the call too, and before any other hook and any
         fixture: one that skips does not hide what is recorded.
         """
-        if item.get_closest_marker("ptc") is not None:
+        if is_marked(item):
             self._judge(item)
         return (yield)
 
@@ -327,7 +279,7 @@ class Runner:
         ticket = self._tickets.get(item)
         if ticket is not None:
             raise_in_call(ticket.result, self._live.shown_folder, ticket.problem)
-        elif item.get_closest_marker("ptc") is not None and internals.runs(item):
+        elif is_marked(item) and internals.runs(item):
             self._refuse(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -416,10 +368,10 @@ class Runner:
         hopeless = []
         problems: list[str] = []
         whole: list[tuple[pytest.Item, Ticket]] = []
+        self._open_servers()
         for item, ticket in [*self._tickets.items(), *self._needed.items()]:
             try:
-                with internals.captured(self._config):
-                    values = internals.session_fixtures(item, ticket.marked.fixtures)
+                values = self._filling(item, ticket)
             except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001
                 # Whatever a user's fixture raised: pytest raises it again in the item's set-up.
                 ticket.problem = f"a session fixture of its prompt raised {error!r}"
@@ -448,6 +400,25 @@ class Runner:
             ticket.future = future
             future.add_done_callback(self._arrival_of(item))
         return hopeless
+
+    def _filling(self, item: pytest.Item, ticket: Ticket) -> dict[str, Any]:
+        """Return the values of the session fixtures of a prompt; raises whatever they raise."""
+        if ticket.error is not None:
+            raise ticket.error
+        with internals.captured(self._config):
+            return internals.session_fixtures(item, ticket.marked.fixtures)
+
+    def _open_servers(self) -> None:
+        """Open servers that prompts need; where that fails, their items have no task."""
+        tickets = {**self._tickets, **self._needed}
+        prompts = {item: ticket.marked.fixtures for item, ticket in tickets.items()}
+        try:
+            with internals.captured(self._config):
+                self._servers.open_for(prompts)
+        except Exception as error:  # noqa: BLE001 - whatever a user's fixture raised
+            for item, ticket in tickets.items():
+                if LiveServers.NAME in internals.fixtures_needed(item, ticket.marked.fixtures):
+                    ticket.error = error
 
     def _arrival_of(self, item: pytest.Item) -> Callable[[Future[Result]], None]:
         return lambda future: self._arrivals.put((item, future.result()))
@@ -525,6 +496,7 @@ class Runner:
             # A verdict that came after pytest stopped is no outcome any more, but it is told.
             self._live.end(self._take_arrivals)
         finally:
+            self._servers.close()
             keep_durations(self._config, self._results)
 
     def _write_summary(self, reporter: pytest.TerminalReporter) -> None:
@@ -558,29 +530,3 @@ class SetUpBypass:
             return (yield)
         except SetUpBypassed:
             return None
-
-
-def _can_be_task(item: pytest.Item) -> bool:
-    return item.get_closest_marker("ptc") is not None and internals.runs(item)
-
-
-def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:
-    """Refuse a prompt's field that neither a parameter nor a session fixture can fill."""
-    for name in marked.fixtures:
-        # Only a function can ask for fixtures.
-        scope = internals.fixture_scope(item, name) if isinstance(item, pytest.Function) else None
-        field = f"prompt field {{{name}}}"
-        if scope is None:
-            raise MarkerError(
-                item.nodeid,
-                field,
-                "there is no parameter and no session fixture of this name; write {{ for a brace "
-                "that is meant as one",
-            )
-        if scope != "session":
-            raise MarkerError(
-                item.nodeid,
-                field,
-                f"the fixture has {scope} scope; only session fixtures are there before a test "
-                "is set up",
-            )
