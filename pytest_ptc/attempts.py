@@ -19,13 +19,16 @@ import errno
 import hashlib
 import json
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc import own_files
 from pytest_ptc.errors import JournalError, VerdictError
 from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage, VerdictKind
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.seals import commitment, opened, sealed
+from pytest_ptc.untrusted import read_regular
 from pytest_ptc.verdicts import Record, read_verdict
 
 if TYPE_CHECKING:
@@ -38,6 +41,18 @@ OUTPUT = "output.log"
 TRANSCRIPT = "transcript.jsonl"
 RECORDS = "records.jsonl"
 REPORT = "report.json"
+
+#: The longest of each that is read. A verdict has at most 8 MB, which escapes make longer.
+MAX_TASK_BYTES = 300 * 1024 * 1024
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+MAX_RECORDS_BYTES = 128 * 1024 * 1024
+MAX_RECORD_BYTES = 64 * 1024 * 1024
+#: The longest file that a report has a hash of.
+MAX_HASHED_BYTES = 256 * 1024 * 1024
+#: Lines that somebody else put among the records; with more the file is taken as spoilt.
+MAX_FOREIGN_LINES = 10_000
+#: Bytes at the end of the output that its last lines are looked for in.
+TAIL_BYTES = 16_384
 
 
 class AttemptJournal:
@@ -85,7 +100,9 @@ class AttemptJournal:
         with journal_errors(self.folder):
             self.folder.mkdir(mode=0o700)
             # Not synced: a power cut before the agent began loses nothing that was recorded.
-            (self.folder / TASK).write_text(json.dumps(task), encoding="ascii")
+            own_files.write_new(self.folder / TASK, json.dumps(task).encode("ascii"))
+            # Made here, so that one that is missing later is one that somebody has removed.
+            os.close(own_files.open_for_append(self.folder / RECORDS))
 
     def task(self) -> tuple[Attempt, TaskSpec]:
         """Return which attempt it is, and what is asked, without secrets."""
@@ -102,7 +119,7 @@ class AttemptJournal:
         """Keep a text for whoever looks back; a full disk is no reason to break an attempt."""
         with contextlib.suppress(OSError):
             told = self.redactor.text(text).encode("utf-8", "replace")
-            (self.folder / name).write_bytes(told)
+            own_files.write_new(self.folder / name, told)
 
     # What the agent recorded.
 
@@ -151,57 +168,63 @@ class AttemptJournal:
         """File how the attempt ended, and return what counts: the first that was filed."""
         assert self.token is not None
         value = self.redactor.json(report.to_json())
-        beside = self.folder / f".{REPORT}.{os.getpid()}"
+        place = self.folder / REPORT
         with journal_errors(self.folder):
+            value["files"] = self._hashes()
+            content = json.dumps(sealed(value, self.token)).encode("ascii")
             try:
-                value["files"] = self._hashes()
-                with beside.open("w", encoding="ascii") as file:
-                    file.write(json.dumps(sealed(value, self.token)))
-                    file.flush()
-                    os.fsync(file.fileno())
-                # A link, not a rename: the first report filed is the one that counts.
-                (self.folder / REPORT).hardlink_to(beside)
+                # The first report filed is the one that counts.
+                own_files.link_new(place, content)
             except FileExistsError:
                 filed = self.report()
                 if filed is not None:
                     return filed
                 # Not sealed: somebody else's, who has no say here.
-                beside.replace(self.folder / REPORT)
-            finally:
-                beside.unlink(missing_ok=True)
+                own_files.link_new(place, content, over=True)
         return report_from_json(value)
 
     def report(self) -> AttemptReport | None:
         """Return how the attempt ended, or None if nobody who may has filed that."""
+        return self.filed()[0]
+
+    def filed(self) -> tuple[AttemptReport | None, str | None]:
+        """Return how the attempt ended, as `report`, and the hash of what was read for that.
+
+        The hash is None where there is no file.
+        """
         with journal_errors(self.folder):
             try:
-                text = (self.folder / REPORT).read_bytes()
+                text = read_regular(self.folder / REPORT, MAX_REPORT_BYTES)
             except FileNotFoundError:
-                return None
+                return None, None
+            except OSError as error:
+                if error.errno in (None, errno.ELOOP):
+                    return None, None  # no file, or a link: somebody else's, who has no say here
+                raise
+            digest = hashlib.sha256(text).hexdigest()
             try:
                 value = opened(json.loads(text), self.token)
-            except ValueError:
-                return None
-            return None if value is None else report_from_json(value)
+            except (ValueError, RecursionError):
+                return None, digest
+            return None if value is None else report_from_json(value), digest
 
     def digest(self) -> str | None:
         """Return the hash of the report as it is on disk; None where there is none."""
         try:
-            return _digest(self.folder / REPORT)
+            return own_files.sha256(self.folder / REPORT, MAX_REPORT_BYTES)
         except OSError:
             return None
 
     def tail(self) -> str:
         """Return the last lines of what the agent printed."""
-        with contextlib.suppress(OSError), (self.folder / OUTPUT).open("rb") as output:
-            size = output.seek(0, os.SEEK_END)
-            output.seek(max(0, size - 16_384))
-            return "\n".join(output.read().decode("utf-8", "replace").splitlines()[-40:])
+        with contextlib.suppress(OSError):
+            end = own_files.read_end(self.folder / OUTPUT, TAIL_BYTES)
+            return "\n".join(end.decode("utf-8", "replace").splitlines()[-40:])
         return ""
 
     def _task(self) -> dict[str, Any]:
         with journal_errors(self.folder):
-            task = json.loads((self.folder / TASK).read_bytes())
+            task = json.loads(read_regular(self.folder / TASK, MAX_TASK_BYTES))
             if not isinstance(task, dict):
                 raise ValueError(f"{TASK} is no JSON object")  # noqa: TRY004 - translated below
             return task
@@ -210,8 +233,7 @@ class AttemptJournal:
         assert self.token is not None
         text = f"\n{json.dumps(sealed(self.redactor.json(line), self.token))}".encode()
         with journal_errors(self.folder):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            file = os.open(self.folder / RECORDS, flags, 0o600)
+            file = own_files.open_for_append(self.folder / RECORDS)
             try:
                 # One write of a whole line: two recorders at once do not mix.
                 if os.write(file, text) < len(text):
@@ -222,49 +244,57 @@ class AttemptJournal:
                 os.close(file)
 
     def _lines(self) -> list[dict[str, Any]]:
-        with journal_errors(self.folder):
-            try:
-                text = (self.folder / RECORDS).read_bytes()
-            except FileNotFoundError:
-                return []
+        with journal_errors(self.folder / RECORDS):
+            text = read_regular(self.folder / RECORDS, MAX_RECORDS_BYTES)
         found = []
         self.foreign = 0
-        for line in filter(None, text.split(b"\n")):
-            try:
-                value = opened(json.loads(line), self.token)
-            except (ValueError, RecursionError):
-                value = None
-            if value is None:
-                self.foreign += 1
-            else:
+        for line in re.finditer(rb"[^\n]+", text):
+            value = _opened(line[0], self.token)
+            if value is not None:
                 found.append(value)
+                continue
+            self.foreign += 1
+            if self.foreign > MAX_FOREIGN_LINES:
+                problem = f"has more than {MAX_FOREIGN_LINES} lines that nobody of the run wrote"
+                raise JournalError(f"journal {self.folder / RECORDS}: {problem}")
         return found
 
     def _hashes(self) -> dict[str, str]:
-        """Return the SHA-256 of every file that the report is about."""
-        files = sorted(path for path in self.folder.iterdir() if path.is_file())
-        return {
-            path.name: _digest(path)
-            for path in files
-            if not path.name.startswith(".") and path.name != REPORT
-        }
+        """Return the SHA-256 of every file that the report is about, and that is one of ours."""
+        found = {}
+        for name in (OUTPUT, PROMPT, RECORDS, TASK, TRANSCRIPT):
+            with contextlib.suppress(OSError):
+                found[name] = own_files.sha256(self.folder / name, MAX_HASHED_BYTES)
+        return found
+
+
+def _opened(line: bytes, token: str | None) -> dict[str, Any] | None:
+    """Return what a line holds that carries the token's seal."""
+    if b'"seal"' not in line or len(line) > MAX_RECORD_BYTES:
+        return None
+    try:
+        return opened(json.loads(line), token)
+    except (ValueError, RecursionError):
+        return None
 
 
 def changed_files(folder: Path) -> list[str]:
     """Return which files of an attempt are not what its report says they were, a sentence each."""
     try:
-        files = json.loads((folder / REPORT).read_bytes())["files"]
+        files = json.loads(read_regular(folder / REPORT, MAX_REPORT_BYTES))["files"]
         wrong = {name: _difference(folder / name, digest) for name, digest in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return [f"{REPORT} cannot be read: {error}"]
     return [f"{name} {difference}" for name, difference in wrong.items() if difference]
 
 
 def _difference(file: Path, digest: str) -> str | None:
     try:
-        return None if _digest(file) == digest else "has changed"
-    except OSError:
+        return None if own_files.sha256(file, MAX_HASHED_BYTES) == digest else "has changed"
+    except FileNotFoundError:
         return "is gone"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def report_from_json(value: Mapping[str, Any]) -> AttemptReport:
@@ -291,7 +321,7 @@ def journal_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise JournalError(f"journal {path}: {error.strerror or error}") from error
-    except (KeyError, TypeError, ValueError, VerdictError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, VerdictError) as error:
         raise JournalError(f"journal {path}: not what we wrote: {error}") from error
 
 
@@ -308,11 +338,3 @@ def _record(
         return Record(call=call, verdict=read_verdict(line["verdict"], schema), answer=answer)
     except VerdictError as error:
         return Record(call=call, refused=str(error), answer=answer)
-
-
-def _digest(path: Path) -> str:
-    sha256 = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1024 * 1024):
-            sha256.update(piece)
-    return sha256.hexdigest()

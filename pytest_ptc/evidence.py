@@ -18,9 +18,20 @@ def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Ve
     try:
         records = journal.records(spec.schema)
     except JournalError as error:
-        message = _and(trouble.message, error)
-        return Trouble(cause=trouble.cause, message=message, evidence=trouble.evidence)
+        return unreadable(error, trouble)
     return settle(records) if records else trouble
+
+
+def unreadable(error: JournalError, trouble: Trouble | None = None) -> Trouble:
+    """Return that nobody can say what an agent recorded: it may have been a fail.
+
+    Args:
+        error: What is wrong with the records.
+        trouble: What else befell the attempt.
+    """
+    message = str(error) if trouble is None else _and(trouble.message, error)
+    evidence = "" if trouble is None else trouble.evidence
+    return Trouble(cause=Cause.UNREADABLE, message=message, evidence=evidence)
 
 
 def demanded(
@@ -47,7 +58,13 @@ def demanded(
 
 
 def closing_report(
-    journal: AttemptJournal, attempt: Attempt, spec: TaskSpec, seconds: float, otherwise: Trouble
+    journal: AttemptJournal,
+    attempt: Attempt,
+    spec: TaskSpec,
+    seconds: float,
+    otherwise: Trouble,
+    *,
+    was_filed: bool = False,
 ) -> tuple[AttemptReport, bool]:
     """Return the report that the worker filed; else what its agent recorded; else `otherwise`.
 
@@ -62,18 +79,24 @@ def closing_report(
         spec: Its task.
         seconds: How long it took, for a report that the worker did not file.
         otherwise: How it ended if nothing was filed or recorded.
+        was_filed: Whether the worker says that it filed a report.
     """
+    broken = None
     try:
         filed = journal.report()
     except JournalError as error:
-        trouble = Trouble(cause=Cause.MACHINERY, message=_and(otherwise.message, error))
-        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble), False
+        filed, broken = None, error
     if filed is not None:
         return filed, True
+    if was_filed and broken is None:
+        broken = JournalError(f"journal {journal.folder}: the report that was filed is gone")
     seen = otherwise
     if not otherwise.evidence:
         seen = Trouble(cause=otherwise.cause, message=otherwise.message, evidence=journal.tail())
     ended = demanded(recorded_or(seen, journal, spec), spec)
+    if broken is not None and not _fails(ended):
+        # The worker may have filed why what its agent recorded does not count.
+        ended = unreadable(broken, seen)
     report = AttemptReport(
         attempt=attempt,
         seconds=seconds,
@@ -83,10 +106,14 @@ def closing_report(
     try:
         return journal.file(report), False
     except JournalError as error:
-        if report.verdict is not None:
+        if ended is not seen:
             return report, False
         trouble = Trouble(cause=Cause.MACHINERY, message=_and(otherwise.message, error))
         return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble), False
+
+
+def _fails(ended: Verdict | Trouble) -> bool:
+    return isinstance(ended, Verdict) and ended.verdict is VerdictKind.FAIL
 
 
 def _and(message: str, error: JournalError) -> str:

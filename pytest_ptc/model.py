@@ -115,6 +115,7 @@ class Cause(str, Enum):
 
     NO_VERDICT = "no verdict"
     MALFORMED = "malformed verdict"
+    UNREADABLE = "records unreadable"
     CONTRADICTED = "contradicted verdict"
     AGENT_MISSING = "agent not found"
     AGENT_FAILED = "agent failed"
@@ -149,7 +150,8 @@ class Cause(str, Enum):
 
 
 #: Causes that another attempt may mend. The others would only spend again: the command stays
-#: missing, the needed task stays failed, the run stays stopped.
+#: missing, the needed task stays failed, the run stays stopped; and records that cannot be read may
+#: hold a fail, which no later pass outweighs.
 RETRYABLE = frozenset(
     {
         Cause.NO_VERDICT,

@@ -83,6 +83,10 @@ class Board:
         self.unready_deaths = 0
         self._unready_death = -math.inf
         self._startable = False
+        #: Workers that are gone, and of which nobody has told yet how they ended.
+        self.unburied: set[str] = set()
+        #: The worker of which that was told last, how it ended, and its last lines.
+        self.last_lost: tuple[str, str, str] | None = None
         self.stopping: Trouble | None = None
         #: Why no task is assigned, such as `rate limit`, and until when.
         self.held: str | None = None
@@ -245,6 +249,15 @@ class Board:
             self._unready_death = now
         gone.state, gone.since = WorkerState.GONE, now
         return gone.attempt
+
+    def mourned(self, worker: str) -> None:
+        """Take a worker as one of which it will be told how it ended."""
+        self.unburied.add(worker)
+
+    def buried(self, worker: str, ended: str, tail: str) -> None:
+        """Take how a worker ended that is gone, and its last lines."""
+        self.unburied.discard(worker)
+        self.last_lost = worker, ended, tail
 
     def settled(self, task_id: str, trouble: Trouble) -> None:
         """End a task that is not running without an attempt. Decided by the schedule."""

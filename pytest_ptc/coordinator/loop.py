@@ -34,11 +34,12 @@ from pytest_ptc.coordinator.schedule import (
     plan,
 )
 from pytest_ptc.environment import owner_name
-from pytest_ptc.errors import JournalError, TaskListError
-from pytest_ptc.evidence import closing_report
+from pytest_ptc.errors import JournalError, PtcError
+from pytest_ptc.evidence import closing_report, unreadable
 from pytest_ptc.interfaces import NewTask, Remains
 from pytest_ptc.model import Attempt, AttemptReport, Cause, Kept, Result, TaskSpec, Trouble
 from pytest_ptc.states import Snapshot, TaskState, WorkerState
+from pytest_ptc.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -50,6 +51,13 @@ if TYPE_CHECKING:
 #: Longest description put on the shared list, in characters: the whole prompt is in the journal,
 #: and every session that reads the list pays for what stands there.
 LONGEST_DESCRIPTION = 16_000
+
+#: Seconds that what is on disk of an attempt may take to be read; more than any disk needs.
+READING = 60.0
+
+#: Seconds that the lock of a lost worker's task is waited for; one that died with it leaves it
+#: locked for 10.
+RELEASING = 20.0
 
 #: Seconds that workers have to end by themselves when the run is over, and then after SIGTERM.
 GRACE = 2.0
@@ -186,6 +194,8 @@ class Coordinator:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
+        # A connection's trouble belongs into the journal, and not on a terminal.
+        self._loop.set_exception_handler(self._loop_problem)
         before = time.thread_time()
         try:
             self._loop.run_until_complete(self._serve())
@@ -197,6 +207,10 @@ class Coordinator:
             self.cpu_seconds = time.thread_time() - before
             self._loop.close()
             self._abandon([*self._open.values(), *self._received()])
+
+    def _loop_problem(self, _: asyncio.AbstractEventLoop, problem: dict[str, Any]) -> None:
+        told = problem.get("exception") or problem.get("message")
+        self._journal.event("loop problem", problem=f"{told!r:.500}")
 
     async def _serve(self) -> None:
         server = await self._crew.listen()
@@ -329,28 +343,54 @@ class Coordinator:
         )
         try:
             self._journal.open_attempt(attempt, task.spec, ours.token)
-        except JournalError as error:
-            del self._at_work[attempt.name]
-            trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
-            self._board.ended(
-                AttemptReport(attempt=attempt, seconds=0.0, trouble=trouble), self._clock()
+            last = task.retries_left <= 1
+            message = wire.Assigned(
+                attempt.name, ours.cookie, ours.token, task.spec.to_json(), last=last
             )
+            # Before it is said: what cannot be said must not be on its way.
+            self._crew.say(worker, message)
+        except Exception as error:  # noqa: BLE001 - one task's trouble is its own
+            del self._at_work[attempt.name]
+            self._close(AttemptReport(attempt=attempt, seconds=0.0, trouble=_machinery(error)))
             return
         self._journal.event("assigned", attempt=attempt.name, worker=worker)
-        spec = task.spec.to_json()
-        last = task.retries_left <= 1
-        self._crew.say(
-            worker, wire.Assigned(attempt.name, ours.cookie, ours.token, spec, last=last)
-        )
 
-    def _ended(self, attempt: Attempt, otherwise: Trouble) -> None:
+    def _ended(self, attempt: Attempt, otherwise: Trouble, *, was_filed: bool = False) -> None:
         """End an attempt by what the journal has of it, or by this trouble."""
-        ours = self._at_work.pop(attempt.name)
+        # Gone already where its worker has said that it ended, and is lost while that is read.
+        if (ours := self._at_work.pop(attempt.name, None)) is not None:
+            self._errand(self._read_end(attempt, ours, otherwise, was_filed=was_filed))
+
+    async def _read_end(
+        self, attempt: Attempt, ours: _Running, otherwise: Trouble, *, was_filed: bool
+    ) -> None:
+        """Read how an attempt ended, in a thread and for so long: an agent may have written it."""
         seconds = self._clock() - ours.began
         journal = self._journal.attempt(attempt, ours.token)
         spec = self._board.tasks[attempt.task_id].spec
-        report, by_worker = closing_report(journal, attempt, spec, seconds, otherwise)
-        self._journal.event("ended", **report.to_json(), sha256=journal.digest())
+
+        def read() -> tuple[AttemptReport, bool, str | None]:
+            report, by_worker = closing_report(
+                journal, attempt, spec, seconds, otherwise, was_filed=was_filed
+            )
+            return report, by_worker, journal.digest()
+
+        try:
+            report, by_worker, digest = await in_thread(read, seconds=READING)
+        except Exception as error:  # noqa: BLE001 - one attempt's trouble is its own
+            problem = (
+                f"what is written of it cannot be read within {READING:g} s"
+                if isinstance(error, asyncio.TimeoutError)
+                else f"what is written of it cannot be read: {error!r:.300}"
+            )
+            trouble = unreadable(JournalError(f"journal {journal.folder}: {problem}"), otherwise)
+            report = AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
+            by_worker, digest = False, None
+        self._close(report, by_worker=by_worker, sha256=digest)
+
+    def _close(self, report: AttemptReport, *, by_worker: bool = True, **told: str | None) -> None:
+        if told:
+            self._journal.event("ended", **report.to_json(), **told)
         self._board.ended(report, self._clock(), by_worker=by_worker)
         self._wake.set()
 
@@ -389,10 +429,11 @@ class Coordinator:
             case wire.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
             case wire.Ended(name, problem) if attempt is not None and attempt.name == name:
-                trouble = problem or "the worker filed no report"
-                self._ended(attempt, Trouble(cause=Cause.MACHINERY, message=trouble))
+                message = problem or "the worker filed no report"
+                trouble = Trouble(cause=Cause.MACHINERY, message=message)
+                self._ended(attempt, trouble, was_filed=problem is None)
             case _:
-                self._journal.event("stale message", worker=worker, message=repr(message))
+                self._journal.event("stale message", worker=worker, message=f"{message!r:.500}")
 
     def _greet(self, worker: str) -> None:
         """Tell a worker that has started what to get ready for, or that there is nothing to do."""
@@ -414,7 +455,9 @@ class Coordinator:
         if self._board.workers[worker].state is not WorkerState.GONE:
             attempt = self._board.died(worker, self._clock())
             # Taken now: until the burial begins, the worker may still be heard to have ended it.
-            cookie = self._at_work[attempt.name].cookie if attempt is not None else None
+            running = self._at_work.get(attempt.name) if attempt is not None else None
+            cookie = running.cookie if running is not None else None
+            self._board.mourned(worker)
             self._errand(self._bury(worker, why, attempt, cookie))
             self._wake.set()
 
@@ -422,19 +465,24 @@ class Coordinator:
         self, worker: str, why: str, attempt: Attempt | None, cookie: str | None
     ) -> None:
         """End what a lost worker left running, then end its attempt by what is on disk."""
-        remains = await self._crew.bury(worker, why, cookie)
+        try:
+            remains = await self._crew.bury(worker, why, cookie)
+        except Exception as error:  # noqa: BLE001 - whatever a host raises, its attempt has an end
+            remains = Remains(ended=f"{why}; {error!r}")
+        self._board.buried(worker, remains.ended, remains.tail)
         if self._board.stopping is None or attempt is not None:
             self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
         if attempt is not None:
             # Released before it may be tried again, or the next worker could not claim it. In a
             # thread: a worker that was killed with the task's lock in its hands leaves that locked
             # for seconds, which no other verdict should wait for.
-            with contextlib.suppress(TaskListError):
-                owner = owner_name(self._journal.run_id, worker)
-                await asyncio.to_thread(self._list.release, attempt.task_id, owner)
+            owner = owner_name(self._journal.run_id, worker)
+            with contextlib.suppress(Exception):
+                await in_thread(self._list.release, attempt.task_id, owner, seconds=RELEASING)
             # Else its last words, that it has ended the attempt, were heard after its end was seen.
             if self._board.workers[worker].attempt == attempt:
                 self._ended(attempt, self._cause_of_death(worker, remains))
+        self._wake.set()
 
     def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:
         if self._board.stopping is not None:
@@ -457,6 +505,11 @@ class Coordinator:
         await self._crew.end()
         for worker in self._board.live_workers:
             self._lose(worker.name, "ended by force")
+
+
+def _machinery(error: Exception) -> Trouble:
+    message = str(error) if isinstance(error, PtcError) else repr(error)
+    return Trouble(cause=Cause.MACHINERY, message=message[:2000])
 
 
 class _Running(NamedTuple):

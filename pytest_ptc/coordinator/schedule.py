@@ -98,7 +98,8 @@ def plan(board: Board, limits: Limits, now: float) -> list[Action]:
     stuck = [Kill(name, why) for name, why in _stuck(board, now)]
     launches = _launches(board, limits)
     if not launches and not board.live_workers:
-        return _give_up(board)
+        # Why the last of them ended is told with it.
+        return [] if board.unburied else _give_up(board)
     actions = _assignments(board, limits, now)
     if any(isinstance(action, Settle) for action in actions):
         # There may be nothing left to launch a worker for.
@@ -200,9 +201,14 @@ def _launches(board: Board, limits: Limits) -> list[Launch]:
 
 
 def _give_up(board: Board) -> list[Action]:
+    message, tail = "all workers are gone and no more are started", ""
+    if board.last_lost is not None:
+        worker, ended, tail = board.last_lost
+        message += f"; the last one, {worker}: {ended}"
     trouble = Trouble(
         cause=Cause.NO_WORKERS,
-        message="all workers are gone and no more are started; see the journal's worker events",
+        message=f"{message}; see the journal's worker events",
+        evidence=tail,
     )
     # A running task's worker is gone too: its attempt is being ended and needs no help. Nor does a
     # blocked task: it ends with the one that it waits for.
