@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import GitError
 from pytest_ptc.git import git
-from pytest_ptc.listing import MADE_BY_TOOLS
+from pytest_ptc.patterns import MADE_BY_TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

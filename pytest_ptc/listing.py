@@ -1,109 +1,124 @@
-"""What a suite fans out over: files by pattern, and files that git says have changed."""
+"""What a suite fans out over: the files of the tree that patterns mean."""
 
 from __future__ import annotations
 
-import fnmatch
+import os
+import stat
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.errors import GitError, ListingError
-from pytest_ptc.git import git
+from pytest_ptc.errors import ListingError
+from pytest_ptc.ids import unique_ids
+from pytest_ptc.patterns import MADE_BY_TOOLS, checked_patterns, hint, matches_any, means
 from pytest_ptc.roots import ROOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-#: Directories that tools fill, and that no suite means unless its pattern names them.
-MADE_BY_TOOLS = frozenset(
-    {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache"}
-    | {".pytest_cache", ".ruff_cache"}
-)
+__all__ = ["files", "matching", "require_matches", "tree"]
 
 
 def files(*patterns: str, exclude: str | Sequence[str] = ()) -> list[Any]:
     """Return the files that match, for `pytest.mark.parametrize`; their names are the ids.
 
     Args:
-        patterns: Such as `src/**/*.py`, from pytest's root directory, where agents work too.
+        patterns: Such as `src/**/*.py`, from pytest's root directory, where agents work too. `*`
+            stops at `/`, `**` is any directories; in `exclude`, too.
         exclude: Patterns of files to leave out.
 
     Raises:
-        ListingError: Nothing matches: a suite of no items would be green though nobody looked.
+        ListingError: A pattern matches nothing: a suite of no items would be green though nobody
+            looked.
     """
     root = ROOTS[-1] if ROOTS else Path.cwd()
-    found = matching(root, patterns, [exclude] if isinstance(exclude, str) else exclude)
-    return [pytest.param(name, id=name) for name in found]
+    names = matching(root, patterns, exclude)
+    return [pytest.param(name, id=one) for name, one in zip(names, unique_ids(names), strict=True)]
 
 
-def matching(root: Path, patterns: Iterable[str], exclude: Iterable[str] = ()) -> list[str]:
+def matching(root: Path, patterns: object, exclude: object = ()) -> list[str]:
     """Return the names of the files below a directory that match, sorted, with `/`.
 
+    A link to a file of the tree is a file of it; a link that leads nowhere is none.
+
     Raises:
-        ListingError: Nothing matches a pattern, or it leads out of the directory.
+        ListingError: A pattern matches nothing or is none, all that matches is excluded, or a link
+            leads out of the tree.
     """
-    left_out = list(exclude)
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        names = list(_glob(root, pattern))
-        if not names:
-            raise ListingError(f"no file below {root} matches {pattern!r}")
-        found.update(dict.fromkeys(name for name in names if not _matches_any(name, left_out)))
+    wanted = checked_patterns("files", patterns)
+    if not wanted:
+        raise ListingError("files: no pattern is given; write such as src/**/*.py")
+    left_out = checked_patterns("exclude", exclude)
+    names = tree(root, wanted)
+    require_matches(root, wanted, names)
+    found = {name for name in names if any(means(name, pattern) for pattern in wanted)}
+    found = {name for name in found if not matches_any(name, left_out)}
     if not found:
         raise ListingError(f"everything that matches below {root} is excluded")
+    for name in sorted(found):
+        _refuse_way_out(root, name)
     return sorted(found)
 
 
-def changed(root: Path, base: str, patterns: Iterable[str] = ()) -> list[str]:
-    """Return the names of the files that differ from where `base` was left, and still exist.
-
-    Changes that are not committed count, new files too. There may be none.
-
-    Args:
-        root: The directory that names are from.
-        base: A commit or branch.
-        patterns: Those that are meant; all where there is none.
+def require_matches(root: Path, patterns: Sequence[str], names: Sequence[str]) -> None:
+    """Check that each pattern means one of these files.
 
     Raises:
-        ListingError: Git cannot tell.
+        ListingError: One does not.
     """
-    if base.startswith("-"):
-        raise ListingError(f"{base!r} is not the name of a commit")
+    for pattern in patterns:
+        if not any(means(name, pattern) for name in names):
+            raise ListingError(f"no file below {root} matches {pattern!r}{hint(pattern)}")
+
+
+def tree(root: Path, patterns: Sequence[str]) -> list[str]:
+    """Return the names of all files below a directory, but in tools' that no pattern names.
+
+    No link to a directory is followed, and nothing is opened. A file is a regular one, or a link
+    to one.
+    """
+    named = {part for pattern in patterns for part in PurePosixPath(pattern).parts}
+    bases = {_base(pattern) for pattern in patterns}
+    return list(_below(root, (), MADE_BY_TOOLS - named, bases))
+
+
+def _base(pattern: str) -> tuple[str, ...]:
+    """Return the directory that all files of a pattern are below, as its names."""
+    folders = PurePosixPath(pattern).parts[:-1]
+    signs = (place for place, part in enumerate(folders) if set(part) & set("*?[\\"))
+    return folders[: next(signs, len(folders))]
+
+
+def _below(
+    root: Path, place: tuple[str, ...], unmeant: frozenset[str], bases: set[tuple[str, ...]]
+) -> Iterator[str]:
+    folder = root.joinpath(*place)
     try:
-        left = git(root, "merge-base", base, "HEAD").strip()
-        names = git(root, "diff", "-z", "--relative", "--name-only", left).split("\0")
-        names += git(root, "ls-files", "-z", "--others", "--exclude-standard").split("\0")
-    except GitError as error:
-        raise ListingError(f"what has changed since {base!r} in {root}: {error}") from error
-    wanted = list(patterns)
-    return sorted(
-        {
-            name
-            for name in names
-            if name and (root / name).is_file() and (not wanted or _matches_any(name, wanted))
-        }
-    )
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        # A directory that cannot be read may hold what is meant.
+        raise ListingError(f"{folder}: {error.strerror or error}") from error
+    for entry in entries:
+        inside = (*place, entry.name)
+        if entry.is_dir(follow_symlinks=False):
+            on_the_way = any(
+                all(map(str.__eq__, inside, base)) for base in bases
+            )  # of two paths, the shorter one leads to the other
+            if on_the_way and entry.name not in unmeant:
+                yield from _below(root, inside, unmeant, bases)
+        elif _is_file(entry):
+            yield "/".join(inside)
 
 
-def _glob(root: Path, pattern: str) -> Iterator[str]:
-    if pattern.startswith("/") or ".." in PurePosixPath(pattern).parts:
-        raise ListingError(f"{pattern!r} leads out of {root}")
-    named = set(PurePosixPath(pattern).parts)
+def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
-        paths = sorted(root.glob(pattern))
-    except ValueError as error:
-        raise ListingError(f"{pattern!r}: {error}") from error
-    for path in paths:
-        inside = path.relative_to(root)
-        if path.is_file() and not (MADE_BY_TOOLS & set(inside.parts)) - named:
-            yield inside.as_posix()
+        return stat.S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return False  # a link that leads nowhere, or in a circle
 
 
-def _matches_any(name: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a name matches a pattern; `**/` stands for any directories, and for none."""
-    return any(
-        fnmatch.fnmatchcase(name, form)
-        for pattern in patterns
-        for form in (pattern, pattern.replace("**/", ""))
-    )
+def _refuse_way_out(root: Path, name: str) -> None:
+    path = root / name
+    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        raise ListingError(f"{name!r} is a link that leads out of {root}; exclude it")

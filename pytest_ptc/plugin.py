@@ -160,11 +160,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_collectionfinish(
     config: pytest.Config, start_path: Path, items: list[pytest.Item]
 ) -> list[str]:
-    """Show each task's prompt under `--collect-only -v`."""
+    """Say where there is nothing to judge, and show each prompt under `--collect-only -v`."""
     del start_path
-    if not config.option.collectonly or config.get_verbosity() < 1:
-        return []
-    return _prompts(config, items)
+    nothing = [(item.nodeid, getattr(item, "ptc_nothing_to_judge", None)) for item in items]
+    lines = [f"ptc: {nodeid}: {reason}" for nodeid, reason in nothing if reason]
+    if config.option.collectonly and config.get_verbosity() > 0:
+        lines += _prompts(config, items)
+    return lines
 
 
 def _prompts(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -180,7 +182,7 @@ def _prompts(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
             raise pytest.UsageError(str(error)) from None
         if task is not None:
             prompt = [f"    {printable(line)}" for line in task.preview().splitlines()]
-            lines += [f"ptc: {task.nodeid}", *prompt]
+            lines += [printable(f"ptc: {task.nodeid}"), *prompt]
     return lines
 
 

@@ -67,7 +67,7 @@ def test_a_file_fans_out_over_a_list(suite: Suite) -> None:
     assert set(found) == {"a", "b", "3", "home-1", "about-2", "home-1-2"}
     assert found["3"]["prompt"] == "say 3\npass"
     assert found["3"]["timeout"] == 20
-    assert found["about-2"]["params"] == {"page": "about", "depth": 2}
+    assert found["about-2"]["params"] == {"page": "about", "depth": "2"}
 
 
 def test_a_file_fans_out_over_files_and_pull_requests(suite: Suite) -> None:
@@ -87,7 +87,7 @@ def test_a_file_fans_out_over_files_and_pull_requests(suite: Suite) -> None:
 
 
 def test_a_file_fans_out_over_what_has_changed(suite: Suite) -> None:
-    """Since the branch was left: committed, not committed, and new; deleted files are gone."""
+    """Since the branch was left: committed, not committed, new and deleted; or that nothing has."""
 
     def git(*words: str) -> None:
         who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
@@ -107,15 +107,21 @@ def test_a_file_fans_out_over_what_has_changed(suite: Suite) -> None:
     (suite.path / "gone.py").unlink()
     write(
         suite,
-        "---\neach: {changed: main, files: '*.py', exclude: agent.py}\n---\nsay {path}\npass",
+        "---\neach: {changed: main, files: '*.py', exclude: agent.py}\n---\n"
+        "say {path} {status}\npass",
     )
     result = suite.run()
-    result.assert_outcomes(passed=3)
-    assert set(tasks(suite)) == {"committed.py", "edited.py", "n\u00ebw one.py"}
+    result.assert_outcomes(passed=4)
+    found = tasks(suite)
+    assert set(found) == {"committed.py", "edited.py", "gone.py", "n\u00ebw one.py"}
+    assert found["gone.py"]["prompt"] == "say gone.py deleted\npass"
     git("checkout", "-q", "--", ".")
     (suite.path / "n\u00ebw one.py").unlink()
     git("checkout", "-q", "main")
-    assert suite.run().ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result = suite.run("--junitxml=report.xml")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["ptc: review.ptc.md::nothing-changed: nothing changed since main"])
+    assert "nothing changed since main" in (suite.path / "report.xml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -125,10 +131,12 @@ def test_a_file_fans_out_over_what_has_changed(suite: Suite) -> None:
         ("---\ntimeout: 3\n---\n\n", "*review.ptc.md:4: there is no prompt*"),
         ("", "*review.ptc.md:1: there is no prompt*"),
         ("---\na: [\n---\nx", "*review.ptc.md:*: the front matter is not YAML*"),
-        ("---\n- a\n---\nx", "*review.ptc.md:1: the front matter must be keys and values*"),
+        ("---\n- a\n---\nx", "*review.ptc.md:2: the front matter must be keys and values*"),
         ("---\nretries: 1\n\ntimeout: -3\n---\nx", "*review.ptc.md:4: timeout: must be a number*"),
         ("---\ntimout: 3\n---\nx", "*review.ptc.md:2: timout: unknown keyword*each, xfail, skip*"),
         ("---\nretries: 1\nretries: 2\n---\nx", "*review.ptc.md:3: retries: stands there twice*"),
+        ("---\ngate: false\n---\nx", "*review.ptc.md:2: gate: leaves the judgement to a*body*"),
+        ("\n---\nfail_on: high\n---\nx", "*review.ptc.md:2: this looks like front matter*line 1*"),
         ("---\nxfail:\n---\nx", "*review.ptc.md:2: xfail: must be a text, the reason*"),
         ("---\neach: 7\n---\nx", "*review.ptc.md:2: each: must be a list, or one of changed, *"),
         ("---\neach: []\n---\nx", "*review.ptc.md:2: each: is an empty list*"),
@@ -137,9 +145,15 @@ def test_a_file_fans_out_over_what_has_changed(suite: Suite) -> None:
             "---\neach: {files: '*.md', exclude: '*'}\n---\nx",
             "*review.ptc.md:2: each: everything that matches*is excluded*",
         ),
-        ("---\neach: {files: '../*'}\n---\nx", "*review.ptc.md:2: each: '../[*]' leads out of*"),
-        ("---\neach: {files: 3}\n---\nx", "*review.ptc.md:2: each: files: must be a pattern*"),
-        ("---\neach: {changed: --help}\n---\nx", "*review.ptc.md:2: each: '--help' is not the*"),
+        (
+            "---\neach: {files: '../*'}\n---\nx",
+            "*md:2: each: files: '../[*]' leads out of*",
+        ),
+        ("---\neach: {files: {}}\n---\nx", "*review.ptc.md:2: each: files: must be a pattern*"),
+        (
+            "---\neach: {changed: --help}\n---\nx",
+            "*md:2: each: changed: '--help' is not the*",
+        ),
         ("---\neach: {changed: main}\n---\nx", "*review.ptc.md:2: each: what has changed since*"),
         ("---\neach: {pull_requests: [a]}\n---\nx", "*each: pull_requests: must be a list of*"),
         (
@@ -169,6 +183,27 @@ def test_without_workers_such_items_are_skipped(suite: Suite) -> None:
     shown.stdout.fnmatch_lines(["ptc: review.ptc.md::plum", "    Eat the plum."])
 
 
+def test_what_verbose_output_shows_can_be_given_back(suite: Suite) -> None:
+    """Ids with dots, colons, brackets, blanks, controls and dashes; no two are the same."""
+    values = ["v1.2", "a::b", "x[1::2].y", " b ", "-x", "a\x1b]0;t\x07::e", "a", "a-2", "a", ""]
+    written = "".join(f"- {json.dumps(value)}\n" for value in values)
+    write(suite, f"---\neach:\n{written}---\nsay it <{{each}}>\npass", "deep/r.v1.ptc.md")
+    result = suite.run("-v")
+    result.assert_outcomes(passed=len(values))
+    assert not [line for line in result.outlines if line.strip().startswith("::")]
+    shown = [line.split(" PASSED")[0].rstrip() for line in result.outlines if " PASSED" in line]
+    assert len(set(shown)) == len(values)
+    again = suite.run(*[one for one in shown if not one.endswith("::a")])
+    again.assert_outcomes(passed=len(values) - 1)
+    suite.run("--deselect", "deep/r.v1.ptc.md::v1.2").assert_outcomes(passed=len(values) - 1)
+
+
+def test_the_judgement_of_a_file_is_not_left_to_a_body(suite: Suite) -> None:
+    """Not even by the option for all tests: there is no body that would look."""
+    write(suite, "fail no")
+    suite.run("-o", "ptc_gate=false").assert_outcomes(failed=1)
+
+
 def test_such_items_are_chosen_and_reported_as_others(suite: Suite) -> None:
     """By `-k`, `-m`, `--lf` and node id; a failure says where the prompt stands."""
     write(suite, "---\neach: [pass, fail]\n---\n{each} so it is")
@@ -177,6 +212,13 @@ def test_such_items_are_chosen_and_reported_as_others(suite: Suite) -> None:
     suite.run("review.ptc.md::pass").assert_outcomes(passed=1)
     (item,) = suite.events("item")
     assert (item["path"], item["line"]) == ("review.ptc.md", 4)
+
+
+def test_such_items_need_each_other(suite: Suite) -> None:
+    """By node id; what is needed and does not pass costs the item its turn."""
+    write(suite, "fail no", "a.ptc.md")
+    write(suite, "---\nneeds: a.ptc.md::prompt\n---\npass", "b.ptc.md")
+    suite.run().assert_outcomes(failed=1, errors=1)
 
 
 def test_files_gives_parametrize_ids_that_read_well(suite: Suite) -> None:
