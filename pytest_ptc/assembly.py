@@ -26,6 +26,7 @@ from pytest_ptc.programs import anchored_command, relative_names
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.repositories import repository_top
 from pytest_ptc.runs import SCRATCH_PREFIX
+from pytest_ptc.secret_names import secret_arguments
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
 
@@ -225,7 +226,8 @@ def make_coordinator(
     task_list = TaskListStore(claude, run.list_id, run_id=run.run_id, own=own_list)
     task_list.open()
     try:
-        journal = Journal(runs_folder(config), run.run_id, redactor=Redactor(os.environ))
+        redactor = known_secrets(config, settings, run)
+        journal = Journal(runs_folder(config), run.run_id, redactor=redactor)
     except JournalError:
         task_list.close()
         raise
@@ -246,7 +248,8 @@ def make_coordinator(
         worker_config={
             "agent": agent_place(settings),
             "command": list(run.command),
-            "claude": str(_client_program(journal, run.claude)) if run.claude else None,
+            "secrets": command_secrets(run),
+            "claude": str(_client_program(journal, run.claude, scratch)) if run.claude else None,
             "setting_sources": list(settings.setting_sources),
             "verdict_from_exit": settings.verdict_from_exit,
             "task_list_id": run.list_id,
@@ -302,7 +305,9 @@ def story_without_tasks(facts: Mapping[str, Any], status: int) -> list[dict[str,
         status: Pytest's exit status.
     """
     began = {"event": "run", "at": time.time(), **facts}
-    events = [Redactor(os.environ).json(began), {"event": "run ended", "at": time.time()}]
+    redactor = Redactor(os.environ)
+    redactor.learn(argument_secrets(facts["arguments"]))
+    events = [redactor.json(began), {"event": "run ended", "at": time.time()}]
     ran = (
         pytest.ExitCode.OK,
         pytest.ExitCode.TESTS_FAILED,
@@ -363,7 +368,36 @@ def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host,
     return ProcessHost(), problem
 
 
-def _client_program(journal: Journal, argv: Sequence[str]) -> Path:
+def known_secrets(config: pytest.Config, settings: Settings, run: Run) -> Redactor:
+    """Return what redacts all secrets that a run is started with, those of commands too."""
+    redactor = Redactor(os.environ)
+    redactor.learn(dict(entry.split("=", 1) for entry in settings.env if "=" in entry))
+    redactor.learn(argument_secrets(config.invocation_params.args))
+    redactor.learn(command_secrets(run))
+    return redactor
+
+
+def command_secrets(run: Run) -> dict[str, str]:
+    """Return the secrets among the arguments of the run's program."""
+    return {**secret_arguments(run.command), **secret_arguments(run.claude)}
+
+
+def argument_secrets(arguments: Sequence[object]) -> dict[str, str]:
+    """Return the secrets among pytest's own arguments, one of which may be a whole command."""
+    words = [word for given in map(str, arguments) for word in (given, *_words(given))]
+    return secret_arguments(words)
+
+
+def _words(argument: str) -> list[str]:
+    """Return the words of an argument that may be a command itself, such as `--ptc-command=...`."""
+    try:
+        words = shlex.split(argument)
+    except ValueError:
+        words = argument.split()
+    return [part for word in words for part in (word, *word.split("=", 1)[1:])]
+
+
+def _client_program(journal: Journal, argv: Sequence[str], scratch: Path) -> Path:
     """Return Claude Code as one program: a script where it is a command with arguments."""
     program = Path(argv[0])
     if len(argv) == 1 and program.is_absolute():
@@ -373,8 +407,12 @@ def _client_program(journal: Journal, argv: Sequence[str]) -> Path:
     folder = journal.folder / "bin"
     folder.mkdir(mode=0o700, exist_ok=True)
     script = folder / "claude"
-    words = shlex.join([str(program), *argv[1:]])
-    script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    # The words are not in the journal: there may be a key among them. Not executed where they are,
+    # either, for a temporary folder may forbid that.
+    words = scratch / "claude.sh"
+    words.touch(mode=0o600)
+    words.write_text(f'exec {shlex.join([str(program), *argv[1:]])} "$@"\n')
+    script.write_text(f"#!/bin/sh\n. {shlex.quote(str(words))}\n")
     script.chmod(0o700)
     return script
 

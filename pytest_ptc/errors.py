@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ptc.text import printable_lines
+
 if TYPE_CHECKING:
     from pytest_ptc.model import Trouble
 
 
 class PtcError(Exception):
-    """Base of every error of pytest-ptc."""
+    """Base of every error of pytest-ptc.
+
+    Its text is printable: names of files, and the words of git and of agents, may be in it.
+    """
+
+    def __str__(self) -> str:
+        return printable_lines(super().__str__())
 
 
 class ConfigError(PtcError):

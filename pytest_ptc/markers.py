@@ -276,7 +276,9 @@ def checked_options(nodeid: str, given: Mapping[str, Any], rootpath: Path) -> di
     for name, value in given.items():
         keyword = KEYWORDS[name]
         if not keyword.accepts(value):
-            raise MarkerError(nodeid, name, f"must be {keyword.wanted}, not {value!r:.80}")
+            # A variable may be a secret: of its kind, and not of its value.
+            shown = type(value).__name__ if name == "env" else f"{value!r:.80}"
+            raise MarkerError(nodeid, name, f"must be {keyword.wanted}, not {shown}")
         options[name] = value if keyword.convert is None else keyword.convert(value)
     if "cwd" in options and not fields_of(options["cwd"]):
         options["cwd"] = _directory(nodeid, options["cwd"], rootpath)

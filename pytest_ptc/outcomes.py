@@ -21,6 +21,7 @@ import pytest
 from pytest_ptc import internals
 from pytest_ptc.model import Result, VerdictKind
 from pytest_ptc.reporting.items import failure_text, trouble_text
+from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
         why = "the canary was not judged" if canary else "ptc_on_skip is error"
         if canary or result.spec.on_skip == "error":
             pytest.fail(f"{failure_text(result, journal)}\n{why}: a skip is no pass", pytrace=False)
-        pytest.skip(verdict.summary)
+        pytest.skip(printable(verdict.summary))
 
 
 def add_properties(item: pytest.Item, result: Result) -> None:
@@ -78,7 +79,7 @@ def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     """Fail the item in its call phase unless its verdict lets its body run."""
     verdict = result.verdict if result else None
     if result is None or verdict is None:
-        pytest.fail(f"ptc error: {otherwise}", pytrace=False)
+        pytest.fail(printable(f"ptc error: {otherwise}"), pytrace=False)
     if result.refused or (result.spec.gate and verdict.verdict is not VerdictKind.PASS):
         pytest.fail(failure_text(result, journal), pytrace=False)
 

@@ -34,14 +34,15 @@ class Screen:
 
     def line(self, text: str) -> None:
         """Print one line, with whatever could drive the terminal made visible."""
-        self._write(printable(text))
+        self._write(self._plain(text))
 
     def task(self, attempt: Attempt, spec: TaskSpec) -> None:
         """Print what is about to be done."""
         number = f", attempt {attempt.number}" if attempt.number > 1 else ""
         self._write("")
-        self._write(f"{_now()} task {attempt.task_id}{number}: {printable(spec.nodeid)}")
-        for line in spec.prompt.splitlines()[:8]:
+        self._write(f"{_now()} task {attempt.task_id}{number}: {self._plain(spec.nodeid)}")
+        shown = self.redact(spec.prompt)
+        for line in shown.splitlines()[:8]:
             self._write(f"    {printable(line[:400])}")
 
     def verdict(self, report: AttemptReport) -> None:
@@ -54,10 +55,13 @@ class Screen:
             text = f"{report.verdict.verdict}{found}: {report.verdict.summary}"
         else:
             text = str(report.trouble)
-        self._write(f"{_now()} {printable(text)} ({report.seconds:.1f} s)")
+        self._write(f"{_now()} {self._plain(text)} ({report.seconds:.1f} s)")
+
+    def _plain(self, text: str) -> str:
+        # Redacted first: what makes a text printable could hide a secret from who looks for it.
+        return printable(self.redact(text))
 
     def _write(self, line: str) -> None:
-        line = self.redact(line)
         if self._dropped:
             line = f"[{self._dropped} lines dropped]\n{line}"
         try:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 _MOST_ACCENTS = 4
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_LINES = re.compile(r"\r\n?|\n")
 _BREAKS = re.compile(r"[\t\n\v\f\r]+")
 # What has to be looked at one by one: most texts are long, and have few of these.
 _UNUSUAL = re.compile(r"[^ -~]+")
 # Azure and TeamCity take `##vso[...]`, `##teamcity[...]` and `##[...]` for commands anywhere in a
 # line.
 _CI_COMMAND = re.compile(r"##(?=\w*\[)")
+# GitHub takes a line for a command that begins with `::`, whatever blanks are before it; a text may
+# become a line of its own, and may be wrapped at any blank.
+_LINE_COMMAND = re.compile(r"(?:^|(?<=\s))(\s*):(?=:)(?=:\w)|^(\s*):(?=:)")
 
 
 def usd(amount: float) -> str:
@@ -39,7 +43,16 @@ def printable(text: str) -> str:
         text = _BREAKS.sub(" ", _COLOUR.sub("", text))
         # No accent belongs to a letter before these: the sign there has a shape of its own.
         text = _UNUSUAL.sub(lambda found: "".join(_shown(found[0])), text)
+    if "::" in text:
+        text = _LINE_COMMAND.sub(lambda found: f"{found[1] or found[2] or ''}: ", text)
     return _CI_COMMAND.sub("# #", text) if "##" in text else text
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of unknown origin made printable, with its lines as they are."""
+    if "\n" not in text and "\r" not in text:
+        return printable(text)
+    return "\n".join(printable(line) for line in _LINES.split(text))
 
 
 def _shown(text: str) -> Iterator[str]:
@@ -125,6 +138,8 @@ def _pieces(text: str, width: int) -> Iterator[str]:
         rest = word
         while columns(rest) > width:
             cut = max(_fit(rest, width), 1)
+            if cut > 1 and rest.startswith("::", cut):
+                cut -= 1  # no line begins with `::`, see above
             yield rest[:cut]
             rest = rest[cut:]
         if rest:

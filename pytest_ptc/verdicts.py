@@ -3,6 +3,7 @@
 Whatever an agent recorded is checked here and nowhere else. A refusal's message is written for the
 agent: it names the field and says what is wanted. Nothing is mended silently: a verdict that is
 nearly right is refused, because an agent that misunderstood the form may have misunderstood more.
+The texts of a verdict are printable from here on: tests, pytest and reports may print them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import VerdictError
 from pytest_ptc.model import Cause, Finding, Severity, Trouble, Verdict, VerdictKind
+from pytest_ptc.text import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +61,7 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
         raise VerdictError(f'"findings" must be a list, not {_kind(findings)}')
     verdict = Verdict(
         verdict=kind,
-        summary=summary.strip(),
+        summary=printable_lines(summary.strip()),
         findings=tuple(_finding(entry, f"findings[{i}]") for i, entry in enumerate(findings)),
         data=fields.get("data"),
     )
@@ -135,11 +137,15 @@ def _finding(value: object, where: str) -> Finding:
         raise VerdictError(f'"{where}.line" must be a whole number from 1')
     return Finding(
         severity=_choice(fields.get("severity"), f"{where}.severity", Severity),
-        message=message.strip(),
-        path=fields.get("path"),
+        message=printable_lines(message.strip()),
+        path=_one_line(fields.get("path")),
         line=line,
-        rule=fields.get("rule"),
+        rule=_one_line(fields.get("rule")),
     )
+
+
+def _one_line(text: str | None) -> str | None:
+    return None if text is None else printable(text)
 
 
 def _object(value: object, where: str, known: frozenset[str]) -> dict[str, Any]:

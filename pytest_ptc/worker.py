@@ -297,6 +297,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.clear()
     os.environ.update(environ)
     redactor = Redactor(os.environ)
+    redactor.learn(config["secrets"])
     agent = agent_maker(config["agent"])(config, os.environ)
     worker = Worker(config, task_list=task_list, agent=agent, redactor=redactor)
     orphan = asyncio.run(worker.live())

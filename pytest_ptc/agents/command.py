@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 #: fill the disk, and what it printed last is what explains its end.
 HEAD = 4 * 1024 * 1024
 TAIL = 256 * 1024
+#: Characters of a line that are shown.
+LONGEST_SHOWN = 2000
 #: Seconds that output may still come after the program has ended: something that it left behind,
 #: and that hides from us, may hold the pipe open for ever.
 LINGER = 0.5
@@ -251,8 +253,8 @@ class Output:
     ) -> None:
         self._file = path.open("wb", buffering=0)
         self._show = show
-        redactor = redactor or Redactor()
-        self._redacted = {name: RedactedStream(redactor) for name in ("stdout", "stderr")}
+        self._redactor = redactor or Redactor()
+        self._redacted = {name: RedactedStream(self._redactor) for name in ("stdout", "stderr")}
         self._head_left = HEAD
         self._cut = 0
         self._recent: deque[bytes] = deque()
@@ -305,7 +307,7 @@ class Output:
         # A line that never ends cannot be a verdict, and must not be held in memory.
         self._unfinished[stream] = unfinished[: LONGEST + 1]
         for line in lines[-200:]:
-            self._show(line[:2000].decode("utf-8", "replace"))
+            self._show(self._redactor.head(line.decode("utf-8", "replace"), LONGEST_SHOWN))
         return lines
 
     def _keep(self, data: bytes) -> None:

@@ -127,7 +127,10 @@ class Crew:
         """Write a worker's launch file, and return how it is started."""
         folder = self._journal.worker_folder(worker)
         self._keys[worker] = secrets.token_hex(16)
-        launch_file = folder / "launch.json"
+        # Not in the journal: a command may have a secret among its arguments.
+        private = self._address.parent / "workers" / worker
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        launch_file = private / "launch.json"
         config = {
             **self._config,
             "worker": worker,

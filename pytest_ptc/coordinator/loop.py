@@ -283,13 +283,14 @@ class Coordinator:
     # Tasks.
 
     def _announcement(self, spec: TaskSpec) -> NewTask:
-        description = spec.prompt
+        redactor = self._journal.redactor
+        description = redactor.head(spec.prompt, LONGEST_DESCRIPTION + 1)
         if len(description) > LONGEST_DESCRIPTION:
             description = f"{description[:LONGEST_DESCRIPTION]}\n[cut; the whole is in the journal]"
-        nodeid = self._journal.redactor.text(spec.nodeid)
+        nodeid = redactor.text(spec.nodeid)
         return NewTask(
             subject=nodeid,
-            description=self._journal.redactor.text(description),
+            description=description,
             metadata={"nodeid": nodeid},
         )
 
@@ -488,7 +489,8 @@ class Coordinator:
         if self._board.stopping is not None:
             return self._board.stopping
         message = f"worker {worker} ended in the middle of its task: {remains.ended}"
-        return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
+        evidence = self._journal.redactor.text(remains.tail)
+        return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=evidence)
 
     def _stop(self, trouble: Trouble) -> None:
         if self._board.stopping is not None:

@@ -23,7 +23,7 @@ from pytest_ptc.agents.claude.events import (
     Returned,
     Used,
 )
-from pytest_ptc.agents.claude.narrative import lines_of
+from pytest_ptc.agents.claude.narrative import lines_of, redacted
 from pytest_ptc.agents.claude.profile import Surroundings
 from pytest_ptc.agents.claude.recorder import Recorder
 from pytest_ptc.agents.claude.session import CLIENT_COOKIE, Session
@@ -245,7 +245,8 @@ class _Turn:
 
     def _heed(self, event: Event) -> None:
         self._keep(type(event).__name__, asdict(event))
-        self.show(lines_of(event))
+        # Before lines are cut: not a piece of a secret is shown.
+        self.show(lines_of(redacted(event, self._redact.json)))
         match event:
             case Began(model=model):
                 self._job.about(model=model, transcript=TRANSCRIPT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude.events import (
@@ -20,7 +21,7 @@ from pytest_ptc.agents.claude.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: Most lines of one text, and most characters of one line.
 _LINES, _WIDTH = 12, 300
@@ -55,6 +56,17 @@ def lines_of(event: Event) -> list[str]:  # noqa: C901 - one case an event
             return [f"  . {turns} turn{'s' * (turns != 1)}{cost}"]
         case _:
             return []
+
+
+def redacted(event: Event, redact: Callable[..., Any]) -> Event:
+    """Return the event with all texts redacted that somebody else has written."""
+    match event:
+        case Said(text) | Thought(text) | Returned(_, text) | Failed(_, text):
+            return replace(event, text=redact(text))
+        case Called(_, _, value):
+            return replace(event, input=redact(dict(value), free=True))
+        case _:
+            return event
 
 
 def _told(tool: str, value: Mapping[str, Any]) -> str:
