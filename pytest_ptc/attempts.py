@@ -28,6 +28,7 @@ from pytest_ptc.errors import JournalError, VerdictError
 from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage, VerdictKind
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.seals import commitment, opened, sealed
+from pytest_ptc.text import utf8
 from pytest_ptc.untrusted import read_regular
 from pytest_ptc.verdicts import Record, read_verdict
 
@@ -118,8 +119,7 @@ class AttemptJournal:
     def keep(self, name: str, text: str) -> None:
         """Keep a text for whoever looks back; a full disk is no reason to break an attempt."""
         with contextlib.suppress(OSError):
-            told = self.redactor.text(text).encode("utf-8", "replace")
-            own_files.write_new(self.folder / name, told)
+            own_files.write_new(self.folder / name, utf8(self.redactor.text(text)))
 
     # What the agent recorded.
 
@@ -133,6 +133,9 @@ class AttemptJournal:
         line: dict[str, Any] = {"call": record.call, "late": self.over}
         if record.verdict is not None:
             line["verdict"] = record.verdict.to_json()
+            # It was held to its schema as it was; what stands for a secret may not meet that.
+            data = record.verdict.data
+            line["data_redacted"] = self.redactor.json(data, free=True) != data
         else:
             line["refused"] = record.refused
         if record.answer is not None:
@@ -335,6 +338,7 @@ def _record(
     if "refused" in line:
         return Record(call=call, refused=str(line["refused"]), answer=answer)
     try:
-        return Record(call=call, verdict=read_verdict(line["verdict"], schema), answer=answer)
+        form = None if line.get("data_redacted") is True else schema
+        return Record(call=call, verdict=read_verdict(line["verdict"], form), answer=answer)
     except VerdictError as error:
         return Record(call=call, refused=str(error), answer=answer)

@@ -13,6 +13,7 @@ from pytest_ptc.environment import ATTEMPT_DEADLINE, ATTEMPT_FOLDER, ATTEMPT_TOK
 from pytest_ptc.errors import ConfigError, JournalError, PtcError, VerdictError
 from pytest_ptc.model import Severity, Verdict, VerdictKind
 from pytest_ptc.redaction import Redactor
+from pytest_ptc.text import printable, printable_lines
 from pytest_ptc.verdicts import Record, parse_verdict, read_verdict
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Not for `record`, which agents wait for: this takes five times as long to import.
             lines = _on_runs(arguments)
     except (PtcError, OSError) as error:
-        print(f"ptc {arguments.command}: refused: {error}", file=sys.stderr)
+        told = printable_lines(f"ptc {arguments.command}: refused: {error}")
+        print(told, file=sys.stderr)
         return 2
     for line in lines:
-        print(line)
+        # A report is as its readers want it; names of runs may be anybody's.
+        print(line if arguments.command == "report" else printable(line))
     return 0
 
 

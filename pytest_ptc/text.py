@@ -55,6 +55,14 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) for line in _LINES.split(text))
 
 
+def utf8(text: str) -> bytes:
+    """Return a text as bytes: those of file names that are no text as they were."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half an emoji, which no bytes stand for
+        return text.encode("utf-8", "backslashreplace")
+
+
 def _shown(text: str) -> Iterator[str]:
     accents = 0
     for char in text:

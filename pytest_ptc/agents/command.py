@@ -25,6 +25,7 @@ from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
 from pytest_ptc.prompts import protocol_text
 from pytest_ptc.redaction import RedactedStream, Redactor
+from pytest_ptc.text import utf8
 from pytest_ptc.verdicts import LONGEST, Record, parse_verdict, settle
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class CommandAgent:
         assert process.stderr is not None
         text = f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
         job.journal.keep(PROMPT, text)
-        feeder = _Feeder(text.encode("utf-8", "replace"))
+        feeder = _Feeder(utf8(text))
         await loop.connect_write_pipe(lambda: feeder, process.stdin)
         feeder.feed()
         readers = [_Reader(output.from_stdout), _Reader(output.from_stderr)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_ptc.markers import KEYWORDS
 from pytest_ptc.options import OPTIONS
+from pytest_ptc.secret_names import described
 
 TESTS = Path(__file__).parents[1]
 README = (TESTS.parent / "README.md").read_text(encoding="utf-8")
@@ -30,6 +31,11 @@ def test_every_option_and_keyword_is_documented() -> None:
         assert option.env is None or f"`{option.env}`" in row
     for keyword in KEYWORDS:
         assert f"`{keyword}`" in README
+
+
+def test_the_names_of_secrets_are_those_of_the_table() -> None:
+    """What the README says is redacted is what is redacted."""
+    assert described() in " ".join(README.split())
 
 
 def test_no_placeholder_is_left() -> None:

@@ -26,7 +26,7 @@ from pytest_ptc.reporting.items import failure_text, trouble_text
 from pytest_ptc.reporting.status import header_lines, live_lines, progress_line
 from pytest_ptc.reporting.summary import summary
 from pytest_ptc.states import Snapshot, WorkerState, WorkerView
-from pytest_ptc.text import clip, clip_left, columns, printable
+from pytest_ptc.text import clip, clip_left, columns, printable, printable_lines, wrap
 
 NO_TMUX = "tmux is not installed: workers are child processes"
 
@@ -172,6 +172,10 @@ def section(results: Sequence[Result], **more: Any) -> str:
         pytest.param("a" + "\u0301" * 6, "a" + "\u0301" * 4 + r"\u0301" * 2, id="zalgo"),
         pytest.param("##vso[task.setvariable]x", "# #vso[task.setvariable]x", id="azure"),
         pytest.param("##teamcity[x] ###[error]", "# #teamcity[x] ## #[error]", id="teamcity"),
+        pytest.param("::add-mask::e", ": :add-mask::e", id="github"),
+        pytest.param(" \t::add-mask::e", "  : :add-mask::e", id="github-behind-blanks"),
+        pytest.param("a\n::error file=x::y", "a : :error file=x::y", id="github-on-a-line"),
+        pytest.param("f :: Int, a::b", "f :: Int, a::b", id="types"),
         pytest.param("## Title [1]", "## Title [1]", id="markdown"),
         pytest.param("", "", id="empty"),
     ],
@@ -191,6 +195,18 @@ def test_no_control_character_survives(text: str) -> None:
     shown.encode()
     assert len(shown) <= 5 * (columns(shown) + 1)
     assert len(shown.splitlines()) <= 1
+
+
+@patient
+@given(text=ANY_TEXT, width=st.integers(2, 40))
+def test_no_line_is_a_command(text: str, width: int) -> None:
+    """Neither as it is, nor wrapped, nor line by line: GitHub looks behind blanks, too."""
+    text = f"{text}::add-mask::e {text}"
+    for line in (printable(text), *wrap(printable(text), width, 50)):
+        assert not line.lstrip().startswith("::add")
+    for line in printable_lines(text).splitlines():
+        assert not line.lstrip().startswith("::")
+        assert line == printable(line)
 
 
 @patient

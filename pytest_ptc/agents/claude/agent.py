@@ -194,6 +194,8 @@ class _Turn:
         session.recorder = self._recorder
         before = session.account
         prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
+        # An API takes text: bytes of a file name that are none are escaped.
+        prompt = prompt.encode("utf-8", "backslashreplace").decode()
         job.about(
             client=f"Claude Code {session.version}",
             session=session.session_id,
