@@ -23,7 +23,7 @@ _UNUSUAL = re.compile(r"[^ -~]+")
 _CI_COMMAND = re.compile(r"##(?=\w*\[)")
 # GitHub takes a line for a command that begins with `::`, whatever blanks are before it; a text may
 # become a line of its own, and may be wrapped at any blank.
-_LINE_COMMAND = re.compile(r"(?:^|(?<=\s))(\s*):(?=:)(?=:\w)|^(\s*):(?=:)")
+_LINE_COMMAND = re.compile(r"(?<!\S):{2,}(?=\w)|^\s*:{2,}")
 
 
 def usd(amount: float) -> str:
@@ -44,7 +44,9 @@ def printable(text: str) -> str:
         # No accent belongs to a letter before these: the sign there has a shape of its own.
         text = _UNUSUAL.sub(lambda found: "".join(_shown(found[0])), text)
     if "::" in text:
-        text = _LINE_COMMAND.sub(lambda found: f"{found[1] or found[2] or ''}: ", text)
+        text = _LINE_COMMAND.sub(
+            lambda found: found[0].replace("::", ": :").replace("::", ": :"), text
+        )
     return _CI_COMMAND.sub("# #", text) if "##" in text else text
 
 
