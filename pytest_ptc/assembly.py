@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ptc.agent_facts import agent_facts, files_of_agent, words_of_agent
 from pytest_ptc.agents import INTERACTIVE, agent_maker
+from pytest_ptc.contents import LISTS, Contents
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.errors import ConfigError, JournalError
 from pytest_ptc.journal import Journal
+from pytest_ptc.our_places import our_places, resolved_cache_dir
 from pytest_ptc.processes import ProcessIdentity
 from pytest_ptc.programs import anchored_command, relative_names
 from pytest_ptc.redaction import Redactor
@@ -82,7 +87,7 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     of_command = settings.agent == "command"
     command = command_argv(settings, config.rootpath, start) if of_command else ()
     claude = client_argv(settings, start) if settings.agent == "claude" else ()
-    run_id = new_run_id(time.time())
+    run_id = new_run_id(time.time(), _last_run_id(config))
     host, fallback = _host(config, settings, run_id)
     if settings.interactive and fallback is not None:
         raise ConfigError(f"ptc_interactive: {fallback}, which have no screen")
@@ -152,24 +157,36 @@ def _split(place: str, command: str) -> tuple[str, ...]:
         raise ConfigError(f"{place}: {command!r}: {error}") from None
 
 
-def agent_facts(settings: Settings, run: Run) -> dict[str, Any]:
-    """Return what a verdict depends on besides its task: the agent, and how it is started."""
-    return {
-        "agent": settings.agent,
-        "argv": [*run.command, *(run.claude if settings.claude_code else ())],
-        "verdict_from_exit": settings.verdict_from_exit,
-        "setting_sources": list(settings.setting_sources),
-    }
+def new_run_id(now: float, after: str = "") -> str:
+    """Return an id such as `20261122-093012-417a3c1`, which sorts by time, to the millisecond.
 
-
-def new_run_id(now: float) -> str:
-    """Return an id such as `20261122-093012-417a3`, which sorts by time, to the millisecond.
+    It is in UTC, so that runs sort alike wherever and in whatever zone they were made.
 
     Args:
-        now: Seconds since the epoch; the id shows local time.
+        now: Seconds since the epoch.
+        after: The id of the last run: the new one sorts behind it, also when the clock has gone
+            back.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-    return f"{stamp}-{int(now % 1 * 1000):03}{secrets.token_hex(1)}"
+    stamp = _stamp(round(now * 1000))
+    if stamp <= after[: len(stamp)]:
+        with contextlib.suppress(ValueError, OverflowError):
+            last = datetime.strptime(after[:19] + "000Z", "%Y%m%d-%H%M%S-%f%z")
+            stamp = _stamp(round(last.timestamp() * 1000) + 1)
+    return f"{stamp}{secrets.token_hex(2)}"
+
+
+def _stamp(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}-{rest:03}"
+
+
+def _last_run_id(config: pytest.Config) -> str:
+    """Return the id of the last run whose journal is there; empty where there is none."""
+    place = resolved_cache_dir(config) / "d" / "ptc" / "runs"
+    try:
+        return max((entry.name for entry in place.iterdir()), default="")
+    except OSError:
+        return ""
 
 
 def command_argv(settings: Settings, rootpath: Path, start: Path | None = None) -> tuple[str, ...]:
@@ -208,7 +225,7 @@ def make_coordinator(
     scratch: Path,
     *,
     resumes: str | None = None,
-) -> tuple[Coordinator, Journal, TaskListStore]:
+) -> tuple[Coordinator, Journal, TaskListStore, Contents]:
     """Make the journal, open the shared list, and return the coordinator, not yet started.
 
     Args:
@@ -231,6 +248,7 @@ def make_coordinator(
     except JournalError:
         task_list.close()
         raise
+    contents = _contents(config, settings, run, journal, [scratch, task_list.path])
     restarts = settings.max_worker_restart
     coordinator = Coordinator(
         limits=Limits(
@@ -259,6 +277,7 @@ def make_coordinator(
             "farewell": list(run.host.farewell),
             "start": str(config.invocation_params.dir),
         },
+        contents=contents,
     )
     ourselves = ProcessIdentity.of(os.getpid())
     journal.event(
@@ -273,7 +292,29 @@ def make_coordinator(
         command=list(run.command or run.claude),
         task_list=str(task_list.path),
     )
-    return coordinator, journal, task_list
+    return coordinator, journal, task_list, contents
+
+
+def facts_of(settings: Settings, run: Run, rootpath: Path) -> dict[str, Any]:
+    """Return what a verdict depends on besides its task and files: what the agent is, in parts."""
+    return agent_facts(settings, run.command or run.claude, rootpath, os.environ)
+
+
+def _contents(
+    config: pytest.Config, settings: Settings, run: Run, journal: Journal, places: Sequence[Path]
+) -> Contents:
+    """Return what looks at the files that agents can see, and puts that into the journal."""
+    argv = run.command or run.claude
+    return Contents(
+        agent=files_of_agent(settings, argv, config.rootpath, os.environ),
+        rootpath=str(config.rootpath),
+        more_words=words_of_agent(settings, argv),
+        ours=our_places(config, settings, [journal.folder.parent, *places]),
+        tell=lambda attempt, content: journal.event(
+            "content", attempt=attempt, content=content.to_json()
+        ),
+        folder=journal.folder / LISTS,
+    )
 
 
 def run_facts(

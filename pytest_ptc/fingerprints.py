@@ -1,156 +1,94 @@
-"""What a task's verdict depends on, as a hash; while it is equal, an earlier verdict stands.
+"""What a task's verdict depends on besides files, as one hash for each part. Pure.
 
-That is all the agent was told and allowed, what it was, and the content of the files that the task
-names: in its prompt, its parameters, and the command of the agent. A task that names no file is
-taken to be about the whole working tree, as git has it.
+Files are in `contents.py`. Parts are told apart so that a run which does not keep a verdict can say
+which of them has changed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
-from functools import cache, lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.errors import GitError
-from pytest_ptc.git import git
-from pytest_ptc.patterns import MADE_BY_TOOLS
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from pytest_ptc.model import TaskSpec
 
 #: What of a task has no part in its verdict: how long and how often it may be tried, what must come
 #: first, and what its test makes of the verdict.
 _WITHOUT = frozenset({"timeout", "retries", "needs", "gate", "fail_on", "on_skip"})
+#: What has a part of its own; all else of a task is its settings. `isolation`, `ref` and `base` say
+#: which commit the agent sees, and stand in its content, too.
+_PARTS = {"nodeid": "identity", "source": "identity", "prompt": "prompt", "params": "parameters"}
 
-#: Most files, bytes and words that are looked at for one task; one that names more is run again.
-MOST_FILES = 2_000
-MOST_BYTES = 256 * 1024 * 1024
-MOST_WORDS = 20_000
-
-_WORD = re.compile(r"[^\s\"'`<>|,;(){}]+")
-#: What follows a path without being of it: `x.py:12:`, `x.py.`, `(x.py)!`
-_AFTER = re.compile(r"(:\d+)*[.:!?\])]*$")
 #: A server that a suite starts for itself has another port each time.
-_PORT = re.compile(r"(?<![\w.-])((?:127\.\d+\.\d+\.\d+|localhost|\[::1\])):\d+\b")
+_PORT = re.compile(
+    r"(?<![\w.-])((?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])):\d{1,5}(?!\w)"
+)
+
+#: Variables that choose a model, or where it is. Their values are no secrets.
+_CHOOSES = ("_MODEL", "_BASE_URL", "_API_BASE", "_ENDPOINT", "_PROVIDER", "_DEPLOYMENT")
+_CHOOSE_BY_BEGINNING = (
+    "ANTHROPIC_MODEL",
+    "ANTHROPIC_DEFAULT_",
+    "ANTHROPIC_SMALL_FAST_MODEL",
+    "ANTHROPIC_BETAS",
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "ANTHROPIC_VERTEX_PROJECT_ID",
+    "CLAUDE_CODE_USE_",
+    "CLAUDE_CODE_SKIP_",
+    "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+    "CLAUDE_CODE_EFFORT_LEVEL",
+    "CLAUDE_CODE_SUBAGENT_MODEL",
+    "MAX_THINKING_TOKENS",
+    "CLOUD_ML_REGION",
+    "VERTEX_REGION_",
+    "AWS_REGION",
+)
+#: Values that are secrets, whatever else their names say: whether they are set counts, alone.
+_SECRET = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 
 
-class TooMuchError(Exception):
-    """The task names more than can be looked at."""
-
-
-def fingerprint(spec: TaskSpec, agent: Mapping[str, Any]) -> str | None:
-    """Return the hash of what the task's verdict depends on; None if that is too much to look at.
+def fingerprint(spec: TaskSpec, agent: Mapping[str, Any], top: str | None) -> dict[str, str]:
+    """Return the hashes of the parts that a task's verdict depends on, by their names.
 
     Args:
         spec: The task.
-        agent: What the agent is: plain JSON. Its `argv` may name files.
+        agent: The parts of what the agent is, by their names: plain JSON.
+        top: The top of the repository that the task's directory is in; paths count from there.
     """
-    asked = {name: value for name, value in spec.to_json().items() if name not in _WITHOUT}
-    told = json.dumps([asked, agent], sort_keys=True, default=str)
-    sha256 = hashlib.sha256(_PORT.sub(r"\1", told).encode())
-    try:
-        named = _named(spec, asked)
-        files = [*named, *_named(spec, agent.get("argv", []))]
-        for path, content in _contents(dict.fromkeys(files)):
-            sha256.update(f"\n{path}\0{content}".encode("utf-8", "surrogateescape"))
-    except TooMuchError:
-        return None
-    if not named:
-        sha256.update(_tree(spec.cwd).encode())
-    return sha256.hexdigest()
+    parts: dict[str, dict[str, Any]] = {}
+    fields = {**spec.to_json(), "cwd": _inside(spec.cwd, top)}
+    for name, value in fields.items():
+        if name not in _WITHOUT:
+            parts.setdefault(_PARTS.get(name, "settings"), {})[name] = value
+    hashed = {name: _hash(value) for name, value in parts.items()}
+    return hashed | {f"agent: {name}": _hash(value) for name, value in agent.items()}
 
 
-def _named(spec: TaskSpec, value: object) -> list[Path]:
-    """Return the files that the texts of a JSON value name, from the task's directory."""
-    found: dict[Path, None] = {}
-    words: dict[str, None] = {}
-    for text in _texts(value):
-        for match in _WORD.finditer(text):
-            words[match[0]] = None
-            if len(words) > MOST_WORDS:
-                raise TooMuchError
-    for word in words:
-        for path in _meant(word, Path(spec.cwd)):
-            found[path] = None
-            if len(found) > MOST_FILES:
-                raise TooMuchError
-    return list(found)
+def _inside(place: str, top: str | None) -> str:
+    """Return a directory relative to the top of its repository, where it has one."""
+    if top is not None and (place == top or place.startswith(f"{top.rstrip('/')}/")):
+        return place[len(top) :].strip("/")
+    return place
 
 
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, entry in value.items():
-            # The directory itself is where names begin, and the node id names the test.
-            if name not in ("cwd", "nodeid"):
-                yield from _texts(entry)
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            yield from _texts(entry)
+def changed_parts(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the names of the parts that are not the same."""
+    return [name for name in {**now, **then} if then.get(name) != now.get(name)]
 
 
-def _meant(word: str, cwd: Path) -> Iterator[Path]:
-    """Yield the files that a word names: a file, those of a directory, those of a pattern."""
-    name = _AFTER.sub("", word)
-    if not any(letter.isalnum() for letter in name) or "\0" in name:
-        return
-    with contextlib.suppress(OSError, ValueError, NotImplementedError):
-        if any(sign in name for sign in "*?[") and not name.startswith("/"):
-            yield from (path for path in sorted(cwd.glob(name)) if path.is_file())
-        path = Path(os.path.normpath(cwd / name))
-        if path.is_file():
-            yield path
-        elif path.is_dir() and path != cwd and path.is_relative_to(cwd):
-            yield from _below(path)
+def model_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that choose the model of an agent, without secrets."""
+    return {
+        name: "set" if name in _SECRET else value
+        for name, value in sorted(environ.items())
+        if name in _SECRET or name.endswith(_CHOOSES) or name.startswith(_CHOOSE_BY_BEGINNING)
+    }
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(set(folders) - MADE_BY_TOOLS)
-        yield from (Path(place, name) for name in sorted(files))
-
-
-def _contents(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    left = MOST_BYTES
-    for path in paths:
-        try:
-            seen = path.stat()
-            left -= seen.st_size
-            if left < 0:
-                raise TooMuchError
-            yield path, _digest(path, seen.st_ino, seen.st_size, seen.st_mtime_ns)
-        except OSError as error:
-            yield path, f"unreadable: {error.errno}"
-
-
-@lru_cache(MOST_FILES * 10)
-def _digest(path: Path, *_version: int) -> str:
-    """Return the hash of a file, which many tasks may name."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@cache
-def _tree(cwd: str) -> str:
-    """Return the state of the working tree: its commit and what differs; empty outside of git."""
-    asked = (
-        ("rev-parse", "--verify", "--quiet", "HEAD"),
-        ("diff", "HEAD"),
-        ("status", "--porcelain"),
-    )
-    said = "\0".join(_said(cwd, words) for words in asked)
-    return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _said(cwd: str, words: Iterable[str]) -> str:
-    try:
-        return git(cwd, *words)
-    except GitError:
-        return ""  # no repository, or none with a commit
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(_PORT.sub(r"\1", text).encode()).hexdigest()

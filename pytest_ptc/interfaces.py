@@ -115,6 +115,16 @@ class TaskList(Protocol):
         """Remove these tasks of the run's from the list, whoever holds them."""
 
 
+class Contents(Protocol):
+    """What looks at the files that attempts could see. No method waits or raises."""
+
+    def began(self, attempt: str, spec: TaskSpec) -> dict[str, Any] | None:
+        """Return what an attempt that begins now could see, as JSON; None if nobody has looked."""
+
+    def ended(self, attempt: str) -> None:
+        """Have what it could see at its end looked at, and put into the journal."""
+
+
 def _nothing(*_: object, **__: object) -> None:
     """Tell nobody: for an agent that runs without a worker, as in a test."""
 

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_ptc import worktrees
 from pytest_ptc.assembly import (
-    agent_facts,
+    facts_of,
     make_coordinator,
     make_run,
     make_scratch,
@@ -26,15 +26,17 @@ from pytest_ptc.assembly import (
 from pytest_ptc.errors import PtcError
 from pytest_ptc.fingerprints import fingerprint
 from pytest_ptc.programs import files_of
-from pytest_ptc.resuming import kept_verdicts, run_to_resume
+from pytest_ptc.repositories import repository_top
+from pytest_ptc.resuming import Resumption, run_to_resume
 from pytest_ptc.runs import RunState, clean_run, whole_story
 from pytest_ptc.suite_changes import changed_suite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from pytest_ptc.assembly import Run
+    from pytest_ptc.contents import Contents
     from pytest_ptc.coordinator.loop import Coordinator
     from pytest_ptc.journal import Journal
     from pytest_ptc.model import Kept, Result, TaskSpec
@@ -71,7 +73,7 @@ class LiveRun:
         self.changed_suite: tuple[str, ...] = ()
         self._config = config
         self._settings = settings
-        self._kept: dict[tuple[str, str], Kept] = {}
+        self._resumption: Resumption | None = None
         #: Directories of repositories of which there are worktrees.
         self._isolated: set[str] = set()
         self._parts: _Parts | None = None
@@ -139,7 +141,7 @@ class LiveRun:
                 clean_run(self.earlier)
         except PtcError as error:
             raise pytest.UsageError(f"ptc: {error}") from error
-        self._kept = kept_verdicts(self.earlier.folder)
+        self._resumption = Resumption(self.earlier)
 
     def submit(
         self, specs: Sequence[TaskSpec], *, resume: bool = False, since: Sequence[str] = ()
@@ -158,14 +160,18 @@ class LiveRun:
         if resume:
             self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
-        agent = agent_facts(self._settings, self.facts)
-        marks = {spec.nodeid: fingerprint(spec, agent) for spec in specs}
-        kept = self._standing(specs, marks) if resume and self._kept else {}
+        agent = facts_of(self._settings, self.facts, self._config.rootpath)
+        marks = {spec.nodeid: fingerprint(spec, agent, _top(spec)) for spec in specs}
         try:
             if self._parts is None:
                 self._parts = self._begin()
             if self.changed_suite:
                 self._parts.journal.event("suite changed", paths=list(self.changed_suite))
+            contents = self._parts.contents.take(specs)
+            kept: dict[str, Kept] = {}
+            if resume and self._resumption is not None:
+                entries = self._parts.contents.entries
+                kept = self._resumption.standing(specs, marks, contents, entries)
             return self._parts.coordinator.submit(specs, fingerprints=marks, kept=kept)
         except PtcError as error:
             raise pytest.UsageError(f"ptc: {error}") from error
@@ -197,6 +203,10 @@ class LiveRun:
                 f"file of the reviewer, {{cwd}}/{names[0]} for one that is reviewed"
             )
 
+    def resumption_lines(self) -> list[str]:
+        """Return why verdicts of the earlier run do not stand, as far as that was not said yet."""
+        return self._resumption.lines() if self._resumption is not None else []
+
     def tell(self, event: str, **fields: Any) -> None:
         """Put an event into the journal, if there is one that is open."""
         if self.is_on:
@@ -220,9 +230,10 @@ class LiveRun:
         Args:
             when_quiet: Called when all workers have ended, and the journal is still open.
         """
-        coordinator, journal, task_list, scratch, began = self._begun
+        coordinator, journal, task_list, contents, scratch, began = self._begun
         try:
             coordinator.close()
+            contents.close()
             when_quiet()
         finally:
             # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
@@ -260,23 +271,10 @@ class LiveRun:
             raise
         return _Parts(*made, scratch, began)
 
-    def _standing(
-        self, specs: Sequence[TaskSpec], marks: Mapping[str, str | None]
-    ) -> dict[str, Kept]:
-        """Return which tasks are done by a verdict of the earlier run.
 
-        One that needs a task which is run again is run again, too.
-        """
-        found = {
-            nodeid: self._kept[nodeid, mark]
-            for nodeid, mark in marks.items()
-            if mark is not None and (nodeid, mark) in self._kept
-        }
-        needs = {spec.nodeid: spec.needs for spec in specs}
-        while fresh := [one for one in found if any(need not in found for need in needs[one])]:
-            for nodeid in fresh:
-                del found[nodeid]
-        return found
+def _top(spec: TaskSpec) -> str | None:
+    top = repository_top(spec.cwd)
+    return None if top is None else str(top)
 
 
 class _Parts(NamedTuple):
@@ -285,5 +283,6 @@ class _Parts(NamedTuple):
     coordinator: Coordinator
     journal: Journal
     task_list: TaskListStore
+    contents: Contents
     scratch: Path
     began: float

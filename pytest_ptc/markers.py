@@ -23,6 +23,7 @@ from pytest_ptc.git import git
 from pytest_ptc.model import TaskSpec
 from pytest_ptc.options import FAIL_ON, ISOLATIONS, PERMISSION_MODES, Settings
 from pytest_ptc.prompts import fields_of, fill
+from pytest_ptc.repositories import name_in_repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -40,6 +41,7 @@ class MarkedTask:
 
     Args:
         nodeid: The item's node id.
+        source: The file that it comes from, as `TaskSpec` has it.
         prompt: The prompt with its parameters not yet filled.
         params: The item's parameters.
         fixtures: The fields that a session fixture must fill, in order.
@@ -49,6 +51,7 @@ class MarkedTask:
     """
 
     nodeid: str
+    source: str
     prompt: str
     params: Mapping[str, Any]
     fixtures: tuple[str, ...]
@@ -72,6 +75,7 @@ class MarkedTask:
         return task_spec(
             settings,
             nodeid=self.nodeid,
+            source=self.source,
             prompt=self.prompt,
             params=values,
             options={**self.options, "needs": tuple(needs)},
@@ -85,6 +89,7 @@ def task_spec(
     settings: Settings,
     *,
     nodeid: str,
+    source: str,
     prompt: str,
     params: Mapping[str, Any],
     options: Mapping[str, Any],
@@ -97,6 +102,7 @@ def task_spec(
     Args:
         settings: What the user asked of the run.
         nodeid: The node id.
+        source: The file that the test comes from, as `TaskSpec` has it.
         prompt: The prompt, not filled.
         params: What it, and keywords that have fields, are filled from.
         options: The marker's keywords.
@@ -127,6 +133,7 @@ def task_spec(
     env = dict(entry.split("=", 1) for entry in settings.env) | options.get("env", {})
     spec = TaskSpec(
         nodeid=nodeid,
+        source=source,
         prompt=fill(prompt, params),
         params={name: plain(value) for name, value in params.items()},
         cwd=cwd,
@@ -160,6 +167,7 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
     params = dict(callspec.params if callspec is not None else getattr(item, "ptc_params", {}))
     return MarkedTask(
         nodeid=item.nodeid,
+        source=name_in_repository(item.path),
         prompt=prompt,
         params=params,
         fixtures=tuple(name for name in _fields(prompt, options) if name not in params),

@@ -211,6 +211,8 @@ class TaskSpec:
 
     Args:
         nodeid: The test's node id, or `<nodeid>::submit[n]` for work a test submits itself.
+        source: The file that the test comes from, relative to the top of its repository, else
+            absolute: two tests of one node id are told apart by it in a later run.
         prompt: The text for the agent, filled.
         params: The parameters and the session fixtures the prompt names, as plain JSON.
         timeout: Seconds that one attempt may take.
@@ -238,6 +240,7 @@ class TaskSpec:
     prompt: str
     timeout: float
     cwd: str
+    source: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
@@ -398,10 +401,17 @@ class AttemptReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """A verdict of an earlier run that stands in this one: its run, and its attempt's report."""
+    """A verdict of an earlier run that stands in this one.
+
+    Args:
+        run_id: The run that recorded it.
+        report: Its attempt's report.
+        content: What the agent could see, and what this run sees, as JSON (`contents.py`).
+    """
 
     run_id: str
     report: AttemptReport
+    content: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

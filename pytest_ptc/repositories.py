@@ -47,3 +47,10 @@ def partial_clone_hint(objects: Path) -> str:
             "--refetch --no-filter`"
         )
     return ""
+
+
+def name_in_repository(place: str | Path) -> str:
+    """Return a file's path from the top of its repository, with `/`; absolute where it has none."""
+    real = Path(os.path.realpath(place))
+    top = repository_top(real.parent)
+    return str(real) if top is None else real.relative_to(top).as_posix()

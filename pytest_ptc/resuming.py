@@ -1,24 +1,36 @@
-"""Verdicts of an earlier run that stand in this one: `--ptc-resume`."""
+"""Verdicts of an earlier run that stand in this one: `--ptc-resume`.
+
+A verdict stands if all that it depends on can be shown to be the same: what the task is, what its
+agent is, and what could be seen on disk when the attempt began, when it had ended, and now. What
+cannot be shown is run again, and the terminal says why.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.attempts import AttemptJournal, report_from_json
+from pytest_ptc.contents import Content, read_list
 from pytest_ptc.errors import ConfigError, JournalError, VerdictError
 from pytest_ptc.evidence import demanded, recorded_or
+from pytest_ptc.fingerprints import changed_parts
 from pytest_ptc.model import AttemptReport, Cause, Kept, Trouble, Verdict, VerdictKind
 from pytest_ptc.runs import RunState, read_events, read_run
+from pytest_ptc.trees import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_ptc.model import TaskSpec
     from pytest_ptc.runs import RecordedRun
 
 #: The last run, whichever it is.
 LAST = "last"
+#: Paths that a reason names; more are counted.
+NAMED = 3
 
 
 def run_to_resume(runs: Path, wanted: str) -> RecordedRun | None:
@@ -57,34 +69,81 @@ def _all_runs(runs: Path) -> list[RecordedRun]:
     return [run for run in map(read_run, folders) if run is not None]
 
 
-def kept_verdicts(folder: Path) -> dict[tuple[str, str], Kept]:
-    """Return the verdicts of a run, by the node id and the fingerprint of their tasks.
+# What the earlier run came to.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earlier:
+    """What an earlier run has of one task.
+
+    Args:
+        kept: Its verdict; None where it has none.
+        parts: The hashes of what it depends on besides files.
+        begun: What its agent could see when the attempt began; None where that was not told.
+        ended: What its agent could see when it had ended; None where nobody lived to look.
+        agreed: Whether all goes at it, of which this is the last, came to the same.
+    """
+
+    kept: Kept | None
+    parts: Mapping[str, str]
+    begun: Content | None
+    ended: Content | None
+    agreed: bool = True
+
+    @property
+    def kind(self) -> VerdictKind | None:
+        """Return what its verdict is, if it has one."""
+        verdict = self.kept.report.verdict if self.kept is not None else None
+        return verdict.verdict if verdict is not None else None
+
+
+Key = tuple[str, str]
+
+
+def key_of(spec: Mapping[str, Any]) -> Key:
+    """Return what tells a task from all others of its run, and is the same in the next."""
+    return str(spec.get("source", "")), str(spec["nodeid"])
+
+
+def earlier_tasks(folder: Path) -> dict[Key, Earlier]:
+    """Return what a run came to, task by task; of several goes at one, as by `--reruns`, the last.
 
     A verdict that was recorded counts though nobody lived to report it. `error` is none: the agent
     says that it could not do the task.
     """
-    events = read_events(folder)
-    found: dict[tuple[str, str], Kept] = {}
+    found: dict[Key, Earlier] = {}
+    for key, earlier in _tasks(folder, read_events(folder)):
+        before = found.get(key)
+        same = before is None or (before.agreed and before.kind == earlier.kind)
+        found[key] = replace(earlier, agreed=same)
+    return found
+
+
+def _tasks(folder: Path, events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Key, Earlier]]:
     ended = _by(events, "ended", lambda event: f"{event['task']}.{event['attempt']}")
-    last = {
-        event["attempt"].rpartition(".")[0]: event["attempt"]
-        for event in events
-        if event["event"] == "assigned"
-    }
+    assigned = _by(events, "assigned", lambda event: event["attempt"].rpartition(".")[0])
+    looked = _by(events, "content", lambda event: event["attempt"])
     for event in events:
         match event:
-            case {"event": "kept", "nodeid": nodeid, "fingerprint": mark, "report": report}:
-                kept = _told(event["run"], report)
-            case {"event": "submitted", "task": task, "fingerprint": str(mark), "spec": spec}:
-                nodeid, kept = spec["nodeid"], None
-                if task in last:
-                    attempt = folder / "attempts" / last[task]
-                    kept = _found(folder.name, attempt, ended.get(last[task]))
-            case _:
-                continue
-        if kept is not None:
-            found[nodeid, mark] = kept
-    return found
+            case {"event": "kept", "spec": dict(spec), "fingerprint": dict(parts)}:
+                content = Content.from_json(event.get("content"))
+                kept = _told(event["run"], event["report"])
+                yield key_of(spec), Earlier(kept=kept, parts=parts, begun=content, ended=content)
+            case {"event": "submitted", "task": task, "fingerprint": dict(parts), "spec": spec}:
+                attempt = assigned.get(task)
+                if attempt is None:
+                    yield key_of(spec), Earlier(kept=None, parts=parts, begun=None, ended=None)
+                    continue
+                name = attempt["attempt"]
+                yield (
+                    key_of(spec),
+                    Earlier(
+                        kept=_found(folder.name, folder / "attempts" / name, ended.get(name)),
+                        parts=parts,
+                        begun=Content.from_json(attempt.get("content")),
+                        ended=Content.from_json(looked.get(name, {}).get("content")),
+                    ),
+                )
 
 
 def _by(events: Iterable[Mapping[str, Any]], name: str, key: Any) -> dict[str, Mapping[str, Any]]:
@@ -121,3 +180,166 @@ def _from_records(journal: AttemptJournal) -> AttemptReport | None:
     if not isinstance(settled, Verdict):
         return None
     return AttemptReport(attempt=attempt, seconds=0.0, verdict=settled)
+
+
+# Whether it stands.
+
+
+class Change(NamedTuple):
+    """Why a verdict does not stand.
+
+    Args:
+        what: The reason, a few words; tasks of one reason are counted together.
+        then: The hash of the list of files as it was, where files have changed.
+        now: The hash of the list of files as it is.
+    """
+
+    what: str
+    then: str = ""
+    now: str = ""
+
+
+_FILES = {
+    "tree": "the tree changed",
+    "named": "files that its words name changed",
+    "agent": "the agent changed",
+}
+
+
+def why_not(earlier: Earlier, parts: Mapping[str, str], content: Content) -> Change | None:
+    """Return why a verdict does not stand, or None if it does. Pure.
+
+    Args:
+        earlier: What the earlier run has of the task, a verdict among it.
+        parts: The hashes of what its verdict depends on besides files.
+        content: What its agent could see now.
+    """
+    changed = changed_parts(earlier.parts, parts)
+    if changed:
+        return Change(f"{_listed_parts(changed)} changed")
+    if not earlier.agreed:
+        return Change("that run made several goes at it, which did not agree")
+    if content.problem is not None:
+        return Change(content.problem)
+    begun = earlier.begun
+    if begun is None:
+        return Change("that run did not look at its files")
+    if begun.problem is not None:
+        return Change(f"that run could not look at its files: {begun.problem}")
+    # Where nothing was written since before it began, nobody need have looked at its end.
+    written = begun.stat != content.stat
+    return _difference(begun, content) or (_meanwhile(begun, earlier.ended) if written else None)
+
+
+def _meanwhile(begun: Content, ended: Content | None) -> Change | None:
+    """Return why it is not shown that an agent saw the same all the time, if it is not."""
+    if ended is None:
+        return Change("nobody lived to see whether its files changed while it ran")
+    if ended.problem is not None:
+        return Change(f"that run could not look at its files at the end: {ended.problem}")
+    change = _difference(begun, ended)
+    if change is not None:
+        return change._replace(what=f"{change.what} while it ran")
+    if ended.stat != begun.stat:
+        return Change("files were written while it ran, and put back")
+    return None
+
+
+def _difference(then: Content, now: Content) -> Change | None:
+    for name, what in _FILES.items():
+        before, after = getattr(then, name), getattr(now, name)
+        if before != after:
+            return Change(what, before, after)
+    return None
+
+
+def _listed_parts(changed: Sequence[str]) -> str:
+    agent = [name.removeprefix("agent: ") for name in changed if name.startswith("agent: ")]
+    others = [f"the {name}" for name in changed if not name.startswith("agent: ")]
+    return " and ".join([*others, *([f"the agent ({', '.join(agent)})"] if agent else [])])
+
+
+class Resumption:
+    """One run taken up: which of its verdicts stand, and why the others do not.
+
+    Args:
+        run: The run.
+    """
+
+    def __init__(self, run: RecordedRun) -> None:
+        self._run = run
+        self._tasks = earlier_tasks(run.folder)
+        self._stand = 0
+        self._fresh: dict[str, list[str]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Resumption of {self._run.run_id}>"
+
+    def standing(
+        self,
+        specs: Sequence[TaskSpec],
+        parts: Mapping[str, Mapping[str, str]],
+        contents: Mapping[str, Content],
+        entries: Callable[[str], Mapping[str, str] | None],
+    ) -> dict[str, Kept]:
+        """Return which tasks are done by a verdict of the earlier run, by their node ids.
+
+        One that needs a task which is run again is run again, too.
+
+        Args:
+            specs: The tasks.
+            parts: The hashes of what each depends on besides files.
+            contents: What each one's agent could see now.
+            entries: Returns a list of files of this run by its hash.
+        """
+        found: dict[str, Kept] = {}
+        reasons: dict[str, str] = {}
+        for spec in specs:
+            earlier = self._tasks.get((spec.source, spec.nodeid))
+            if earlier is None or earlier.kept is None:
+                continue
+            now = contents[spec.nodeid]
+            change = why_not(earlier, parts[spec.nodeid], now)
+            if change is None:
+                kept = earlier.kept
+                found[spec.nodeid] = Kept(
+                    run_id=kept.run_id, report=kept.report, content=now.to_json()
+                )
+            else:
+                reasons[spec.nodeid] = change.what + self._detail(change, entries)
+        needs = {spec.nodeid: spec.needs for spec in specs}
+        while fresh := [one for one in found if any(need not in found for need in needs[one])]:
+            for nodeid in fresh:
+                del found[nodeid]
+                reasons[nodeid] = "a task that it needs is run again"
+        self._stand += len(found)
+        for nodeid, reason in reasons.items():
+            self._fresh.setdefault(reason, []).append(nodeid)
+        return found
+
+    def lines(self) -> list[str]:
+        """Return what is to be said of it since the last call; nothing, where all stands."""
+        told, self._fresh = self._fresh, {}
+        stand, self._stand = self._stand, 0
+        if not told:
+            return []
+        total = stand + sum(map(len, told.values()))
+        verdicts = "verdict" if total == 1 else "verdicts"
+        first = f"ptc: {stand} of {total} {verdicts} of run {self._run.run_id} stand"
+        if len(told) == 1:
+            (reason,) = told
+            return [f"{first}: {reason}"]
+        reasons = sorted(told.items(), key=lambda pair: -len(pair[1]))
+        return [first, *(f"ptc:   {len(names)} not: {why}" for why, names in reasons)]
+
+    def _detail(self, change: Change, entries: Callable[[str], Mapping[str, str] | None]) -> str:
+        """Return the first paths that differ, in brackets, where that can be told."""
+        then = read_list(self._run.folder, change.then) if change.then else None
+        now = entries(change.now) if change.now else None
+        if now is None and change.now:
+            now = read_list(self._run.folder, change.now)
+        if then is None or now is None:
+            return ""
+        found = list(changes(then, now))
+        more = f", +{len(found) - NAMED} more" if len(found) > NAMED else ""
+        return f" ({', '.join(found[:NAMED])}{more})" if found else ""

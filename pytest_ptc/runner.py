@@ -41,8 +41,10 @@ from pytest_ptc.reporting.progress import Progress
 from pytest_ptc.reporting.status import header_lines
 from pytest_ptc.reporting.summary import summary
 from pytest_ptc.reporting.wording import ending
+from pytest_ptc.repositories import name_in_repository
 from pytest_ptc.signals import ending_in_order
 from pytest_ptc.submission import PtcCoordinator
+from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -138,12 +140,13 @@ class Runner:
         ticket = self._tickets.get(item)
         return ticket.result if ticket is not None else None
 
-    def _submitter(self) -> tuple[str, object | None]:
-        """Return the name of the test that is running, and the test unless it is outlived."""
+    def _submitter(self) -> tuple[str, str, object | None]:
+        """Return the name and file of the test that is running, and it, unless it is outlived."""
         item = self._running
         if item is None:
-            return "session", None
-        return self._name_of(item), None if self._wide_fixtures else item
+            return "session", "", None
+        source = name_in_repository(item.path)
+        return self._name_of(item), source, None if self._wide_fixtures else item
 
     # Collection.
 
@@ -396,6 +399,7 @@ class Runner:
         specs = [ticket.spec for _, ticket in whole if ticket.spec is not None]
         since = [getattr(item, "ptc_changed_since", None) for item, _ in whole]
         futures = self._live.submit(specs, resume=True, since=[name for name in since if name])
+        self._say_what_stands(self._config.pluginmanager.getplugin("terminalreporter"))
         for (item, ticket), future in zip(whole, futures, strict=True):
             ticket.future = future
             future.add_done_callback(self._arrival_of(item))
@@ -499,6 +503,14 @@ class Runner:
             self._servers.close()
             keep_durations(self._config, self._results)
 
+    def _say_what_stands(self, reporter: pytest.TerminalReporter | None) -> None:
+        """Say why verdicts of the run that is taken up are asked for again, before that is paid."""
+        if reporter is None:
+            return
+        for line in self._live.resumption_lines():
+            reporter.ensure_newline()
+            reporter.write_line(printable(self._live.redact(line)))
+
     def _write_summary(self, reporter: pytest.TerminalReporter) -> None:
         lines = summary(
             self._results,
@@ -511,6 +523,7 @@ class Runner:
             problems=self._live.problems,
             changed_suite=self._live.changed_suite,
         )
+        self._say_what_stands(reporter)
         # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
         for text, markup in lines:
             reporter.write_line(self._live.redact(text), **markup)

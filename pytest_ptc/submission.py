@@ -27,7 +27,7 @@ class PtcCoordinator:
         *,
         settings: Settings,
         rootpath: Path,
-        current: Callable[[], tuple[str, object | None]],
+        current: Callable[[], tuple[str, str, object | None]],
         submit: Callable[[TaskSpec], Future[Result]],
         general_timeout: float | None,
     ) -> None:
@@ -57,11 +57,11 @@ class PtcCoordinator:
             MarkerError: The prompt or an option cannot be used. The future raises TaskError if the
                 task ends without a verdict.
         """
-        current, owner = self._current()
+        current, source, owner = self._current()
         number = next(self._numbers.setdefault(current, count(1)))
         name = f"{current}::submit[{number}]"
         promise = Promise(name, owner)
-        task = self._submit(self._spec(name, prompt, dict(params or {}), options))
+        task = self._submit(self._spec(name, source, prompt, dict(params or {}), options))
         self.promises.add(promise)
         task.add_done_callback(lambda ended: promise.fulfil(ended.result()))
         return promise
@@ -79,7 +79,12 @@ class PtcCoordinator:
         return (future.result() for future in futures)
 
     def _spec(
-        self, name: str, prompt: object, params: dict[str, Any], options: dict[str, Any]
+        self,
+        name: str,
+        source: str,
+        prompt: object,
+        params: dict[str, Any],
+        options: dict[str, Any],
     ) -> TaskSpec:
         text = checked_prompt(name, prompt)
         for field in fields_of(text):
@@ -91,6 +96,7 @@ class PtcCoordinator:
         return task_spec(
             self._settings,
             nodeid=name,
+            source=source,
             prompt=text,
             params=params,
             options=checked_options(name, options, self._rootpath),

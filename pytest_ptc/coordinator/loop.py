@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_ptc.interfaces import Host, TaskList
+    from pytest_ptc.interfaces import Contents, Host, TaskList
     from pytest_ptc.journal import Journal
 
 #: Longest description put on the shared list, in characters: the whole prompt is in the journal,
@@ -74,6 +74,8 @@ class Coordinator:
         address: The path of the Unix socket for workers; at most about 100 bytes.
         worker_argv: The program that is a worker; the path of its launch file is appended.
         worker_config: What every worker is told: plain JSON, in its launch file.
+        contents: What looks at the files of attempts, so that a later run can tell what has
+            changed; None for nobody.
         clock: Monotonic seconds.
     """
 
@@ -87,11 +89,13 @@ class Coordinator:
         address: Path,
         worker_argv: Sequence[str],
         worker_config: Mapping[str, Any],
+        contents: Contents | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
         self._list = task_list
         self._journal = journal
+        self._contents = contents
         self._clock = clock
         self._crew = Crew(
             host=host,
@@ -133,14 +137,14 @@ class Coordinator:
         self,
         specs: Sequence[TaskSpec],
         *,
-        fingerprints: Mapping[str, str | None] = MappingProxyType({}),
+        fingerprints: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
         kept: Mapping[str, Kept] = MappingProxyType({}),
     ) -> list[Future[Result]]:
         """Publish tasks and return a future for each; futures never raise what a task did.
 
         Args:
             specs: The tasks. A need stands for a task of this call or of an earlier one.
-            fingerprints: What each task's verdict depends on, by its node id, for a later run.
+            fingerprints: The parts that each task's verdict depends on, by its node id.
             kept: Verdicts of an earlier run, by node id: such a task is not run again.
 
         Raises:
@@ -159,7 +163,7 @@ class Coordinator:
             entry = _Entry(place, spec, Future(), old)
             entry.future.set_running_or_notify_cancel()
             entries.append(entry)
-            self._tell(entry, fingerprints.get(spec.nodeid))
+            self._tell(entry, fingerprints.get(spec.nodeid, {}))
         # Put down before the call: whoever finds the loop ended, the thread or we, takes what is
         # here, so that no future is left without a result.
         self._inbox.put(entries)
@@ -294,17 +298,20 @@ class Coordinator:
             metadata={"nodeid": nodeid},
         )
 
-    def _tell(self, entry: _Entry, fingerprint: str | None) -> None:
+    def _tell(self, entry: _Entry, fingerprint: Mapping[str, str]) -> None:
         """Put down a task, or the verdict that stands for it, for whoever takes up this run."""
         if entry.kept is None:
             spec = entry.spec.to_json()
-            self._journal.event("submitted", task=entry.task_id, fingerprint=fingerprint, spec=spec)
+            self._journal.event(
+                "submitted", task=entry.task_id, fingerprint=dict(fingerprint), spec=spec
+            )
         else:
             self._journal.event(
                 "kept",
                 nodeid=entry.spec.nodeid,
                 spec=entry.spec.to_json(),
-                fingerprint=fingerprint,
+                fingerprint=dict(fingerprint),
+                content=dict(entry.kept.content),
                 run=entry.kept.run_id,
                 report=entry.kept.report.to_json(),
             )
@@ -348,13 +355,14 @@ class Coordinator:
             message = wire.Assigned(
                 attempt.name, ours.cookie, ours.token, task.spec.to_json(), last=last
             )
+            seen = self._contents.began(attempt.name, task.spec) if self._contents else None
             # Before it is said: what cannot be said must not be on its way.
             self._crew.say(worker, message)
         except Exception as error:  # noqa: BLE001 - one task's trouble is its own
             del self._at_work[attempt.name]
             self._close(AttemptReport(attempt=attempt, seconds=0.0, trouble=_machinery(error)))
             return
-        self._journal.event("assigned", attempt=attempt.name, worker=worker)
+        self._journal.event("assigned", attempt=attempt.name, worker=worker, content=seen)
 
     def _ended(self, attempt: Attempt, otherwise: Trouble, *, was_filed: bool = False) -> None:
         """End an attempt by what the journal has of it, or by this trouble."""
@@ -392,6 +400,8 @@ class Coordinator:
     def _close(self, report: AttemptReport, *, by_worker: bool = True, **told: str | None) -> None:
         if told:
             self._journal.event("ended", **report.to_json(), **told)
+            if self._contents is not None:
+                self._contents.ended(report.attempt.name)
         self._board.ended(report, self._clock(), by_worker=by_worker)
         self._wake.set()
 
