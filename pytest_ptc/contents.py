@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_ptc.disk import Disk, combined
 from pytest_ptc.errors import GitError, PtcError
 from pytest_ptc.git import git
-from pytest_ptc.named_files import candidates, digest, named, refs_named, texts_of
+from pytest_ptc.named_files import candidates, digest, named, refs_named, short_names, texts_of
 from pytest_ptc.repositories import repository_top
 from pytest_ptc.trees import Trees, toplevel
 from pytest_ptc.untrusted import read_regular, strict_json
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_LISTS = 60
 MAX_LIST_BYTES = 64 * 1024**2
 #: Seconds that the last look may take when the run is over.
-PATIENCE = 20.0
+PATIENCE = 25.0
 #: The thread rests for this share of the time that a look took, so that many short attempts share.
 _REST = 2.0
 _LONGEST_REST = 1.0
@@ -103,7 +103,7 @@ class _Look:
 
     tops: dict[str, str] = field(default_factory=dict)
     trees: dict[str, Tree] = field(default_factory=dict)
-    refs: dict[str, dict[str, str]] = field(default_factory=dict)
+    refs: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     problems: dict[str, PtcError] = field(default_factory=dict)
     exists: dict[str, bool] = field(default_factory=dict)
     agent: _Agent | None = None
@@ -164,9 +164,10 @@ class Contents:
     def take(self, specs: Sequence[TaskSpec]) -> dict[str, Content]:
         """Look now, and return what the agents of these tasks could see, by their node ids."""
         with self._looking:
+            look = _Look()
             for spec in specs:
-                self._tasks[spec.nodeid] = self._task(spec)
-            return self._take([spec.nodeid for spec in specs])
+                self._tasks[spec.nodeid] = self._task(spec, look)
+            return self._take([spec.nodeid for spec in specs], look)
 
     def began(self, attempt: str, spec: TaskSpec) -> dict[str, Any] | None:
         """Return what an attempt that begins now could see, by the latest look; never waits."""
@@ -217,7 +218,7 @@ class Contents:
                     return
             before = time.monotonic()
             with self._looking:
-                contents = self._take(list(dict.fromkeys(ended.values())))
+                contents = self._take(list(dict.fromkeys(ended.values())), _Look())
             with self._change:
                 for attempt, nodeid in ended.items() if not self._closed else ():
                     self._tell(attempt, contents[nodeid])
@@ -226,11 +227,11 @@ class Contents:
 
     # A look.
 
-    def _task(self, spec: TaskSpec) -> _Task:
+    def _task(self, spec: TaskSpec, look: _Look) -> _Task:
         try:
             words = candidates([spec.prompt, *texts_of(dict(spec.params)), *self._more])
-            top = self._top(spec.cwd, _Look())
-            names_refs = bool(refs_named(words, _refs(top)))
+            top = self._top(spec.cwd, look)
+            names_refs = bool(refs_named(words, self._refs(top, look)))
         except PtcError as error:
             return _Task(spec=spec, problem=str(error))
         # In a worktree of its own, only an absolute name leads out of the commit.
@@ -242,9 +243,8 @@ class Contents:
             names_refs=names_refs,
         )
 
-    def _take(self, nodeids: Sequence[str]) -> dict[str, Content]:
+    def _take(self, nodeids: Sequence[str], look: _Look) -> dict[str, Content]:
         self._disk.begin()
-        look = _Look()
         found = {}
         for nodeid in nodeids:
             try:
@@ -274,9 +274,7 @@ class Contents:
         )
         refs = {}
         if task.names_refs:
-            if top not in look.refs:
-                look.refs[top] = _refs(top)
-            refs = refs_named(task.words, look.refs[top])
+            refs = refs_named(task.words, self._refs(top, look))
         names, names_stat = digest(outside)
         # The repository of the task counts by itself.
         others = [one for place, one in agent.trees.items() if tree is None or place != top]
@@ -299,12 +297,16 @@ class Contents:
         around = repository_top(place)
         if around is None:
             raise GitError(f"there is no git repository around {place}")
-        if str(around) not in look.tops:
+        asked = str(around)
+        if asked in look.problems:
+            raise look.problems[asked]
+        if asked not in look.tops:
             try:
-                look.tops[str(around)] = toplevel(place)
+                look.tops[asked] = toplevel(place)
             except GitError as error:
-                raise GitError(f"git refuses {around}: {error}") from error
-        top = look.tops[str(around)]
+                look.problems[asked] = GitError(f"git refuses: {error}")
+                raise look.problems[asked] from error
+        top = look.tops[asked]
         if place != top and not place.startswith(f"{top.rstrip('/')}/"):
             raise GitError(f"git takes {top} for the working tree of {place}")
         return top
@@ -316,9 +318,17 @@ class Contents:
             try:
                 look.trees[top] = self._trees.take(top)
             except PtcError as error:
-                look.problems[top] = GitError(f"{top}: {error}")
-                raise look.problems[top] from error
+                look.problems[top] = error
+                raise
         return look.trees[top]
+
+    def _refs(self, top: str, look: _Look) -> dict[str, dict[str, str]]:
+        """Return the commits of all branches and tags, by every name that they have."""
+        if top not in look.refs:
+            said = git(top, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+            lines = (line.partition(" ") for line in said)
+            look.refs[top] = short_names({name: commit for commit, _, name in lines})
+        return look.refs[top]
 
     def _agent_now(self, look: _Look) -> _Agent:
         if look.agent is None:
@@ -359,12 +369,6 @@ def _with_trees(files: Mapping[str, str], trees: Sequence[Tree]) -> dict[str, st
 def listed(seen: Mapping[str, Seen | None]) -> dict[str, str]:
     """Return one line of text for each path."""
     return {path: "absent" if found is None else found.text for path, found in seen.items()}
-
-
-def _refs(top: str) -> dict[str, str]:
-    """Return the commits of all branches and tags, by their full names."""
-    lines = git(top, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
-    return {name: commit for commit, _, name in (line.partition(" ") for line in lines)}
 
 
 def read_list(folder: Path, hashed: str) -> Mapping[str, str] | None:

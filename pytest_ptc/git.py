@@ -55,6 +55,8 @@ _OURS: Mapping[str, str] = {
 _HARDENED = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
+    # What the index remembers of untracked files may have been written by somebody else.
+    "core.untrackedCache=false",
     # Files that make a bare repository are no repository (git 2.38 or newer; see below).
     "safe.bareRepository=explicit",
     "protocol.allow=never",
@@ -88,6 +90,7 @@ def git(
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     most: int = MOST_BYTES,
+    patience: float = PATIENCE,
 ) -> str:
     """Run git in a directory and return what it prints; file names may hold any bytes.
 
@@ -97,13 +100,13 @@ def git(
         env: Variables for git; `GIT_DIR` in it says which repository is meant.
         stdin: What it reads.
         most: Bytes that it may print.
+        patience: Seconds that it may take.
 
     Raises:
         GitError: It does not run, refuses, or prints more; the message has its words.
     """
-    return git_bytes(cwd, *words, env=env, stdin=stdin, most=most).decode(
-        "utf-8", "surrogateescape"
-    )
+    printed = git_bytes(cwd, *words, env=env, stdin=stdin, most=most, patience=patience)
+    return printed.decode("utf-8", "surrogateescape")
 
 
 def git_bytes(
@@ -112,6 +115,7 @@ def git_bytes(
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     most: int = MOST_BYTES,
+    patience: float = PATIENCE,
 ) -> bytes:
     """Run git as `git` does, and return the bytes that it prints."""
     given = dict(env or {})
@@ -131,7 +135,7 @@ def git_bytes(
         environ |= _without_filters(cwd, environ)
     hardened = [word for setting in _HARDENED for word in ("-c", setting)]
     line = ["git", "-C", str(cwd), "--no-pager", *hardened, command, *arguments]
-    status, printed, said = _run(line, environ, stdin, most)
+    status, printed, said = _run(line, environ, stdin, most, patience)
     if len(printed) > most:
         raise TooMuchPrintedError(f"git {command} prints more than {most} bytes")
     if status != 0:
@@ -149,7 +153,11 @@ def of_the_user(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _run(
-    line: list[str], environ: Mapping[str, str], stdin: bytes, most: int
+    line: list[str],
+    environ: Mapping[str, str],
+    stdin: bytes = b"",
+    most: int = MOST_BYTES,
+    patience: float = PATIENCE,
 ) -> tuple[int, bytes, str]:
     """Run a command; return its status, what it printed (a byte too much at most), its words."""
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as words:
@@ -159,7 +167,7 @@ def _run(
             with subprocess.Popen(
                 line, env=environ, stdin=asked, stdout=subprocess.PIPE, stderr=words
             ) as process:
-                printed = _read(process, most)
+                printed = _read(process, most, patience)
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise GitError(f"git does not run: {error}") from error
         words.seek(0)
@@ -167,10 +175,10 @@ def _run(
     return process.returncode, printed, said
 
 
-def _read(process: subprocess.Popen[bytes], most: int) -> bytes:
+def _read(process: subprocess.Popen[bytes], most: int, patience: float) -> bytes:
     if most >= MOST_BYTES:
         try:
-            return process.communicate(timeout=PATIENCE)[0]
+            return process.communicate(timeout=patience)[0]
         except subprocess.TimeoutExpired:
             process.kill()
             raise
@@ -179,7 +187,7 @@ def _read(process: subprocess.Popen[bytes], most: int) -> bytes:
     if len(printed) > most:
         process.kill()
     process.stdout.close()
-    process.wait(PATIENCE)
+    process.wait(patience)
     return printed
 
 
@@ -190,7 +198,7 @@ def _without_filters(cwd: str | Path, environ: Mapping[str, str]) -> dict[str, s
     """
     line = ["git", "-C", str(cwd), "-c", "safe.bareRepository=explicit"]
     line += ["config", "-z", "--name-only", "--get-regexp", r"^filter\."]
-    _, printed, _ = _run(line, environ, b"", MOST_BYTES)
+    _, printed, _ = _run(line, environ)
     names = {entry[len("filter.") :].rpartition(".")[0] for entry in _parts(printed)}
     settings = [
         (f"filter.{name}.{key}", value)

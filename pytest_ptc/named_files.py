@@ -41,6 +41,8 @@ _AROUND = ".,:;!?()[]{}*_#@&$%^~-+=<>|/\\"
 _BEHIND = ".,:;!?)]}*_"
 _IN_FRONT = "([{*_@-+"
 _SPLIT = re.compile(r"[=:#@?&]")
+#: What stands between and behind the names of refs, as in `main...HEAD~2:src/a.py`.
+_IN_REVISIONS = re.compile(r"\.\.\.?|[~^@:]")
 
 
 def texts_of(value: object) -> Iterator[str]:
@@ -277,23 +279,31 @@ def fits(name: str, pattern: str) -> bool:
     return all(sign == "*" for sign in signs[at:])
 
 
-def refs_named(words: Iterable[str], refs: Mapping[str, str]) -> dict[str, str]:
-    """Return the branches and tags that words name, with the commits that they are at.
+def short_names(refs: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what each name that git takes for a ref may mean: full names, and what they are at.
+
+    Args:
+        refs: Objects by the full names of refs.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name, at in refs.items():
+        for prefix in ("", "refs/", "refs/heads/", "refs/tags/", "refs/remotes/"):
+            if name.startswith(prefix):
+                found.setdefault(name.removeprefix(prefix), {})[name] = at
+    return found
+
+
+def refs_named(words: Iterable[str], names: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the branches and tags that words name, with what they are at.
 
     Args:
         words: From `candidates`.
-        refs: Objects by the full names of refs.
+        names: From `short_names`.
     """
-    short: dict[str, list[str]] = {}
-    for name in refs:
-        for prefix in ("", "refs/", "refs/heads/", "refs/tags/", "refs/remotes/"):
-            if name.startswith(prefix):
-                short.setdefault(name.removeprefix(prefix), []).append(name)
     found: dict[str, str] = {}
     for word in words:
-        for part in re.split(r"\.\.\.?|[~^@:]", word):
-            for name in short.get(part, ()):
-                found[name] = refs[name]
+        for part in _IN_REVISIONS.split(word):
+            found |= names.get(part, {})
     return found
 
 

@@ -8,11 +8,12 @@ what they hold. Submodules and repositories in the tree are looked at in the sam
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_ptc.disk import Seen, TooMuchError, below, combined
+from pytest_ptc.disk import Seen, TooMuchError, UnreadableError, below, combined, kind_of
 from pytest_ptc.errors import GitError
 from pytest_ptc.git import git
 
@@ -28,8 +29,9 @@ MAX_LINKED = 2_000
 #: Most repositories within each other.
 MAX_DEPTH = 8
 
-#: Nothing that the tree brings is run to list it, and no cache of somebody else's is believed.
-_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
+#: Seconds that git may take to list what there is.
+PATIENCE = 20.0
+
 _GIT = frozenset({".git"})
 _SUBMODULE = "160000"
 UNTRACKED = "untracked"
@@ -175,9 +177,10 @@ class Trees:
         return tree
 
     def _list(self, top: str) -> _Listed:
-        index = git(top, *_QUIET, "ls-files", "--stage", "-z")
-        others = git(top, *_QUIET, "ls-files", "--others", "--exclude-standard", "-z")
+        index = git(top, "ls-files", "--stage", "-z", patience=PATIENCE)
         last = self._listed.get(top)
+        self._refuse_odd_files(top, last[2] if last is not None else None)
+        others = git(top, "ls-files", "--others", "--exclude-standard", "-z", patience=PATIENCE)
         if last is not None and last[:2] == (index, others):
             return last[2]
         marks: dict[str, str] = {}
@@ -192,6 +195,23 @@ class Trees:
         listed = _Listed(names=tuple(marks), marks=tuple(marks.values()))
         self._listed[top] = (index, others, listed)
         return listed
+
+    def _refuse_odd_files(self, top: str, listed: _Listed | None) -> None:
+        """Refuse a FIFO in place of a file that git reads: it would wait there for ever.
+
+        In a directory that is new since the last look it is git's patience that ends.
+        """
+        folders = {"": None} | dict.fromkeys(
+            name.rpartition("/")[0] for name in (listed.names if listed is not None else ())
+        )
+        for folder in folders:
+            path = f"{top}/{folder}/.gitignore"
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError:
+                continue
+            if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+                raise UnreadableError(f"{path!r} is a {kind_of(mode)}")
 
     def _folder(
         self, path: str, name: str, mark: str, inner: dict[str, Tree], depth: int
@@ -212,7 +232,8 @@ def toplevel(place: str) -> str:
     Raises:
         GitError: Git refuses, or there is none.
     """
-    return os.path.realpath(git(place, "rev-parse", "--show-toplevel").removesuffix("\n"))
+    said = git(place, "rev-parse", "--show-toplevel", patience=PATIENCE)
+    return os.path.realpath(said.removesuffix("\n"))
 
 
 def through(path: str, disk: Disk, tree: Tree | None = None) -> Seen | None:
@@ -237,11 +258,11 @@ def through(path: str, disk: Disk, tree: Tree | None = None) -> Seen | None:
         if real.startswith(f"{tree.top.rstrip('/')}/"):
             named = os.path.relpath(real, tree.top)
     target = disk.look(real)
-    if target is not None and target.text == "directory":
+    if target is None:
+        return Seen(f"{seen.text} to {named!r}: absent", seen.stat)
+    if target.text == "directory":
         target = _raw(real, disk)
-    text = "absent" if target is None else target.text
-    stat = b"" if target is None else target.stat
-    return Seen(f"{seen.text} to {named!r}: {text}", seen.stat + stat)
+    return Seen(f"{seen.text} to {named!r}: {target.text}", seen.stat + target.stat)
 
 
 def _raw(folder: str, disk: Disk) -> Seen:
@@ -264,7 +285,7 @@ def _raw(folder: str, disk: Disk) -> Seen:
 
 def _head(top: str) -> str:
     try:
-        return git(top, "rev-parse", "--verify", "--quiet", "HEAD").strip()
+        return git(top, "rev-parse", "--verify", "--quiet", "HEAD", patience=PATIENCE).strip()
     except GitError:
         return "none"  # before the first commit; a repository that is broken refuses to list
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,20 @@ class Suite:
     def spawn(self, *args: str) -> pytest.RunResult:
         """Run pytest in a process of its own with two workers."""
         return self.pytester.runpytest_subprocess(*WITHOUT, "--ptc-workers=2", "-W", "error", *args)
+
+    def commit(self, *ignored: str) -> None:
+        """Make a repository of the project, with all committed that git is not told to ignore."""
+        # What pytester itself, and the runs, put here.
+        names = (".pytest_cache", "__pycache__", "tmp", ".claude", "stdout", "stderr", *ignored)
+        (self.path / ".gitignore").write_text("".join(f"{name}\n" for name in names))
+        self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message=all of it")
+
+    def git(self, *words: str) -> None:
+        """Run git in the project, as somebody."""
+        who = ("-c", "user.name=n", "-c", "user.email=n@example.org")
+        subprocess.run(["git", *who, *words], cwd=self.path, check=True, capture_output=True)
 
     @property
     def runs(self) -> list[Path]:

@@ -84,6 +84,7 @@ def test_the_document_tells_the_whole_run(suite: Suite) -> None:
 def test_a_rerun_and_a_resumed_run_are_told(suite: Suite) -> None:
     """A test that was run again has both tasks; a verdict that stands names its run."""
     suite.write(test_a=marked("it", "fail no"))
+    suite.commit()
     suite.run("--reruns=1").assert_outcomes(failed=1)
     assert [task["outcome"] for task in report_of(suite)["tasks"]] == [None, "failed"]
     suite.run("--ptc-resume").assert_outcomes(failed=1)

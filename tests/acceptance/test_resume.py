@@ -38,9 +38,10 @@ def begun(suite: Suite) -> set[str]:
 def test_a_killed_run_is_taken_over(suite: Suite) -> None:
     """Its verdicts stand, and say so; the rest is run; what it left is gone."""
     suite.write(test_a=THREE)
+    suite.commit("began")
     killed = start(suite, "--ptc-task-list-id=ours")
     until((suite.path / "began").exists, "the agent that hangs")
-    until(lambda: len(suite.events("ended")) == 2, "both verdicts")
+    until(lambda: len(suite.events("content")) == 2, "both verdicts, and what they were about")
     killed.kill()
     killed.communicate(timeout=30)
     first = suite.runs[0].name
@@ -67,6 +68,7 @@ def test_a_verdict_stands_that_nobody_lived_to_report(suite: Suite) -> None:
         test_a="@pytest.mark.ptc('record pass|--summary|seen\\ntouch began\\nhang')\n"
         "def test_it(ptc): assert ptc.summary == 'seen'\n"
     )
+    suite.commit()
     run = start(suite)
     until((suite.path / "began").exists, "the record")
     for event in suite.events("worker started"):
@@ -89,17 +91,18 @@ def test_a_verdict_stands_that_nobody_lived_to_report(suite: Suite) -> None:
         pytest.param("marker", id="marker"),
         pytest.param("agent", id="agent"),
         pytest.param("nothing", id="nothing"),
-        pytest.param("other", id="file-it-does-not-name"),
+        pytest.param("other", id="content-of-a-file-it-does-not-name"),
         pytest.param("timeout", id="timeout"),
     ],
 )
 def test_what_has_changed_is_run_again(suite: Suite, change: str) -> None:
-    """A verdict stands for the task that was judged: its words, its settings, and its files."""
+    """A verdict stands for the task that was judged: its words, its settings, and all files."""
     (suite.path / "src").mkdir()
     for name in ("src/a.txt", "b.txt", "c.txt"):
         (suite.path / name).write_text("1")
     prompt = "say src and b.txt, please.\\npass"
     suite.write(test_a=f"@pytest.mark.ptc('{prompt}')\ndef test_it(): pass\n")
+    suite.commit()
     suite.run().assert_outcomes(passed=1)
     args = []
     match change:
@@ -118,29 +121,8 @@ def test_what_has_changed_is_run_again(suite: Suite, change: str) -> None:
         case "marker":
             suite.write(test_a=f"@pytest.mark.ptc('{prompt}', tools='Read')\ndef test_it(): pass\n")
     suite.run("--ptc-resume", *args).assert_outcomes(passed=1)
-    again = change not in ("nothing", "other", "timeout")
+    again = change not in ("nothing", "timeout")
     assert bool(suite.events("assigned")) is again
-
-
-def test_a_task_that_names_no_file_is_about_the_whole_tree(suite: Suite) -> None:
-    """A new commit, or a change that is not committed, runs it again."""
-
-    def git(*words: str) -> None:
-        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-        subprocess.run(["git", *who, *words], cwd=suite.path, check=True, capture_output=True)
-
-    (suite.path / "work").mkdir()
-    (suite.path / "work/it.txt").write_text("1")
-    git("init", "-q", "work")
-    git("-C", "work", "add", ".")
-    git("-C", "work", "commit", "-qm", "one")
-    suite.write(test_a="@pytest.mark.ptc('pass', cwd='work')\ndef test_it(): pass\n")
-    suite.run().assert_outcomes(passed=1)
-    suite.spawn("--ptc-resume").assert_outcomes(passed=1)
-    assert suite.events("assigned") == []
-    (suite.path / "work/it.txt").write_text("2")
-    suite.spawn("--ptc-resume").assert_outcomes(passed=1)
-    assert suite.events("assigned")
 
 
 def test_a_task_whose_need_is_run_again_is_run_again(suite: Suite) -> None:
@@ -152,6 +134,7 @@ def test_a_task_whose_need_is_run_again_is_run_again(suite: Suite) -> None:
         "@pytest.mark.ptc('pass', needs='test_b')\ndef test_c(): pass\n"
         "@pytest.mark.ptc('pass')\ndef test_d(): pass\n"
     )
+    suite.commit("a.txt")
     suite.run().assert_outcomes(passed=4)
     suite.run("--ptc-resume").assert_outcomes(passed=4)
     assert suite.events("assigned") == []
@@ -175,6 +158,7 @@ if kind != "nothing":
 def test_trouble_and_an_error_of_the_agents_are_run_again(suite: Suite) -> None:
     """Neither is a verdict about the item; a skip is."""
     suite.agent.write_text(ONCE)
+    suite.commit("done-*", "test_a.py")
     suite.write(
         test_a="@pytest.mark.ptc('nothing')\ndef test_trouble(): pass\n"
         "@pytest.mark.ptc('error')\ndef test_error(): pass\n"
@@ -188,6 +172,7 @@ def test_trouble_and_an_error_of_the_agents_are_run_again(suite: Suite) -> None:
 def test_a_rerun_of_a_resumed_item_is_a_new_attempt(suite: Suite) -> None:
     """`--reruns` asks for another opinion, and does not get the old one again."""
     suite.agent.write_text(ONCE)
+    suite.commit("done-*", "test_a.py")
     suite.write(test_a="@pytest.mark.ptc('fail')\ndef test_it(): pass\n")
     suite.run().assert_outcomes(failed=1)
     suite.run("--ptc-resume").assert_outcomes(failed=1)
@@ -202,6 +187,7 @@ def test_what_a_test_submits_itself_is_resumed_too(suite: Suite) -> None:
         "    for verdict in ptc_coordinator.map('say {x}\\npass', [{'x': 1}, {'x': 2}]):\n"
         "        assert verdict.passed\n"
     )
+    suite.commit()
     suite.run().assert_outcomes(passed=1)
     suite.run("--ptc-resume").assert_outcomes(passed=1)
     assert suite.events("assigned") == []
@@ -214,6 +200,7 @@ def test_last_failed_and_resume_go_together(suite: Suite) -> None:
         "@pytest.mark.ptc('fail no')\ndef test_b(): pass\n"
         "@pytest.mark.ptc('exit 0')\ndef test_c(): pass\n"
     )
+    suite.commit()
     suite.run().assert_outcomes(passed=1, failed=1, errors=1)
     suite.run("--lf", "--ptc-resume").assert_outcomes(failed=1, errors=1)
     assert begun(suite) == {"c"}
@@ -222,6 +209,7 @@ def test_last_failed_and_resume_go_together(suite: Suite) -> None:
 def test_a_report_that_was_changed_afterwards_does_not_stand(suite: Suite) -> None:
     """The run's journal has the hash of what the coordinator read."""
     suite.write(test_a="@pytest.mark.ptc('fail no')\ndef test_it(): pass\n")
+    suite.commit()
     suite.run().assert_outcomes(failed=1)
     (report,) = suite.runs[-1].glob("attempts/*/report.json")
     value = json.loads(report.read_bytes())
