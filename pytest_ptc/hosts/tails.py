@@ -12,7 +12,7 @@ LINES = 40
 _CONTROLS = re.compile(
     r"""
     \x1b \[ [0-?]* [ -/]* [@-~]             # colours, cursor movement
-  | \x1b [\]PX^_] .*? (?: \x07 | \x1b\\ )   # titles, hyperlinks, strings for the terminal
+  | \x1b [\]PX^_] [^\x07\x1b]* (?: \x07 | \x1b\\ )  # titles, hyperlinks, strings for the terminal
   | \x1b .?
   | [\x00-\x08\x0b-\x1f\x7f-\x9f]
     """,

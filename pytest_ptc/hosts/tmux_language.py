@@ -59,7 +59,7 @@ def too_old(version: str) -> bool:
 
     A version without a number ("tmux master") is a newer one.
     """
-    number = re.search(r"(\d+)\.(\d+)", version)
+    number = re.search(r"(\d{1,9})\.(\d{1,9})", version)
     return number is not None and (int(number[1]), int(number[2])) < OLDEST
 
 
@@ -76,7 +76,7 @@ def literal(text: str) -> str:
 
     A run of `#` in front of `[` tmux leaves alone, for that is how its styles begin.
     """
-    return re.sub(r"#+(?![#\[])", lambda run: run[0] * 2, text)
+    return re.sub(r"(?<!#)#+(?![#\[])", lambda run: run[0] * 2, text)
 
 
 def exec_line(argv: tuple[str, ...]) -> tuple[str, ...]:
