@@ -5,6 +5,7 @@
     python -m tests.bench throughput             what a task costs that costs nothing
     python -m tests.bench import                 what the plugin costs a run that does not use it
     python -m tests.bench reports                what reports of 10,000 findings cost
+    python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
     python -m tests.bench --folder DIR ...       on the file system that matters
 
@@ -28,7 +29,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.bench import claude, importing, latency, reports, throughput
+from tests.bench import claude, importing, latency, reports, resuming, throughput
 from tests.bench.figures import table
 
 PARTS = {
@@ -36,6 +37,7 @@ PARTS = {
     "throughput": throughput,
     "import": importing,
     "reports": reports,
+    "resuming": resuming,
     "claude": claude,
 }
 

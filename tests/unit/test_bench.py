@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.bench import reports
+from tests.bench import reports, resuming
 from tests.bench.figures import table
 
 if TYPE_CHECKING:
@@ -21,3 +21,11 @@ def test_the_cost_of_reports_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     assert any("30 findings over 3 items" in line and line.endswith("| met |") for line in lines)
     parts = ("json", "sarif", "gitlab", "html", "annotations", "step summary")
     assert all(any(f"- {part}, CPU" in line for line in lines) for part in parts)
+
+
+def test_the_cost_of_looks_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a small repository; nothing in it is too much to look at."""
+    for name, value in {"FILES": 30, "ROUNDS": 2, "TASKS": 2}.items():
+        monkeypatch.setattr(resuming, name, value)
+    lines = table(resuming.measure(tmp_path)).splitlines()
+    assert sum(" look" in line or "- " in line[2:4] for line in lines) == 4
