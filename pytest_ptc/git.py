@@ -168,6 +168,8 @@ def _run(
                 line, env=environ, stdin=asked, stdout=subprocess.PIPE, stderr=words
             ) as process:
                 printed = _read(process, most, patience)
+        except subprocess.TimeoutExpired as error:
+            raise GitError(f"git took longer than {patience:g} s") from error
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise GitError(f"git does not run: {error}") from error
         words.seek(0)
