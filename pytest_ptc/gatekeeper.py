@@ -13,7 +13,8 @@ import pytest
 
 from pytest_ptc.collected import is_marked
 from pytest_ptc.environment import IN_XDIST
-from pytest_ptc.gate import Reason, Standing, asks, is_true, reasons, without_workers
+from pytest_ptc.errors import ConfigError
+from pytest_ptc.gate import ALL, Reason, Standing, asks, is_true, reasons, without_workers
 from pytest_ptc.outcomes import ONLY_TROUBLE, item_outcome
 from pytest_ptc.text import printable
 
@@ -38,9 +39,17 @@ class Gatekeeper:
         config: Pytest's configuration.
         settings: What the user asked for.
         why_not: Why no marked test is run in this session; None if they are run.
+
+    Raises:
+        ConfigError: What is required cannot be met.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings, why_not: str | None) -> None:
+        if settings.require == ALL and config.getoption("lf", default=False):
+            raise ConfigError(
+                "--ptc-require=all cannot be met beside --lf, which leaves out what passed; say "
+                "--ptc-resume instead, which keeps its verdicts"
+            )
         self._config = config
         self._settings = settings
         self._why_not = why_not
@@ -92,7 +101,7 @@ class Gatekeeper:
         left_out = self._config.getoption("lf", default=False)
         return chosen or bool(left_out) or bool({*self._collected} - {*selected})
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Take note of what is selected; refuse a gate in CI without anybody who judges."""
         wanted = [item for item in session.items if is_marked(item) or is_empty(item)]
@@ -139,14 +148,18 @@ class Gatekeeper:
     # The end.
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+    def pytest_sessionfinish(
+        self, session: pytest.Session, exitstatus: int | pytest.ExitCode
+    ) -> Generator[None, object, object]:
         """Decide before anybody reports it; see afterwards that nobody has undone it."""
         self._decide(session)
         self._enforce(session)
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         hidden = getattr(reporter, "no_summary", False)
-        if reporter is not None and (session.exitstatus not in _SUMMARIZED or hidden):
-            reporter.ensure_newline()
+        # Pytest goes by the status before anybody changed it.
+        if reporter is not None and (exitstatus not in _SUMMARIZED or hidden):
+            if self._config.get_terminal_writer().width_of_current_line:
+                reporter.write_line("")
             if not hidden:
                 self.write_summary(reporter)
             self._show(reporter)

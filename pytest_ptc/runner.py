@@ -532,6 +532,9 @@ class Runner:
 class NotAwaited(internals.Failed):
     """A test has submitted work, and has not asked for its verdict."""
 
+    # As pytest has it for its own: reports show the name alone.
+    __module__ = "builtins"
+
 
 class SetUpBypass:
     """Ends the set-up of an item that has failed by its verdict, before any hook or fixture."""
