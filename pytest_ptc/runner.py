@@ -117,6 +117,7 @@ class Runner:
         gate.result_of = self._result_of
         gate.excused = lambda item: item not in self._tickets
         gate.unawaited = self.submission.promises.unawaited
+        gate.redact = live.redact
         gate.write_summary = self.pytest_terminal_summary
 
     def __repr__(self) -> str:
@@ -282,7 +283,7 @@ class Runner:
         ticket = self._tickets.get(item)
         if ticket is not None:
             raise_in_call(ticket.result, self._live.shown_folder, ticket.problem)
-        elif is_marked(item) and internals.runs(item):
+        elif is_marked(item):
             self._refuse(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
