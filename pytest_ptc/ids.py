@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: Longest id, in characters: a whole text may be a value, and a command line has to take an id.
 MAX_ID_CHARS = 200
 
-_END_BLANKS = re.compile(r"^\s+|\s+$")
+_END_BLANKS = re.compile(r"^\s+|(?<!\s)\s+$")
 
 
 def item_id(text: str) -> str:

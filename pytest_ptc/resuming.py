@@ -329,7 +329,7 @@ class Resumption:
         if len(told) == 1:
             (reason,) = told
             return [f"{first}: {reason}"]
-        reasons = sorted(told.items(), key=lambda pair: -len(pair[1]))
+        reasons = sorted(told.items(), key=lambda pair: (-len(pair[1]), pair[0]))
         return [first, *(f"ptc:   {len(names)} not: {why}" for why, names in reasons)]
 
     def _detail(self, change: Change, entries: Callable[[str], Mapping[str, str] | None]) -> str:

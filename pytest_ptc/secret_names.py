@@ -44,8 +44,9 @@ _MANY = 4
 #: A name in an address that has no password is a token from this length.
 _SHORTEST_USER = 16
 
-_USER = re.compile(r"[\w+.-]+://([^\s/@]+)@")
-_ADDRESS = re.compile(r"[\w+.-]+://[^\s:/@]*:(\S+)@")
+# An address is looked for where a word begins, or a long word would be looked at from every letter.
+_USER = re.compile(r"(?<![\w+.-])[\w+.-]+://([^\s/@]+)@")
+_ADDRESS = re.compile(r"(?<![\w+.-])[\w+.-]+://[^\s:/@]*:(\S+)@")
 _ASSIGNED = re.compile(
     r"(?:^|[?&;,\s])[\w.-]*(?:password|passwd|pwd|token|secret|accountkey|accesskey|accesskeyname"
     r"|sharedaccesskey|api[_-]?key|sig)\s*=\s*([^&;\s'\",]+)",

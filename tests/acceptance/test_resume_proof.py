@@ -64,9 +64,9 @@ def test_different_reasons_are_told_apart(suite: Suite) -> None:
     result.stdout.fnmatch_lines(
         [
             f"ptc: 1 of 4 verdicts of run {suite.runs[0].name} stand",
+            "ptc:   1 not: a task that it needs is run again",
             "ptc:   1 not: the prompt changed",
             "ptc:   1 not: the settings changed",
-            "ptc:   1 not: a task that it needs is run again",
         ]
     )
     assert len(suite.events("assigned")) == 4

@@ -13,7 +13,7 @@ import pytest_ptc
 
 PACKAGE = Path(pytest_ptc.__file__).parent
 #: Seconds in which a child has to be through: a quadratic pattern takes many minutes.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 #: Tries patterns, each by the functions it is used with, and says which one it is at.
 CHILD = r"""
@@ -36,18 +36,26 @@ for place, text, flags, functions in json.load(sys.stdin):
             getattr(pattern, function)(*("", text) if function == "sub" else (text,))
 print("through", flush=True)
 """
-#: What each function of `re` does to find its matches.
-FUNCTIONS = {"match": "match", "fullmatch": "fullmatch", "sub": "sub", "split": "split"}
+#: Functions that try a pattern at the beginning alone; all others try it at every place.
+AT_THE_BEGINNING = ("match", "fullmatch")
 
 
 def patterns() -> list[tuple[str, str, int, list[str]]]:
     """Return where each constant pattern of the package stands, it, its flags, and its functions.
 
-    One that is compiled may be used with any function.
+    One that is compiled has the functions with which its module uses its name; another module may
+    use it with any.
     """
     found = []
     for path in sorted(PACKAGE.glob("**/*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        tree = ast.parse(text)
+        named = {
+            node.value: node.targets[0].id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re"):
@@ -57,9 +65,12 @@ def patterns() -> list[tuple[str, str, int, list[str]]]:
                 flags = [ast.unparse(entry) for entry in node.args[1:]]
                 names = [flag.removeprefix("re.") for flag in flags if flag.startswith("re.")]
                 number = sum(int(getattr(re, name)) for name in names)
-                function = FUNCTIONS.get(node.func.attr, "sub")
+                used = {node.func.attr}
+                if node.func.attr == "compile":
+                    used = set(re.findall(rf"\b{named.get(node)}\.(\w+)\(", text)) or {"sub"}
+                functions = sorted({one if one in AT_THE_BEGINNING else "sub" for one in used})
                 place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
-                found.append((place, first.value, number, [function]))
+                found.append((place, first.value, number, functions))
     return found
 
 
