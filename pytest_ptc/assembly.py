@@ -11,12 +11,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from pytest_ptc.agent_facts import agent_facts, files_of_agent, words_of_agent
 from pytest_ptc.agents import INTERACTIVE, agent_maker
@@ -29,14 +26,16 @@ from pytest_ptc.our_places import our_places, resolved_cache_dir
 from pytest_ptc.processes import ProcessIdentity
 from pytest_ptc.programs import anchored_command, relative_names
 from pytest_ptc.redaction import Redactor
-from pytest_ptc.repositories import repository_top
+from pytest_ptc.run_facts import run_facts
 from pytest_ptc.runs import SCRATCH_PREFIX
-from pytest_ptc.secret_names import secret_arguments
+from pytest_ptc.secret_names import argument_secrets, secret_arguments
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    import pytest
 
     from pytest_ptc.interfaces import Host
     from pytest_ptc.options import Settings
@@ -282,7 +281,7 @@ def make_coordinator(
     ourselves = ProcessIdentity.of(os.getpid())
     journal.event(
         "run",
-        **run_facts(config, settings, run, resumes),
+        **facts_for_reports(config, settings, run, resumes),
         pid=os.getpid(),
         created=ourselves.created if ourselves else 0.0,
         attach=run.host.attach,
@@ -317,47 +316,18 @@ def _contents(
     )
 
 
-def run_facts(
+def facts_for_reports(
     config: pytest.Config, settings: Settings, run: Run, resumes: str | None
 ) -> dict[str, Any]:
-    """Return what reports tell of a run as a whole."""
-    top = repository_top(config.rootpath)
-    return {
-        "run_id": run.run_id,
-        "workers": settings.workers,
-        "host": run.host.name,
-        "agent": settings.agent,
-        "task_list_id": run.list_id,
-        "rootdir": str(config.rootpath),
-        "repository": None if top is None else str(top),
-        "arguments": list(config.invocation_params.args),
-        "python": sys.version.split()[0],
-        "pytest_ptc": version("pytest-ptc"),
-        "resumes": resumes,
-        "fail_on": settings.fail_on,
-    }
-
-
-def story_without_tasks(facts: Mapping[str, Any], status: int) -> list[dict[str, Any]]:
-    """Return the journal of a run that was over before it had one.
-
-    Args:
-        facts: What there is to tell of the run.
-        status: Pytest's exit status.
-    """
-    began = {"event": "run", "at": time.time(), **facts}
-    redactor = Redactor(os.environ)
-    redactor.learn(argument_secrets(facts["arguments"]))
-    events = [redactor.json(began), {"event": "run ended", "at": time.time()}]
-    ran = (
-        pytest.ExitCode.OK,
-        pytest.ExitCode.TESTS_FAILED,
-        pytest.ExitCode.NO_TESTS_COLLECTED,
+    """Return what reports tell of a run that has workers."""
+    return run_facts(
+        config,
+        settings,
+        run_id=run.run_id,
+        host=run.host.name,
+        list_id=run.list_id,
+        resumes=resumes,
     )
-    if status not in ran:
-        # Else a report would be as clean as that of a suite without marked tests.
-        events.insert(1, {"event": "stopping", "why": "pytest ended before there was a task"})
-    return events
 
 
 def _processors() -> int:
@@ -421,21 +391,6 @@ def known_secrets(config: pytest.Config, settings: Settings, run: Run) -> Redact
 def command_secrets(run: Run) -> dict[str, str]:
     """Return the secrets among the arguments of the run's program."""
     return {**secret_arguments(run.command), **secret_arguments(run.claude)}
-
-
-def argument_secrets(arguments: Sequence[object]) -> dict[str, str]:
-    """Return the secrets among pytest's own arguments, one of which may be a whole command."""
-    words = [word for given in map(str, arguments) for word in (given, *_words(given))]
-    return secret_arguments(words)
-
-
-def _words(argument: str) -> list[str]:
-    """Return the words of an argument that may be a command itself, such as `--ptc-command=...`."""
-    try:
-        words = shlex.split(argument)
-    except ValueError:
-        words = argument.split()
-    return [part for word in words for part in (word, *word.split("=", 1)[1:])]
 
 
 def _client_program(journal: Journal, argv: Sequence[str], scratch: Path) -> Path:

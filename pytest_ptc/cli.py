@@ -187,15 +187,17 @@ def _made(name: str, path: str, made: Mapping[str, Any], journal: Path) -> list[
     """Write a report, or return it if it is to be printed."""
     from pytest_ptc.reporting import files  # noqa: PLC0415 - as above
     from pytest_ptc.reporting.github import step_summary  # noqa: PLC0415
+    from pytest_ptc.reporting.writing import write_report  # noqa: PLC0415
 
+    base = files.project_top(Path.cwd())
     if name == "summary" and path == os.environ.get(files.STEP_SUMMARY):
-        files.add_summary(Path(path), made)
+        files.add_summary(Path(path), made, base=base)
         return []
     target = files.Target(journal, None if path == "-" else Path(path))
     text = step_summary(made) if name == "summary" else files.FORMATS[name](made, target)
     if path == "-":
         return [text.removesuffix("\n")]
-    files.write_report(Path(path), text)
+    write_report(Path(path), text, base=base)
     return []
 
 

@@ -97,3 +97,7 @@ class IllegalMove(PtcError):  # noqa: N818 - it names a move, as chess does; "Er
 
     def __init__(self, what: str, state: object, to: object) -> None:
         super().__init__(f"{what} cannot move from {state} to {to}")
+
+
+class ReportError(PtcError):
+    """A report cannot be made of a run, or cannot be written where it was asked for."""

@@ -15,7 +15,8 @@ from pytest_ptc.collected import is_marked
 from pytest_ptc.environment import IN_XDIST, RUN_COOKIE
 from pytest_ptc.errors import ConfigError
 from pytest_ptc.gate import ALL, Reason, Standing, asks, is_true, reasons, without_workers
-from pytest_ptc.outcomes import ONLY_TROUBLE, item_outcome
+from pytest_ptc.item_states import PhaseReport, final_report
+from pytest_ptc.outcomes import ONLY_TROUBLE, phase_report
 from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 _SUMMARIZED = (0, 1, 2, 4, 5)
 #: Where nobody means to run anything, nothing is missed.
 _REFUSED = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR)
-#: How `item_outcome` orders what it says of an item: a pass hides nothing.
-_WORST = ("failed", "error")
 
 
 class Gatekeeper:
@@ -58,7 +57,7 @@ class Gatekeeper:
         #: The items that pytest had before any plugin took some out, and after.
         self._collected: list[pytest.Item] = []
         self._selected: dict[pytest.Item, None] = {}
-        self._outcomes: dict[pytest.Item, str] = {}
+        self._reports: dict[pytest.Item, list[PhaseReport]] = {}
         self._elsewhere: dict[str, None] = {}
         self._running: pytest.Item | None = None
         self._reasons: list[Reason] | None = None
@@ -128,12 +127,12 @@ class Gatekeeper:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what is finally reported of an item; nothing bad is made good by more."""
-        told = item_outcome(report)
         item = self._item_of(report)
         if item is None:
             self._take_elsewhere(report)
-        elif told is not None and self._outcomes.get(item) not in _WORST:
-            self._outcomes[item] = told
+        else:
+            told = phase_report(report, self._config)
+            self._reports.setdefault(item, []).append(told)
 
     def _item_of(self, report: pytest.TestReport) -> pytest.Item | None:
         running = self._running
@@ -210,7 +209,7 @@ class Gatekeeper:
         return [
             Standing(
                 self.name_of(item),
-                self._outcomes.get(item),
+                self._outcome_of(item),
                 self.result_of(item),
                 excused=self.excused(item),
                 selected=item in self._selected,
@@ -218,6 +217,10 @@ class Gatekeeper:
             )
             for item in dict.fromkeys((*self._collected, *self._selected))
         ]
+
+    def _outcome_of(self, item: pytest.Item) -> str | None:
+        final = final_report(self._reports.get(item, ()))
+        return final.outcome if final is not None else None
 
     def _enforce(self, session: pytest.Session) -> None:
         if not self._reasons or session.exitstatus != pytest.ExitCode.OK:

@@ -15,19 +15,19 @@ import pytest
 
 from pytest_ptc import worktrees
 from pytest_ptc.assembly import (
+    facts_for_reports,
     facts_of,
     make_coordinator,
     make_run,
     make_scratch,
-    run_facts,
     runs_folder,
-    story_without_tasks,
 )
 from pytest_ptc.errors import PtcError
 from pytest_ptc.fingerprints import fingerprint
 from pytest_ptc.programs import files_of
 from pytest_ptc.repositories import repository_top
 from pytest_ptc.resuming import Resumption, run_to_resume
+from pytest_ptc.run_facts import session_end, story_without_tasks
 from pytest_ptc.runs import RunState, clean_run, whole_story
 from pytest_ptc.suite_changes import changed_suite
 
@@ -78,6 +78,7 @@ class LiveRun:
         self._isolated: set[str] = set()
         self._parts: _Parts | None = None
         self._ended = False
+        self._closed = False
 
     @classmethod
     def of(cls, config: pytest.Config, settings: Settings) -> LiveRun:
@@ -220,15 +221,17 @@ class LiveRun:
         """Return the journal, for the reports that are made of it."""
         if self._parts is None:
             resumes = self.earlier.run_id if self.earlier else None
-            facts = run_facts(self._config, self._settings, self.facts, resumes)
-            return story_without_tasks(facts, session.exitstatus)
-        return whole_story(self._parts.journal.folder, self._parts.journal.problem)
+            facts = facts_for_reports(self._config, self._settings, self.facts, resumes)
+            return story_without_tasks(facts, session)
+        # The journal has it when nobody can change it any more.
+        end = {"event": "session ended", "at": time.time(), **session_end(session)}
+        return [*whole_story(self._parts.journal.folder, self._parts.journal.problem), end]
 
     def end(self, when_quiet: Callable[[], object]) -> None:
-        """End workers, tidy the shared list, and close the journal.
+        """End workers and tidy the shared list.
 
         Args:
-            when_quiet: Called when all workers have ended, and the journal is still open.
+            when_quiet: Called when all workers have ended.
         """
         coordinator, journal, task_list, contents, scratch, began = self._begun
         try:
@@ -244,11 +247,22 @@ class LiveRun:
             except PtcError as error:
                 self.problems.append(f"tasks left on the shared list: {error}")
             journal.event("run ended", seconds=round(self.wall, 3))
-            journal.close()
             if journal.problem:
                 self.problems.append(f"journal incomplete: {journal.problem}")
             worktrees.remove_all(self._isolated, scratch)
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def close(self, session: pytest.Session | None = None) -> None:
+        """Put down how pytest's session ended, if that is known, and close the journal.
+
+        May be called again.
+        """
+        if self._parts is None or self._closed:
+            return
+        self._closed = True
+        if session is not None:
+            self._parts.journal.event("session ended", **session_end(session))
+        self._parts.journal.close()
 
     @property
     def _begun(self) -> _Parts:

@@ -19,11 +19,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc import internals
+from pytest_ptc.item_states import PhaseReport, final_report, item_state, phase_outcome
 from pytest_ptc.model import Result, VerdictKind
 from pytest_ptc.reporting.items import failure_text, trouble_text
+from pytest_ptc.reporting.wording import Final
 from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -107,22 +110,42 @@ def add_extras(report: pytest.TestReport, result: Result) -> None:
     report.extras = [*getattr(report, "extras", []), extra]  # type: ignore[attr-defined]
 
 
-def item_outcome(report: pytest.TestReport) -> str | None:
-    """Return what a phase's report says of its item; None if it says nothing new.
+def phase_report(report: pytest.TestReport, config: pytest.Config) -> PhaseReport:
+    """Return what pytest finally reports of one phase of an item.
 
-    One of passed, failed, error, skipped, xfailed, xpassed; the last one that is not None counts.
+    Plugins are asked, as the terminal asks them: one may call a report what it likes, and may still
+    change it there, as pytest does with a test whose subtests failed.
     """
-    expected = hasattr(report, "wasxfail")
-    match report.when, report.outcome:
-        case "call", "passed":
-            return "xpassed" if expected else "passed"
-        case "call", "failed":
-            return "failed"
-        case "setup" | "call", "skipped":
-            return "xfailed" if expected else "skipped"
-        case _, "failed":
-            return "error"
-    return None
+    told = config.hook.pytest_report_teststatus(report=report, config=config)
+    outcome = phase_outcome(
+        report.when,
+        report.outcome,
+        expected=hasattr(report, "wasxfail"),
+        category=told[0] if told else None,
+        # Reports of subtests are made by pytest 9, and by pytest-subtests before that.
+        part=type(report) is not pytest.TestReport and hasattr(report, "context"),
+    )
+    return PhaseReport(report.when, outcome, first_line(report), expected_why(report))
+
+
+def final_of(result: Result | None, reports: Sequence[PhaseReport]) -> Final:
+    """Return what became of an item.
+
+    Args:
+        result: How its task ended; None where it has none yet, or nobody could be asked.
+        reports: What pytest reported of it.
+    """
+    last = final_report(reports)
+    verdict = result.verdict if result else None
+    trouble = result.trouble if result else None
+    state = item_state(
+        last.outcome if last else None,
+        verdict=verdict.verdict.value if verdict else None,
+        cause=trouble.cause.value if trouble else None,
+        gate=result.spec.gate if result else True,
+        blocked=bool(result.blocking) if result else False,
+    )
+    return Final(state, last.phase if last else None, last.message if last else None)
 
 
 def first_line(report: pytest.TestReport) -> str | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ptc.model import Verdict
+    from pytest_ptc.options import Settings
     from pytest_ptc.runner import Runner
     from pytest_ptc.submission import PtcCoordinator
 
@@ -64,11 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
         why_not = _why_not(config, settings.workers)
         if why_not is not None:
             config.stash[WHY_NOT] = why_not
-            if settings.gate_options and not _only_shows(config) and not _of_another(config):
-                from pytest_ptc.gatekeeper import Gatekeeper  # noqa: PLC0415
-
-                gate = Gatekeeper(config, settings, why_not)
-                config.pluginmanager.register(gate, "ptc-gate")
+            if not _only_shows(config) and not _of_another(config):
+                _say_unjudged(config, settings, why_not)
             return
         # Only a run with workers pays for these.
         from pytest_ptc.gatekeeper import Gatekeeper  # noqa: PLC0415
@@ -76,11 +74,19 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_ptc.reporting.files import Reports  # noqa: PLC0415
         from pytest_ptc.runner import Runner, SetUpBypass  # noqa: PLC0415
 
+        start = config.invocation_params.dir
+        reports = Reports(
+            settings,
+            start,
+            os.environ,
+            lambda session: live.story(session),  # noqa: PLW0108 - it is not made yet
+            lambda: live.folder,
+        )
+        # Before anything can be refused.
+        reports.remove_stale()
         live = LiveRun.of(config, settings)
         gate = Gatekeeper(config, settings, None)
         runner = Runner(config, settings, live, gate)
-        start = config.invocation_params.dir
-        reports = Reports(settings, start, os.environ, live.story, lambda: live.folder)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUNNER] = runner
@@ -89,6 +95,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
     config.pluginmanager.register(gate, "ptc-gate")
     config.pluginmanager.register(reports, "ptc-reports")
+
+
+def _say_unjudged(config: pytest.Config, settings: Settings, why_not: str) -> None:
+    """Have a run without workers say that nothing was judged, where a gate or reports are asked."""
+    if settings.gate_options:
+        from pytest_ptc.gatekeeper import Gatekeeper  # noqa: PLC0415 - only where it is asked for
+
+        config.pluginmanager.register(Gatekeeper(config, settings, why_not), "ptc-gate")
+    files = (settings.json, settings.sarif, settings.gitlab, settings.html)
+    # An agent that runs the tests has their options, and the reports are of the run that it is in.
+    ours = not os.environ.get(RUN_COOKIE) and not _only_sets_up(config)
+    if ours and (settings.github == "yes" or any(files)):
+        from pytest_ptc.reporting.files import reports_without_workers  # noqa: PLC0415 - as above
+
+        unjudged = reports_without_workers(config, settings, os.environ)
+        config.pluginmanager.register(unjudged, "ptc-reports")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from pytest_ptc import internals
 from pytest_ptc.collected import asked_by, is_marked
 from pytest_ptc.durations import keep_durations, longest_first, read_durations
 from pytest_ptc.errors import MarkerError
+from pytest_ptc.item_states import BAD, final_report
 from pytest_ptc.lineup import LineUp
 from pytest_ptc.live_servers import LiveServers
 from pytest_ptc.markers import MarkedTask, general_timeout
@@ -30,10 +31,9 @@ from pytest_ptc.outcomes import (
     SetUpBypassed,
     add_extras,
     add_properties,
-    expected_why,
+    final_of,
     finish_report,
-    first_line,
-    item_outcome,
+    phase_report,
     raise_in_call,
     raise_in_setup,
 )
@@ -51,9 +51,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from pytest_ptc.gatekeeper import Gatekeeper
+    from pytest_ptc.item_states import PhaseReport
     from pytest_ptc.live import LiveRun
     from pytest_ptc.model import Result, TaskSpec, Verdict
     from pytest_ptc.options import Settings
+    from pytest_ptc.reporting.wording import Final
 
 
 @dataclass(kw_only=True, slots=True)
@@ -68,6 +70,7 @@ class Ticket:
         used: Whether the item has run by it; a further run needs a further attempt.
         problem: Why there is no task.
         error: Why a server that its prompt needs cannot be opened to an agent.
+        reports: What pytest reported of the item since it began its last run.
     """
 
     marked: MarkedTask
@@ -77,6 +80,17 @@ class Ticket:
     used: bool = False
     problem: str = "no verdict was there for this item"
     error: Exception | None = None
+    reports: list[PhaseReport] = field(default_factory=list)
+
+    @property
+    def final(self) -> Final:
+        """Return what became of the item."""
+        return final_of(self.result, self.reports)
+
+    @property
+    def unasked(self) -> bool:
+        """Tell whether the item ran into an error for which no agent could be asked."""
+        return self.result is None and bool(self.reports) and self.final.state in BAD
 
 
 class Runner:
@@ -96,7 +110,9 @@ class Runner:
         self._arrivals: queue.SimpleQueue[tuple[pytest.Item, Result]] = queue.SimpleQueue()
         self._lineup: LineUp | None = None
         self._results: list[Result] = []
-        self._expected: set[str] = set()
+        #: What became of items by a task that was not their last, by the tasks' ids.
+        self._overtaken: dict[str, Final] = {}
+        self._problems: list[str] = []
         #: How many items ended in trouble that is nobody's verdict.
         self._troubles = 0
         #: Marked items that have no task, and were about to run.
@@ -256,6 +272,9 @@ class Runner:
             # Without a task, a session fixture of its prompt failed: pytest's own set-up says how.
             return
         if ticket.used:
+            if ticket.result is not None and final_report(ticket.reports) is not None:
+                self._overtaken[ticket.result.task_id] = ticket.final
+            ticket.reports = []
             (ticket.future,) = self._live.submit([ticket.spec])
         assert ticket.future is not None
         if ticket.used or ticket.result is None:
@@ -312,32 +331,37 @@ class Runner:
         ticket = self._tickets.get(item)
         if ticket is not None:
             finish_report(report, call, item, ticket.result, self._shown_folder)
-            if hasattr(report, "wasxfail") and report.skipped and ticket.result is not None:
-                self._expected.add(ticket.result.spec.nodeid)
             if ticket.result is not None and self._config.pluginmanager.hasplugin("html"):
                 add_extras(report, ticket.result)
         return report
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Put down what became of a marked item, for the reports that are made of the journal."""
+        """Put down what became of a marked item, for the reports that are made of the journal.
+
+        Last, for pytest and its plugins may change a report until then.
+        """
         ticket = self._ticket_of(report)
-        told = item_outcome(report)
-        if ticket is None or told is None or not self._live.begun:
+        if ticket is None:
             return
+        told = phase_report(report, self._config)
+        ticket.reports.append(told)
         result = ticket.result
-        if told == "error" and report.when == "setup" and result is not None:
+        if told.outcome == "error" and told.phase == "setup" and result is not None:
             self._troubles += not result.judged
+        if told.outcome is None or not self._live.begun:
+            return
         path, line, _ = report.location
         self._live.tell(
             "item",
+            task=result.task_id if result is not None else None,
             nodeid=ticket.marked.nodeid,
-            outcome=told,
-            phase=report.when,
-            message=first_line(report),
+            outcome=told.outcome,
+            phase=told.phase,
+            message=told.message,
             path=path,
             line=None if line is None else line + 1,
-            xfail=expected_why(report),
+            xfail=told.xfail,
         )
 
     def _ticket_of(self, report: pytest.TestReport) -> Ticket | None:
@@ -354,16 +378,44 @@ class Runner:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Tell trouble in the machinery from a failure, where that is asked for."""
+        """Fail a run whose items did not all pass; tell trouble from failure, where asked for."""
+        self._check_items(session)
         troubles = self._troubles + len(self._without_task)
         only_trouble = 0 < troubles == session.testsfailed
         failed = session.exitstatus == pytest.ExitCode.TESTS_FAILED
         if self._settings.exit_codes and failed and only_trouble:
             session.exitstatus = ONLY_TROUBLE
 
+    @pytest.hookimpl(specname="pytest_sessionfinish", wrapper=True, tryfirst=True)
+    def pytest_close_ptc_journal(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Put down the exit status when no plugin changes it any more.
+
+        Pytest looks for hooks among what is named `pytest_...` alone.
+        """
+        result = yield
+        self._live.close(session)
+        return result
+
     def pytest_unconfigure(self) -> None:
         """End what an interrupted run has left."""
         self._end()
+        self._live.close()
+
+    def _check_items(self, session: pytest.Session) -> None:
+        """See that a run is no success with an item that did not pass, whatever pytest counted."""
+        planned = self._config.getoption("setuponly", default=False)
+        if session.exitstatus != pytest.ExitCode.OK or planned:
+            return
+        bad = [t.marked.nodeid for t in self._tickets.values() if t.final.state in BAD]
+        if bad:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            self._problems.append(f"pytest counts no failure, but not passed: {bad[0]}{more}")
+
+    def _finals(self) -> dict[str, Final]:
+        """Return what became of the items of tasks, by the tasks' ids."""
+        last = {t.result.task_id: t.final for t in self._tickets.values() if t.result is not None}
+        return {**self._overtaken, **last}
 
     # Publishing.
 
@@ -472,6 +524,7 @@ class Runner:
         path, line, _ = item.location
         self._live.tell(
             "item",
+            task=result.task_id,
             nodeid=result.spec.nodeid,
             outcome="passed" if passed else "failed" if result.judged else "error",
             phase="setup",
@@ -519,9 +572,10 @@ class Runner:
             journal=self._live.shown_folder,
             width=self._config.get_terminal_writer().fullwidth,
             verbosity=self._config.get_verbosity(),
-            expected=self._expected,
+            finals=self._finals(),
+            unasked=sum(ticket.unasked for ticket in self._tickets.values()),
             budget=self._settings.budget_usd,
-            problems=self._live.problems,
+            problems=[*self._live.problems, *self._problems],
             changed_suite=self._live.changed_suite,
         )
         self._say_what_stands(reporter)

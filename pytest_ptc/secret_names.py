@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -158,3 +159,18 @@ def _passwords(value: str) -> Iterator[str]:
             yield unquote(password)
     if "=" in value:
         yield from (match[1] for match in _ASSIGNED.finditer(value))
+
+
+def argument_secrets(arguments: Sequence[object]) -> dict[str, str]:
+    """Return the secrets among pytest's own arguments, one of which may be a whole command."""
+    words = [word for given in map(str, arguments) for word in (given, *_command_words(given))]
+    return secret_arguments(words)
+
+
+def _command_words(argument: str) -> list[str]:
+    """Return the words of an argument that may be a command itself, such as `--ptc-command=...`."""
+    try:
+        words = shlex.split(argument)
+    except ValueError:
+        words = argument.split()
+    return [part for word in words for part in (word, *word.split("=", 1)[1:])]

@@ -51,18 +51,23 @@ def finding(severity: str, message: str = "m", **more: Any) -> dict[str, Any]:
     return {"severity": severity, "message": message, **more}
 
 
-def document_of(*items: Item, over: bool = True, **run: Any) -> dict[str, Any]:
+def document_of(
+    *items: Item, over: bool = True, status: int | None = None, **run: Any
+) -> dict[str, Any]:
     """Return the document of a run of these items.
 
     Args:
         items: The items, in the order in which they were submitted.
         over: Whether the run came to its end.
+        status: Pytest's exit status; None for the one that pytest has for these outcomes.
         run: Other facts about the run.
     """
-    return document(events_of(*items, over=over, **run))
+    return document(events_of(*items, over=over, status=status, **run))
 
 
-def events_of(*items: Item, over: bool = True, **run: Any) -> list[dict[str, Any]]:
+def events_of(
+    *items: Item, over: bool = True, status: int | None = None, **run: Any
+) -> list[dict[str, Any]]:
     """Return the journal of a run of these items."""
     events: list[dict[str, Any]] = [_run(run)]
     for number, item in enumerate(items, 1):
@@ -70,7 +75,11 @@ def events_of(*items: Item, over: bool = True, **run: Any) -> list[dict[str, Any
     for at, event in enumerate(events):
         event["at"] = BEGAN + at
     if over:
-        events.append({"event": "run ended", "at": BEGAN + len(events)})
+        at = BEGAN + len(events)
+        if status is None:
+            status = int(any(item.outcome in ("failed", "error") for item in items))
+        events.append({"event": "run ended", "at": at})
+        events.append({"event": "session ended", "at": at, "exit_status": status})
     return events
 
 
@@ -84,6 +93,8 @@ def _run(more: dict[str, Any]) -> dict[str, Any]:
         "task_list_id": "ptc-20270115-080000-000aa",
         "rootdir": "/repo",
         "repository": "/repo",
+        "commit": "c" * 40,
+        "anchor": "README.md",
         "arguments": [],
         "python": "3.11.7",
         "pytest_ptc": "0.1.0",

@@ -308,6 +308,7 @@ class Coordinator:
         else:
             self._journal.event(
                 "kept",
+                task=entry.task_id,
                 nodeid=entry.spec.nodeid,
                 spec=entry.spec.to_json(),
                 fingerprint=dict(fingerprint),

@@ -6,17 +6,27 @@ Its form is in `run-report.schema.json`, beside this module. Pure: events in, a 
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.item_states import (
+    ItemState,
+    PhaseReport,
+    came_to_its_end,
+    final_report,
+    is_submitted,
+    item_state,
+    why_no_success,
+)
 from pytest_ptc.model import Severity, VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 #: The version of the form: the first number changes when a reader of the old one would err.
-VERSION = "1.0"
+VERSION = "1.1"
 
 _USAGE = (
     "input_tokens",
@@ -31,6 +41,8 @@ _ABOUT_RUN = (
     "task_list_id",
     "rootdir",
     "repository",
+    "commit",
+    "anchor",
     "arguments",
     "python",
     "resumes",
@@ -40,7 +52,23 @@ _ABOUT_RUN = (
 
 def document_text(made: Mapping[str, Any]) -> str:
     """Return a document as JSON, in lines."""
-    return f"{json.dumps(made, indent=1)}\n"
+    return f"{json_text(made, indent=1)}\n"
+
+
+def json_text(value: object, **how: Any) -> str:
+    """Return a value as JSON; JSON has no number that is not finite, so such a one is a text."""
+    try:
+        return json.dumps(value, allow_nan=False, **how)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, **how)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(held) for key, held in value.items()}
+    return [_finite(held) for held in value] if isinstance(value, list) else value
 
 
 def document(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -54,7 +82,7 @@ def document(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "format": "pytest-ptc run report",
         "version": VERSION,
-        "run": _run(events, began),
+        "run": _run(events, began, tasks),
         "totals": _totals(tasks),
         "tasks": tasks,
         "workers": _workers(events),
@@ -66,16 +94,37 @@ def document(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _run(events: Sequence[Mapping[str, Any]], began: Mapping[str, Any]) -> dict[str, Any]:
+def _run(
+    events: Sequence[Mapping[str, Any]],
+    began: Mapping[str, Any],
+    tasks: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     ended = next((event for event in events if event["event"] == "run ended"), None)
     stopped = next((event["why"] for event in events if event["event"] == "stopping"), None)
+    stopped = None if stopped == "the run ended" else stopped
+    in_order = ended is not None and "cleaned" not in ended
+    # Of a report that is made within the session the last one is the one that counts.
+    sessions = [event for event in events if event["event"] == "session ended"]
+    exit_status = sessions[-1]["exit_status"] if sessions else None
+    marked = [task for task in tasks if not task["superseded"] and not is_submitted(task["nodeid"])]
+    why_not = why_no_success(
+        exit_status=exit_status,
+        ended=in_order,
+        stopped=stopped,
+        states=[ItemState(task["state"]) for task in marked],
+        judged=sum(_kind(task) != VerdictKind.ERROR.value for task in tasks)
+        + sum(session.get("nothing_to_judge", 0) for session in sessions[-1:]),
+    )
     return {
         "id": began["run_id"],
         "began": began["at"],
         # The last thing known of a run that was killed is its end.
         "seconds": round((ended or events[-1])["at"] - began["at"], 3),
-        "complete": ended is not None and "cleaned" not in ended,
-        "stopped": None if stopped == "the run ended" else stopped,
+        "complete": in_order and came_to_its_end(exit_status),
+        "exit_status": exit_status,
+        "successful": why_not is None,
+        "why_not_successful": why_not,
+        "stopped": stopped,
         **{name: began.get(name) for name in _ABOUT_RUN},
         "changed_suite": sorted(
             {
@@ -94,16 +143,50 @@ def _tasks(events: Iterable[Mapping[str, Any]], rootdir: str) -> list[dict[str, 
     story = _Story(rootdir)
     for event in events:
         story.take(event)
-    # A test that was run again is told by its last task.
-    last = {task["nodeid"]: task for task in story.tasks.values()}
-    told = ("outcome", "phase", "message", "path", "line", "xfail")
-    for nodeid, event in story.items.items():
-        if nodeid not in last:
-            # A session fixture of its prompt failed: nobody was asked, and it is an error.
-            unasked = {"nodeid": nodeid, "prompt": "", "params": {}, "cwd": rootdir, "gate": True}
-            last[nodeid] = story.tasks[f"unasked {nodeid}"] = _task(None, event["at"], unasked)
-        last[nodeid] |= {name: event.get(name) for name in told}
+    for key, reports in story.reports.items():
+        story.tasks[key] |= _final(reports)
+    last = {task["nodeid"]: key for key, task in story.tasks.items()}
+    for key, task in story.tasks.items():
+        # A test that was run again is told by its last task, and by one that pytest counted.
+        task["superseded"] = last[task["nodeid"]] != key and task["outcome"] is None
+        task["state"] = _state(task).value
     return list(story.tasks.values())
+
+
+def _final(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what pytest's reports on an item come to, in the fields of its task."""
+    reports = [
+        PhaseReport(event.get("phase") or "", event["outcome"], event.get("message"))
+        for event in events
+    ]
+    final = final_report(reports)
+    assert final is not None, "an event has an outcome"
+    event = next(event for event, one in zip(events, reports, strict=True) if one is final)
+    told = ("outcome", "phase", "message", "path", "line", "xfail")
+    also = [
+        {name: other.get(name) for name in ("outcome", "phase", "message")}
+        for other in events
+        if other is not event and other["outcome"] in ("failed", "error")
+    ]
+    return {**{name: event.get(name) for name in told}, "also": also}
+
+
+def _state(task: Mapping[str, Any]) -> ItemState:
+    return item_state(
+        task["outcome"],
+        verdict=task["verdict"]["verdict"] if task["verdict"] else None,
+        cause=task["trouble"]["cause"] if task["trouble"] else None,
+        gate=task["gate"],
+        blocked=any(blocks(task, finding) for finding in findings_of(task)),
+    )
+
+
+def blocks(task: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
+    """Tell whether a finding fails its item though the verdict is a pass or a skip."""
+    beside = _kind(task) in (VerdictKind.PASS.value, VerdictKind.SKIP.value)
+    if not beside or not task["gate"] or task["fail_on"] == "verdict":
+        return False
+    return Severity(finding["severity"]).rank >= Severity(task["fail_on"]).rank
 
 
 class _Story:
@@ -111,7 +194,8 @@ class _Story:
 
     def __init__(self, rootdir: str) -> None:
         self.tasks: dict[str, dict[str, Any]] = {}
-        self.items: dict[str, Mapping[str, Any]] = {}
+        #: What pytest reported of items, by the keys of their tasks.
+        self.reports: dict[str, list[Mapping[str, Any]]] = {}
         self._attempts: dict[str, dict[str, Any]] = {}
         self._rootdir = rootdir
 
@@ -121,7 +205,8 @@ class _Story:
             case "submitted":
                 self.tasks[event["task"]] = _task(event["task"], event["at"], event["spec"])
             case "kept":
-                self.tasks[f"kept {event['nodeid']}"] = _kept(event, self._rootdir)
+                key = event.get("task") or f"kept {event['nodeid']}"
+                self.tasks[key] = _kept(event, self._rootdir)
             case "assigned":
                 self._assigned(event)
             case "claimed" if event["attempt"] in self._attempts:
@@ -131,7 +216,20 @@ class _Story:
             case "settled" if event["task"] in self.tasks:
                 self.tasks[event["task"]] |= {"verdict": None, "trouble": event["trouble"]}
             case "item":
-                self.items[event["nodeid"]] = event
+                self._reported(event)
+
+    def _reported(self, event: Mapping[str, Any]) -> None:
+        nodeid = event["nodeid"]
+        key = event.get("task")
+        if key is None:
+            # Nobody was asked, or the journal is one from before version 1.1.
+            known = [key for key, task in self.tasks.items() if task["nodeid"] == nodeid]
+            key = known[-1] if known else f"unasked {nodeid} in {event.get('path')}"
+        if key not in self.tasks:
+            # A session fixture of its prompt failed: nobody was asked, and it is an error.
+            unasked = {"nodeid": nodeid, "prompt": "", "params": {}, "gate": True}
+            self.tasks[key] = _task(None, event["at"], {**unasked, "cwd": self._rootdir})
+        self.reports.setdefault(key, []).append(event)
 
     def _assigned(self, event: Mapping[str, Any]) -> None:
         task_id, _, number = event["attempt"].rpartition(".")
@@ -153,13 +251,18 @@ def _task(task_id: str | None, at: float | None, spec: Mapping[str, Any]) -> dic
         "nodeid": spec["nodeid"],
         "path": None,
         "line": None,
+        "state": ItemState.UNDONE.value,
+        "superseded": False,
         "outcome": None,
+        "also": [],
         "phase": None,
         "message": None,
         "xfail": None,
         "prompt": spec["prompt"],
         "params": spec["params"],
         "cwd": spec["cwd"],
+        "isolation": spec.get("isolation"),
+        "ref": spec.get("ref"),
         "gate": spec["gate"],
         "fail_on": spec.get("fail_on", "verdict"),
         "submitted": at,
@@ -228,6 +331,7 @@ def _totals(tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "tasks": len(tasks),
         "outcomes": dict(Counter(task["outcome"] for task in tasks if task["outcome"])),
+        "states": dict(Counter(task["state"] for task in tasks if not task["superseded"])),
         "verdicts": {kind.value: verdicts[kind.value] for kind in VerdictKind},
         "findings": {severity.value: findings[severity.value] for severity in Severity},
         "attempts": len(fresh),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,14 @@ from pytest_ptc.reporting.github import LARGEST_SUMMARY, annotation_lines, step_
 from pytest_ptc.reporting.gitlab import gitlab_text
 from pytest_ptc.reporting.html import page
 from pytest_ptc.reporting.sarif import sarif_text
+from pytest_ptc.reporting.writing import (
+    opened_to_append,
+    real_place,
+    remove_stale,
+    write_report,
+)
+from pytest_ptc.repositories import repository_top
+from pytest_ptc.run_facts import run_facts, story_without_tasks
 from pytest_ptc.text import printable
 
 if TYPE_CHECKING:
@@ -56,10 +65,20 @@ def html_text(made: Mapping[str, Any], target: Target) -> str:
 def _outputs(journal: Path | None) -> dict[str, str]:
     found = {}
     for output in journal.glob(f"attempts/*/{OUTPUT}") if journal is not None else ():
-        with contextlib.suppress(OSError), output.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_OUTPUT))
-            found[output.parent.name] = file.read().decode("utf-8", "replace")
+        if not output.parent.is_symlink():
+            with contextlib.suppress(OSError):
+                found[output.parent.name] = _end_of(output).decode("utf-8", "replace")
     return found
+
+
+def _end_of(path: Path) -> bytes:
+    """Return the end of a regular file: an agent may have put a FIFO or a link in its place."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_OUTPUT))
+        return file.read(LONGEST_OUTPUT)
 
 
 #: The reports that are one file, by the name that they have among the options and for `ptc report`.
@@ -104,8 +123,10 @@ class Reports:
             name: start / os.path.expanduser(path)  # noqa: PTH111 - a home that is none raises there
             for name, path in self._asked.items()
         }
-        for path in self.paths.values():
-            same = [f"--ptc-{name}" for name, other in self.paths.items() if other == path]
+        self._base = project_top(start)
+        places = {name: real_place(path) for name, path in self.paths.items()}
+        for path in places.values():
+            same = [f"--ptc-{name}" for name, other in places.items() if other == path]
             if len(same) > 1:
                 raise ConfigError(f"{' and '.join(same)}: one file cannot be both, {path}")
         on_github = environ.get("GITHUB_ACTIONS") == "true"
@@ -118,19 +139,36 @@ class Reports:
         self._story = story
         self._journal = journal
         self._annotations: list[str] = []
+        #: The exit status that the reports tell of.
+        self._told_status: int | None = None
 
     def __repr__(self) -> str:
         return f"<Reports {sorted(self.paths)}{' and GitHub' * self.github}>"
+
+    def remove_stale(self) -> None:
+        """Remove what is in the reports' places: it is no report of this run's."""
+        for path in self.paths.values():
+            remove_stale(path, base=self._base)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Make what was asked for; what cannot be made is no success."""
         if not (self.paths or self.github):
             return
-        with self._told("reports", counts=bool(self.paths) or self._asked_github):
-            self._make(document(self._story(session)))
-        if self._failed and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        self._make(session, list(self.paths))
+        if self.github:
+            # Last, for it is added to, and cannot be made again.
+            self._add_summary(session)
+        self._follow(session)
+
+    @pytest.hookimpl(specname="pytest_sessionfinish", wrapper=True, tryfirst=True)
+    def pytest_look_at_ptc_reports_again(
+        self, session: pytest.Session
+    ) -> Generator[None, object, object]:
+        """Make the files again where a plugin has changed the exit status since."""
+        result = yield
+        self._follow(session)
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
@@ -139,7 +177,9 @@ class Reports:
         """Close the summary with what went wrong, and with the annotations."""
         result = yield
         if self._written and terminalreporter.verbosity >= 0:
-            terminalreporter.write_line(printable(f"ptc: wrote {', '.join(self._written)}"))
+            terminalreporter.write_line(
+                printable(f"ptc: wrote {', '.join(map(self._asked.__getitem__, self._written))}")
+            )
         for problem in self.problems:
             terminalreporter.write_line(f"ptc: not written: {printable(problem)}", red=True)
         # As they are: a line is a command only if it begins as one, without a colour.
@@ -147,18 +187,38 @@ class Reports:
             terminalreporter.write_line(line)
         return result
 
-    def _make(self, made: Mapping[str, Any]) -> None:
-        for name, path in self.paths.items():
-            with self._told(f"--ptc-{name}"):
-                write_report(path, FORMATS[name](made, Target(self._journal(), path)))
-                self._written.append(self._asked[name])
-        # Where nobody asked for it, it is for people, and no pipeline misses it.
-        if self.github:
-            with self._told("annotations", counts=self._asked_github):
-                self._annotations = annotation_lines(made)
-        if self.github and self._summary:
+    def _make(self, session: pytest.Session, names: Sequence[str]) -> None:
+        """Make files and annotations by what the exit status is now."""
+        self._told_status = int(session.exitstatus)
+        with self._told("reports", counts=bool(self.paths) or self._asked_github):
+            made = document(self._story(session))
+            for name in names:
+                path = self.paths[name]
+                with self._told(f"--ptc-{name}"):
+                    text = FORMATS[name](made, Target(self._journal(), path))
+                    write_report(path, text, base=self._base)
+                    self._written.append(name)
+            # Where nobody asked for it, it is for people, and no pipeline misses it.
+            if self.github:
+                with self._told("annotations", counts=self._asked_github):
+                    self._annotations = annotation_lines(made)
+        if self._failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _add_summary(self, session: pytest.Session) -> None:
+        if self._summary:
             with self._told(STEP_SUMMARY, counts=self._asked_github):
-                add_summary(Path(self._summary), made)
+                made = document(self._story(session))
+                add_summary(Path(self._summary), made, base=self._base)
+        if self._failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _follow(self, session: pytest.Session) -> None:
+        """Make again what tells of an exit status that is no longer the session's."""
+        if self._told_status is not None and self._told_status != int(session.exitstatus):
+            written = [name for name in self.paths if name in self._written]
+            self._written.clear()
+            self._make(session, written)
 
     @contextlib.contextmanager
     def _told(self, what: str, *, counts: bool = True) -> Generator[None, None, None]:
@@ -176,32 +236,39 @@ class Reports:
             self._failed |= counts
 
 
-def write_report(path: Path, text: str) -> None:
-    """Write a file, its directories with it: all of it, or what was there stays.
+def reports_without_workers(
+    config: pytest.Config, settings: Settings, environ: Mapping[str, str]
+) -> Reports:
+    """Return the reports of a run without workers, which say that nothing was judged.
 
     Raises:
-        OSError: It cannot be written.
+        ConfigError: Two reports would be one file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = text.encode(errors="backslashreplace")
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        # A link, as `/dev/stdout` is one, and a device stay what they are.
-        path.write_bytes(content)
-        return
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+
+    def story(session: pytest.Session) -> list[dict[str, Any]]:
+        facts = run_facts(config, settings, run_id="without-workers", host="none", list_id="")
+        why_not = "the run had no workers (--ptc-workers=N): no agent judged anything"
+        return story_without_tasks(facts, session, why_not)
+
+    reports = Reports(settings, config.invocation_params.dir, environ, story)
+    reports.remove_stale()
+    return reports
 
 
-def add_summary(path: Path, made: Mapping[str, Any]) -> None:
+def add_summary(path: Path, made: Mapping[str, Any], *, base: Path) -> None:
     """Put the run below what else the step has in its summary.
 
     Raises:
+        ReportError: The file is a link or no regular file.
         OSError: The file cannot be written.
     """
-    with path.open("ab") as file:
-        text = step_summary(made, room=max(0, LARGEST_SUMMARY - file.tell()))
-        file.write(f"{text}\n".encode())
+    with opened_to_append(path, base=base) as descriptor:
+        text = step_summary(made, room=max(0, LARGEST_SUMMARY - os.fstat(descriptor).st_size))
+        rest = memoryview(f"{text}\n".encode())
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def project_top(start: Path) -> Path:
+    """Return the directory that reports in it must not leave: the repository, else `start`."""
+    return repository_top(start) or start

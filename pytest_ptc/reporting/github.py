@@ -4,7 +4,8 @@ An annotation is a command to GitHub's runner, one line that begins with `::`; w
 stands in it in a form that can neither end the line nor the command. The summary is Markdown; there
 every sign that could be markup is written as a character reference, which is never markup, and
 mentions, addresses and emoji, which GitHub looks for in the finished text, are broken by a blank of
-no width.
+no width. Node ids and paths are there to be copied: they are code, in which GitHub looks for
+nothing, exactly as pytest has them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_ptc.item_states import ItemState, is_submitted
 from pytest_ptc.model import Severity
-from pytest_ptc.reporting.issues import FINDING, OURS, is_unfinished, issues_of, standing
+from pytest_ptc.reporting.document import json_text
+from pytest_ptc.reporting.issues import FINDING, OURS, issues_of, standing
 from pytest_ptc.reporting.wording import WORST_FIRST, count, cut, listed
 from pytest_ptc.text import clip_left, printable, usd
 
@@ -34,6 +37,9 @@ LARGEST_SUMMARY = 1024 * 1024 - 16 * 1024
 #: Most characters of a title, and of a table's cell.
 _LONGEST_TITLE, _LONGEST_CELL = 200, 400
 
+#: Most characters of a node id or a path: one that is cut cannot be given back to pytest.
+_LONGEST_CODE = 2000
+
 #: Room for the line that says what was left out.
 _MARGIN = 200
 
@@ -44,8 +50,10 @@ _NAMED = 3
 _OUTCOMES = {
     "failed": "failed",
     "error": "error",
+    "unresolved": "failed, not run",
     "alone": "judged alone",
     "undone": "not run",
+    "unreported": "passed, not run",
     "passed": "passed",
     "xpassed": "passed unexpectedly",
     "xfailed": "failed as expected",
@@ -56,6 +64,8 @@ _OUTCOMES = {
 _SIGN = re.compile(r"[^\w ,;?%'\"-]|_")
 #: What GitHub looks for before a word, in the finished text.
 _LOOKED_FOR = "@#:"
+
+_TICKS = re.compile("`+")
 
 
 def annotation_lines(document: Mapping[str, Any]) -> list[str]:
@@ -89,7 +99,7 @@ def _kind(issue: Issue) -> str:
 
 def _annotation(kind: str, issue: Issue) -> str:
     title = issue.label
-    if not issue.unfinished:
+    if not issue.of_run:
         title = f"{title}: {clip_left(issue.nodeid, _LONGEST_TITLE)}"
     place = {} if issue.path is None else {"file": printable(issue.path)}
     if place and issue.line is not None:
@@ -122,6 +132,8 @@ def step_summary(document: Mapping[str, Any], *, room: int = LARGEST_SUMMARY) ->
     tasks = standing(document)
     issues = [issue for issue in issues_of(document) if not issue.expected]
     page.text(f"## pytest-ptc: {_outcomes(tasks)}")
+    if not document["run"]["successful"]:
+        page.text(f"**Not successful**: {_escaped(document['run']['why_not_successful'])}.")
     for line in _facts(document, tasks):
         page.text(line)
     page.table("### Not passed", ("outcome", "test", "why"), _failing(tasks, issues), _failure)
@@ -132,6 +144,10 @@ def step_summary(document: Mapping[str, Any], *, room: int = LARGEST_SUMMARY) ->
         heading = f"### {count(len(findings), 'finding')}: {by_severity}"
         columns = ("severity", "place", "what", "rule", "test")
         page.table(heading, columns, findings, _finding)
+    answers = [task for task in tasks if _passed(task)]
+    page.table(
+        "### Answers of passing items", ("test", "answer", "data"), answers, _answer, folded=True
+    )
     return page.done()
 
 
@@ -153,9 +169,14 @@ class _Page:
         columns: Sequence[str],
         things: Sequence[T],
         cells: Callable[[T], Sequence[str]],
+        *,
+        folded: bool = False,
     ) -> None:
         """Add a table with a row for each thing, as many as fit; none without things."""
         head = [heading, "", _row(columns), _row(["---"] * len(columns))]
+        if folded:
+            title = heading.lstrip("# ")
+            head[:1] = ["<details>", f"<summary>{title}</summary>"]
         if not things or not self._fits(*head, spare=2 * _MARGIN):
             return
         self._lines += head
@@ -168,6 +189,9 @@ class _Page:
                 break
             self._lines.append(row)
         self._lines.append("")
+        if folded:
+            # There is room for it: no table comes within `_MARGIN` of the end.
+            self._lines += ["</details>", ""]
 
     def done(self) -> str:
         """Return the page."""
@@ -191,11 +215,10 @@ def _outcomes(tasks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _outcome(task: Mapping[str, Any]) -> str:
-    if task["outcome"] is not None:
-        return str(task["outcome"])
-    if is_unfinished(task):
-        return "undone"
-    return "error" if task["verdict"] is None else "alone"
+    alone = (ItemState.UNRESOLVED.value, ItemState.UNREPORTED.value)
+    if is_submitted(task["nodeid"]) and task["state"] in alone:
+        return "error" if task["verdict"] is None else "alone"
+    return str(task["state"])
 
 
 def _facts(document: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -209,7 +232,7 @@ def _facts(document: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> I
         yield f"The change brings suite, configuration or reviewer of its own: {names}."
     blind = [task["nodeid"] for task in tasks if _unlooked(task)]
     if blind:
-        names = ", ".join(_escaped(nodeid) for nodeid in blind[:_NAMED])
+        names = ", ".join(_code(nodeid) for nodeid in blind[:_NAMED])
         more = f", and {len(blind) - _NAMED} more" if len(blind) > _NAMED else ""
         yield f"{count(len(blind), 'pass', 'passes')} without a tool call: {names}{more}."
     for earlier, number in sorted(Counter(task["resumed"] for task in tasks).items(), key=str):
@@ -237,14 +260,25 @@ def _failing(
     tasks: Sequence[Mapping[str, Any]], issues: Sequence[Issue]
 ) -> list[Mapping[str, Any]]:
     """Return the items that did not pass, failures first; those never come to are counted alone."""
-    failing = {id(issue.task) for issue in issues if issue.fails and not issue.unfinished}
+    failing = {id(issue.task) for issue in issues if issue.fails and not issue.of_run}
     order = list(_OUTCOMES)
     found = [task for task in tasks if id(task) in failing]
     return sorted(found, key=lambda task: order.index(_outcome(task)))
 
 
 def _failure(task: Mapping[str, Any]) -> Sequence[str]:
-    return _OUTCOMES[_outcome(task)], _escaped(task["nodeid"]), _escaped(_why(task))
+    return _OUTCOMES[_outcome(task)], _code_cell(task["nodeid"]), _escaped(_why(task))
+
+
+def _passed(task: Mapping[str, Any]) -> bool:
+    passed = (ItemState.PASSED.value, ItemState.XPASSED.value)
+    return task["verdict"] is not None and task["state"] in passed
+
+
+def _answer(task: Mapping[str, Any]) -> Sequence[str]:
+    data = task["verdict"]["data"]
+    told = "" if data is None else _escaped(json_text(data, ensure_ascii=False))
+    return _code_cell(task["nodeid"]), _escaped(task["verdict"]["summary"]), told
 
 
 def _why(task: Mapping[str, Any]) -> str:
@@ -259,11 +293,29 @@ def _finding(issue: Issue) -> Sequence[str]:
     place = "" if issue.at_test else f"{issue.path}:{issue.line}" if issue.line else issue.path
     return (
         issue.severity.value,
-        _escaped(place or ""),
+        _code_cell(place) if place else "",
         _escaped(issue.message),
         "" if issue.rule == FINDING else _escaped(issue.rule),
-        _escaped(issue.nodeid),
+        _code_cell(issue.nodeid),
     )
+
+
+def _code_cell(text: str) -> str:
+    """Return a text of unknown origin as code in a table's cell, exactly as it is."""
+    code = _code(text)
+    # A sign between cells, also in code; behind a backslash it cannot be told from a cell's end.
+    return _escaped(text) if "\\|" in code else code.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    """Return a text of unknown origin as code, exactly as it is where it is printable."""
+    text = cut(printable(text[: 2 * _LONGEST_CODE]).strip(), _LONGEST_CODE)
+    if not text:
+        return ""
+    fence = "`" * (max(map(len, _TICKS.findall(text)), default=0) + 1)
+    # The blanks are no part of the code; they keep a tick of the text's from the fence.
+    blank = " " if text[0] == "`" or text[-1] == "`" else ""
+    return f"{fence}{blank}{text}{blank}{fence}"
 
 
 def _escaped(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.errors import ReportError
 from pytest_ptc.model import Severity
 from pytest_ptc.reporting.issues import issues_of
 
@@ -23,8 +24,12 @@ _SEVERITIES = {
 
 
 def gitlab_text(document: Mapping[str, Any]) -> str:
-    """Return a run's document as a Code Quality report."""
-    return json.dumps(gitlab(document))
+    """Return a run's document as a Code Quality report.
+
+    Raises:
+        ReportError: An entry has no place in a file of the repository.
+    """
+    return json.dumps(gitlab(document), allow_nan=False)
 
 
 def gitlab(document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -36,14 +41,18 @@ def gitlab(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _entry(issue: Issue) -> dict[str, Any]:
+    if issue.path is None:
+        raise ReportError(
+            f"GitLab: {issue.nodeid}: neither its finding nor its test is in a file of the "
+            "repository, and the repository has no file that could stand for them"
+        )
     return {
         "description": f"{issue.message} ({issue.nodeid})",
         "check_name": issue.rule,
         "fingerprint": issue.fingerprint,
         "severity": _SEVERITIES[issue.severity],
         "location": {
-            # An entry must have a file: the test's part of the node id is the next best name.
-            "path": issue.path or issue.nodeid.partition("::")[0],
+            "path": issue.path,
             "lines": {"begin": issue.line or 1},
         },
     }

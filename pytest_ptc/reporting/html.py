@@ -187,12 +187,15 @@ def _headline(document: Mapping[str, Any], items: Sequence[Item]) -> str:
     """Return how the run went in one line: what went wrong, else that nothing did."""
     counts = _counts(items)
     bad = [f"{grouped(counts[state])} {word}" for state, word in _BAD if counts[state]]
-    if not document["run"]["complete"]:
+    run = document["run"]
+    if not run["complete"] and run["exit_status"] is None:
         return f"Interrupted: {', '.join(bad) or 'no item is known to have failed'}"
     if bad:
         return f"{', '.join(bad)} of {_many(len(items), 'item')}"
     if not items:
-        return "Nothing was asked of agents"
+        return "Not successful: nothing was asked of agents"
+    if not run["successful"]:
+        return f"Not successful: {run['why_not_successful']}"
     others = [f"{grouped(counts[state])} {word}" for state, word in _FINE if counts[state]]
     return ", ".join(others)
 
@@ -216,7 +219,7 @@ def _tone(document: Mapping[str, Any], items: Sequence[Item]) -> str:
     counts = _counts(items)
     if counts["failed"]:
         return "failed"
-    if counts["error"] or counts["undone"] or not document["run"]["complete"]:
+    if not document["run"]["successful"]:
         return "error"
     return "passed" if counts["passed"] else "skipped"
 
@@ -241,7 +244,7 @@ def _strip(items: Sequence[Item]) -> Markup:
 def _warnings(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Markup]:
     run, undone = document["run"], _counts(items)["undone"]
     open_items = f"{grouped(undone)} of {_many(len(items), 'item')} have no verdict."
-    if not run["complete"]:
+    if run["exit_status"] is None:
         yield _warning(
             "This run did not come to its end",
             f"It was killed, or it is still on. {open_items} What is below is what its journal "
@@ -249,6 +252,10 @@ def _warnings(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Ma
         )
     if run["stopped"] is not None:
         yield _warning("This run was stopped", f"{run['stopped']}. {open_items}")
+    counts = _counts(items)
+    told = run["stopped"] is not None or any(counts[state] for state, _ in _BAD)
+    if run["exit_status"] is not None and not run["successful"] and not told:
+        yield _warning("This run is not successful", f"{run['why_not_successful']}.")
 
 
 def _warning(title: str, said: str) -> Markup:

@@ -13,10 +13,12 @@ import json
 import posixpath
 import re
 from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.model import Cause, Severity, VerdictKind
-from pytest_ptc.reporting.document import findings_of
+from pytest_ptc.item_states import FINE, ItemState, is_submitted
+from pytest_ptc.model import Severity, VerdictKind
+from pytest_ptc.reporting.document import blocks, findings_of
 from pytest_ptc.reporting.wording import WORST_FIRST, count, cut
 from pytest_ptc.text import printable
 
@@ -44,10 +46,29 @@ _RANKS = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
 _NAMED = 3
 
 _LONGEST_RULE = 100
+
+_UP = re.compile(r"^(\.\./)+")
 _NOT_IN_RULES = re.compile(r"[^\w./-]+")
 
-#: Outcomes of an item that passed, or that need not pass.
-_FINE = ("passed", "xpassed", "skipped", "xfailed")
+_FINE = frozenset(state.value for state in FINE)
+
+#: What stands for the task where an issue is the whole run's.
+_RUN: Mapping[str, Any] = MappingProxyType(
+    {
+        "nodeid": "the run",
+        "path": None,
+        "line": None,
+        "state": ItemState.ERROR.value,
+        "verdict": None,
+        "xfail": None,
+        "cwd": "",
+        "isolation": None,
+        "ref": None,
+    }
+)
+
+#: Characters of a commit's name that tell it from others.
+_COMMIT = 12
 
 
 class Issue(NamedTuple):
@@ -58,7 +79,8 @@ class Issue(NamedTuple):
         severity: How bad it is.
         label: What it is, in a few words.
         message: What there is to say, in one line or several.
-        path: A file, from the top of the repository; None where even the test is outside of it.
+        path: A file, from the top of the repository: the finding's, else the test's, else one that
+            stands for the whole repository; None where no file of it is known.
         line: A line of that file.
         task: The task of the run's document that it belongs to.
         fails: Whether it is why the item did not pass.
@@ -85,12 +107,12 @@ class Issue(NamedTuple):
     @property
     def expected(self) -> bool:
         """Tell whether the item was expected to fail, and did."""
-        return bool(self.task["outcome"] == "xfailed")
+        return bool(self.task["state"] == ItemState.XFAILED.value)
 
     @property
-    def unfinished(self) -> bool:
-        """Tell whether it says no more than that the run was over before items were judged."""
-        return is_unfinished(self.task)
+    def of_run(self) -> bool:
+        """Tell whether it is about the run as a whole, or about items that it never came to."""
+        return self.task is _RUN or is_unfinished(self.task)
 
 
 class _Found(NamedTuple):
@@ -108,7 +130,8 @@ class _Found(NamedTuple):
 def issues_of(document: Mapping[str, Any]) -> list[Issue]:
     """Return the issues of a run's document, worst first, else in the order of the tasks.
 
-    Items that the run never came to are one issue: nothing was found out about any of them.
+    Items that the run never came to are one issue: nothing was found out about any of them. A run
+    that is no success has at least one issue that fails something: its own, if no item's does.
     """
     seen: Counter[str] = Counter()
     tasks = standing(document)
@@ -117,20 +140,21 @@ def issues_of(document: Mapping[str, Any]) -> list[Issue]:
     if undone:
         one = _undone([task["nodeid"] for task in undone])
         found.append(_issue(one, undone[0], document["run"], seen))
+    if not document["run"]["successful"] and not any(issue.fails for issue in found):
+        why = document["run"]["why_not_successful"]
+        one = _Found(ERROR, Severity.HIGH, "run not successful", why, fails=True)
+        found.append(_issue(one, _RUN, document["run"], seen))
     return sorted(found, key=lambda issue: (_RANKS[issue.severity], not issue.fails))
 
 
 def standing(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the tasks whose word counts: of a test that was run again, the last."""
-    last = {task["nodeid"]: task for task in document["tasks"]}
-    return [task for task in document["tasks"] if last[task["nodeid"]] is task]
+    return [task for task in document["tasks"] if not task["superseded"]]
 
 
 def is_unfinished(task: Mapping[str, Any]) -> bool:
     """Tell whether the run was over before the task was done."""
-    trouble = task["trouble"]
-    stopped = trouble is None or trouble["cause"] == Cause.STOPPED.value
-    return task["verdict"] is None and task["outcome"] is None and stopped
+    return bool(task["state"] == ItemState.UNDONE.value)
 
 
 def told(text: str, most: int = LONGEST) -> str:
@@ -147,19 +171,31 @@ def _found(task: Mapping[str, Any]) -> Iterator[_Found]:
         blamed |= fails
         yield _finding(finding, fails=fails)
     kind = task["verdict"]["verdict"] if task["verdict"] else None
-    outcome = task["outcome"]
+    state = ItemState(task["state"])
+    fine = state in FINE
     if kind == VerdictKind.FAIL.value and not task["verdict"]["findings"]:
         # A test whose body alone judges may pass by such a verdict: it is worth a look, and more is
         # said by the test.
-        blamed = outcome not in _FINE
-        severity = Severity.MEDIUM if outcome in ("passed", "xpassed") else Severity.HIGH
+        blamed = not fine
+        severity = Severity.MEDIUM if fine and not _expected(state) else Severity.HIGH
         yield _Found(VERDICT, severity, "verdict fail", task["verdict"]["summary"], blamed)
     unjudged = kind in (None, VerdictKind.ERROR.value) and not is_unfinished(task)
-    if outcome == "error" or (unjudged and outcome not in _FINE):
+    if state is ItemState.ERROR or (unjudged and not fine):
         yield _error(task, kind)
-    elif outcome == "failed" and not blamed:
+    elif state is ItemState.FAILED and not blamed:
         message = task["message"] or "the test failed"
         yield _Found(TEST, Severity.HIGH, "test failed", message, fails=True)
+    elif state is ItemState.UNREPORTED and not is_submitted(task["nodeid"]):
+        said = "it has a verdict, and the run was over before its test ran"
+        yield _Found(ERROR, Severity.HIGH, "test not run", said, fails=True)
+    for other in task["also"]:
+        if other["outcome"] == "error" and state is not ItemState.ERROR:
+            said = f"error in {other['phase']}: {other['message'] or 'the test broke'}"
+            yield _Found(ERROR, Severity.HIGH, "error", said, fails=True)
+
+
+def _expected(state: ItemState) -> bool:
+    return state in (ItemState.XFAILED, ItemState.SKIPPED)
 
 
 def _finding(finding: Mapping[str, Any], *, fails: bool) -> _Found:
@@ -173,13 +209,9 @@ def _finding(finding: Mapping[str, Any], *, fails: bool) -> _Found:
 
 def _fails(task: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
     """Tell whether a finding is why its item did not pass."""
-    if task["outcome"] in _FINE:
+    if task["state"] in _FINE:
         return False
-    if task["verdict"]["verdict"] not in (VerdictKind.PASS.value, VerdictKind.SKIP.value):
-        return bool(task["verdict"]["verdict"] == VerdictKind.FAIL.value)
-    if not task["gate"] or task["fail_on"] == "verdict":
-        return False
-    return Severity(finding["severity"]).rank >= Severity(task["fail_on"]).rank
+    return task["verdict"]["verdict"] == VerdictKind.FAIL.value or blocks(task, finding)
 
 
 def _error(task: Mapping[str, Any], kind: str | None) -> _Found:
@@ -212,14 +244,16 @@ def _issue(
     one: _Found, task: Mapping[str, Any], run: Mapping[str, Any], seen: Counter[str]
 ) -> Issue:
     message = told(one.message)
-    path = _place(one.path, task, run) if one.path else None
+    elsewhere = _elsewhere(task, run)
+    path = _place(one.path, task, run) if one.path and not elsewhere else None
     line, at_test = one.line, path is None
     if path is None:
         if one.path:
             where = one.path if one.line is None else f"{one.path}:{one.line}"
-            message = f"{message}\n(in {printable(where[:LONGEST])})"
-        path = _place(task["path"] or task["nodeid"].partition("::")[0], task, run)
-        line = task["line"]
+            message = f"{message}\n(in {printable(where[:LONGEST])}{elsewhere})"
+        elif elsewhere and one.rule not in (TEST, ERROR):
+            message = f"{message}\n({elsewhere.strip()})"
+        path, line = _test_place(task, run)
     # No line: it moves with every change above it. And no words where rule and test say it all: a
     # model puts the same verdict in other words each time. What is alike in all of this is told
     # apart by its number, which stays as long as the agent finds things in the same order.
@@ -239,6 +273,29 @@ def _issue(
     )
 
 
+def _elsewhere(task: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """Return which commit an item is about, in words; empty where it is what is checked out.
+
+    Annotations and alerts are shown beside the files of the checkout: a line of another commit's
+    file says nothing there, and that file need not even be there.
+    """
+    ref = task["ref"]
+    if task["isolation"] is None or ref is None or ref == run["commit"]:
+        return ""
+    return f" of commit {printable(str(ref)[:_COMMIT])}"
+
+
+def _test_place(task: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Return the test's file and line; where it lies elsewhere, a file of the repository."""
+    path = _place(task["path"] or task["nodeid"].partition("::")[0], task, run)
+    if path is not None and task is not _RUN:
+        return path, task["line"]
+    # Where there is no repository, and no file below the root directory, nothing can be uploaded
+    # to anybody who would look for the file: the test's own name says most.
+    outside = "" if task is _RUN or run["repository"] else _UP.sub("", task["path"] or "")
+    return run["anchor"] or outside.lstrip("/") or None, None
+
+
 def _place(path: str, task: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     """Return a path of the document from the top of the repository; None for one outside of it.
 
@@ -254,4 +311,5 @@ def _place(path: str, task: Mapping[str, Any], run: Mapping[str, Any]) -> str | 
 
 def _below(path: str, folder: str) -> str | None:
     base = folder.rstrip("/") + "/"
-    return path[len(base) :] if folder and path.startswith(base) else None
+    # Never an absolute path: a leading slash may be there twice.
+    return (path[len(base) :].lstrip("/") or None) if folder and path.startswith(base) else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pytest_ptc.reporting.document import json_text
 from pytest_ptc.reporting.figures import duration, grouped, moment, thousands
 from pytest_ptc.reporting.markup import Markup, element, join, lines
 from pytest_ptc.reporting.standing import STATES, is_blind, kind_of
@@ -432,7 +432,7 @@ def _short(value: object) -> Markup:
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str, indent=indent)
+    return json_text(value, ensure_ascii=False, default=str, indent=indent)
 
 
 # What was asked and what came of it, folded.

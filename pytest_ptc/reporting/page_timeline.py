@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ptc.item_states import BAD
 from pytest_ptc.reporting.figures import duration, grouped
 from pytest_ptc.reporting.markup import Markup, element, lines
 from pytest_ptc.reporting.standing import kind_of
@@ -40,6 +41,7 @@ _ENDINGS: Mapping[str, str] = {
     "pass": "pass",
     "fail": "fail",
     "expected": "fail, as expected",
+    "overruled": "pass, but the item did not",
     "skip": "skip",
     "error": "error by verdict",
     "trouble": "trouble: no verdict",
@@ -184,6 +186,8 @@ def _ending(attempt: Mapping[str, Any], state: str) -> str:
     kind = kind_of(attempt)
     if kind == "fail" and state == "xfailed":
         return "expected"
+    if kind == "pass" and state in BAD:
+        return "overruled"
     return kind or "open"
 
 

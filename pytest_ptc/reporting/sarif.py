@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pytest_ptc.errors import ReportError
 from pytest_ptc.model import Severity
 from pytest_ptc.reporting.issues import ERROR, FINDING, TEST, VERDICT, issues_of, told
 from pytest_ptc.reporting.wording import count
@@ -67,10 +68,14 @@ _OUR_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def sarif_text(document: Mapping[str, Any]) -> str:
-    """Return a run's document as SARIF, as small as GitHub takes it."""
+    """Return a run's document as SARIF, as small as GitHub takes it.
+
+    Raises:
+        ReportError: A result has no place in a file of the repository.
+    """
     most = MOST_RESULTS
     while True:
-        text = json.dumps(sarif(document, most=most))
+        text = json.dumps(sarif(document, most=most), allow_nan=False)
         # Only a file that is too large as it is can be so when it is compressed.
         if most == 1 or len(text) <= LARGEST or len(zlib.compress(text.encode())) <= LARGEST:
             return text
@@ -112,6 +117,8 @@ def sarif(document: Mapping[str, Any], *, most: int = MOST_RESULTS) -> dict[str,
         "properties": {
             "runId": document["run"]["id"],
             "outcomes": document["totals"]["outcomes"],
+            "states": document["totals"]["states"],
+            "successful": document["run"]["successful"],
             "resultsLeftOut": left_out,
         },
     }
@@ -123,7 +130,9 @@ def _invocation(
 ) -> dict[str, Any]:
     run = document["run"]
     judged = not any(issue.rule == ERROR for issue in issues)
+    status = {} if run["exit_status"] is None else {"exitCode": run["exit_status"]}
     return {
+        **status,
         "executionSuccessful": judged and run["complete"] and run["stopped"] is None,
         "startTimeUtc": _time(run["began"]),
         "endTimeUtc": _time(run["began"] + run["seconds"]),
@@ -144,7 +153,7 @@ def _notes(
         yield _note("results left out", text, level="warning")
     for issue in issues:
         if issue.rule == ERROR:
-            who = "" if issue.unfinished else f"{issue.nodeid}: "
+            who = "" if issue.of_run else f"{issue.nodeid}: "
             yield {**_note(issue.label, who + issue.message), "locations": [_location(issue)]}
 
 
@@ -230,7 +239,11 @@ def _suppressions(issue: Issue) -> list[dict[str, Any]]:
 def _location(issue: Issue) -> dict[str, Any]:
     test = {"fullyQualifiedName": issue.nodeid, "kind": "function"}
     if issue.path is None:
-        return {"logicalLocations": [test]}
+        raise ReportError(
+            f"SARIF: {issue.nodeid}: neither its finding nor its test is in a file of the "
+            "repository, and the repository has no file that could stand for them; code scanning "
+            "refuses a file with such a result"
+        )
     return {
         "physicalLocation": {
             "artifactLocation": {

@@ -1,34 +1,33 @@
-"""How each task of a run's document stands, and which of them a reader should see first. Pure."""
+"""The tasks of a run's document as the page shows them, the worst first. Pure."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.model import Cause, Severity
+from pytest_ptc.item_states import ItemState, is_submitted
+from pytest_ptc.model import Severity
 from pytest_ptc.reporting.document import findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_TITLES = {
+    ItemState.FAILED: "Failed",
+    ItemState.ERROR: "Error",
+    ItemState.UNDONE: "Not done",
+    ItemState.UNRESOLVED: "Failed without an outcome",
+    ItemState.XPASSED: "Passed unexpectedly",
+    ItemState.SKIPPED: "Skipped",
+    ItemState.XFAILED: "Failed as expected",
+    ItemState.UNREPORTED: "Passed without an outcome",
+    ItemState.PASSED: "Passed",
+}
 #: The states of a task, worst first, each with a title for several of them. No test's outcome is
 #: what is left of a task that a test handed out itself, of one whose test was run again, and of one
 #: that was answered when its run was killed.
-STATES: Mapping[str, str] = {
-    "failed": "Failed",
-    "error": "Error",
-    "undone": "Not done",
-    "unresolved": "Failed without an outcome",
-    "xpassed": "Passed unexpectedly",
-    "skipped": "Skipped",
-    "xfailed": "Failed as expected",
-    "unreported": "Passed without an outcome",
-    "passed": "Passed",
-}
+STATES: Mapping[str, str] = {state.value: _TITLES[state] for state in ItemState}
 WORST_FIRST = tuple(severity.value for severity in reversed(Severity))
-
-_SUBMITTED = re.compile(r"::submit\[\d+\]$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,14 +72,13 @@ class Item:
 
 def items_of(document: Mapping[str, Any]) -> list[Item]:
     """Return the tasks of a document, worst first, else in its order."""
-    last = {task["nodeid"]: place for place, task in enumerate(document["tasks"])}
     items = [
         Item(
             anchor=f"t{place + 1}",
             task=task,
-            state=_state(task),
+            state=task["state"],
             findings=_worst_first(task),
-            flags=tuple(_flags(task, superseded=last[task["nodeid"]] != place)),
+            flags=tuple(_flags(task)),
         )
         for place, task in enumerate(document["tasks"])
     ]
@@ -97,25 +95,15 @@ def is_blind(attempt: Mapping[str, Any]) -> bool:
     return kind_of(attempt) == "pass" and attempt["about"].get("tool_calls") == 0
 
 
-def _state(task: Mapping[str, Any]) -> str:
-    if task["trouble"] and task["trouble"]["cause"] == Cause.STOPPED.value:
-        return "undone"
-    if task["outcome"] is not None:
-        return str(task["outcome"])
-    if kind_of(task) in ("pass", "skip"):
-        return "unreported"
-    return "unresolved" if task["verdict"] or task["trouble"] else "undone"
-
-
-def _flags(task: Mapping[str, Any], *, superseded: bool) -> list[str]:
+def _flags(task: Mapping[str, Any]) -> list[str]:
     attempts = task["attempts"]
     told = {
         "blind": bool(attempts) and kind_of(task) == "pass" and is_blind(attempts[-1]),
         "resumed": task["resumed"] is not None,
         # A verdict of an earlier run brings its last attempt alone.
         "retried": bool(attempts) and attempts[-1]["number"] > 1,
-        "submitted": _SUBMITTED.search(task["nodeid"]) is not None,
-        "superseded": superseded,
+        "submitted": is_submitted(task["nodeid"]),
+        "superseded": task["superseded"],
     }
     return [name for name, holds in told.items() if holds]
 

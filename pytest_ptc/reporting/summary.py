@@ -7,6 +7,7 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ptc.item_states import ItemState
 from pytest_ptc.model import VerdictKind
 from pytest_ptc.reporting.wording import (
     LONGEST,
@@ -16,7 +17,6 @@ from pytest_ptc.reporting.wording import (
     finding_text,
     findings_of,
     hung,
-    is_bad,
     listed,
     output_lines,
     unfinished,
@@ -25,16 +25,20 @@ from pytest_ptc.reporting.wording import (
 from pytest_ptc.text import clip, printable, usd, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_ptc.model import Result
+    from pytest_ptc.reporting.wording import Ending, Final
 
 #: Narrowest layout; in a narrower terminal the lines wrap as all of pytest's do.
 _NARROWEST = 20
 
 #: More items than this that met the same trouble are told together, with so many of their names.
 _ALIKE = 3
+
+#: Findings of passing items that are named.
+_PASSING = 10
 
 _PLAIN: Mapping[str, bool] = MappingProxyType({})
 _MARKUP: Mapping[VerdictKind, Mapping[str, bool]] = {
@@ -55,6 +59,31 @@ class Line(NamedTuple):
     markup: Mapping[str, bool] = _PLAIN
 
 
+class _Entry(NamedTuple):
+    """A task, and what became of its item."""
+
+    result: Result
+    final: Final | None
+
+    @property
+    def ending(self) -> Ending:
+        return ending(self.result, self.final)
+
+    @property
+    def unfinished(self) -> bool:
+        return unfinished(self.result, self.final)
+
+    @property
+    def bad(self) -> bool:
+        """Tell whether somebody must look at it."""
+        return self.ending.kind in (VerdictKind.FAIL, VerdictKind.ERROR) and not self.unfinished
+
+    @property
+    def expected(self) -> bool:
+        """Tell whether it failed as `xfail` expects: it is only counted."""
+        return self.final is not None and self.final.state is ItemState.XFAILED
+
+
 def summary(
     results: Sequence[Result],
     *,
@@ -62,7 +91,8 @@ def summary(
     journal: Path | str,
     width: int,
     verbosity: int = 0,
-    expected: Collection[str] = (),
+    finals: Mapping[str, Final] = MappingProxyType({}),
+    unasked: int = 0,
     budget: float | None = None,
     problems: Sequence[str] = (),
     changed_suite: Sequence[str] = (),
@@ -75,17 +105,18 @@ def summary(
         journal: The run's folder, as a reader should find it.
         width: Columns that wrapped text may take.
         verbosity: Below 0, only what a model needs to act on; above 0, passing items as well.
-        expected: The node ids of tests whose fail was expected, by `xfail`: only counted.
+        finals: What became of the tasks' items, by the tasks' ids.
+        unasked: How many marked items are errors without a task, because their prompt broke.
         budget: US dollars that the run might cost.
         problems: What the run could not write down or tidy up, a sentence each.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
     """
-    surprises = [result for result in results if result.spec.nodeid not in expected]
+    entries = [_Entry(result, finals.get(result.task_id)) for result in results]
+    surprises = [entry for entry in entries if not entry.expected]
+    counts = _outcomes(entries, unasked)
     if verbosity < 0:
-        return [
-            *_quiet(results, expected, wall, journal, budget),
-            *_changed_suite(changed_suite),
-        ]
+        quiet = _quiet(entries, counts, wall, journal, budget)
+        return [*quiet, *_changed_suite(changed_suite), *map(_problem, problems)]
     width = max(width, _NARROWEST)
     items = [
         line
@@ -96,16 +127,16 @@ def summary(
     ]
     return [
         Line(" ptc summary ".center(width, "="), {"bold": True}),
-        _counts(surprises, len(expected)),
+        _counts(entries, counts, unasked),
         *items,
-        *_passing_findings(results),
+        *_passing_findings(surprises, width, verbosity),
         *_unlooked(results),
         *_resumed(results),
         *_changed_suite(changed_suite),
         Line(_times(results, wall)),
         *(Line(f"cost {cost}") for cost in _cost(results, budget)),
         Line(printable(f"journal {journal}")),
-        *(Line(problem, {"yellow": True}) for problem in problems),
+        *map(_problem, problems),
     ]
 
 
@@ -116,42 +147,49 @@ def _changed_suite(paths: Sequence[str]) -> Iterator[Line]:
         yield Line(text, {"yellow": True})
 
 
+def _problem(text: str) -> Line:
+    return Line(printable(text), {"yellow": True})
+
+
 def _quiet(
-    results: Sequence[Result],
-    expected: Collection[str],
+    entries: Sequence[_Entry],
+    counts: str,
     wall: float,
     journal: Path | str,
     budget: float | None,
 ) -> list[Line]:
     """Return as little as a reader can act on: a model pays for every word of it."""
-    surprises = [result for result in results if result.spec.nodeid not in expected]
-    counts = _outcomes(surprises, len(expected)) or "0 items"
+    results = [entry.result for entry in entries]
     cost = "".join(f", cost {text}" for text in _cost(results, budget))
     unlooked = sum(result.unlooked for result in results)
     blind = f", {unlooked} without a tool call" if unlooked else ""
     resumed = sum(result.resumed is not None for result in results)
     blind += f", {resumed} resumed" if resumed else ""
-    lines = [f"ptc: {counts}{blind} in {wall:.1f} s{cost}, journal {journal}"]
-    for result, *others in _alike(list(filter(is_bad, surprises))):
-        kind, cause, said = ending(result)
-        worst = worst_first(findings_of(result))[:1]
-        parts = [clip(_first_sentence(said), 200), *(clip(finding_text(one), 160) for one in worst)]
+    lines = [f"ptc: {counts or '0 items'}{blind} in {wall:.1f} s{cost}, journal {journal}"]
+    for entry, *others in _alike([entry for entry in entries if entry.bad and not entry.expected]):
+        kind, cause, said = entry.ending
+        findings = worst_first(findings_of(entry.result))
+        parts = [clip(_first_sentence(said), 200)]
+        parts += [clip(finding_text(finding), 160) for finding in findings[:1]]
+        if len(findings) > 1:
+            parts.append(f"+{count(len(findings) - 1, 'finding')}")
         ended = f"{kind} {cause}" if cause else kind.value
-        who = f"{result.spec.nodeid} and {len(others)} more" if others else result.spec.nodeid
+        nodeid = entry.result.spec.nodeid
+        who = f"{nodeid} and {len(others)} more" if others else nodeid
         lines.append(f"{who}: {ended}: {'; '.join(filter(None, parts))}")
     return [Line(printable(line)) for line in lines]
 
 
-def _alike(results: Sequence[Result]) -> list[list[Result]]:
-    """Return the results, those together that met the very same trouble if they are several.
+def _alike(entries: Sequence[_Entry]) -> list[list[_Entry]]:
+    """Return the entries, those together that met the very same trouble if they are several.
 
     Without a login no item of a suite gets anywhere: that is one thing to read, not hundreds.
     """
-    groups: dict[object, list[Result]] = {}
-    for place, result in enumerate(results):
-        trouble = result.trouble
-        key = (trouble.cause, trouble.message) if trouble and not unfinished(result) else place
-        groups.setdefault(key, []).append(result)
+    groups: dict[object, list[_Entry]] = {}
+    for place, entry in enumerate(entries):
+        trouble = entry.result.trouble
+        key = (trouble.cause, trouble.message) if trouble and not entry.unfinished else place
+        groups.setdefault(key, []).append(entry)
     return [
         alike
         for group in groups.values()
@@ -159,15 +197,15 @@ def _alike(results: Sequence[Result]) -> list[list[Result]]:
     ]
 
 
-def _together(results: Sequence[Result], width: int) -> Iterator[Line]:
-    kind, cause, said = ending(results[0])
-    head = f"{kind.value.upper()} {count(len(results), 'item')}: {cause}"
+def _together(entries: Sequence[_Entry], width: int) -> Iterator[Line]:
+    kind, cause, said = entries[0].ending
+    head = f"{kind.value.upper()} {count(len(entries), 'item')}: {cause}"
     yield Line(printable(head), _MARKUP[kind])
     for line in wrap(printable(said[:LONGEST]), width - 4, _NORMAL.said):
         yield Line(f"  | {line}")
-    for result in results[:_ALIKE]:
-        yield Line(printable(f"  {result.spec.nodeid}"))
-    yield Line(f"  +{len(results) - _ALIKE} more")
+    for entry in entries[:_ALIKE]:
+        yield Line(printable(f"  {entry.result.spec.nodeid}"))
+    yield Line(f"  +{len(entries) - _ALIKE} more")
 
 
 def _first_sentence(text: str) -> str:
@@ -176,20 +214,23 @@ def _first_sentence(text: str) -> str:
     return (text[: end.end()] if end else text).rstrip(".\u3002")
 
 
-def _counts(results: Sequence[Result], expected: int) -> Line:
-    items = count(len(results) + expected, "item")
-    text = f"{items}: {_outcomes(results, expected)}".removesuffix(": ")
-    if any(map(is_bad, results)):
+def _counts(entries: Sequence[_Entry], counts: str, unasked: int) -> Line:
+    items = count(len(entries) + unasked, "item")
+    text = f"{items}: {counts}".removesuffix(": ")
+    if unasked or any(entry.bad for entry in entries if not entry.expected):
         return Line(text, _MARKUP[VerdictKind.FAIL])
     # Green says that everything was done.
-    complete = (results or expected) and not any(map(unfinished, results))
+    complete = entries and not any(entry.unfinished for entry in entries)
     return Line(text, _MARKUP[VerdictKind.PASS if complete else VerdictKind.SKIP])
 
 
-def _outcomes(results: Sequence[Result], expected: int) -> str:
-    kinds = Counter(ending(result).kind for result in results if not unfinished(result))
-    undone = sum(map(unfinished, results))
-    others = [("fail as expected", expected), ("not done", undone)]
+def _outcomes(entries: Sequence[_Entry], unasked: int) -> str:
+    told = [entry for entry in entries if not entry.expected and not entry.unfinished]
+    kinds = Counter(entry.ending.kind for entry in told)
+    kinds[VerdictKind.ERROR] += unasked
+    expected = sum(entry.expected for entry in entries)
+    others = [("fail as expected", expected)]
+    others.append(("not done", sum(entry.unfinished for entry in entries if not entry.expected)))
     return listed([*((kind, kinds[kind]) for kind in VerdictKind), *others])
 
 
@@ -205,25 +246,24 @@ _NORMAL = _Room(said=5, findings=5, each=2)
 _VERBOSE = _Room(said=20, findings=None, each=10)
 
 
-def _item(result: Result, width: int, verbosity: int) -> Iterator[Line]:
-    if unfinished(result) or (not is_bad(result) and verbosity < 1):
+def _item(entry: _Entry, width: int, verbosity: int) -> Iterator[Line]:
+    if entry.unfinished or (not entry.bad and verbosity < 1):
         return
     room = _VERBOSE if verbosity > 0 else _NORMAL
-    kind, cause, said = ending(result)
+    result = entry.result
+    kind, cause, said = entry.ending
     head = f"{kind.value.upper()} {result.spec.nodeid}" + (f": {cause}" if cause else "")
     details = _details(result)
     yield Line(printable(f"{head} ({details})" if details else head), _MARKUP[kind])
-    # A passing item has one line; why an item was skipped, failed or broke is worth more.
-    if kind is not VerdictKind.PASS:
-        for line in wrap(printable(said[:LONGEST]), width - 4, room.said):
-            yield Line(f"  | {line}")
+    for line in wrap(printable(said[:LONGEST]), width - 4, room.said):
+        yield Line(f"  | {line}")
     findings = worst_first(findings_of(result))
     shown = findings[: room.findings]
     for finding in shown:
         yield from map(Line, hung(wrap(finding_text(finding), width - 4, room.each)))
     if len(findings) > len(shown):
         yield Line(f"  +{len(findings) - len(shown)} more")
-    if is_bad(result):
+    if entry.bad:
         # Below the journal's folder, which is named once, at the end.
         yield from (Line(f"  {line}") for line in output_lines(result, ""))
 
@@ -243,17 +283,28 @@ def _details(result: Result) -> str:
     return ", ".join(parts)
 
 
-def _passing_findings(results: Sequence[Result]) -> list[Line]:
-    severities = Counter(
-        finding.severity
-        for result in results
-        if ending(result).kind is VerdictKind.PASS
-        for finding in findings_of(result)
-    )
-    if not severities:
-        return []
+def _passing_findings(entries: Sequence[_Entry], width: int, verbosity: int) -> Iterator[Line]:
+    """Yield how many findings passing items have, and the worst of them."""
+    found = [
+        (finding, entry.result.spec.nodeid)
+        for entry in entries
+        if entry.ending.kind is VerdictKind.PASS and not entry.unfinished
+        for finding in findings_of(entry.result)
+    ]
+    if not found:
+        return
+    severities = Counter(finding.severity for finding, _ in found)
     by_severity = listed((severity, severities[severity]) for severity in WORST_FIRST)
-    return [Line(f"{count(severities.total(), 'finding')} in passing items: {by_severity}")]
+    yield Line(f"{count(len(found), 'finding')} in passing items: {by_severity}")
+    if verbosity > 0:
+        # They stand with their items.
+        return
+    found.sort(key=lambda pair: WORST_FIRST.index(pair[0].severity))
+    for finding, nodeid in found[:_PASSING]:
+        yield from map(Line, hung(wrap(finding_text(finding), width - 4, _NORMAL.each)))
+        yield Line(printable(f"  | in {nodeid}"))
+    if len(found) > _PASSING:
+        yield Line(f"  +{len(found) - _PASSING} more")
 
 
 def _unlooked(results: Sequence[Result]) -> list[Line]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ptc.item_states import ItemState
 from pytest_ptc.model import Cause, Severity, VerdictKind
 from pytest_ptc.text import printable
 
@@ -32,8 +33,37 @@ class Ending(NamedTuple):
     said: str
 
 
-def ending(result: Result) -> Ending:
-    """Return how a task ended."""
+class Final(NamedTuple):
+    """What became of the item of a task: its state, and pytest's words on it, if it had any."""
+
+    state: ItemState
+    phase: str | None = None
+    message: str | None = None
+
+
+def ending(result: Result, final: Final | None = None) -> Ending:
+    """Return how a task ended.
+
+    Args:
+        result: What its agent came to.
+        final: What became of its item; None where that is not known, or there is none.
+    """
+    told = _told(result)
+    if final is None or told.kind in (VerdictKind.FAIL, VerdictKind.ERROR):
+        return told
+    said = final.message or told.said
+    match final.state:
+        case ItemState.FAILED | ItemState.UNRESOLVED:
+            return Ending(VerdictKind.FAIL, "the test failed", said)
+        case ItemState.ERROR:
+            where = f"error in {final.phase}" if final.phase else "error"
+            return Ending(VerdictKind.ERROR, where, said)
+        case ItemState.SKIPPED if told.kind is VerdictKind.PASS:
+            return Ending(VerdictKind.SKIP, "skipped by the test", said)
+    return told
+
+
+def _told(result: Result) -> Ending:
     verdict, trouble = result.verdict, result.trouble
     if verdict is not None and result.blocking:
         many = count(len(result.blocking), "finding")
@@ -48,14 +78,11 @@ def ending(result: Result) -> Ending:
     return Ending(VerdictKind.ERROR, "no result", "the task has neither a verdict nor a trouble")
 
 
-def unfinished(result: Result) -> bool:
+def unfinished(result: Result, final: Final | None = None) -> bool:
     """Tell whether the run was stopped before the item could end: no news about the item."""
+    if final is not None and final.state in (ItemState.UNDONE, ItemState.UNREPORTED):
+        return True
     return result.trouble is not None and result.trouble.cause is Cause.STOPPED
-
-
-def is_bad(result: Result) -> bool:
-    """Tell whether a task ended in a way that somebody must look at."""
-    return ending(result).kind in (VerdictKind.FAIL, VerdictKind.ERROR) and not unfinished(result)
 
 
 def findings_of(result: Result) -> tuple[Finding, ...]:

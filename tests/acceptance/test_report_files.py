@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from pytest_ptc.cli import REPORTS
+from pytest_ptc.environment import RUN_COOKIE
 from pytest_ptc.reporting import files as reporting_files
 from pytest_ptc.reporting.files import FORMATS
 from tests.acceptance.test_interruptions import HANGS, start, until
@@ -148,23 +149,54 @@ def test_a_journal_that_is_gone_is_no_run_without_findings(suite: Suite) -> None
 
 
 @pytest.mark.parametrize(
-    ("tests", "successful"),
+    ("tests", "args", "why"),
     [
-        pytest.param("def test_plain(): pass\n", True, id="no-marked-tests"),
-        pytest.param("import nowhere\n", False, id="not-collected"),
-        pytest.param("@pytest.mark.ptc('{x}')\ndef test_it(): pass\n", False, id="refused"),
-        pytest.param("", True, id="nothing"),
+        pytest.param("def test_plain(): pass\n", [], "no item was judged", id="no-marked-tests"),
+        pytest.param("import nowhere\n", [], "status 2", id="not-collected"),
+        pytest.param(
+            "@pytest.mark.ptc('{x}')\ndef test_it(): pass\n", [], "status 4", id="refused"
+        ),
+        pytest.param("", [], "status 5", id="nothing"),
+        pytest.param(
+            marked("it", "pass"), ["--ptc-workers=0"], "the run had no workers", id="no-workers"
+        ),
     ],
 )
-def test_a_run_without_tasks_has_its_reports(suite: Suite, tests: str, *, successful: bool) -> None:
-    """A stale file would be taken for this run's; one that could not collect is no clean one."""
+def test_a_run_that_judged_nothing_has_its_reports(
+    suite: Suite, tests: str, args: list[str], why: str
+) -> None:
+    """A stale file would be taken for this run's, and one without a result for a clean one."""
     suite.write(test_a=tests)
     (suite.path / "run.sarif").write_text("stale")
-    suite.run("--ptc-sarif=run.sarif", "--ptc-json=run.json")
+    suite.run("--ptc-sarif=run.sarif", "--ptc-json=run.json", *args)
     (run,) = json.loads((suite.path / "run.sarif").read_text())["runs"]
-    assert run["results"] == []
-    assert run["invocations"][0]["executionSuccessful"] is successful
-    jsonschema.validate(json.loads((suite.path / "run.json").read_text()), SCHEMA)
+    (result,) = run["results"]
+    assert why in result["message"]["text"]
+    assert run["invocations"][0]["executionSuccessful"] is False
+    made = json.loads((suite.path / "run.json").read_text())
+    jsonschema.validate(made, SCHEMA)
+    assert made["run"]["successful"] is False
+
+
+def test_nobody_elses_run_writes_this_runs_reports(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that runs the tests has the suite's own options; so has whoever only collects."""
+    suite.write(test_a=marked("it", "pass"))
+    (suite.path / "run.json").write_text("the outer run's")
+    suite.run("--ptc-json=run.json", "--collect-only")
+    monkeypatch.setenv(RUN_COOKIE, "20270101-000000-000aa")
+    suite.run("--ptc-json=run.json", "--ptc-workers=0")
+    assert (suite.path / "run.json").read_text() == "the outer run's"
+
+
+def test_a_run_that_cannot_begin_leaves_no_report_of_another(suite: Suite) -> None:
+    """A checkout may have brought it, and a pipeline uploads what is there."""
+    suite.write(test_a=marked("it", "pass"))
+    (suite.path / "run.sarif").write_text("stale")
+    refused = suite.run("--ptc-sarif=run.sarif", "--ptc-command=nowhere-to-be-found")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    assert not (suite.path / "run.sarif").exists()
 
 
 def test_two_reports_in_one_file_are_a_mistake(suite: Suite) -> None:
@@ -176,7 +208,7 @@ def test_two_reports_in_one_file_are_a_mistake(suite: Suite) -> None:
     assert suite.runs == []
 
 
-def test_a_file_is_replaced_and_a_link_written_through(suite: Suite) -> None:
+def test_a_file_and_a_link_are_replaced(suite: Suite) -> None:
     """Whoever reads the old file has it whole; its rights are those of any new file."""
     suite.write(test_a=marked("it", "pass"))
     target, link = suite.path / "target.json", suite.path / "link.json"
@@ -187,8 +219,9 @@ def test_a_file_is_replaced_and_a_link_written_through(suite: Suite) -> None:
     with plain.open() as reader:
         suite.run("--ptc-json=link.json", "--ptc-sarif=plain.sarif").assert_outcomes(passed=1)
         assert reader.read() == "old"
-    assert link.is_symlink()
-    assert json.loads(target.read_text())["run"]["complete"] is True
+    assert target.read_text() == "old"
+    assert not link.is_symlink()
+    assert json.loads(link.read_text())["run"]["complete"] is True
     (suite.path / "any").touch()
     rights = [stat.S_IMODE(path.stat().st_mode) for path in (plain, suite.path / "any")]
     assert rights[0] == rights[1]
@@ -233,7 +266,9 @@ def test_a_summary_that_cannot_be_written_is_no_success(
     for asked, status in (("yes", pytest.ExitCode.INTERNAL_ERROR), ("auto", pytest.ExitCode.OK)):
         result = suite.run(f"--ptc-github={asked}")
         assert result.ret == status
-        assert len(commands(result)) == 1
+        # Where its absence is no success, the annotations say that, too.
+        kinds = [line.partition(" ")[0] for line in commands(result)]
+        assert kinds == (["::error", "::notice"] if status else ["::notice"])
         result.stdout.fnmatch_lines(["ptc: not written: GITHUB_STEP_SUMMARY: *"])
 
 

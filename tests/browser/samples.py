@@ -48,7 +48,8 @@ class _Story:
             self._play(number)
         self._events.sort(key=lambda event: event["at"])
         if complete:
-            return [*self._events, {"event": "run ended", "at": self._events[-1]["at"] + 0.3}]
+            over = {"event": "run ended", "at": self._events[-1]["at"] + 0.3}
+            return [*self._events, over, {**over, "event": "session ended", "exit_status": 1}]
         return self._events[: len(self._events) * 2 // 3]
 
     def _tell(self, name: str, at: float, **fields: Any) -> None:

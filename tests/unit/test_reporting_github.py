@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cmarkgfm  # type: ignore[import-untyped]
 import pytest
+from cmarkgfm.cmark import Options  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -211,22 +212,35 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.cells: list[str] = []
+        self._in_code = self._in_cell = False
         self.words = ""
-        self.feed(cmarkgfm.github_flavored_markdown_to_html(markdown))
+        self.words_outside_code = ""
+        # Unsafe: of HTML, nothing is left out here but what GitHub leaves out.
+        unsafe = Options.CMARK_OPT_UNSAFE
+        self.feed(cmarkgfm.github_flavored_markdown_to_html(markdown, options=unsafe))
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         assert not attrs
         self.tags.append(tag)
+        self._in_code = tag == "code"
         if tag == "td":
             self.cells.append("")
+            self._in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_code = self._in_code and tag != "code"
+        self._in_cell = self._in_cell and tag != "td"
 
     def handle_comment(self, data: str) -> None:
         raise AssertionError(data)
 
     def handle_data(self, data: str) -> None:
         self.words += data
-        if self.tags and self.tags[-1] == "td" and data.strip():
-            self.cells[-1] += data.replace("\u200b", "")
+        code = self.tags and self.tags[-1] == "code" and self._in_code
+        if not code:
+            self.words_outside_code += data
+        if self.cells and self._in_cell and data.strip():
+            self.cells[-1] += data if code else data.replace("\u200b", "")
 
 
 def test_the_summary_tells_the_run() -> None:
@@ -262,7 +276,47 @@ def test_the_summary_tells_the_run() -> None:
         *("judged alone", "t.py::test_f::submit[1]", "Not good."),
         *("high", "a.py:3", "It is|bad.", "r", "t.py::test_a[1]"),
         *("low", "", "m", "", "t.py::test_c"),
+        *("t.py::test_c", "so it is", ""),
+        *("t.py::test_d", "so it is", ""),
     ]
+    assert "Not successful: pytest ended with status 1: tests failed." in words
+
+
+@pytest.mark.parametrize(
+    "nodeid",
+    [
+        "g.ptc.md::alpha",
+        "t.py::TestA::test_b[x:1-@octocat-#1-:tada:]",
+        "t.py::test_a[a|b||c]",
+        "t.py::test_a[`x` ``y``]",
+        "t.py::test_a[<b>&amp;*_~\\\\]",
+        "sub dir/t.py::test_a[http://a.example www.a.example a@b.example]",
+        "t.py::test_a[" + "x" * 900 + "]",
+    ],
+)
+def test_a_node_id_can_be_copied(nodeid: str) -> None:
+    """From the text that a reader sees, in every place where it stands, as pytest has it."""
+    items = [
+        Item(nodeid, "failed", "fail", (finding("high"),)),
+        Item(f"{nodeid}p", report={"about": {"tool_calls": 0}}),
+    ]
+    made = document_of(*items)
+    page = Page(step_summary(made))
+    assert [page.cells[place] for place in (1, 7, 8)] == [nodeid, nodeid, f"{nodeid}p"]
+    assert f"1 pass without a tool call: {nodeid}p." in page.words
+    assert not re.search("[\u200b-\u200d\u2060\ufeff]", page.words)
+
+
+def test_answers_of_passing_items_are_told() -> None:
+    """Summary and data, folded; what an agent answers is what many runs are for."""
+    made = document_of(Item(summary="41 samples, all complete"))
+    made["tasks"][0]["verdict"]["data"] = {"samples": 41, "n": float("inf")}
+    page = Page(step_summary(made))
+    assert page.cells == [
+        *("test_a.py::test_it", "41 samples, all complete"),
+        '{"samples": 41, "n": "inf"}',
+    ]
+    assert "details" in page.tags
 
 
 def test_the_summary_of_a_run_that_is_not_whole_says_so() -> None:
@@ -287,13 +341,17 @@ def test_no_word_becomes_markup(items: list[Item]) -> None:
     made = document_of(*items)
     markdown = step_summary(made)
     page = Page(markdown)
-    assert set(page.tags) <= {"h2", "h3", "p", "table", "thead", "tbody", "tr", "th", "td"}
+    table = {"table", "thead", "tbody", "tr", "th", "td"}
+    folded = {"details", "summary"}
+    assert set(page.tags) <= {"h2", "h3", "p", "strong", "code", *folded, *table}
+    assert page.tags.count("details") == page.tags.count("summary") <= 1
+    assert page.tags.count("strong") <= 1
     assert page.tags.count("h2") == 1
-    assert page.tags.count("h3") == page.tags.count("table") <= 2
+    assert page.tags.count("h3") + page.tags.count("details") == page.tags.count("table") <= 3
     rows = re.findall(r"^\| .* \|$", markdown, re.MULTILINE)
     assert page.tags.count("tr") == len(rows) - page.tags.count("table")
     # Mentions, references and emoji are looked for in the finished text.
-    assert not re.search(r"[@#:]\w", re.sub(r"\d:\d", "", page.words))
+    assert not re.search(r"[@#:]\w", re.sub(r"\d:\d", "", page.words_outside_code))
 
 
 def test_the_summary_is_no_larger_than_github_takes() -> None:

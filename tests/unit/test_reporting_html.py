@@ -145,12 +145,14 @@ def tiles(root: Node) -> dict[str, int]:
     return found
 
 
-def story(*events: dict[str, Any]) -> dict[str, Any]:
+def story(*events: dict[str, Any], status: int = 0) -> dict[str, Any]:
     """Return the document of a run of one worker, which began at 0 and ended at 10."""
     about: dict[str, Any] = {"run_id": "r1", "host": "process", "agent": "command", "workers": 1}
     about |= {"task_list_id": "l", "rootdir": "/p", "arguments": [], "resumes": None}
     about |= {"fail_on": "verdict", "pytest_ptc": "0.1.0", "python": "3.11.7"}
-    told = [{"event": "run", "at": 0.0, **about}, *events, {"event": "run ended", "at": 10.0}]
+    told = [{"event": "run", "at": 0.0, **about}, *events]
+    told.append({"event": "run ended", "at": 10.0})
+    told.append({"event": "session ended", "at": 10.0, "exit_status": status})
     return document([{**event, "at": BEGAN + event["at"]} for event in told])
 
 
@@ -297,10 +299,10 @@ def test_the_headline_says_how_it_went(outcomes: list[str], headline: str) -> No
     """What went wrong, else what went right."""
     told = story(
         *(submitted(f"t.py::test_{n}", str(n)) for n in range(len(outcomes))),
+        *(event for n in range(len(outcomes)) for event in attempt(2, 3, f"{n}.1")),
         *(outcome(one, f"t.py::test_{n}") for n, one in enumerate(outcomes)),
+        status=int("failed" in outcomes),
     )
-    for task in told["tasks"]:
-        task["verdict"] = verdict()["verdict"]
     root = read(page(told))
     assert root.one("h1").text == headline
     assert root.one("head").one("title").text == f"{headline} - ptc run r1"
@@ -309,7 +311,7 @@ def test_the_headline_says_how_it_went(outcomes: list[str], headline: str) -> No
 def test_a_run_without_tasks_has_a_page() -> None:
     """Nothing to list, and nothing to draw."""
     root = read(page(story()))
-    assert root.one("h1").text == "Nothing was asked of agents"
+    assert root.one("h1").text == "Not successful: nothing was asked of agents"
     assert root.all("section", "timeline") == []
     assert "No task was submitted." in root.one("main").text
 
@@ -508,6 +510,7 @@ def test_every_attempt_is_a_bar_of_its_own_kind() -> None:
         *attempt(7, 7.5, "5.1", **verdict("error")),
         *attempt(8, None, "6.1", worker="w2"),
         {"event": "worker lost", "at": 9.0, "worker": "w1", "why": "gone", "ended": "SIGKILL"},
+        outcome("passed", "t.py::test_1"),
         outcome("xfailed", "t.py::test_2"),
     )
     root = read(page(told))

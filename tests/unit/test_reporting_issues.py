@@ -107,7 +107,26 @@ def told(*items: Item, **run: Any) -> list[tuple[str, str, bool]]:
             [("ptc/verdict", "high", True)],
             id="judged-and-not-run",
         ),
-        pytest.param(Item(verdict=None, outcome="skipped"), [], id="skipped-by-itself"),
+        pytest.param(
+            Item(verdict=None, outcome="skipped"),
+            [("ptc/error", "high", True)],
+            id="skipped-by-itself-and-so-nothing-is-judged",
+        ),
+        pytest.param(
+            Item(verdict="fail", outcome="skipped"),
+            [("ptc/verdict", "high", True)],
+            id="a-fail-that-a-fixture-skips",
+        ),
+        pytest.param(
+            Item(verdict="fail", outcome="passed"),
+            [("ptc/verdict", "high", True)],
+            id="a-fail-that-a-plugin-calls-a-pass",
+        ),
+        pytest.param(
+            Item(verdict=None, outcome="passed"),
+            [("ptc/error", "high", True)],
+            id="a-pass-that-nobody-judged",
+        ),
         pytest.param(Item(outcome="xpassed"), [], id="xpassed"),
     ],
 )
@@ -122,10 +141,9 @@ def test_what_there_is_to_look_at(item: Item, expected: Sequence[tuple[str, str,
 def test_an_item_that_did_not_pass_is_never_silent(
     outcome: str | None, verdict: str | None, findings: tuple[dict[str, Any], ...]
 ) -> None:
-    """Whatever became of it, something says that it failed; only a pass may not have been run."""
+    """Whatever became of it, something says that it failed."""
     item = Item(outcome=outcome, verdict=verdict, findings=findings)
-    silent = not any(fails for _, _, fails in told(item))
-    assert silent is (outcome is None and verdict == "pass")
+    assert any(fails for _, _, fails in told(item))
 
 
 def test_the_worst_comes_first_else_the_order_of_the_tasks() -> None:
@@ -162,7 +180,7 @@ def test_items_that_the_run_never_came_to_are_one_issue() -> None:
         "5 items not judged when the run was over: "
         "t.py::test_s, t.py::test_0, t.py::test_1, +2 more"
     )
-    assert issue.unfinished
+    assert issue.of_run
 
 
 @pytest.mark.parametrize(
@@ -207,10 +225,53 @@ def test_another_checkout_has_the_paths_of_the_repository() -> None:
     ]
 
 
-def test_what_is_nowhere_in_the_repository_has_no_place() -> None:
-    """Not even the test's, where that is outside, too."""
-    (issue,) = issues_of(document_of(Item("../x/t.py::test", findings=(finding("low"),))))
+def test_what_is_nowhere_in_the_repository_is_at_a_file_that_stands_for_it() -> None:
+    """Where the test is outside, too; without such a file, and a repository, by its own name."""
+    item = Item("../x/t.py::test", findings=(finding("low"),))
+    (issue,) = issues_of(document_of(item))
+    assert (issue.path, issue.line, issue.at_test) == ("README.md", None, True)
+    (issue,) = issues_of(document_of(item, anchor=None))
     assert issue.path is None
+    (issue,) = issues_of(document_of(item, anchor=None, repository=None))
+    assert issue.path == "x/t.py"
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "message"),
+    [
+        pytest.param({}, "a.py", "m", id="in-place"),
+        pytest.param({"isolation": "worktree", "ref": "c" * 40}, "a.py", "m", id="HEAD"),
+        pytest.param(
+            {"isolation": "worktree", "ref": "d" * 40},
+            "t.py",
+            "m\n(in a.py:3 of commit dddddddddddd)",
+            id="another-commit",
+        ),
+    ],
+)
+def test_what_is_about_another_commit_stands_at_the_test(
+    spec: dict[str, Any], path: str, message: str
+) -> None:
+    """Its lines are not those of the files that are checked out, if it has these files at all."""
+    found = (finding("low", path="a.py", line=3),)
+    (issue,) = issues_of(document_of(Item("t.py::test_a", findings=found, spec=spec)))
+    assert (issue.path, issue.message) == (path, message)
+
+
+def test_what_is_about_another_commit_without_a_file_names_the_commit() -> None:
+    """And a commit is another one where nobody knows what is checked out."""
+    spec = {"isolation": "worktree", "ref": "d" * 40}
+    item = Item("t.py::test_a", findings=(finding("low"),), spec=spec)
+    (issue,) = issues_of(document_of(item, commit=None))
+    assert issue.message == "m\n(of commit dddddddddddd)"
+
+
+@pytest.mark.parametrize("status", [1, 2, 3, 4, 5, 7, 10])
+def test_a_run_that_is_no_success_has_an_issue(status: int) -> None:
+    """Though every item passed, as where another test failed or a plugin set the exit status."""
+    (issue,) = issues_of(document_of(Item(), status=status))
+    assert (issue.rule, issue.fails, issue.path) == ("ptc/error", True, "README.md")
+    assert f"status {status}" in issue.message
 
 
 @pytest.mark.parametrize(

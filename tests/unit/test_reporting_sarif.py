@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_ptc.errors import ReportError
 from pytest_ptc.reporting import sarif as module
+from pytest_ptc.reporting.gitlab import gitlab_text
 from pytest_ptc.reporting.sarif import sarif, sarif_text
 from tests.documents import Item, document_of, finding
 
@@ -194,8 +196,13 @@ def test_every_result_has_a_place_or_github_takes_none_of_them() -> None:
     assert {place["artifactLocation"]["uri"] for place in places} == {"test_a.py"}
     assert [place["region"] for place in places] == [{"startLine": 40}] * 2
     assert run["results"][0]["message"]["text"] == "m\n(in /etc/passwd:3)"
-    nowhere = one_of(Item("../t.py::test_a", findings=(outside,)))
-    assert "physicalLocation" not in nowhere["locations"][0]
+    nowhere = Item("../t.py::test_a", findings=(outside,))
+    (place,) = one_of(nowhere)["locations"]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == "README.md"
+    with pytest.raises(ReportError, match="t.py::test_a: neither its finding nor its test"):
+        sarif_text(document_of(nowhere, anchor=None))
+    with pytest.raises(ReportError, match="t.py::test_a: neither its finding nor its test"):
+        gitlab_text(document_of(nowhere, anchor=None))
 
 
 @pytest.mark.parametrize(

@@ -548,6 +548,10 @@ ERROR t.py::test_b: worker lost (w2, 2 attempts, 90.0 s)
   | the worker ended with status 137
   output in attempts/8.2
 2 findings in passing items: 1 medium, 1 low
+  - medium: no ETag
+  | in t.py::test_d
+  - low src/a.py:9: long name
+  | in t.py::test_a[1]
 wall 41.2 s, work 170.0 s, speed-up 4.1x, 1 retry
 journal runs/20261122-ab12cd"""
 
@@ -555,6 +559,7 @@ VERBOSE = """\
 ================================= ptc summary ==================================
 6 items: 2 pass, 1 fail, 1 skip, 1 error, 1 not done
 PASS t.py::test_a[1] (w2, 20.0 s)
+  | Clean.
   - low src/a.py:9: long name
 FAIL t.py::test_a[2] (w2, 20.0 s)
   | Two injection paths reach the database, and tokens are logged. The rest is
@@ -575,6 +580,7 @@ ERROR t.py::test_b: worker lost (w2, 2 attempts, 90.0 s)
 SKIP t.py::test_c (w2, 20.0 s)
   | No such endpoint.
 PASS t.py::test_d (w2, 20.0 s)
+  | Fine.
   - medium: no ETag
 2 findings in passing items: 1 medium, 1 low
 wall 41.2 s, work 170.0 s, speed-up 4.1x, 1 retry
@@ -584,7 +590,7 @@ QUIET = """\
 ptc: 2 pass, 1 fail, 1 skip, 1 error, 1 not done in 41.2 s, journal runs/20261122-ab12cd
 t.py::test_a[2]: fail: Two injection paths reach the database, and tokens are logged; \
 critical src/db.py:12 sql-injection: user input is put into the statement by an f-string in \
-execute()
+execute(); +7 findings
 t.py::test_b: error worker lost: the worker ended with status 137"""
 
 WIDE_FAIL = """\
