@@ -155,7 +155,11 @@ def item_state(
     if state is ItemState.XFAILED and verdict == VerdictKind.SKIP.value:
         return ItemState.ERROR
     refused = gate and (verdict == VerdictKind.FAIL.value or blocked)
-    if refused and state in (ItemState.PASSED, ItemState.XPASSED, ItemState.SKIPPED):
+    ran = state in (ItemState.PASSED, ItemState.XPASSED)
+    if refused and (ran or state is ItemState.SKIPPED):
+        return ItemState.FAILED
+    # The body of a test whose agent skips it does not run; that one did and passed is no pass.
+    if ran and gate and verdict == VerdictKind.SKIP.value:
         return ItemState.FAILED
     return state
 

@@ -78,6 +78,15 @@ def add_properties(item: pytest.Item, result: Result) -> None:
     item.user_properties[:] = [*others, *known]
 
 
+def add_state(
+    report: pytest.TestReport, result: Result | None, reports: Sequence[PhaseReport]
+) -> None:
+    """Have the report of an item's teardown tell what became of the item, for JUnit XML."""
+    last = PhaseReport("teardown", "error" if report.outcome == "failed" else None)
+    state = final_of(result, [*reports, last]).state
+    report.user_properties.append(("ptc_state", state.value))
+
+
 def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     """Fail the item in its call phase unless its verdict lets its body run."""
     verdict = result.verdict if result else None

@@ -31,6 +31,7 @@ from pytest_ptc.outcomes import (
     SetUpBypassed,
     add_extras,
     add_properties,
+    add_state,
     final_of,
     finish_report,
     phase_report,
@@ -113,6 +114,8 @@ class Runner:
         #: What became of items by a task that was not their last, by the tasks' ids.
         self._overtaken: dict[str, Final] = {}
         self._problems: list[str] = []
+        #: The session, when it is over and has its exit status.
+        self._session: pytest.Session | None = None
         #: How many items ended in trouble that is nobody's verdict.
         self._troubles = 0
         #: Marked items that have no task, and were about to run.
@@ -331,6 +334,8 @@ class Runner:
         ticket = self._tickets.get(item)
         if ticket is not None:
             finish_report(report, call, item, ticket.result, self._shown_folder)
+            if self._settings.properties and report.when == "teardown":
+                add_state(report, ticket.result, ticket.reports)
             if ticket.result is not None and self._config.pluginmanager.hasplugin("html"):
                 add_extras(report, ticket.result)
         return report
@@ -379,6 +384,7 @@ class Runner:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail a run whose items did not all pass; tell trouble from failure, where asked for."""
+        self._session = session
         self._check_items(session)
         troubles = self._troubles + len(self._without_task)
         only_trouble = 0 < troubles == session.testsfailed
@@ -577,6 +583,7 @@ class Runner:
             budget=self._settings.budget_usd,
             problems=[*self._live.problems, *self._problems],
             changed_suite=self._live.changed_suite,
+            succeeded=self._session is not None and self._session.exitstatus == pytest.ExitCode.OK,
         )
         self._say_what_stands(reporter)
         # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.

@@ -75,11 +75,11 @@ def events_of(
     for at, event in enumerate(events):
         event["at"] = BEGAN + at
     if over:
-        at = BEGAN + len(events)
+        end = BEGAN + len(events)
         if status is None:
             status = int(any(item.outcome in ("failed", "error") for item in items))
-        events.append({"event": "run ended", "at": at})
-        events.append({"event": "session ended", "at": at, "exit_status": status})
+        events.append({"event": "run ended", "at": end})
+        events.append({"event": "session ended", "at": end, "exit_status": status})
     return events
 
 

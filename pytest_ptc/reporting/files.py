@@ -139,6 +139,7 @@ class Reports:
         self._story = story
         self._journal = journal
         self._annotations: list[str] = []
+        self._shown: set[str] = set()
         #: The exit status that the reports tell of.
         self._told_status: int | None = None
 
@@ -165,9 +166,15 @@ class Reports:
     def pytest_look_at_ptc_reports_again(
         self, session: pytest.Session
     ) -> Generator[None, object, object]:
-        """Make the files again where a plugin has changed the exit status since."""
+        """Make them again where a plugin has changed the exit status since; show what is not yet.
+
+        Pytest closes no summary where a plugin or pytest itself broke.
+        """
         result = yield
-        self._follow(session)
+        if self._follow(session) and self.github:
+            self._add_summary(session)
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        self._close(reporter.write_line if reporter is not None else print)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -177,15 +184,19 @@ class Reports:
         """Close the summary with what went wrong, and with the annotations."""
         result = yield
         if self._written and terminalreporter.verbosity >= 0:
-            terminalreporter.write_line(
-                printable(f"ptc: wrote {', '.join(map(self._asked.__getitem__, self._written))}")
-            )
-        for problem in self.problems:
-            terminalreporter.write_line(f"ptc: not written: {printable(problem)}", red=True)
-        # As they are: a line is a command only if it begins as one, without a colour.
-        for line in self._annotations:
-            terminalreporter.write_line(line)
+            paths = ", ".join(self._asked[name] for name in self._written)
+            terminalreporter.write_line(printable(f"ptc: wrote {paths}"))
+        self._close(terminalreporter.write_line)
         return result
+
+    def _close(self, write: Callable[[str], object]) -> None:
+        """Write what went wrong and the annotations, as far as that has not been shown."""
+        # As they are: a line is a command only if it begins as one, without a colour.
+        problems = [f"ptc: not written: {printable(problem)}" for problem in self.problems]
+        for line in (*problems, *self._annotations):
+            if line not in self._shown:
+                self._shown.add(line)
+                write(line)
 
     def _make(self, session: pytest.Session, names: Sequence[str]) -> None:
         """Make files and annotations by what the exit status is now."""
@@ -213,12 +224,14 @@ class Reports:
         if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
-    def _follow(self, session: pytest.Session) -> None:
-        """Make again what tells of an exit status that is no longer the session's."""
-        if self._told_status is not None and self._told_status != int(session.exitstatus):
-            written = [name for name in self.paths if name in self._written]
-            self._written.clear()
-            self._make(session, written)
+    def _follow(self, session: pytest.Session) -> bool:
+        """Make again what tells of an exit status that is no longer the session's, if any does."""
+        if self._told_status is None or self._told_status == int(session.exitstatus):
+            return False
+        written = [name for name in self.paths if name in self._written]
+        self._written.clear()
+        self._make(session, written)
+        return True
 
     @contextlib.contextmanager
     def _told(self, what: str, *, counts: bool = True) -> Generator[None, None, None]:

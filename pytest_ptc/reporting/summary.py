@@ -96,6 +96,7 @@ def summary(
     budget: float | None = None,
     problems: Sequence[str] = (),
     changed_suite: Sequence[str] = (),
+    succeeded: bool = True,
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -110,6 +111,7 @@ def summary(
         budget: US dollars that the run might cost.
         problems: What the run could not write down or tidy up, a sentence each.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
+        succeeded: Whether pytest's exit status says so: of what else it runs, too.
     """
     entries = [_Entry(result, finals.get(result.task_id)) for result in results]
     surprises = [entry for entry in entries if not entry.expected]
@@ -127,7 +129,7 @@ def summary(
     ]
     return [
         Line(" ptc summary ".center(width, "="), {"bold": True}),
-        _counts(entries, counts, unasked),
+        _counts(entries, counts, unasked, succeeded=succeeded),
         *items,
         *_passing_findings(surprises, width, verbosity),
         *_unlooked(results),
@@ -214,13 +216,13 @@ def _first_sentence(text: str) -> str:
     return (text[: end.end()] if end else text).rstrip(".\u3002")
 
 
-def _counts(entries: Sequence[_Entry], counts: str, unasked: int) -> Line:
+def _counts(entries: Sequence[_Entry], counts: str, unasked: int, *, succeeded: bool) -> Line:
     items = count(len(entries) + unasked, "item")
     text = f"{items}: {counts}".removesuffix(": ")
     if unasked or any(entry.bad for entry in entries if not entry.expected):
         return Line(text, _MARKUP[VerdictKind.FAIL])
     # Green says that everything was done.
-    complete = entries and not any(entry.unfinished for entry in entries)
+    complete = succeeded and entries and not any(entry.unfinished for entry in entries)
     return Line(text, _MARKUP[VerdictKind.PASS if complete else VerdictKind.SKIP])
 
 

@@ -35,7 +35,7 @@ def test_a_finding_is_an_entry(severity: str, theirs: str) -> None:
 
 
 def test_what_has_no_file_is_at_its_test() -> None:
-    """Findings without a path, verdicts and troubles; where even that is outside, a file of ours."""
+    """Findings without a path, verdicts and troubles; if that is outside, a file of ours."""
     items = [
         Item("t.py::test_a", findings=(finding("low"),), line=12),
         Item("t.py::test_b", "failed", "fail", line=20),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_ptc.item_states import ItemState
 from pytest_ptc.model import (
     Attempt,
     AttemptReport,
@@ -25,6 +26,7 @@ from pytest_ptc.model import (
 from pytest_ptc.reporting.items import failure_text, trouble_text
 from pytest_ptc.reporting.status import header_lines, live_lines, progress_line
 from pytest_ptc.reporting.summary import summary
+from pytest_ptc.reporting.wording import Final
 from pytest_ptc.states import Snapshot, WorkerState, WorkerView
 from pytest_ptc.text import clip, clip_left, columns, printable, printable_lines, wrap
 
@@ -629,6 +631,51 @@ def test_a_quiet_run_that_passes_is_one_line(number: int) -> None:
     lines = section(results, verbosity=-1, wall=1.0).splitlines()
     counts = f"{number} pass" if number else "0 items"
     assert lines == [f"ptc: {counts} in 1.0 s, journal {JOURNAL}"]
+
+
+@pytest.mark.parametrize(
+    ("state", "head", "counts", "colour"),
+    [
+        (ItemState.PASSED, None, "1 pass", "green"),
+        (ItemState.FAILED, "FAIL t.py::test_x: the test failed (w2, 20.0 s)", "1 fail", "red"),
+        (ItemState.ERROR, "ERROR t.py::test_x: error in teardown (w2, 20.0 s)", "1 error", "red"),
+        (ItemState.SKIPPED, None, "1 skip", "green"),
+        (ItemState.XFAILED, None, "1 fail as expected", "green"),
+        (ItemState.UNREPORTED, None, "1 not done", "yellow"),
+    ],
+)
+def test_what_became_of_the_item_counts(
+    state: ItemState, head: str | None, counts: str, colour: str
+) -> None:
+    """A pass whose test failed is no pass here either."""
+    final = Final(state, "teardown", "OSError: no")
+    result = judged("t.py::test_x", "pass", "Fine.")
+    lines = summary([result], wall=1.0, journal=JOURNAL, width=80, finals={result.task_id: final})
+    assert lines[1] == (f"1 item: {counts}", {colour: True})
+    assert [line.text for line in lines if line.text.startswith(("FAIL", "ERROR"))] == (
+        [] if head is None else [head]
+    )
+    assert head is None or "  | OSError: no" in [line.text for line in lines]
+
+
+def test_a_summary_is_green_only_if_the_run_is() -> None:
+    """Another test may have failed, and an item may have failed before anybody was asked."""
+    result = judged("t.py::test_x", "pass", "Fine.")
+    made = {"wall": 1.0, "journal": JOURNAL, "width": 80}
+    assert summary([result], **made, succeeded=False)[1].markup == {"yellow": True}  # type: ignore[arg-type]
+    line = summary([result], **made, unasked=2)[1]  # type: ignore[arg-type]
+    assert line == ("3 items: 1 pass, 2 error", {"red": True})
+
+
+def test_ten_findings_of_passing_items_are_named() -> None:
+    """The worst, and how many more there are."""
+    found = [finding("low", f"n{number}") for number in range(11)]
+    result = judged("t.py::test_x", "pass", "Fine.", *found, finding("high", "worst"))
+    lines = section([result]).splitlines()
+    start = lines.index("12 findings in passing items: 1 high, 11 low")
+    assert lines[start + 1 : start + 3] == ["  - high: worst", "  | in t.py::test_x"]
+    assert sum(line.startswith("  - ") for line in lines) == 10
+    assert "  +2 more" in lines
 
 
 def test_a_run_of_nothing_has_a_summary() -> None:
