@@ -22,6 +22,12 @@ def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Ve
     return settle(records) if records else trouble
 
 
+def fail_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Verdict | Trouble:
+    """Return the fail that an agent recorded; else the trouble, whatever else it recorded."""
+    ended = recorded_or(trouble, journal, spec)
+    return ended if _fails(ended) else trouble
+
+
 def unreadable(error: JournalError, trouble: Trouble | None = None) -> Trouble:
     """Return that nobody can say what an agent recorded: it may have been a fail.
 

@@ -24,6 +24,7 @@ from pytest_ptc.model import TaskSpec
 from pytest_ptc.options import FAIL_ON, ISOLATIONS, PERMISSION_MODES, Settings
 from pytest_ptc.prompts import fields_of, fill
 from pytest_ptc.repositories import name_in_repository
+from pytest_ptc.schemas import schema_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -317,14 +318,9 @@ def _directory(
 
 
 def _check_schema(nodeid: str, schema: dict[str, Any]) -> None:
-    import jsonschema  # noqa: PLC0415 - 60 ms that only a suite with a schema should pay
-
-    try:
-        jsonschema.validators.validator_for(schema).check_schema(schema)
-        json.dumps(schema)
-    except (jsonschema.SchemaError, TypeError, ValueError) as error:
-        reason = error.message if isinstance(error, jsonschema.SchemaError) else error
-        raise MarkerError(nodeid, "schema", f"is not a JSON Schema: {reason}") from None
+    problem = schema_problem(schema)
+    if problem is not None:
+        raise MarkerError(nodeid, "schema", problem)
 
 
 def _is_text(value: object) -> bool:

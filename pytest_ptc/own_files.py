@@ -31,17 +31,14 @@ def open_for_append(path: Path) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     with _folder(path.parent) as folder:
         descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
-    try:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise OSError(None, f"{path.name} is not a regular file", str(path))
-        if seen.st_nlink > 1:
-            # A second name of the same file: what is appended here would be appended there.
-            raise OSError(None, f"{path.name} has another name too", str(path))
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+    seen = os.fstat(descriptor)
+    if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1:
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISREG(seen.st_mode):
+        # What is appended here would be appended there.
+        raise OSError(None, f"{path.name} has a second name, which may be somebody's", str(path))
+    raise OSError(None, f"{path.name} is not a regular file", str(path))
 
 
 def open_new(path: Path) -> int:

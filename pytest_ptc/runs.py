@@ -19,7 +19,7 @@ from pytest_ptc.environment import RUN_COOKIE
 from pytest_ptc.errors import JournalError, TaskListError
 from pytest_ptc.journal import STORY
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_trees, wait_gone
-from pytest_ptc.tasklist.store import RUN_KEY, TaskListStore
+from pytest_ptc.tasklist.store import TaskListStore
 from pytest_ptc.worktrees import remove_all
 
 if TYPE_CHECKING:
@@ -248,22 +248,9 @@ def _withdraw(run: RecordedRun) -> int:
     path = Path(run.began["task_list"])
     if not path.is_dir():
         return 0
-    store = TaskListStore(path.parent.parent, path.name, run_id=run.run_id)
-    ours = [file.stem for file in path.glob("*.json") if _is_of(run.run_id, file)]
-    store.withdraw(ours)
     own = run.began["own_list"] and path.name == f"ptc-{run.run_id}"
-    if own and not list(path.glob("*.json")):
-        # Nobody else knows of this list: it was made for the run, and named after it.
-        shutil.rmtree(path, ignore_errors=True)
-    return len(ours)
-
-
-def _is_of(run_id: str, file: Path) -> bool:
-    try:
-        metadata = json.loads(file.read_bytes()).get("metadata") or {}
-    except (OSError, ValueError, AttributeError):
-        return False
-    return bool(metadata.get(RUN_KEY) == run_id)
+    store = TaskListStore(path.parent.parent, path.name, run_id=run.run_id, own=own)
+    return store.withdraw_run()
 
 
 def watch(run: RecordedRun) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Executor, Future
+from functools import partial
+from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,30 +19,59 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _DaemonThreads(Executor):
-    def submit(  # type: ignore[override]  # typeshed says it with a ParamSpec
-        self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
-    ) -> Future[T]:
+class _Threads(Executor):
+    """A daemon thread for every call."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Begin a call."""
         future: Future[T] = Future()
-
-        def call() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        Thread(target=call, name="ptc-aside", daemon=True).start()
+        work = partial(_carry_out, future, partial(fn, *args, **kwargs))
+        Thread(target=work, name="ptc-aside", daemon=True).start()
         return future
 
 
-_THREADS = _DaemonThreads()
+class OneByOne(Executor):
+    """A daemon thread that carries out one call after the other, in the order that they came."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._begun = False
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have a call carried out when all before it have been."""
+        future: Future[T] = Future()
+        self._calls.put(partial(_carry_out, future, partial(fn, *args, **kwargs)))
+        if not self._begun:
+            self._begun = True
+            Thread(target=self._work, name="ptc-one-by-one", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
 
 
-async def in_thread(call: Callable[..., T], *args: Any, seconds: float | None = None) -> T:
+def _carry_out(future: Future[T], call: Callable[[], T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+_THREADS = _Threads()
+
+
+async def in_thread(
+    call: Callable[..., T],
+    *args: Any,
+    seconds: float | None = None,
+    executor: Executor = _THREADS,
+    keep: bool = False,
+) -> T:
     """Return what a call returns that is made in a thread.
 
     Ended by cancellation, or when its time is over, it goes on in its thread, unheard.
@@ -49,9 +80,11 @@ async def in_thread(call: Callable[..., T], *args: Any, seconds: float | None = 
         call: What is called.
         args: Its arguments.
         seconds: How long it is waited for; None for ever.
+        executor: The threads.
+        keep: Whether it is carried out, too, if it has not begun when its time is over.
 
     Raises:
         asyncio.TimeoutError: It took longer.
     """
-    future = asyncio.get_running_loop().run_in_executor(_THREADS, call, *args)
-    return await asyncio.wait_for(future, seconds)
+    future = asyncio.get_running_loop().run_in_executor(executor, call, *args)
+    return await asyncio.wait_for(asyncio.shield(future) if keep else future, seconds)

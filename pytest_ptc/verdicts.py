@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import VerdictError
 from pytest_ptc.model import Cause, Finding, Severity, Trouble, Verdict, VerdictKind
+from pytest_ptc.schemas import data_problem
 from pytest_ptc.text import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -171,15 +172,9 @@ def _check_data(verdict: Verdict, schema: Mapping[str, Any]) -> None:
     # A verdict of error or skip says that the work was not done: it has no data to hold to a form.
     if verdict.verdict not in (VerdictKind.PASS, VerdictKind.FAIL):
         return
-    import jsonschema  # noqa: PLC0415 - 60 ms that only a task with a schema should pay
-
-    validator = jsonschema.validators.validator_for(schema)(schema)
-    problems = sorted(validator.iter_errors(verdict.data), key=lambda error: error.json_path)
-    if problems:
-        shown = "; ".join(
-            f"{p.json_path.replace('$', 'data', 1)}: {p.message}" for p in problems[:5]
-        )
-        raise VerdictError(f'"data" does not meet the schema: {shown}')
+    problem = data_problem(verdict.data, schema)
+    if problem is not None:
+        raise VerdictError(f'"data" {problem}')
 
 
 def _refuse_constant(name: str) -> None:

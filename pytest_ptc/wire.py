@@ -8,7 +8,8 @@ once that the other one has died, by whatever signal.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import Field, asdict, dataclass, fields
 from typing import Any, ClassVar
 
 
@@ -88,6 +89,10 @@ class Quit:
 
 #: Longest message, in bytes: a task's prompt and parameters are in one.
 LONGEST = 256 * 1024 * 1024
+#: Longest message of a worker, in bytes; what it has to say at length is in the journal.
+LONGEST_FROM_WORKER = 64 * 1024
+#: Longest text in a message of a worker, in characters; escaped, one takes up to 12 bytes.
+LONGEST_TEXT = 2000
 
 Message = Hello | Ready | Claimed | Waits | Ended | Prepare | Assigned | Quit
 _KINDS: dict[str, type[Message]] = {
@@ -107,9 +112,29 @@ def decode(line: bytes) -> Message:
     Raises:
         ValueError: The line is not a message.
     """
-    value = json.loads(line)
     try:
+        value = json.loads(line)
         # A missing or an extra field is a TypeError of the constructor.
-        return _KINDS[value.pop("kind")](**value)
-    except (AttributeError, KeyError, TypeError) as error:
+        message = _KINDS[value.pop("kind")](**value)
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not a message: {line[:200]!r}") from error
+    wrong = [spec.name for spec in fields(message) if not _fits(getattr(message, spec.name), spec)]
+    if wrong:
+        raise ValueError(f"not a message, {wrong[0]} is of another type: {line[:200]!r}")
+    return message
+
+
+def _fits(value: object, spec: Field[Any]) -> bool:
+    """Tell whether a field has a value of its type."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    kinds: dict[str, tuple[type, ...]] = {
+        "str": (str,),
+        "str | None": (str, type(None)),
+        "bool": (bool,),
+        "float": (int, float),
+        "dict[str, Any]": (dict,),
+        "dict[str, Any] | None": (dict, type(None)),
+    }
+    kind = kinds[str(spec.type)]
+    return isinstance(value, kind) and (bool in kind or not isinstance(value, bool))

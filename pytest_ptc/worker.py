@@ -20,21 +20,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc import wire, worktrees
+from pytest_ptc import wire, worker_line, worktrees
 from pytest_ptc.agents import agent_maker
 from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.changes import diff
 from pytest_ptc.environment import ATTEMPT_COOKIE, ATTEMPT_TOKEN, anchored, owner_name
-from pytest_ptc.errors import GitError, PtcError, TaskListError
-from pytest_ptc.evidence import demanded, recorded_or
+from pytest_ptc.errors import GitError, JournalError, PtcError, TaskListError
+from pytest_ptc.evidence import demanded, fail_or, recorded_or, unreadable
 from pytest_ptc.interfaces import Job
 from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.processes import end_marked
 from pytest_ptc.prompts import with_diff, with_notes
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.screen import Screen
-from pytest_ptc.tasklist.locks import LockHeldError
 from pytest_ptc.tasklist.store import TaskListStore
+from pytest_ptc.threads import in_thread
+from pytest_ptc.worker_list import WorkersList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +53,12 @@ class Worker:
         self._name: str = config["worker"]
         self._owner = owner_name(config["run_id"], config["worker"])
         self._journal = Path(config["journal"])
-        self._list = task_list
         self._agent = agent
         self._redactor = redactor
         self._screen = Screen(sys.stdout.fileno(), redactor.text)
+        self._list = WorkersList(task_list, self._screen.line)
+        #: Whether the coordinator has answered.
+        self._known = False
 
     async def live(self) -> bool:
         """Work until told to quit, until a signal comes, or until the coordinator is gone.
@@ -63,19 +66,29 @@ class Worker:
         Returns:
             Whether the worker is an orphan: nobody told it to end, and nobody is left to tidy.
         """
-        reader, writer = await asyncio.open_unix_connection(
-            self._config["address"], limit=wire.LONGEST
-        )
-        working = asyncio.create_task(self._work(reader, writer))
+        working = asyncio.create_task(self._converse())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, working.cancel)
         orphan = False
         with contextlib.suppress(asyncio.CancelledError):
             orphan = await working
+        await self._list.close()
         await self._agent.close()
-        writer.close()
         return orphan
+
+    async def _converse(self) -> bool:
+        give_up = time.monotonic() + worker_line.CALLING
+        while True:
+            reader, writer = await worker_line.call(self._config["address"])
+            try:
+                orphan = await self._work(reader, writer)
+            finally:
+                writer.close()
+            # Hung up on before it was known: others that call without end may have caused that.
+            if self._known or not orphan or time.monotonic() > give_up:
+                return orphan
+            await asyncio.sleep(0.1)
 
     async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
@@ -83,6 +96,7 @@ class Worker:
         self._say(writer, wire.Hello(self._name, self._config["key"]))
         try:
             while line := await reader.readline():
+                self._known = True
                 match wire.decode(line):
                     case wire.Prepare(like):
                         job = asyncio.create_task(self._get_ready(like, writer))
@@ -122,22 +136,21 @@ class Worker:
         attempt = Attempt(task_id=task_id, number=int(number), worker=self._name)
         try:
             report = journal.file(await self._do(attempt, spec, journal, assigned.cookie, writer))
-        except (PtcError, OSError) as error:
-            self._screen.line(f"trouble: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it was, the coordinator waits for an end
+            problem = str(error) if isinstance(error, PtcError | OSError) else repr(error)
+            self._screen.line(f"trouble: {problem}")
             if not assigned.last:
-                self._release(task_id)
-            self._say(writer, wire.Ended(assigned.attempt, problem=str(error)))
+                await self._release(task_id)
+            self._say(writer, wire.Ended(assigned.attempt, problem=_clipped(problem)))
             return
         self._screen.verdict(report)
         if report.trouble is not None and not assigned.last:
-            self._release(task_id)
+            await self._release(task_id)
             self._say(writer, wire.Ended(assigned.attempt))
             return
         # The journal has it: the view comes after the outcome.
         self._say(writer, wire.Ended(assigned.attempt))
-        self._on_list(
-            lambda: self._list.complete(attempt.task_id, self._owner, {"ptc": _for_list(report)})
-        )
+        await self._list.complete(attempt.task_id, self._owner, {"ptc": _for_list(report)})
 
     async def _do(
         self,
@@ -152,7 +165,9 @@ class Worker:
         about: dict[str, Any] = {}
         journal.deadline = started + spec.timeout
         self._screen.task(attempt, spec)
-        ended: Verdict | Trouble | None = self._not_claimed(attempt)
+        ended: Verdict | Trouble | None = await self._list.claim(
+            attempt.task_id, self._owner, spec.timeout
+        )
         if ended is None:
             self._say(writer, wire.Claimed(attempt.name))
             job = Job(
@@ -165,7 +180,7 @@ class Worker:
                 spent=spent.append,
                 about=about.update,
                 waits=lambda seconds, why: self._say(
-                    writer, wire.Waits(attempt.name, seconds, why)
+                    writer, wire.Waits(attempt.name, seconds, _clipped(why))
                 ),
                 listed=lambda: self._list.has(attempt.task_id),
             )
@@ -206,30 +221,6 @@ class Worker:
         finally:
             worktrees.remove(spec.cwd, path)
 
-    def _not_claimed(self, attempt: Attempt) -> Trouble | None:
-        """Claim the task on the shared list; return why that makes its attempt useless, if so.
-
-        The list is a view: where it is broken or gone, nobody else can have the task, and the
-        attempt goes on by the journal.
-        """
-        task_id = attempt.task_id
-        try:
-            if self._list.claim(task_id, self._owner):
-                return None
-            if self._list.has(task_id):
-                problem = "somebody else took or completed it on the shared list"
-            elif self._list.is_gone(task_id):
-                self._screen.line("the shared list is gone: on with the journal alone")
-                return None
-            else:
-                problem = "somebody deleted it from the shared list"
-        except LockHeldError as error:
-            problem = str(error)
-        except TaskListError as error:
-            self._screen.line(f"shared list: {error}: on with the journal alone")
-            return None
-        return Trouble(cause=Cause.CLAIM_LOST, message=f"task {task_id}: {problem}")
-
     async def _bounded(self, job: Job) -> Verdict | Trouble:
         """Have the agent do the job within its timeout, and leave nothing of it behind."""
         try:
@@ -240,7 +231,10 @@ class Worker:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             message = f"no verdict within {job.spec.timeout:g} s"
             late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=job.journal.tail())
-            return recorded_or(late, job.journal, job.spec)
+            return await in_thread(recorded_or, late, job.journal, job.spec)
+        except JournalError as error:
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            return await in_thread(fail_or, unreadable(error), job.journal, job.spec)
         except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             broken = Trouble(
@@ -248,23 +242,21 @@ class Worker:
                 message=f"agent {self._agent.name} broke: {error!r}",
                 evidence=traceback.format_exc(),
             )
-            return recorded_or(broken, job.journal, job.spec)
+            return await in_thread(recorded_or, broken, job.journal, job.spec)
         except asyncio.CancelledError:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
 
-    def _release(self, task_id: str) -> None:
+    async def _release(self, task_id: str) -> None:
         # Before the coordinator hears of the end, or the next worker could not claim it.
-        self._on_list(lambda: self._list.release(task_id, self._owner))
+        await self._list.release(task_id, self._owner)
 
     def _say(self, writer: asyncio.StreamWriter, message: wire.Message) -> None:
         writer.write(wire.encode(message))
 
-    def _on_list(self, act: Any) -> None:
-        try:
-            act()
-        except TaskListError as error:
-            self._screen.line(f"shared list: {error}")
+
+def _clipped(text: str) -> str:
+    return text[: wire.LONGEST_TEXT]
 
 
 def _from_root(ended: Verdict | Trouble, cwd: str) -> Verdict | Trouble:
@@ -290,7 +282,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     (launch_file,) = sys.argv[1:] if argv is None else argv
     config = json.loads(Path(launch_file).read_bytes())
     task_list = TaskListStore(
-        Path(config["claude_config"]), config["task_list_id"], run_id=config["run_id"]
+        Path(config["claude_config"]),
+        config["task_list_id"],
+        run_id=config["run_id"],
+        own=config["own_list"],
     )
     # A worker has no directory of the project's, and its agents have many.
     environ = anchored(os.environ, config["start"])
@@ -309,9 +304,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tidy(config: dict[str, Any], task_list: TaskListStore) -> None:
     """Remove what a killed pytest would have removed at the end of its run."""
     shutil.rmtree(Path(config["address"]).parent, ignore_errors=True)
-    if config["own_list"]:
-        # Nobody else knows of this list: it was made for the run, and named after it.
-        shutil.rmtree(task_list.path, ignore_errors=True)
+    with contextlib.suppress(TaskListError):
+        task_list.withdraw_run()
     if config["farewell"]:
         os.execv(config["farewell"][0], config["farewell"])
 

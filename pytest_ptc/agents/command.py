@@ -18,6 +18,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc import own_files
 from pytest_ptc.attempts import OUTPUT, PROMPT
 from pytest_ptc.environment import ATTEMPT_COOKIE, agent_environment
 from pytest_ptc.errors import VerdictError
@@ -26,6 +27,7 @@ from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marke
 from pytest_ptc.prompts import protocol_text
 from pytest_ptc.redaction import RedactedStream, Redactor
 from pytest_ptc.text import utf8
+from pytest_ptc.threads import in_thread
 from pytest_ptc.verdicts import LONGEST, Record, parse_verdict, settle
 
 if TYPE_CHECKING:
@@ -114,7 +116,8 @@ class CommandAgent:
             program.end_group()
             output.close()
         job.about(status=describe_status(status), settings={"command": list(self._argv)})
-        return self._judge(job, status, output)
+        # In a thread: held to a schema, data may take seconds, and a quit must be heard.
+        return await in_thread(self._judge, job, status, output)
 
     def _start(self, job: Job, params: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -252,7 +255,7 @@ class Output:
     def __init__(
         self, path: Path, show: Callable[[str], None], redactor: Redactor | None = None
     ) -> None:
-        self._file = path.open("wb", buffering=0)
+        self._file = os.fdopen(own_files.open_new(path), "wb", buffering=0)
         self._show = show
         self._redactor = redactor or Redactor()
         self._redacted = {name: RedactedStream(self._redactor) for name in ("stdout", "stderr")}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc import wire
+from pytest_ptc import own_files
+from pytest_ptc.coordinator.door import Door
 from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.errors import HostError, JournalError
 from pytest_ptc.interfaces import LaunchPlan, Remains
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_ptc import wire
     from pytest_ptc.interfaces import Host
     from pytest_ptc.journal import Journal
 
@@ -55,10 +56,8 @@ class Crew:
         self._address = address
         self._argv = tuple(argv)
         self._config = dict(config)
-        self._heard = heard
         self._gone = gone
-        self._keys: dict[str, str] = {}
-        self._lines: dict[str, asyncio.StreamWriter] = {}
+        self._door = Door(heard=heard, gone=gone, note=self._broken)
         self._processes: dict[str, ProcessIdentity] = {}
         # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
         # time, so that a verdict never waits for a window to open.
@@ -69,14 +68,17 @@ class Crew:
 
     async def listen(self) -> asyncio.AbstractServer:
         """Begin to take workers' calls."""
-        return await asyncio.start_unix_server(self._converse, self._address)
+        return await self._door.open(self._address)
 
     async def launch(self, worker: str) -> None:
         """Start a worker and wait for its end; that it cannot be started is an end too."""
         try:
             pid = await self._on_host(self._host.launch, self._launch_plan(worker))
-        except (HostError, JournalError, OSError) as error:
+        except (HostError, JournalError) as error:
             self._gone(worker, str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - whatever a host raises, this one has no worker
+            self._gone(worker, f"it cannot be started: {error!r}")
             return
         if (process := ProcessIdentity.of(pid)) is not None:
             self._processes[worker] = process
@@ -87,8 +89,7 @@ class Crew:
 
     def say(self, worker: str, message: wire.Message) -> None:
         """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
-        if worker in self._lines:
-            self._lines[worker].write(wire.encode(message))
+        self._door.say(worker, message)
 
     async def bury(self, worker: str, why: str, cookie: str | None) -> Remains:
         """Kill a worker, whatever of it still lives, and return what is left to look at.
@@ -100,15 +101,12 @@ class Crew:
         """
         remains: Remains = await self._on_host(self._kill, worker, why, cookie)
         # Not before the worker is dead: it would take the end of the line for the end of pytest.
-        if (line := self._lines.pop(worker, None)) is not None:
-            line.close()
+        self._door.hang_up(worker)
         return remains
 
     async def hang_up(self) -> None:
         """Close every connection."""
-        for line in self._lines.values():
-            line.close()
-        await asyncio.sleep(0)  # transports close in the loop's next round
+        await self._door.close()
 
     async def end(self) -> None:
         """End all workers by force."""
@@ -126,7 +124,6 @@ class Crew:
     def _launch_plan(self, worker: str) -> LaunchPlan:
         """Write a worker's launch file, and return how it is started."""
         folder = self._journal.worker_folder(worker)
-        self._keys[worker] = secrets.token_hex(16)
         # Not in the journal: a command may have a secret among its arguments.
         private = self._address.parent / "workers" / worker
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -134,12 +131,12 @@ class Crew:
         config = {
             **self._config,
             "worker": worker,
-            "key": self._keys[worker],
+            "key": self._door.key_for(worker),
             "address": str(self._address),
             "journal": str(self._journal.folder),
             "run_id": self._journal.run_id,
         }
-        launch_file.write_text(json.dumps(config))
+        own_files.write_new(launch_file, json.dumps(config).encode())
         return LaunchPlan(
             worker=worker,
             argv=(*self._argv, str(launch_file)),
@@ -147,27 +144,8 @@ class Crew:
             log=folder / "output.log",
         )
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear one worker out, from its hello to the end of its connection."""
-        worker = None
-        try:
-            hello = wire.decode(await reader.readline())
-            if not isinstance(hello, wire.Hello) or self._keys.pop(hello.worker, "") != hello.key:
-                return
-            worker = hello.worker
-            self._lines[worker] = writer
-            self._heard(worker, hello)
-            while line := await reader.readline():
-                self._heard(worker, wire.decode(line))
-        except (ConnectionError, ValueError) as error:
-            self._journal.event("worker line broken", worker=worker, error=repr(error))
-        except asyncio.CancelledError:
-            return  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
-        finally:
-            if worker is None:
-                writer.close()
-        if worker is not None:
-            self._gone(worker, "its connection ended")
+    def _broken(self, worker: str | None, why: str) -> None:
+        self._journal.event("worker line broken", worker=worker, error=why)
 
     def _kill(self, worker: str, why: str, cookie: str | None) -> Remains:
         if (process := self._processes.pop(worker, None)) is not None:

@@ -441,8 +441,8 @@ class Coordinator:
             case wire.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
             case wire.Ended(name, problem) if attempt is not None and attempt.name == name:
-                message = problem or "the worker filed no report"
-                trouble = Trouble(cause=Cause.MACHINERY, message=message)
+                why = problem or "the worker filed no report"
+                trouble = Trouble(cause=Cause.MACHINERY, message=why)
                 self._ended(attempt, trouble, was_filed=problem is None)
             case _:
                 self._journal.event("stale message", worker=worker, message=f"{message!r:.500}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from pytest_ptc import own_files
 from pytest_ptc.errors import HostError
 from pytest_ptc.hosts.plans import check_plan
 from pytest_ptc.hosts.tails import last_lines
@@ -128,7 +129,7 @@ class ProcessHost:
         }
 
     def _start(self, plan: LaunchPlan) -> _Child:
-        log = os.open(plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        log = own_files.open_for_append(plan.log)
         try:
             log_start = os.fstat(log).st_size
             popen = subprocess.Popen(
@@ -162,11 +163,9 @@ def _tail_of(child: _Child) -> str:
     # An earlier worker of the same name may have written to the same log: its lines come before
     # `log_start`. A first line that is cut is not shown as if it were whole.
     try:
-        with child.log.open("rb") as log:
-            end = log.seek(0, os.SEEK_END)
-            start = max(child.log_start, end - _WINDOW)
-            log.seek(start)
-            block = log.read(_WINDOW)
+        end = os.lstat(child.log).st_size
+        block = own_files.read_end(child.log, min(_WINDOW, max(0, end - child.log_start)))
+        start = end - len(block)
     except OSError as error:
         return f"(log not readable: {error})"
     if start > child.log_start:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from pytest_ptc import own_files
 from pytest_ptc.attempts import OUTPUT
 from pytest_ptc.errors import ConfigError, PtcError
 from pytest_ptc.reporting.document import document, document_text
@@ -67,18 +67,9 @@ def _outputs(journal: Path | None) -> dict[str, str]:
     for output in journal.glob(f"attempts/*/{OUTPUT}") if journal is not None else ():
         if not output.parent.is_symlink():
             with contextlib.suppress(OSError):
-                found[output.parent.name] = _end_of(output).decode("utf-8", "replace")
+                end = own_files.read_end(output, LONGEST_OUTPUT)
+                found[output.parent.name] = end.decode("utf-8", "replace")
     return found
-
-
-def _end_of(path: Path) -> bytes:
-    """Return the end of a regular file: an agent may have put a FIFO or a link in its place."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b""
-        file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_OUTPUT))
-        return file.read(LONGEST_OUTPUT)
 
 
 #: The reports that are one file, by the name that they have among the options and for `ptc report`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -111,9 +110,18 @@ class ListDirectory:
             (self.path / LIST_LOCK).unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Remove the list's directory with what is in it, unless that is a task of somebody's."""
-        if not any(self.path.glob("*.json")):
-            shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the list's directory, if nothing but what the list's protocol makes is in it."""
+        with suppress(OSError):
+            names = self.names()
+            if any(not _is_protocol(name) for name in names):
+                return
+            for name in names:
+                path = self.path / name
+                if path.is_dir() and not path.is_symlink():
+                    path.rmdir()
+                else:
+                    path.unlink()
+            self.path.rmdir()
 
     def remove(self) -> None:
         """Remove the directories that were made here, those that are empty."""
@@ -154,3 +162,8 @@ class ListDirectory:
         else:
             if folder not in self._made:
                 self._made.append(folder)
+
+
+def _is_protocol(name: str) -> bool:
+    """Tell whether a name in a list's directory is none that holds anything of anybody's."""
+    return name == MARK_FILE or name.endswith(".lock") or written_by(name) is not None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.errors import TaskListError
 from pytest_ptc.tasklist.record import leading_number, parse, render
+from pytest_ptc.untrusted import read_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,10 @@ MARK_FILE = ".highwatermark"
 #: Temporary files are named `.ptc-<file>-<random>.tmp`. They must not end with `.json`, which would
 #: make them tasks.
 _PREFIX, _SUFFIX = ".ptc-", ".tmp"
+
+#: The longest files that are read, in bytes; Claude Code's own tasks have a few kB.
+MAX_TASK_BYTES = 32 * 1024 * 1024
+MAX_MARK_BYTES = 1024
 
 #: Seconds for which an unreadable file may be one that is just being written.
 _TORN_FOR = 0.25
@@ -43,7 +48,8 @@ def read_task(path: Path, clock: Clock) -> TaskRecord | None:
     give_up = clock.monotonic() + _TORN_FOR
     while True:
         try:
-            data = path.read_bytes()
+            # Whatever somebody has put there: a FIFO or a directory is no task, and a link is none.
+            data = read_regular(path, MAX_TASK_BYTES)
         except FileNotFoundError:
             return None
         try:
@@ -64,9 +70,10 @@ def read_mark(directory: Path, clock: Clock) -> int:
     give_up = clock.monotonic() + _TORN_FOR
     while True:
         try:
-            text = (directory / MARK_FILE).read_bytes().decode(errors="replace").strip()
-        except FileNotFoundError:
-            return 0
+            found = read_regular(directory / MARK_FILE, MAX_MARK_BYTES)
+        except OSError:
+            return 0  # there is none, or what is there can be none
+        text = found.decode(errors="replace").strip()
         # Claude Code takes text that is no number for 0, and so do we in the end.
         if text[:1].isdigit() or clock.monotonic() >= give_up:
             return leading_number(text)
@@ -76,7 +83,9 @@ def read_mark(directory: Path, clock: Clock) -> int:
 def raise_mark(directory: Path, number: int, clock: Clock) -> None:
     """Make `.highwatermark` at least this number; it is never lowered."""
     if number > read_mark(directory, clock):
-        _write_whole(directory / MARK_FILE, str(number).encode())
+        # A directory in its place holds no mark, and cannot be replaced by one.
+        with suppress(IsADirectoryError):
+            _write_whole(directory / MARK_FILE, str(number).encode())
 
 
 def written_by(name: str) -> str | None:

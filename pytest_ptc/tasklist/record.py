@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: Longest name of a directory on the file systems that people have.
 LONGEST_NAME = 255
 
+#: The largest whole number that JavaScript knows exactly.
+LARGEST_NUMBER = 2**53 - 1
+
 _FIELDS = frozenset(
     {
         "id",
@@ -221,7 +224,9 @@ def leading_number(text: str) -> int:
     Claude Code reads both with JavaScript's `parseInt`: `12.json`, `12a.json` and `12` are all 12.
     """
     found = re.match(r"\s*\+?([0-9]{1,300})", text)
-    return int(found[1]) if found else 0
+    number = int(found[1]) if found else 0
+    # JavaScript cannot count on from a larger one, and no list gets there by counting.
+    return number if number <= LARGEST_NUMBER else 0
 
 
 def first_free_number(names: Iterable[str], mark: int) -> int:

@@ -226,6 +226,23 @@ class TaskListStore:
         for task_id in ids:
             self._published.pop(task_id, None)
 
+    def withdraw_run(self) -> int:
+        """Remove all tasks of the run's from the list, for a run that cannot do that any more.
+
+        The list goes with them if it was the run's own, and nobody else has something on it.
+
+        Returns:
+            How many there were.
+        """
+        with self._errors("withdraw from"), suppress(FileNotFoundError):
+            stems = [name[: -len(".json")] for name in self._directory.names() if _is_task(name)]
+            ours = [task_id for task_id in stems if self.has(task_id)]
+            self.withdraw(ours)
+            if self._own:
+                self._directory.discard()
+            return len(ours)
+        return 0
+
     def close(self) -> None:
         """Withdraw what this store published, the sentinel last; may be called again.
 
@@ -398,6 +415,10 @@ class TaskListStore:
         except (OSError, NotImplementedError) as error:
             # NotImplementedError: older versions of filelock, on a file system without flock.
             raise TaskListError(f"{self.path}: cannot {doing} the task list: {error}") from error
+
+
+def _is_task(name: str) -> bool:
+    return name.endswith(".json")
 
 
 def _sentinel(task_id: str, run_id: str) -> TaskRecord:

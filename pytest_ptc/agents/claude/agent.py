@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pytest_ptc import own_files
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, WAITABLE, api_cause, ending
 from pytest_ptc.agents.claude.events import (
     Began,
@@ -32,9 +33,11 @@ from pytest_ptc.environment import inherited
 from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Usage, Verdict
 from pytest_ptc.prompts import claude_prompt
+from pytest_ptc.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
+    from pathlib import Path
 
     from pytest_ptc.agents.claude.profile import Profile
     from pytest_ptc.interfaces import Job
@@ -73,7 +76,7 @@ class ClaudeAgent:
         except AgentError as error:
             await self._drop()
             # What was recorded before the client broke is recorded.
-            return turn.verdict_or(error.trouble)
+            return await in_thread(turn.verdict_or, error.trouble)
         except BaseException:
             # Its time is up: client and tools may end in order.
             await self._drop(GRACE)
@@ -95,7 +98,7 @@ class ClaudeAgent:
         while True:
             session = await self._session_for(profile)
             finished = await turn.take(session)
-            ended = turn.verdict_or(ending(finished, turn.failed))
+            ended = await in_thread(turn.verdict_or, ending(finished, turn.failed))
             self._freshen(session)
             if not isinstance(ended, Trouble):
                 return ended
@@ -176,10 +179,8 @@ class _Turn:
         self._tools: dict[str, str] = {}
         self._used = 0
         # Half an emoji, cut off by the client, is no reason to break an attempt.
-        self._transcript = (job.folder / TRANSCRIPT).open(
-            "a", encoding="utf-8", errors="backslashreplace"
-        )
-        self._output = (job.folder / OUTPUT).open("a", encoding="utf-8", errors="backslashreplace")
+        self._transcript = _appended(job.folder / TRANSCRIPT)
+        self._output = _appended(job.folder / OUTPUT)
         self._billed: dict[str, Usage] = {}
         self.failed: Failed | None = None
         self.limit: float | None = None
@@ -290,6 +291,11 @@ class _Turn:
     def _keep(self, kind: str, fields: Mapping[str, Any]) -> None:
         line = {"event": kind, "at": round(time.time(), 3), **fields}
         _write(self._transcript, json.dumps(self._redact.json(line), default=str) + "\n")
+
+
+def _appended(path: Path) -> TextIO:
+    descriptor = own_files.open_for_append(path)
+    return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 
 
 def _write(file: TextIO, text: str) -> None:

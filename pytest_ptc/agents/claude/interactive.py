@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc import own_files
 from pytest_ptc.agents.claude import dialogs
 from pytest_ptc.agents.claude.profile import Surroundings
 from pytest_ptc.agents.claude.session import CLIENT_COOKIE
@@ -30,6 +31,7 @@ from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Verdict
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
 from pytest_ptc.prompts import claude_prompt
+from pytest_ptc.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -128,11 +130,11 @@ class InteractiveAgent:
         job.journal.keep(OUTPUT, screen)
         # Before the verdict: which recordings stand in one answer is told there alone.
         talk.account()
-        return talk.verdict_or(trouble, evidence=screen)
+        return await in_thread(lambda: talk.verdict_or(trouble, evidence=screen))
 
     def _argv(self, job: Job, profile: Profile) -> list[str]:
         settings = job.folder / "settings.json"
-        settings.write_text(json.dumps(hook_settings(self._socket)), encoding="utf-8")
+        own_files.write_new(settings, json.dumps(hook_settings(self._socket)).encode())
         options = [
             "--settings",
             str(settings),

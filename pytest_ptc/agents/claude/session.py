@@ -31,6 +31,7 @@ from pytest_ptc.agents.claude.recorder import denial
 from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Usage
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marked, marked
+from pytest_ptc.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -260,7 +261,8 @@ class Session:
         if self.recorder is None:
             reason: str | None = "There is no task at the moment."
         else:
-            reason = self.recorder.update(call_id or "", given["tool_input"])
+            # In a thread: held to a schema, its data may take seconds, and a quit must be heard.
+            reason = await in_thread(self.recorder.update, call_id or "", given["tool_input"])
         return {} if reason is None else denial(reason)
 
     async def _after_update(

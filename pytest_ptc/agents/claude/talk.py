@@ -21,6 +21,8 @@ from pytest_ptc.agents.claude.events import Called, Failed, Finished, usage_of
 from pytest_ptc.agents.claude.recorder import Recorder, denial
 from pytest_ptc.attempts import TRANSCRIPT
 from pytest_ptc.model import Cause, Trouble, Usage, Verdict
+from pytest_ptc.threads import in_thread
+from pytest_ptc.untrusted import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 #: The variable that holds what a hook begins with, so that no other process is taken for one.
 HOOK_KEY = hook.KEY
+
+#: The longest call of a hook, and the longest transcript of a client, that is read.
+MAX_CALL_BYTES = 64 * 1024 * 1024
+MAX_TRANSCRIPT_BYTES = 256 * 1024 * 1024
 
 _TASK_EVENTS = ("PreToolUse", "PostToolUse", "PostToolUseFailure")
 _OTHER_EVENTS = ("SessionStart", "Stop", "StopFailure")
@@ -55,12 +61,20 @@ class Talk:
     async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one call of the hook."""
         try:
-            key, _, said = (await reader.read()).partition(b"\n")
+            key, _, said = (await _all_of(reader)).partition(b"\n")
             if key.decode("utf-8", "replace") != self._key:
                 return
-            writer.write(json.dumps(self._answer(json.loads(said))).encode())
+            answer = await self._answer(json.loads(said))
+            writer.write(json.dumps(answer).encode())
             await writer.drain()
-        except (ConnectionError, ValueError, KeyError):
+        except (
+            ConnectionError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):
             pass  # not Claude Code: no answer blocks whoever asked
         finally:
             writer.close()
@@ -84,7 +98,8 @@ class Talk:
             return
         self._accounted = True
         with contextlib.suppress(OSError):
-            text = self._transcript.read_text(encoding="utf-8", errors="replace")
+            read = read_regular(self._transcript, MAX_TRANSCRIPT_BYTES)
+            text = read.decode("utf-8", "replace")
             self._job.journal.keep(TRANSCRIPT, text)
             told = told_by(text.splitlines())
             for call in told.recordings:
@@ -94,7 +109,7 @@ class Talk:
             if told.version:
                 self._job.about(client=f"Claude Code {told.version}")
 
-    def _answer(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    async def _answer(self, given: Mapping[str, Any]) -> dict[str, Any]:
         if given.get("transcript_path"):
             self._transcript = Path(given["transcript_path"])
             self._job.about(session=given["session_id"])
@@ -103,7 +118,8 @@ class Talk:
             case "SessionStart":
                 self.began.set()
             case "PreToolUse":
-                reason = self._recorder.update(call_id, given["tool_input"])
+                # In a thread: held to a schema, data may take seconds, and a quit must be heard.
+                reason = await in_thread(self._recorder.update, call_id, given["tool_input"])
                 if reason is not None:
                     return denial(reason)
             case "PostToolUse" | "PostToolUseFailure":
@@ -147,6 +163,20 @@ class Told:
     tool_calls: int = 0
 
 
+async def _all_of(reader: asyncio.StreamReader) -> bytes:
+    """Return what a caller says, who may be anybody.
+
+    Raises:
+        ValueError: It is too much.
+    """
+    said = bytearray()
+    while piece := await reader.read(65536):
+        said += piece
+        if len(said) > MAX_CALL_BYTES:
+            raise ValueError(f"more than {MAX_CALL_BYTES} bytes")
+    return bytes(said)
+
+
 def told_by(lines: Iterable[str]) -> Told:
     """Return what a client's session file tells; an answer may take several lines, with one bill.
 
@@ -156,7 +186,7 @@ def told_by(lines: Iterable[str]) -> Told:
     bills: dict[str, Usage] = {}
     others: set[str] = set()
     for line in lines:
-        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):
+        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
             entry = json.loads(line)
             told.version = entry.get("version") or told.version
             message = entry.get("message") or {}
