@@ -88,8 +88,6 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     claude = client_argv(settings, start) if settings.agent == "claude" else ()
     run_id = new_run_id(time.time(), _last_run_id(config))
     host, fallback = _host(config, settings, run_id)
-    if settings.interactive and fallback is not None:
-        raise ConfigError(f"ptc_interactive: {fallback}, which have no screen")
     return Run(
         run_id=run_id,
         list_id=settings.task_list_id or f"ptc-{run_id}",
@@ -249,6 +247,7 @@ def make_coordinator(
         raise
     contents = _contents(config, settings, run, journal, [scratch, task_list.path])
     restarts = settings.max_worker_restart
+    ourselves = ProcessIdentity.of(os.getpid())
     coordinator = Coordinator(
         limits=Limits(
             workers=settings.workers,
@@ -275,10 +274,10 @@ def make_coordinator(
             "path": str(_commands_folder(journal)),
             "farewell": list(run.host.farewell),
             "start": str(config.invocation_params.dir),
+            "pytest": [os.getpid(), ourselves.created if ourselves else 0.0],
         },
         contents=contents,
     )
-    ourselves = ProcessIdentity.of(os.getpid())
     journal.event(
         "run",
         **facts_for_reports(config, settings, run, resumes),
@@ -365,9 +364,20 @@ def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host,
     if made is not None:
         return made, None
     if settings.host != "process":
-        from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem  # noqa: PLC0415 - libtmux
+        from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem, unfit_tmux  # noqa: PLC0415
+        from pytest_ptc.hosts.tmux_language import socket_name  # noqa: PLC0415
+        from pytest_ptc.hosts.tmux_socket import socket_problem  # noqa: PLC0415
 
-        problem = tmux_problem()
+        unfit = unfit_tmux()
+        if settings.interactive and unfit is not None:
+            raise ConfigError(f"--ptc-interactive needs tmux, which {unfit}")
+        # Asked before anything starts: a worker could only tell it by not being there.
+        no_socket = socket_problem(socket_name(run_id), os.environ, os.getuid())
+        if settings.interactive and no_socket is not None:
+            raise ConfigError(f"--ptc-interactive: {no_socket}")
+        if no_socket is not None:
+            no_socket += ", or choose --ptc-host=process"
+        problem = tmux_problem() if unfit is not None else no_socket
         if problem is None:
             return TmuxHost(run_id), None
         if settings.host == "tmux":

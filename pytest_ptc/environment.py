@@ -60,6 +60,8 @@ _OF_A_REPOSITORY = frozenset(
 _GIT_SETTINGS = (("safe.bareRepository", "explicit"), ("core.fsmonitor", "false"))
 #: Variables that hold directories; one that is relative would mean another in each directory.
 _SEARCHED = ("PATH", "PYTHONPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB", "LD_LIBRARY_PATH")
+#: What has every Python that starts measured, by coverage.py or by pytest-cov.
+_MEASURES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_")
 
 #: Linux refuses one variable of 128 kB or more: larger parameters are in the file alone.
 LONGEST_VARIABLE = 100_000
@@ -68,6 +70,15 @@ LONGEST_VARIABLE = 100_000
 def owner_name(run_id: str, worker: str) -> str:
     """Return the owner that the shared list shows for a worker's task."""
     return f"ptc-{run_id}-{worker}"
+
+
+def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a worker inherits of pytest's environment, and its agents after it.
+
+    No part of the run is measured by coverage.py as the tests' subprocesses are: it is not the code
+    under test, and its files would be left beside those that pytest-cov combines.
+    """
+    return {name: value for name, value in environ.items() if not name.startswith(_MEASURES)}
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from pytest_ptc.errors import GitError, JournalError, PtcError, TaskListError
 from pytest_ptc.evidence import demanded, fail_or, recorded_or, unreadable
 from pytest_ptc.interfaces import Job
 from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
-from pytest_ptc.processes import end_marked
+from pytest_ptc.processes import ProcessIdentity, end_marked, wait_gone
 from pytest_ptc.prompts import with_diff, with_notes
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.screen import Screen
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ptc.interfaces import Agent, TaskList
+
+
+#: Seconds that a process which was killed may take to be gone, once its files are closed.
+DEATH = 5.0
 
 
 class Worker:
@@ -296,7 +300,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     agent = agent_maker(config["agent"])(config, os.environ)
     worker = Worker(config, task_list=task_list, agent=agent, redactor=redactor)
     orphan = asyncio.run(worker.live())
-    if orphan:
+    # The end of the line comes a moment before that of pytest. While that lives, it tidies itself.
+    if orphan and not wait_gone([ProcessIdentity(*config["pytest"])], DEATH):
         _tidy(config, task_list)
     return 0
 

@@ -9,6 +9,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from pytest_ptc import own_files
+from pytest_ptc.environment import worker_environment
 from pytest_ptc.errors import HostError
 from pytest_ptc.hosts.plans import check_plan
 from pytest_ptc.hosts.tails import last_lines
@@ -55,7 +56,7 @@ class ProcessHost:
 
     def __init__(self, *, grace: float = 2.0) -> None:
         self._grace = grace
-        self._env = dict(os.environ)
+        self._env = worker_environment(os.environ)
         self._children: dict[str, _Child] = {}
         self._closed = False
         self._lock = RLock()

@@ -22,8 +22,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ptc.environment import worker_environment
 from pytest_ptc.errors import HostError
 from pytest_ptc.hosts.plans import check_plan
 from pytest_ptc.hosts.tails import last_lines
@@ -39,9 +40,11 @@ from pytest_ptc.hosts.tmux_language import (
     how_it_ended,
     literal,
     preparations,
+    socket_name,
     too_old,
     with_mend,
 )
+from pytest_ptc.hosts.tmux_socket import socket_place
 from pytest_ptc.interfaces import Remains
 from pytest_ptc.processes import (
     ProcessIdentity,
@@ -77,21 +80,37 @@ _SERVER_GRACE = 1.0
 _HISTORY = 300
 
 
-def tmux_problem() -> str | None:
-    """Return why workers cannot live in tmux here, with the mend, or None if they can."""
-    mend = f"install tmux {OLDEST[0]}.{OLDEST[1]} or newer, or choose --ptc-host=process"
+class Unfit(NamedTuple):
+    """Why workers cannot live in tmux here: a sentence's end after `tmux`, and the fix."""
+
+    why: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.why}; {self.fix}"
+
+
+def unfit_tmux() -> Unfit | None:
+    """Return why workers cannot live in tmux here, or None if they can."""
+    fix = f"install tmux {OLDEST[0]}.{OLDEST[1]} or newer"
     program = shutil.which("tmux")
     if program is None:
-        return f"tmux is not installed; {mend}"
+        return Unfit("is not installed", fix)
     try:
         answer = subprocess.run(
             [program, "-V"], capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return f"tmux does not run ({error}); {mend}"
+        return Unfit(f"does not run ({error})", fix)
     if too_old(answer.stdout):
-        return f"{answer.stdout.strip()} is too old; {mend}"
+        return Unfit(f"{answer.stdout.strip().removeprefix('tmux ')} is too old", fix)
     return None
+
+
+def tmux_problem() -> str | None:
+    """Return why workers cannot live in tmux here, with the fix, or None if they can."""
+    unfit = unfit_tmux()
+    return None if unfit is None else f"tmux {unfit}, or choose --ptc-host=process"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,9 +145,9 @@ class TmuxHost:
             raise self._error(problem)
         if not re.fullmatch(r"[\w.-]+", run_id):
             raise self._error(f"a run id that cannot name a socket: {run_id!r}")
-        self._socket_name = f"ptc-{run_id}"
+        self._socket_name = socket_name(run_id)
         self._grace = grace
-        self._env = dict(os.environ)
+        self._env = worker_environment(os.environ)
         self._tmux = _tmux(socket_name=self._socket_name)
         self._server: ProcessIdentity | None = None
         self._socket: Path | None = None
@@ -156,8 +175,7 @@ class TmuxHost:
         """Return where the server's socket is, or will be."""
         if self._socket is not None:
             return str(self._socket)
-        folder = self._env.get("TMUX_TMPDIR") or "/tmp"  # noqa: S108 - where tmux puts it
-        return os.path.realpath(f"{folder}/tmux-{os.getuid()}/{self._socket_name}")
+        return socket_place(self._socket_name, self._env, os.getuid())
 
     @property
     def farewell(self) -> tuple[str, ...]:
