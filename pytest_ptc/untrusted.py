@@ -33,10 +33,11 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     """
     # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    # Before it is made a file: Python makes none of a directory, and says so in other words.
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "is not a regular file", str(path))
     with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise OSError(None, "is not a regular file", str(path))
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise OSError(None, f"is longer than {max_bytes} bytes", str(path))

@@ -32,6 +32,7 @@ from pytest_ptc.model import (
 )
 from pytest_ptc.seals import sealed
 from pytest_ptc.verdicts import Record
+from tests.acceptance.vandal import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -324,6 +325,35 @@ def test_what_we_did_not_write_is_never_a_pass(
     filed = attempt.report()
     assert filed is not None
     assert filed.trouble == LOST
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "device", "nothing", "many-lines", "huge"])
+def test_records_that_cannot_be_read_are_not_tried_again(
+    attempt: AttemptJournal, kind: str
+) -> None:
+    """A fail may have been among them, which no later pass outweighs."""
+    attempt.record(Record(call="1", verdict=FAIL))
+    FILES[kind](attempt.folder / RECORDS)
+    trouble = closed(attempt).trouble
+    assert trouble is not None
+    assert trouble.cause is Cause.UNREADABLE
+    assert not trouble.retryable
+    assert trouble.message.startswith(LOST.message)
+    assert RECORDS in trouble.message
+
+
+@pytest.mark.parametrize(
+    ("verdict", "was_filed", "counts"),
+    [(PASS, False, True), (PASS, True, False), (FAIL, False, True), (FAIL, True, True)],
+)
+def test_a_report_that_was_filed_and_is_gone_leaves_no_pass(
+    attempt: AttemptJournal, verdict: Verdict, was_filed: bool, counts: bool
+) -> None:
+    """It may have said why the recorded pass does not count; a fail stands."""
+    attempt.record(Record(call="1", verdict=verdict))
+    report, _ = closing_report(attempt, ATTEMPT, SPEC, 9, LOST, was_filed=was_filed)
+    assert report.verdict == (verdict if counts else None)
+    assert counts or (report.trouble is not None and not report.trouble.retryable)
 
 
 def test_a_full_disk_is_an_error_that_names_the_path(

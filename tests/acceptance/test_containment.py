@@ -1,0 +1,157 @@
+"""One attempt's trouble is its own: whatever its agent writes, the others end as they were to."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance import vandal
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Suite
+
+#: Files of ours in an attempt's folder.
+NAMES = ("records.jsonl", "report.json", "output.log", "prompt.txt", "task.json")
+#: What makes the records one that nobody can read: a fail may have been in them.
+UNREADABLE = {
+    "fifo",
+    "directory",
+    "full-directory",
+    "link",
+    "link-to-itself",
+    "device",
+    "nothing",
+    "many-lines",
+    "huge",
+}
+#: Others, who are at work until the last vandal is done.
+OTHERS = """
+@pytest.mark.ptc("wait done\\npass")
+def test_pass(): pass
+@pytest.mark.ptc("record fail|--summary|a true fail\\nwait done")
+def test_fail(): pass
+@pytest.mark.ptc("wait done\\nskip")
+def test_skip(): pass
+@pytest.mark.ptc("first tried kill-worker\\nwait done\\npass", retries=1)
+def test_again(): pass
+"""
+#: What they come to, as the terminal has it.
+SCRIPTED = (
+    "PASSED test_a.py::test_pass",
+    "FAILED test_a.py::test_fail - *a true fail*",
+    "SKIPPED * test_a.py*",
+    "PASSED test_a.py::test_again",
+)
+#: Words of a run that was not in order.
+BROKEN = ("Traceback", "INTERNALERROR", "RecursionError", "the coordinator ended", "no workers")
+
+
+def task(name: str, *lines: str, options: str = "retries=1, timeout=20") -> str:
+    """Return the text of a marked test whose agent does this; a line may be the vandal's words."""
+    program = f"sh {sys.executable} {vandal.__file__}"
+    told = [f"{program} {entry[7:]}" if entry.startswith("vandal ") else entry for entry in lines]
+    return f"@pytest.mark.ptc({chr(10).join(told)!r}, {options})\ndef test_{name}(): pass\n"
+
+
+def run(suite: Suite, *tasks: str) -> pytest.RunResult:
+    """Run tasks beside those of others, and check how the others ended."""
+    (suite.path / "precious").write_text("of somebody\n")
+    last = task("last", "touch done", "pass", options="retries=0")
+    suite.write(test_a=OTHERS, test_v="".join((*tasks, last)))
+    result = suite.spawn("--ptc-workers=6", "--ptc-max-worker-restart=1", "-rA")
+    text = result.stdout.str() + result.stderr.str()
+    assert [word for word in BROKEN if word in text] == []
+    result.stdout.fnmatch_lines_random(SCRIPTED)
+    assert (suite.path / "precious").read_text() == "of somebody\n"
+    return result
+
+
+def causes(suite: Suite) -> dict[str, list[str | None]]:
+    """Return why each attempt at each vandal's task came to no verdict."""
+    found: dict[str, list[str | None]] = {}
+    names = {event["task"]: event["spec"]["nodeid"] for event in suite.events("submitted")}
+    for event in suite.events("ended"):
+        nodeid = names[event["task"]]
+        if nodeid.startswith("test_v.py") and not nodeid.endswith("test_last"):
+            cause = event["trouble"] and event["trouble"]["cause"]
+            found.setdefault(nodeid.rpartition("test_")[2], []).append(cause)
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(vandal.FILES))
+def test_garbage_in_its_folder_ends_that_attempt_alone(suite: Suite, kind: str) -> None:
+    """In place of each of our files; a fail that cannot be read any more is not tried again."""
+    tasks = [task(name.partition(".")[0], f"vandal file {kind} {name}") for name in NAMES]
+    spoilt = ("record fail|--summary|bad", f"vandal file {kind} records.jsonl", "exit 1")
+    tasks.append(task("spoilt", *spoilt))
+    result = run(suite, *tasks)
+    found = causes(suite)
+    assert len(found) == 6
+    twice = {"no verdict", "agent failed"}
+    assert all(
+        set(why) <= twice for name, why in found.items() if name not in ("records", "spoilt")
+    )
+    if kind in UNREADABLE:
+        assert found["records"] == found["spoilt"] == ["records unreadable"]
+        result.stdout.fnmatch_lines(["*records unreadable*", "*journal *records.jsonl: *"])
+    # What is left of it must not stop who looks at it later.
+    suite.pytester.run(sys.executable, "-m", "pytest_ptc.cli", "report", "--html=page.html")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link", "device", "brackets", "nothing"])
+def test_garbage_in_the_place_of_its_folder_ends_that_attempt_alone(
+    suite: Suite, kind: str
+) -> None:
+    """The folder itself is another thing, or a link to somebody's."""
+    run(suite, task("folder", "record fail|--summary|bad", f"vandal folder {kind}", "exit 1"))
+    assert causes(suite) == {"folder": ["records unreadable"]}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "fifo",
+        "full-directory",
+        "link",
+        "device",
+        "huge",
+        "deep",
+        "cut",
+        "broken-utf8",
+        "locks",
+        "mark",
+    ],
+)
+def test_garbage_on_the_list_costs_nobody_anything(suite: Suite, kind: str) -> None:
+    """The list is a view: what is wrong with it, others go on by the journal."""
+    later = [task(f"later{number}", "pass", options="retries=0") for number in range(3)]
+    result = run(suite, task("list", f"vandal list {kind}", "pass", options="retries=0"), *later)
+    assert "claim lost" not in result.stdout.str()
+    assert causes(suite) == {name: [None] for name in ("list", "later0", "later1", "later2")}
+    # A directory in the place of a task is somebody's: it stays, and that is told.
+    for path in suite.claude.glob("tasks/*"):
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("kind", sorted(vandal.CALLS))
+def test_garbage_to_the_socket_costs_nobody_anything(suite: Suite, kind: str) -> None:
+    """Workers that start meanwhile are heard; no stranger is taken for one."""
+    run(suite, task("socket", f"vandal socket {kind}", "pass", options="retries=0"))
+    assert causes(suite) == {"socket": [None]}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_garbage_of_every_kind_at_random(suite: Suite, seed: int) -> None:
+    """Several vandals at once, each doing many things; none of them passes."""
+    vandals = [
+        task(f"v{number}", "record fail|--summary|bad", f"vandal any {seed}-{number} 12", "exit 1")
+        for number in range(4)
+    ]
+    result = run(suite, *vandals)
+    assert not [line for line in result.outlines if line.startswith("PASSED test_v.py::test_v")]
+    assert all(why[-1] != "claim lost" for why in causes(suite).values())
+    for path in suite.claude.glob("tasks/*"):
+        shutil.rmtree(path)

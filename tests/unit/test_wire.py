@@ -1,0 +1,210 @@
+"""What workers say, and who is one: garbage is a ValueError, and costs its caller the line."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc import wire
+from pytest_ptc.coordinator import door as doors
+from pytest_ptc.coordinator.door import Door
+from pytest_ptc.worker_line import call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        wire.Hello("w1", "key"),
+        wire.Ready(),
+        wire.Claimed("1.1"),
+        wire.Waits("1.1", 2, "rate limit"),
+        wire.Ended("1.1"),
+        wire.Ended("1.1", "full"),
+        wire.Prepare(None),
+        wire.Assigned("1.1", "c", "t", {"a": [1]}, last=True),
+        wire.Quit(),
+    ],
+)
+def test_a_message_comes_back_as_it_was(message: wire.Message) -> None:
+    """One line each."""
+    line = wire.encode(message)
+    assert line.count(b"\n") == 1
+    assert wire.decode(line) == message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\xff\n",
+        b"{}",
+        b"[]",
+        b"null",
+        b"1e400",
+        b"[" * 100_000,
+        b'{"kind":' * 50_000,
+        b'{"kind": []}',
+        b'{"kind": "ready", "more": 1}',
+        b'{"kind": "hello", "worker": "w1"}',
+        b'{"kind": "hello", "worker": [], "key": "k"}',
+        b'{"kind": "hello", "worker": "w1", "key": null}',
+        b'{"kind": "waits", "attempt": "1.1", "seconds": "2", "why": ""}',
+        b'{"kind": "waits", "attempt": "1.1", "seconds": true, "why": ""}',
+        b'{"kind": "waits", "attempt": "1.1", "seconds": 1e400, "why": ""}',
+        b'{"kind": "waits", "attempt": "1.1", "seconds": NaN, "why": ""}',
+        b'{"kind": "ended", "attempt": 1}',
+    ],
+)
+def test_what_is_no_message_is_a_value_error(line: bytes) -> None:
+    """Whatever it is, and nothing else is raised."""
+    with pytest.raises(ValueError, match=r"|"):
+        wire.decode(line)
+
+
+class Heard:
+    """What came through a door."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, wire.Message]] = []
+        self.gone: list[str] = []
+        self.notes: list[str | None] = []
+        self.changed = asyncio.Event()
+
+    def heard(self, worker: str, message: wire.Message) -> None:
+        self.messages.append((worker, message))
+        self.changed.set()
+        if isinstance(message, wire.Claimed):
+            raise RuntimeError("a defect of whoever hears it")  # noqa: TRY004
+
+    def lost(self, worker: str, _: str) -> None:
+        self.gone.append(worker)
+        self.changed.set()
+
+    def note(self, worker: str | None, _: str) -> None:
+        self.notes.append(worker)
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until it is so."""
+        while not done():
+            await asyncio.wait_for(self.changed.wait(), 10)
+            self.changed.clear()
+
+
+def through(tmp_path: Path, use: Callable[[Door, Heard, str], Awaitable[None]]) -> Heard:
+    """Open a door, use it, and return what came through."""
+
+    async def whole() -> Heard:
+        heard = Heard()
+        door = Door(heard=heard.heard, gone=heard.lost, note=heard.note)
+        server = await door.open(tmp_path / "s")
+        try:
+            await asyncio.wait_for(use(door, heard, str(tmp_path / "s")), 30)
+        finally:
+            server.close()
+            await door.close()
+        return heard
+
+    return asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"[" * 60_000 + b"\n", id="deep"),
+        pytest.param(b"x" * 200_000, id="no-newline"),
+        pytest.param(b'{"kind": "quit"}\n', id="another-message"),
+        pytest.param(wire.encode(wire.Hello("w1", "")), id="no-key"),
+        pytest.param(wire.encode(wire.Hello("w1", "0" * 32)), id="wrong-key"),
+        pytest.param(wire.encode(wire.Hello("w9", "")), id="unknown-worker"),
+        pytest.param(wire.encode(wire.Hello("w1", "\ud800")), id="half-a-pair"),
+    ],
+)
+def test_a_stranger_is_hung_up_on_and_locks_no_worker_out(tmp_path: Path, said: bytes) -> None:
+    """Whatever he says; the worker that he claimed to be is heard after him."""
+
+    async def use(door: Door, heard: Heard, address: str) -> None:
+        key = door.key_for("w1")
+        reader, writer = await call(address)
+        writer.write(said)
+        assert await reader.read() == b""
+        writer.close()
+        _, writer = await call(address)
+        writer.write(wire.encode(wire.Hello("w1", key)) + wire.encode(wire.Ready()))
+        await heard.until(lambda: len(heard.messages) == 2)
+        writer.close()
+        await heard.until(lambda: heard.gone == ["w1"])
+
+    heard = through(tmp_path, use)
+    assert heard.notes == [None]
+
+
+@pytest.mark.parametrize("said", [b"[" * 60_000 + b"\n", wire.encode(wire.Claimed("1.1"))])
+def test_a_workers_broken_line_ends_that_worker_alone(tmp_path: Path, said: bytes) -> None:
+    """Broken by what it says, or by what is made of it."""
+
+    async def use(door: Door, heard: Heard, address: str) -> None:
+        lines = []
+        for worker in ("w1", "w2"):
+            lines.append(await call(address))
+            lines[-1][1].write(wire.encode(wire.Hello(worker, door.key_for(worker))))
+        await heard.until(lambda: len(heard.messages) == 2)
+        lines[0][1].write(said)
+        await heard.until(lambda: heard.gone == ["w1"])
+        lines[1][1].write(wire.encode(wire.Ready()))
+        await heard.until(lambda: heard.messages[-1] == ("w2", wire.Ready()))
+        for _, writer in lines:
+            writer.close()
+
+    heard = through(tmp_path, use)
+    assert heard.notes == ["w1"]
+
+
+def test_strangers_who_say_nothing_are_only_so_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that came first has to go, and a worker is heard among them."""
+    monkeypatch.setattr(doors, "MAX_STRANGERS", 3)
+
+    async def use(door: Door, heard: Heard, address: str) -> None:
+        strangers = [await call(address) for _ in range(4)]
+        assert await strangers[0][0].read() == b""
+        _, writer = await call(address)
+        writer.write(wire.encode(wire.Hello("w1", door.key_for("w1"))))
+        await heard.until(lambda: len(heard.messages) == 1)
+        for _, stranger in (*strangers, (None, writer)):
+            stranger.close()
+
+    through(tmp_path, use)
+
+
+def test_a_stranger_who_says_nothing_has_so_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then he is hung up on."""
+    monkeypatch.setattr(doors, "GREETING", 0.05)
+
+    async def use(_: Door, __: Heard, address: str) -> None:
+        reader, writer = await call(address)
+        assert await reader.read() == b""
+        writer.close()
+
+    through(tmp_path, use)
+
+
+def test_many_strangers_fill_no_journal(tmp_path: Path) -> None:
+    """The first of them are noted."""
+
+    async def use(_: Door, __: Heard, address: str) -> None:
+        for _i in range(2 * doors.MAX_NOTES):
+            reader, writer = await call(address)
+            writer.write(b"x\n")
+            assert await reader.read() == b""
+            writer.close()
+
+    assert len(through(tmp_path, use).notes) == doors.MAX_NOTES
