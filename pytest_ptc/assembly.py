@@ -7,7 +7,6 @@ import os
 import secrets
 import shlex
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agent_facts import agent_facts, files_of_agent, words_of_agent
 from pytest_ptc.agents import INTERACTIVE, agent_maker
+from pytest_ptc.attempts import journal_errors
 from pytest_ptc.contents import LISTS, Contents
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
-from pytest_ptc.errors import ConfigError, JournalError
-from pytest_ptc.journal import Journal
+from pytest_ptc.errors import ConfigError
+from pytest_ptc.making_journals import key_to_write, make_journal, tell_begin
 from pytest_ptc.our_places import our_places, resolved_cache_dir
-from pytest_ptc.processes import ProcessIdentity
+from pytest_ptc.places import note_place
 from pytest_ptc.programs import anchored_command, relative_names
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.run_facts import run_facts
-from pytest_ptc.runs import SCRATCH_PREFIX
 from pytest_ptc.secret_names import argument_secrets, secret_arguments
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
@@ -38,12 +37,8 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_ptc.interfaces import Host
+    from pytest_ptc.journal import Journal
     from pytest_ptc.options import Settings
-
-#: Longest path of a Unix socket, in bytes, on all systems we run on (macOS has 104 with the NUL).
-LONGEST_ADDRESS = 100
-#: The longest path of a socket below a temporary folder: Claude Code's, named after its process.
-LONGEST_SOCKET = "/ptc-xxxxxxxx/cc-socks/4194304.sock"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -235,16 +230,30 @@ def make_coordinator(
     Raises:
         PtcError: The journal or the list cannot be made.
     """
+    key = key_to_write(config)
     claude = config_dir(os.environ)
     own_list = not settings.task_list_id
     task_list = TaskListStore(claude, run.list_id, run_id=run.run_id, own=own_list)
     task_list.open()
     try:
-        redactor = known_secrets(config, settings, run)
-        journal = Journal(runs_folder(config), run.run_id, redactor=redactor)
-    except JournalError:
+        journal = make_journal(config, run.run_id, key, known_secrets(config, settings, run))
+        with journal_errors(journal.folder):
+            client = str(_client_program(journal, run.claude, scratch)) if run.claude else None
+            commands = _commands_folder(journal)
+        tell_begin(
+            journal,
+            **facts_for_reports(config, settings, run, resumes),
+            attach=run.host.attach,
+            tmux_socket=getattr(run.host, "socket_path", None),
+            scratch=str(scratch),
+            own_list=own_list,
+            command=list(run.command or run.claude),
+            task_list=str(task_list.path),
+        )
+    except BaseException:
         task_list.close()
         raise
+    note_place(config.rootpath, resolved_cache_dir(config), os.environ, key)
     contents = _contents(config, settings, run, journal, [scratch, task_list.path])
     restarts = settings.max_worker_restart
     ourselves = ProcessIdentity.of(os.getpid())
@@ -265,30 +274,18 @@ def make_coordinator(
             "agent": agent_place(settings),
             "command": list(run.command),
             "secrets": command_secrets(run),
-            "claude": str(_client_program(journal, run.claude, scratch)) if run.claude else None,
+            "claude": client,
             "setting_sources": list(settings.setting_sources),
             "verdict_from_exit": settings.verdict_from_exit,
             "task_list_id": run.list_id,
             "own_list": own_list,
             "claude_config": str(claude),
-            "path": str(_commands_folder(journal)),
+            "path": str(commands),
             "farewell": list(run.host.farewell),
             "start": str(config.invocation_params.dir),
             "pytest": [os.getpid(), ourselves.created if ourselves else 0.0],
         },
         contents=contents,
-    )
-    journal.event(
-        "run",
-        **facts_for_reports(config, settings, run, resumes),
-        pid=os.getpid(),
-        created=ourselves.created if ourselves else 0.0,
-        attach=run.host.attach,
-        tmux_socket=getattr(run.host, "socket_path", None),
-        scratch=str(scratch),
-        own_list=own_list,
-        command=list(run.command or run.claude),
-        task_list=str(task_list.path),
     )
     return coordinator, journal, task_list, contents
 
@@ -334,29 +331,6 @@ def _processors() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
         return os.cpu_count() or 1
-
-
-def runs_folder(config: pytest.Config) -> Path:
-    """Return the folder of all runs' journals: in pytest's cache, or beside where that would be."""
-    cache = getattr(config, "cache", None)
-    if cache is not None:
-        return Path(cache.mkdir("ptc")) / "runs"
-    return config.rootpath / ".pytest_cache" / "d" / "ptc" / "runs"
-
-
-def make_scratch() -> Path:
-    """Make a private folder whose path is short enough for sockets in it.
-
-    Raises:
-        ConfigError: There is no such place.
-    """
-    for place in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes it private
-        if len(os.fsencode(place)) + len(LONGEST_SOCKET) <= LONGEST_ADDRESS:
-            try:
-                return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=place))
-            except OSError:
-                continue
-    raise ConfigError("no writable temporary folder with a short path; set TMPDIR=/tmp")
 
 
 def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host, str | None]:

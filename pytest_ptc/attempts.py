@@ -43,6 +43,8 @@ OUTPUT = "output.log"
 TRANSCRIPT = "transcript.jsonl"
 RECORDS = "records.jsonl"
 REPORT = "report.json"
+#: The longest report that is read: a verdict with its data, and the hashes of some files.
+MAX_REPORT_BYTES = 64 * 1024 * 1024
 
 #: The longest of each that is read. A verdict has at most 8 MB, which escapes make longer.
 MAX_TASK_BYTES = 300 * 1024 * 1024
@@ -64,7 +66,7 @@ class AttemptJournal:
 
     Args:
         folder: The attempt's folder.
-        token: The attempt's token; None to read what nobody can check any more.
+        token: The attempt's token; with an empty one nothing verifies.
         redactor: Keeps secrets out of what is written.
         deadline: When the attempt is over, in seconds of `time.monotonic()`, which all processes of
             a machine share. A verdict recorded later is marked, and fails an item at most.
@@ -76,7 +78,7 @@ class AttemptJournal:
     def __init__(
         self,
         folder: Path,
-        token: str | None = None,
+        token: str,
         redactor: Redactor | None = None,
         *,
         deadline: float | None = None,
@@ -93,7 +95,6 @@ class AttemptJournal:
 
     def open(self, attempt: Attempt, spec: TaskSpec) -> None:
         """Make the folder, with what is asked, and the commitment to the token."""
-        assert self.token is not None
         task = {
             "task": attempt.task_id,
             "attempt": attempt.number,
@@ -117,7 +118,7 @@ class AttemptJournal:
 
     def is_ours(self) -> bool:
         """Tell whether the token is this attempt's."""
-        return self.token is not None and self._task().get("commitment") == commitment(self.token)
+        return bool(self.token) and self._task().get("commitment") == commitment(self.token)
 
     def keep(self, name: str, text: str) -> None:
         """Keep a text for whoever looks back; a full disk is no reason to break an attempt."""
@@ -175,7 +176,6 @@ class AttemptJournal:
 
     def file(self, report: AttemptReport) -> AttemptReport:
         """File how the attempt ended, and return what counts: the first that was filed."""
-        assert self.token is not None
         value = self.redactor.json(report.to_json())
         place = self.folder / REPORT
         with journal_errors(self.folder):
@@ -239,7 +239,6 @@ class AttemptJournal:
             return task
 
     def _append(self, line: Mapping[str, Any], *, sync: bool) -> None:
-        assert self.token is not None
         text = f"\n{json.dumps(sealed(self.redactor.json(line), self.token))}".encode()
         with journal_errors(self.folder):
             file = own_files.open_for_append(self.folder / RECORDS)
@@ -277,7 +276,7 @@ class AttemptJournal:
         return found
 
 
-def _opened(line: bytes, token: str | None) -> dict[str, Any] | None:
+def _opened(line: bytes, token: str) -> dict[str, Any] | None:
     """Return what a line holds that carries the token's seal."""
     if b'"seal"' not in line or len(line) > MAX_RECORD_BYTES:
         return None

@@ -19,7 +19,7 @@ from pytest_ptc.verdicts import Record, parse_verdict, read_verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_ptc.runs import RecordedRun
+    from pytest_ptc.runs import RecordedRun, RefusedRun
 
 
 #: The reports that are files, and what is in them.
@@ -112,9 +112,10 @@ def _add_reports(command: argparse.ArgumentParser) -> None:
 
 
 def _on_runs(arguments: argparse.Namespace) -> list[str]:
-    from pytest_ptc import runs  # noqa: PLC0415 - see above
+    from pytest_ptc.cleaning import PATIENCE, stop_run, watch  # noqa: PLC0415 - see above
+    from pytest_ptc.runs import RefusedRun, RunState  # noqa: PLC0415
 
-    found = runs.find_runs(Path.cwd())
+    found = _runs_here()
     match arguments.command:
         case "list":
             return [_listed(run) for run in found] or ["no runs here"]
@@ -123,27 +124,49 @@ def _on_runs(arguments: argparse.Namespace) -> list[str]:
         case "audit" | "report":
             run = _the_one(found if arguments.run else found[-1:], arguments.run, "run")
             return _audited(run) if arguments.command == "audit" else _reported(arguments, run)
-    live = [run for run in found if run.state is runs.RunState.RUNNING]
-    run = _the_one(live, arguments.run, "run that is on")
+    refused = [run for run in found if isinstance(run, RefusedRun)] if arguments.run else []
+    live = [run for run in _verified(found) if run.state is RunState.RUNNING]
+    run = _the_one([*refused, *live], arguments.run, "run that is on")
     if arguments.command == "attach":
-        runs.watch(run)
-    over = runs.stop_run(run)
-    return [f"{run.run_id}: {'ended' if over else f'still on after {runs.PATIENCE:g} s'}"]
+        watch(run)
+    over = stop_run(run)
+    return [f"{run.run_id}: {'ended' if over else f'still on after {PATIENCE:g} s'}"]
 
 
-def _cleaned(arguments: argparse.Namespace, found: Sequence[RecordedRun]) -> list[str]:
-    from pytest_ptc import runs  # noqa: PLC0415 - as above
+def _runs_here() -> list[RecordedRun | RefusedRun]:
+    """Return the runs of the project that the current directory is in, oldest first."""
+    from pytest_ptc.keys import existing_key  # noqa: PLC0415 - as above
+    from pytest_ptc.places import project_of, root_of, runs_of  # noqa: PLC0415
+    from pytest_ptc.runs import open_runs  # noqa: PLC0415
 
-    killed = [run for run in found if run.state is runs.RunState.KILLED]
+    project = project_of(Path.cwd(), os.environ)
+    key = existing_key(os.environ, [project.top] if project.top is not None else [])
+    folders = runs_of(project, os.environ, key)
+    found = [run for folder in folders for run in open_runs(folder, root_of(project, folder), key)]
+    return sorted(found, key=lambda run: run.run_id)
+
+
+def _verified(found: Sequence[RecordedRun | RefusedRun]) -> list[RecordedRun]:
+    from pytest_ptc.runs import RecordedRun  # noqa: PLC0415 - as above
+
+    return [run for run in found if isinstance(run, RecordedRun)]
+
+
+def _cleaned(arguments: argparse.Namespace, found: Sequence[RecordedRun | RefusedRun]) -> list[str]:
+    from pytest_ptc.cleaning import clean_run, forget_runs  # noqa: PLC0415 - as above
+    from pytest_ptc.runs import RefusedRun, RunState  # noqa: PLC0415
+
+    refused = [run for run in found if isinstance(run, RefusedRun)]
+    killed = [run for run in _verified(found) if run.state is RunState.KILLED]
     if arguments.run:
-        killed = [_the_one(killed, arguments.run, "killed run")]
-    lines = [
-        f"{run.run_id}: removed {', '.join(runs.clean_run(run)) or 'nothing'}" for run in killed
-    ]
+        killed = [_the_one([*refused, *killed], arguments.run, "killed run")]
+        refused = []
+    lines = [f"{run.run_id}: {clean_run(run)}" for run in killed]
     if arguments.keep is not None:
-        forgotten = runs.forget_runs(runs.find_runs(Path.cwd()), max(0, arguments.keep))
+        ours = _verified(_runs_here())
+        forgotten = forget_runs(ours, max(0, arguments.keep))
         lines += [f"{run_id}: removed its journal" for run_id in forgotten]
-    return lines
+    return lines + [_listed(run) for run in refused]
 
 
 def _audited(run: RecordedRun) -> list[str]:
@@ -152,9 +175,9 @@ def _audited(run: RecordedRun) -> list[str]:
     Raises:
         JournalError: Something is not as it was.
     """
-    from pytest_ptc import runs  # noqa: PLC0415 - as above
+    from pytest_ptc.runs import audit_run  # noqa: PLC0415 - as above
 
-    attempts, problems = runs.audit_run(run)
+    attempts, problems = audit_run(run)
     if problems:
         raise JournalError(f"run {run.run_id}:\n" + "\n".join(problems))
     return [f"{run.run_id}: {attempts} attempt{'s' * (attempts != 1)}, all as they were"]
@@ -166,8 +189,7 @@ def _reported(arguments: argparse.Namespace, run: RecordedRun) -> list[str]:
     Raises:
         ConfigError: None is asked for, or several would be printed.
     """
-    from pytest_ptc import runs  # noqa: PLC0415 - as above
-    from pytest_ptc.reporting.document import document  # noqa: PLC0415
+    from pytest_ptc.reporting.document import document  # noqa: PLC0415 - as above
     from pytest_ptc.reporting.github import annotation_lines  # noqa: PLC0415
 
     asked = {name: vars(arguments)[name] for name in REPORTS if vars(arguments)[name]}
@@ -176,7 +198,7 @@ def _reported(arguments: argparse.Namespace, run: RecordedRun) -> list[str]:
         raise ConfigError("say which: see `ptc report --help`")
     if printed > 1:
         raise ConfigError("only one report can go to standard output")
-    made = document(runs.read_events(run.folder))
+    made = document(run.events)
     lines = annotation_lines(made) if arguments.github else []
     for name, path in asked.items():
         lines += _made(name, path, made, run.folder)
@@ -201,22 +223,32 @@ def _made(name: str, path: str, made: Mapping[str, Any], journal: Path) -> list[
     return []
 
 
-def _listed(run: RecordedRun) -> str:
-    tasks = f"{run.done}/{run.total} tasks done"
+def _listed(run: RecordedRun | RefusedRun) -> str:
+    from pytest_ptc.runs import RefusedRun  # noqa: PLC0415 - as above
+
+    if isinstance(run, RefusedRun):
+        return printable(f"{run.run_id}  refused: {run.reason}")
     watch = f", watch with: {run.attach}" if run.attach and run.state.value == "running" else ""
-    return f"{run.run_id}  {run.state.value:<7}  {tasks}{watch}"
+    return printable(f"{run.run_id}  {run.state.value:<7}  {run.standing}{watch}")
 
 
-def _the_one(found: Sequence[RecordedRun], wanted: str | None, what: str) -> RecordedRun:
+def _the_one(
+    found: Sequence[RecordedRun | RefusedRun], wanted: str | None, what: str
+) -> RecordedRun:
     """Return the only run meant.
 
     Raises:
         ConfigError: There is none, or there are several.
+        RunRefusedError: Its journal is not believed.
     """
+    from pytest_ptc.runs import RefusedRun  # noqa: PLC0415 - as above
+
     matching = [run for run in found if wanted is None or run.run_id.endswith(wanted)]
     if len(matching) != 1:
         ids = ", ".join(run.run_id for run in matching) or "none"
         raise ConfigError(f"there is not one {what}, but {ids}; see `ptc list`")
+    if isinstance(matching[0], RefusedRun):
+        raise matching[0].error()
     return matching[0]
 
 
@@ -226,7 +258,7 @@ def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
         raise VerdictError(f"not inside a task: {ATTEMPT_FOLDER} is not set")
     journal = AttemptJournal(
         Path(folder),
-        environ.get(ATTEMPT_TOKEN),
+        environ.get(ATTEMPT_TOKEN, ""),
         Redactor(environ),
         deadline=float(environ.get(ATTEMPT_DEADLINE, "inf")),
     )

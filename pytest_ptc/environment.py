@@ -22,6 +22,9 @@ IN_XDIST = "in a worker of pytest-xdist: ptc has workers of its own"
 ATTEMPT_FOLDER = "PTC_ATTEMPT_FOLDER"
 ATTEMPT_TOKEN = "PTC_TOKEN"  # noqa: S105 - the variable's name
 
+#: The key of the journals, where a pipeline hands it from job to job; for pytest and `ptc` alone.
+JOURNAL_KEY = "PTC_JOURNAL_KEY"
+
 #: When the attempt is over, in seconds of `time.monotonic()`.
 ATTEMPT_DEADLINE = "PTC_DEADLINE"
 
@@ -75,10 +78,15 @@ def owner_name(run_id: str, worker: str) -> str:
 def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what a worker inherits of pytest's environment, and its agents after it.
 
-    No part of the run is measured by coverage.py as the tests' subprocesses are: it is not the code
-    under test, and its files would be left beside those that pytest-cov combines.
+    The key of the journals is pytest's alone. And no part of the run is measured by coverage.py as
+    the tests' subprocesses are: it is not the code under test, and its files would be left beside
+    those that pytest-cov combines.
     """
-    return {name: value for name, value in environ.items() if not name.startswith(_MEASURES)}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name != JOURNAL_KEY and not name.startswith(_MEASURES)
+    }
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,14 +8,17 @@ these on the oldest and the newest pytest supported.
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.config.findpaths import load_config_dict_from_file
 from _pytest.outcomes import Failed
 from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
 
 #: What `pytest.fail` raises, as a class to derive from: type checkers know it under this name.
@@ -144,3 +147,17 @@ def leave_scopes(session: pytest.Session, next_item: pytest.Item) -> None:
     verdict arrives, and an item that is done should not wait for that to be reported.
     """
     session._setupstate.teardown_exact(next_item)  # noqa: SLF001 - see above
+
+
+def cache_dir_in(ini_file: Path) -> str | None:
+    """Return what an ini file says of `cache_dir`, None if it does not, or cannot be read.
+
+    Pytest reads ini files of four kinds, and gives that reading no public name.
+    """
+    try:
+        value = (load_config_dict_from_file(ini_file) or {}).get("cache_dir")
+    except (pytest.UsageError, OSError, ValueError):
+        return None
+    # Pytest 9 keeps with each value where it came from.
+    value = getattr(value, "value", value)
+    return value if isinstance(value, str) else None

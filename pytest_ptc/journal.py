@@ -3,7 +3,7 @@
 On disk, below pytest's cache directory, readable by the user alone:
 
     runs/<run id>/
-      journal.jsonl         the run's story, one event a line; written by the coordinator alone
+      journal.jsonl         the run's story, one event a line; written by pytest alone, and sealed
       bin/                  the commands that agents find on their PATH
       workers/<worker>/     what a worker was started with, and its log where its host has no screen
       attempts/<task>.<n>/  one attempt; written by the coordinator until its worker has it
@@ -20,21 +20,21 @@ like secrets are in none of them. The attempt's folder is in `attempts.py`.
 
 from __future__ import annotations
 
-import json
+import os
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.attempts import AttemptJournal, journal_errors
 from pytest_ptc.redaction import Redactor
+from pytest_ptc.seals import RunKey
+from pytest_ptc.story import STORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from pytest_ptc.model import Attempt, TaskSpec
-
-#: The run's story.
-STORY = "journal.jsonl"
 
 
 class Journal:
@@ -43,6 +43,7 @@ class Journal:
     Args:
         runs: The folder that holds all runs' folders.
         run_id: The run's id.
+        key: The user's key, with which the story and every attempt are sealed.
         redactor: Keeps secrets out of what is written.
         clock: Seconds since the epoch, for the `at` of every event.
 
@@ -55,6 +56,7 @@ class Journal:
         runs: Path,
         run_id: str,
         *,
+        key: bytes,
         redactor: Redactor | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,14 +65,23 @@ class Journal:
         self.redactor = redactor or Redactor()
         #: Why events could not be written, if that was so: the first reason.
         self.problem: str | None = None
-        self._torn = False
+        self.key = RunKey(key, run_id)
         self._clock = clock
+        # Pytest's thread writes events, too, and a signal may end it in the middle of one.
+        self._lock = threading.Lock()
+        #: Bytes of all whole lines, and the code of the last of them.
+        self._end, self._code = 0, self.key.start
+        self._written: tuple[int, bytes] | None = None
+        self._lost = 0
         with journal_errors(self.folder):
             private_folder(runs)
             self.folder.mkdir(mode=0o700)
             (self.folder / "workers").mkdir(mode=0o700)
             (self.folder / "attempts").mkdir(mode=0o700)
-            self._events = (self.folder / STORY).open("ab", buffering=0)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            # Its mode is our own, whatever the umask: others must not be able to write to it.
+            descriptor = os.open(self.folder / STORY, flags, 0o600)
+            self._events = os.fdopen(descriptor, "ab", buffering=0)
 
     def __repr__(self) -> str:
         return f"<Journal {self.folder}>"
@@ -81,16 +92,32 @@ class Journal:
         A full disk costs the story, and not the run: verdicts are in the attempts' own folders.
         """
         told = self.redactor.json({"event": name, "at": round(self._clock(), 6), **fields})
-        line = f"{json.dumps(told)}\n".encode()
-        if self._torn:
-            line = b"\n" + line
-        try:
-            self._torn = self._events.write(line) != len(line)
-            if self._torn:
-                self.problem = self.problem or "it has no room for all events"
-        except OSError as error:
-            self._torn = True
-            self.problem = self.problem or error.strerror or str(error)
+        with self._lock:
+            self._lost += 1
+            try:
+                self._mend()
+                if self._lost > 1:
+                    told["lost_before"] = self._lost - 1
+                line, code = self.key.line(told, self._code)
+                self._written = self._end + len(line) + 1, code
+                if self._events.write(line + b"\n") == len(line) + 1:
+                    (self._end, self._code), self._lost = self._written, 0
+                else:
+                    self.problem = self.problem or "it has no room for all events"
+            except OSError as error:
+                self.problem = self.problem or error.strerror or str(error)
+
+    def _mend(self) -> None:
+        """Let the file end with the last whole line: what follows is sealed together with it."""
+        size = os.fstat(self._events.fileno()).st_size
+        if size == self._end:
+            return
+        if self._written is not None and size == self._written[0]:
+            # A signal came between the writing and our note of it.
+            self._end, self._code = self._written
+            self._lost -= 1
+            return
+        self._events.truncate(self._end)
 
     def worker_folder(self, worker: str) -> Path:
         """Return the folder of a worker, made where it is not there yet."""
@@ -99,14 +126,15 @@ class Journal:
             folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
-    def open_attempt(self, attempt: Attempt, spec: TaskSpec, token: str) -> AttemptJournal:
+    def open_attempt(self, attempt: Attempt, spec: TaskSpec) -> AttemptJournal:
         """Write down what an attempt is about to be asked, and return its journal."""
-        opened = self.attempt(attempt, token)
+        opened = self.attempt(attempt)
         opened.open(attempt, spec)
         return opened
 
-    def attempt(self, attempt: Attempt, token: str) -> AttemptJournal:
+    def attempt(self, attempt: Attempt) -> AttemptJournal:
         """Return the journal of an attempt."""
+        token = self.key.token(attempt.name)
         return AttemptJournal(self.folder / "attempts" / attempt.name, token, self.redactor)
 
     def close(self) -> None:

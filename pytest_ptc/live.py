@@ -19,16 +19,17 @@ from pytest_ptc.assembly import (
     facts_of,
     make_coordinator,
     make_run,
-    make_scratch,
-    runs_folder,
 )
+from pytest_ptc.cleaning import clean_run
 from pytest_ptc.errors import PtcError
 from pytest_ptc.fingerprints import fingerprint
+from pytest_ptc.making_journals import key_to_read, runs_folder
 from pytest_ptc.programs import files_of
 from pytest_ptc.repositories import repository_top
 from pytest_ptc.resuming import Resumption, run_to_resume
 from pytest_ptc.run_facts import session_end, story_without_tasks
-from pytest_ptc.runs import RunState, clean_run, whole_story
+from pytest_ptc.runs import RefusedRun, RunState, open_runs, whole_story
+from pytest_ptc.scratch import make_scratch
 from pytest_ptc.suite_changes import changed_suite
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class LiveRun:
         config: Pytest's configuration.
         settings: What the user asked for.
         run: What is known of the run before it begins.
-        earlier: The run that this one takes up.
+        earlier: The run that this one takes up, or the one that it would, were it not refused.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class LiveRun:
         config: pytest.Config,
         settings: Settings,
         run: Run,
-        earlier: RecordedRun | None = None,
+        earlier: RecordedRun | RefusedRun | None = None,
     ) -> None:
         self.facts = run
-        self.earlier = earlier
+        self.refused = earlier if isinstance(earlier, RefusedRun) else None
+        self.earlier = earlier if not isinstance(earlier, RefusedRun) else None
         #: How long it took, in seconds, once it has ended.
         self.wall = 0.0
         #: What could not be written down or tidied up, a sentence each.
@@ -88,8 +90,12 @@ class LiveRun:
             ConfigError: Something that the settings name is missing.
         """
         run = make_run(config, settings)
-        wanted = settings.resume
-        earlier = run_to_resume(runs_folder(config), wanted) if wanted else None
+        earlier = None
+        if settings.resume:
+            runs = runs_folder(config)
+            there = runs.is_dir() and any(runs.iterdir())
+            key = key_to_read(config) if there else None
+            earlier = run_to_resume(open_runs(runs, config.rootpath, key), settings.resume)
         return cls(config, settings, run, earlier)
 
     def __repr__(self) -> str:
@@ -100,6 +106,8 @@ class LiveRun:
         """Return the id of the run that this one takes up, or that there is none to take up."""
         if not self._settings.resume:
             return None
+        if self.refused is not None:
+            return f"nothing: {self.refused.error()}"
         return self.earlier.run_id if self.earlier else "nothing: there is no earlier run"
 
     @property
@@ -138,7 +146,7 @@ class LiveRun:
         if self.earlier is None:
             return
         try:
-            if self.earlier.state is RunState.KILLED:
+            if self.earlier.state is RunState.KILLED and self.earlier.in_sight:
                 clean_run(self.earlier)
         except PtcError as error:
             raise pytest.UsageError(f"ptc: {error}") from error
@@ -225,7 +233,7 @@ class LiveRun:
             return story_without_tasks(facts, session)
         # The journal has it when nobody can change it any more.
         end = {"event": "session ended", "at": time.time(), **session_end(session)}
-        return [*whole_story(self._parts.journal.folder, self._parts.journal.problem), end]
+        return [*whole_story(self._parts.journal), end]
 
     def end(self, when_quiet: Callable[[], object]) -> None:
         """End workers and tidy the shared list.
@@ -271,7 +279,7 @@ class LiveRun:
 
     def _begin(self) -> _Parts:
         began = time.monotonic()
-        scratch = make_scratch()
+        scratch = make_scratch(self.facts.run_id)
         try:
             made = make_coordinator(
                 self._config,

@@ -11,21 +11,28 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.attempts import AttemptJournal, report_from_json
+from pytest_ptc.attempts import report_from_json
 from pytest_ptc.contents import Content, read_list
 from pytest_ptc.errors import ConfigError, JournalError, VerdictError
 from pytest_ptc.evidence import demanded, recorded_or
 from pytest_ptc.fingerprints import changed_parts
-from pytest_ptc.model import AttemptReport, Cause, Kept, Trouble, Verdict, VerdictKind
-from pytest_ptc.runs import RunState, read_events, read_run
+from pytest_ptc.model import (
+    Attempt,
+    AttemptReport,
+    Cause,
+    Kept,
+    TaskSpec,
+    Trouble,
+    Verdict,
+    VerdictKind,
+)
+from pytest_ptc.runs import RecordedRun, RefusedRun, RunState
 from pytest_ptc.trees import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from pytest_ptc.model import TaskSpec
-    from pytest_ptc.runs import RecordedRun
+    from pytest_ptc.attempts import AttemptJournal
 
 #: The last run, whichever it is.
 LAST = "last"
@@ -33,22 +40,26 @@ LAST = "last"
 NAMED = 3
 
 
-def run_to_resume(runs: Path, wanted: str) -> RecordedRun | None:
+def run_to_resume(
+    found: Sequence[RecordedRun | RefusedRun], wanted: str
+) -> RecordedRun | RefusedRun | None:
     """Return the run to take up: the last one, or the one whose id ends so; None if there is none.
 
+    Where the last one is refused, that is what is returned, and no older one: it may be refused
+    because somebody wants an older one to be taken.
+
     Args:
-        runs: The folder of all runs' journals.
+        found: All runs that there are, oldest first.
         wanted: `LAST`, or the end of a run's id.
 
     Raises:
-        ConfigError: There is not one such run, or it is still on.
+        ConfigError: There is not one such run, it is still on, or it is refused.
     """
     if wanted != LAST and not re.fullmatch(r"[\w-]+", wanted):
         raise ConfigError(
             f"--ptc-resume: {wanted!r} is not the end of a run's id; write --ptc-resume last on "
             "the command line, or --ptc-resume=RUN"
         )
-    found = _all_runs(runs)
     if wanted == LAST:
         run = found[-1] if found else None
     else:
@@ -57,16 +68,13 @@ def run_to_resume(runs: Path, wanted: str) -> RecordedRun | None:
             ids = ", ".join(run.run_id for run in matching) or "none"
             raise ConfigError(f"--ptc-resume: there is not one run {wanted!r}, but {ids}")
         (run,) = matching
-    if run is not None and run.state is RunState.RUNNING:
+        if isinstance(run, RefusedRun):
+            raise ConfigError(f"--ptc-resume: {run.error()}")
+    if isinstance(run, RecordedRun) and run.state is RunState.RUNNING:
         raise ConfigError(
             f"--ptc-resume: run {run.run_id} is still on; wait for it, or end it with `ptc stop`"
         )
     return run
-
-
-def _all_runs(runs: Path) -> list[RecordedRun]:
-    folders = sorted(runs.iterdir()) if runs.is_dir() else []
-    return [run for run in map(read_run, folders) if run is not None]
 
 
 # What the earlier run came to.
@@ -105,21 +113,22 @@ def key_of(spec: Mapping[str, Any]) -> Key:
     return str(spec.get("source", "")), str(spec["nodeid"])
 
 
-def earlier_tasks(folder: Path) -> dict[Key, Earlier]:
+def earlier_tasks(run: RecordedRun) -> dict[Key, Earlier]:
     """Return what a run came to, task by task; of several goes at one, as by `--reruns`, the last.
 
     A verdict that was recorded counts though nobody lived to report it. `error` is none: the agent
     says that it could not do the task.
     """
     found: dict[Key, Earlier] = {}
-    for key, earlier in _tasks(folder, read_events(folder)):
+    for key, earlier in _tasks(run):
         before = found.get(key)
         same = before is None or (before.agreed and before.kind == earlier.kind)
         found[key] = replace(earlier, agreed=same)
     return found
 
 
-def _tasks(folder: Path, events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Key, Earlier]]:
+def _tasks(run: RecordedRun) -> Iterator[tuple[Key, Earlier]]:
+    events = run.events
     ended = _by(events, "ended", lambda event: f"{event['task']}.{event['attempt']}")
     assigned = _by(events, "assigned", lambda event: event["attempt"].rpartition(".")[0])
     looked = _by(events, "content", lambda event: event["attempt"])
@@ -138,7 +147,7 @@ def _tasks(folder: Path, events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[
                 yield (
                     key_of(spec),
                     Earlier(
-                        kept=_found(folder.name, folder / "attempts" / name, ended.get(name)),
+                        kept=_found(run, attempt, spec, ended.get(name)),
                         parts=parts,
                         begun=Content.from_json(attempt.get("content")),
                         ended=Content.from_json(looked.get(name, {}).get("content")),
@@ -157,24 +166,37 @@ def _told(run_id: str, report: Mapping[str, Any]) -> Kept | None:
         return None
 
 
-def _found(run_id: str, folder: Path, ended: Mapping[str, Any] | None) -> Kept | None:
+def _found(
+    run: RecordedRun,
+    assigned: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    ended: Mapping[str, Any] | None,
+) -> Kept | None:
     """Return the verdict that an attempt's folder holds, if it is one that stands."""
-    journal = AttemptJournal(folder)
-    if ended is not None and ended.get("sha256") not in (None, journal.digest()):
-        return None  # somebody has changed the report since the coordinator read it
     try:
-        report = journal.report() or _from_records(journal)
+        journal = run.attempt(assigned["attempt"])
+        report, digest = journal.filed()
+        if ended is not None and ended.get("sha256") not in (None, digest):
+            return None  # somebody has changed the report since the coordinator read it
+        report = report or _from_records(journal, assigned, spec)
     except JournalError:
         return None
     verdict = report.verdict if report is not None else None
     if report is None or verdict is None or verdict.verdict is VerdictKind.ERROR:
         return None
-    return Kept(run_id=run_id, report=report)
+    return Kept(run_id=run.run_id, report=report)
 
 
-def _from_records(journal: AttemptJournal) -> AttemptReport | None:
-    """Return what an attempt came to that nobody lived to report; None if nothing was recorded."""
-    attempt, spec = journal.task()
+def _from_records(
+    journal: AttemptJournal, assigned: Mapping[str, Any], asked: Mapping[str, Any]
+) -> AttemptReport | None:
+    """Return what an attempt came to that nobody lived to report; None if nothing was recorded.
+
+    What was asked is told by the run's story: the attempt's own folder proves nothing of that.
+    """
+    spec = TaskSpec.from_json(dict(asked))
+    task_id, _, number = assigned["attempt"].rpartition(".")
+    attempt = Attempt(task_id=task_id, number=int(number), worker=assigned["worker"])
     nothing = Trouble(cause=Cause.WORKER_LOST, message="the run was killed")
     settled = demanded(recorded_or(nothing, journal, spec), spec)
     if not isinstance(settled, Verdict):
@@ -268,7 +290,7 @@ class Resumption:
 
     def __init__(self, run: RecordedRun) -> None:
         self._run = run
-        self._tasks = earlier_tasks(run.folder)
+        self._tasks = earlier_tasks(run)
         self._stand = 0
         self._fresh: dict[str, list[str]] = {}
 

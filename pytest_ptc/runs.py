@@ -1,38 +1,33 @@
-"""Runs as their journals tell of them, from outside: which there are, and how they stand."""
+"""Runs as their journals tell of them, from outside: which there are, and how they stand.
+
+Only what is proved to be a journal of this user's is used: see `open_run`. What was verified is
+what is used from then on: nothing of a story is read a second time.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import shutil
-import signal
-import subprocess
-import time
+import stat
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.attempts import REPORT, AttemptJournal, changed_files
-from pytest_ptc.environment import RUN_COOKIE
-from pytest_ptc.errors import JournalError, TaskListError
-from pytest_ptc.journal import STORY
-from pytest_ptc.processes import ProcessIdentity, end_marked, end_trees, wait_gone
-from pytest_ptc.tasklist.store import TaskListStore
-from pytest_ptc.worktrees import remove_all
+from pytest_ptc.errors import JournalError, PtcError
+from pytest_ptc.machine import boot_id, process_space
+from pytest_ptc.model import Cause
+from pytest_ptc.processes import ProcessIdentity
+from pytest_ptc.seals import RunKey
+from pytest_ptc.story import STORY, Story, StoryError, read_story
+from pytest_ptc.trust import place_problem, tracked_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
-#: Where pytest's cache, which may be set elsewhere, holds the journals of a project.
-PLACE = Path(".pytest_cache/d/ptc/runs")
-
-#: How the name of a run's scratch folder begins.
-SCRATCH_PREFIX = "ptc-"
-
-#: Seconds that a run has to end in order, its workers' and its reports' time included.
-PATIENCE = 60.0
+    from pytest_ptc.journal import Journal
 
 
 class RunState(Enum):
@@ -43,28 +38,56 @@ class RunState(Enum):
     KILLED = "killed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRefusedError(PtcError):
+    """A run's journal that is not to be believed; the message names the run and says why."""
+
+    def __init__(self, run_id: str, reason: str) -> None:
+        super().__init__(f"run {run_id} is refused: {reason}")
+        self.run_id = run_id
+        self.reason = reason
+
+
+class RefusedRun(NamedTuple):
+    """A folder among the runs whose journal is not believed, and why."""
+
+    run_id: str
+    reason: str
+
+    def error(self) -> RunRefusedError:
+        """Return this as an error."""
+        return RunRefusedError(self.run_id, self.reason)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordedRun:
-    """One run, by its journal.
+    """One run, by its journal, which has been verified.
 
     Args:
         folder: Its journal.
-        began: The fields of its first event.
+        key: What it is sealed with.
+        story: Its story.
         state: How it stands.
-        total: How many tasks it has.
-        done: How many of them have ended.
     """
 
     folder: Path
-    began: Mapping[str, Any]
+    key: RunKey
+    story: Story
     state: RunState
-    total: int
-    done: int
 
     @property
     def run_id(self) -> str:
         """Return the run's id."""
         return self.folder.name
+
+    @property
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """Return what the story tells."""
+        return self.story.events
+
+    @property
+    def began(self) -> Mapping[str, Any]:
+        """Return the fields of its first event."""
+        return self.story.events[0]
 
     @property
     def attach(self) -> str | None:
@@ -77,190 +100,216 @@ class RecordedRun:
         """Return the process that is or was pytest."""
         return ProcessIdentity(self.began["pid"], self.began["created"])
 
+    @property
+    def of_this_boot(self) -> bool:
+        """Tell whether its processes were started since this machine was, if they were here."""
+        return bool(self.began.get("boot") == boot_id())
 
-def find_runs(start: Path) -> list[RecordedRun]:
-    """Return the runs of the project that this directory is in, oldest first."""
-    for folder in (start, *start.parents):
-        if (folder / PLACE).is_dir():
-            found = (read_run(journal) for journal in sorted((folder / PLACE).iterdir()))
-            return [run for run in found if run is not None]
-    return []
+    @property
+    def in_sight(self) -> bool:
+        """Tell whether its processes would be seen from here, or cannot be alive any more."""
+        return not self.of_this_boot or self.began.get("process_space") == process_space()
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Return how its tasks stand."""
+        return _standing(self.events)
+
+    def attempt(self, name: str) -> AttemptJournal:
+        """Return the journal of an attempt.
+
+        Raises:
+            JournalError: Its folder is not one that we made.
+        """
+        folder = self.folder / "attempts" / name
+        try:
+            seen = folder.lstat()
+        except OSError as error:
+            raise JournalError(f"journal {folder}: {error.strerror}") from error
+        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
+            raise JournalError(f"journal {folder}: is not a directory of ours")
+        return AttemptJournal(folder, self.key.token(name))
 
 
-def read_run(folder: Path) -> RecordedRun | None:
-    """Return the run of a journal; None for a folder that is none, or is of an older version."""
-    events = read_events(folder)
+def open_run(folder: Path, root: Path, key: bytes | None) -> RecordedRun:
+    """Return the run of a journal, proved to be one of this user's.
+
+    Args:
+        folder: The run's folder.
+        root: The project's root directory.
+        key: The user's key; None where there is none.
+
+    Raises:
+        RunRefusedError: It is not proved; the message says why, in one sentence.
+    """
+    found = _opened(folder, root, key, tracked_runs(folder.parent))
+    if isinstance(found, RefusedRun):
+        raise found.error()
+    return found
+
+
+def open_runs(runs: Path, root: Path, key: bytes | None) -> list[RecordedRun | RefusedRun]:
+    """Return all that is in a folder of runs, oldest first.
+
+    Args:
+        runs: The folder of all runs' journals, which may be missing.
+        root: The project's root directory.
+        key: The user's key; None where there is none.
+    """
     try:
-        began = next(event for event in events if event["event"] == "run")
-        pytest = ProcessIdentity(began["pid"], began["created"])
-    except (StopIteration, KeyError):
-        return None
-    tasks = {event["task"] for event in events if event["event"] == "submitted"}
-    over = {event["task"] for event in events if event["event"] in ("settled", "ended")}
-    if any(event["event"] == "run ended" for event in events):
-        state = RunState.ENDED
-    else:
-        state = RunState.RUNNING if pytest.alive else RunState.KILLED
-    return RecordedRun(
-        folder=folder,
-        began=began,
-        state=state,
-        total=len(tasks),
-        done=len(tasks & over),
-    )
-
-
-def read_events(folder: Path) -> list[dict[str, Any]]:
-    """Return what a run's journal tells; a line that was cut short tells nothing."""
-    try:
-        lines = (folder / STORY).read_bytes().splitlines()
-    except OSError:
+        folders = sorted(runs.iterdir())
+    except FileNotFoundError:
         return []
-    events = []
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict) and "event" in event:
-                events.append(event)
-    return events
+    except OSError as error:
+        return [RefusedRun(runs.name, f"{runs} cannot be read: {error.strerror or error}")]
+    tracked = tracked_runs(runs) if folders else frozenset()
+    return [_opened(folder, root, key, tracked) for folder in folders]
 
 
-def whole_story(folder: Path, problem: str | None) -> list[dict[str, Any]]:
+def _opened(
+    folder: Path, root: Path, key: bytes | None, tracked: frozenset[str]
+) -> RecordedRun | RefusedRun:
+    run_id = folder.name
+    if run_id in tracked:
+        return RefusedRun(run_id, "it is tracked by git, so it came with the checkout")
+    if (problem := place_problem(folder, root)) is not None:
+        return RefusedRun(run_id, f"it {problem}")
+    run_key = RunKey(key, run_id) if key is not None else None
+    try:
+        story = read_story(folder / STORY, run_key)
+    except StoryError as error:
+        said = str(error)
+        return RefusedRun(run_id, said if said.startswith("its ") else f"it {said}")
+    assert run_key is not None, "without a key no line verifies"
+    run = RecordedRun(folder=folder, key=run_key, story=story, state=RunState.ENDED)
+    if any(event["event"] == "run ended" for event in story.events):
+        return run
+    alive = run.of_this_boot and run.in_sight and run.pytest.alive
+    state = RunState.RUNNING if alive else RunState.KILLED
+    return RecordedRun(folder=folder, key=run_key, story=story, state=state)
+
+
+class Standing(NamedTuple):
+    """How the tasks of a run stand.
+
+    Args:
+        total: How many there are.
+        kinds: How many ended with each kind of verdict; `error` where without one.
+        stopped: Whether the run was stopped before its end.
+    """
+
+    total: int
+    kinds: Mapping[str, int]
+    stopped: bool
+
+    @property
+    def judged(self) -> int:
+        """Return how many have a verdict that says something of their item."""
+        return sum(count for kind, count in self.kinds.items() if kind != "error")
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{self.kinds[kind]} {kind}" for kind in _KINDS if self.kinds.get(kind))
+        stopped = "stopped, " if self.stopped else ""
+        if sum(self.kinds.values()) == self.total and not self.stopped:
+            return f"{self.total} item{'s' * (self.total != 1)}{': ' * bool(told)}{told}"
+        return f"{stopped}{self.judged} of {self.total} judged{': ' * bool(told)}{told}"
+
+
+_KINDS = ("pass", "fail", "skip", "error")
+
+
+def _standing(events: tuple[dict[str, Any], ...]) -> Standing:
+    kinds: dict[str, str | None] = {}
+    names: dict[str, str] = {}
+    kept = 0
+    stopped = over = False
+    for event in events:
+        match event:
+            case {"event": "submitted", "task": task, "spec": spec}:
+                kinds[task], names[task] = None, spec["nodeid"]
+            case {"event": "kept", "report": report, "nodeid": nodeid}:
+                kept += 1
+                kinds[f"kept {kept}"], names[f"kept {kept}"] = _kind(report), nodeid
+            case {"event": "assigned", "attempt": attempt}:
+                kinds[attempt.rpartition(".")[0]] = None
+            case {"event": "ended", "task": task}:
+                kinds[task] = _kind(event)
+            case {"event": "settled", "task": task}:
+                kinds[task] = _kind(event)
+            case {"event": "stopping"}:
+                stopped = True
+            case {"event": "run ended"}:
+                over = True
+    failed = {
+        event["nodeid"]
+        for event in events
+        if event["event"] == "item" and event["outcome"] in ("failed", "error")
+    }
+    told = Counter(
+        "fail" if kind == "pass" and names.get(task) in failed else kind
+        for task, kind in kinds.items()
+        if kind is not None
+    )
+    return Standing(len(kinds), told, stopped and over and sum(told.values()) < len(kinds))
+
+
+def _kind(report: Mapping[str, Any]) -> str | None:
+    """Return what a task came to; None where the run ended before it did."""
+    if (verdict := report.get("verdict")) is not None:
+        return str(verdict["verdict"])
+    return None if report["trouble"]["cause"] in _NOT_DONE else "error"
+
+
+#: Causes by which a task was ended that could have gone on.
+_NOT_DONE = frozenset({Cause.STOPPED.value, Cause.RUN_TIMEOUT.value, Cause.BUDGET.value})
+
+
+def whole_story(journal: Journal) -> list[dict[str, Any]]:
     """Return what a run's journal tells, and that it does not tell everything, if that is so.
 
     Raises:
-        JournalError: It tells nothing any more.
+        JournalError: It is gone, or somebody has changed it.
     """
-    events = read_events(folder)
-    if not events:
-        raise JournalError(f"journal {folder}: is gone")
-    if problem is not None:
-        events.insert(1, {"event": "stopping", "why": f"the journal is incomplete: {problem}"})
+    try:
+        events = list(read_story(journal.folder / STORY, journal.key).events)
+    except StoryError as error:
+        raise JournalError(f"journal {journal.folder}: {error}") from error
+    if journal.problem is not None:
+        why = f"the journal is incomplete: {journal.problem}"
+        events.insert(1, {"event": "stopping", "at": events[0]["at"], "why": why})
     return events
 
 
-def stop_run(run: RecordedRun) -> bool:
-    """End a run in order, as Ctrl-C does; tell whether it has ended."""
-    run.pytest.send(signal.SIGTERM)
-    return not wait_gone([run.pytest], PATIENCE)
-
-
-def clean_run(run: RecordedRun) -> list[str]:
-    """Remove what a killed run has left but its journal, and return what that was.
-
-    A journal may have come from elsewhere, as from a CI system's cache: what it names is removed
-    only if it has a name that a run gives.
-
-    Raises:
-        JournalError: The journal cannot be written.
-        TaskListError: The shared list cannot be.
-    """
-    removed = []
-    if _end_workers(run) or end_marked(RUN_COOKIE, run.run_id, grace=0.5):
-        raise JournalError(f"run {run.run_id}: processes of it cannot be ended")
-    if _end_tmux(run):
-        removed.append("tmux server")
-    scratch = Path(run.began["scratch"])
-    ours = scratch.name.startswith(SCRATCH_PREFIX) and not scratch.is_symlink()
-    if ours:
-        # Git's notes of worktrees stay when the folder has been removed already.
-        remove_all(_isolated(run), scratch)
-    if ours and scratch.is_dir():
-        shutil.rmtree(scratch, ignore_errors=True)
-        removed.append("socket")
-    count = _withdraw(run)
-    if count:
-        removed.append(f"{count} task{'s' * (count != 1)}")
-    line = json.dumps({"event": "run ended", "at": round(time.time(), 6), "cleaned": removed})
-    try:
-        with (run.folder / STORY).open("ab") as journal:
-            # After a line that the end of the machine may have cut short.
-            journal.write(f"\n{line}\n".encode())
-    except OSError as error:
-        raise JournalError(f"journal {run.folder}: {error}") from error
-    return removed
-
-
-def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:
-    """Remove the journals of runs that have ended, but for the last `keep`; return their ids.
-
-    Raises:
-        JournalError: One cannot be removed.
-    """
-    ended = [run for run in found if run.state is RunState.ENDED]
-    old = ended[: max(0, len(ended) - keep)]
-    for run in old:
-        try:
-            shutil.rmtree(run.folder)
-        except OSError as error:
-            raise JournalError(f"journal {run.folder}: {error}") from error
-    return [run.run_id for run in old]
-
-
 def audit_run(run: RecordedRun) -> tuple[int, list[str]]:
-    """Compare what lies in a run's journal with the hashes that were taken of it.
+    """Compare what lies in a run's journal with the seals and the hashes that were taken of it.
 
     Returns:
         How many attempts there are, and what is wrong, a sentence each.
     """
-    ended = [event for event in read_events(run.folder) if event["event"] == "ended"]
-    problems: list[str] = []
+    ended = [event for event in run.events if event["event"] == "ended"]
+    problems = [
+        f"{STORY}: {event['lost_before']} events before {event['event']!r} were not written"
+        for event in run.events
+        if event.get("lost_before")
+    ]
+    if run.story.size > run.story.end:
+        problems.append(f"{STORY}: its last line was cut short")
     for event in ended:
         name = f"{event['task']}.{event['attempt']}"
-        folder = run.folder / "attempts" / name
-        if event.get("sha256") is None:
-            problems.append(f"{name}: its report was never on disk")
-        elif AttemptJournal(folder).digest() != event["sha256"]:
-            problems.append(f"{name}: {REPORT} is not what the coordinator read")
-        else:
-            problems += [f"{name}: {wrong}" for wrong in changed_files(folder)]
+        problems += [f"{name}: {wrong}" for wrong in _audited(run, name, event.get("sha256"))]
     return len(ended), problems
 
 
-def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
-    """End workers that did not end with their run, as stopped ones; return what survived."""
-    started = (event for event in read_events(run.folder) if event["event"] == "worker started")
-    known = (ProcessIdentity(event["pid"], event.get("created") or -1.0) for event in started)
-    return end_trees(known, grace=0.0)
-
-
-def _isolated(run: RecordedRun) -> list[str]:
-    """Return a directory of each repository of which the run had worktrees."""
-    submitted = (event for event in read_events(run.folder) if event["event"] == "submitted")
-    specs = (event["spec"] for event in submitted)
-    return [spec["cwd"] for spec in specs if spec.get("isolation") is not None]
-
-
-def _end_tmux(run: RecordedRun) -> bool:
-    socket = run.began["tmux_socket"]
-    if socket is None or Path(socket).name != f"ptc-{run.run_id}" or not Path(socket).exists():
-        return False
-    tmux = shutil.which("tmux")
-    if tmux is not None:
-        ending = [tmux, "-S", socket, "kill-server"]
-        subprocess.run(ending, check=False, capture_output=True, timeout=10)
-    Path(socket).unlink(missing_ok=True)
-    return True
-
-
-def _withdraw(run: RecordedRun) -> int:
-    """Take the run's tasks off the shared list, and the list with them if it was the run's own."""
-    path = Path(run.began["task_list"])
-    if not path.is_dir():
-        return 0
-    own = run.began["own_list"] and path.name == f"ptc-{run.run_id}"
-    store = TaskListStore(path.parent.parent, path.name, run_id=run.run_id, own=own)
-    return store.withdraw_run()
-
-
-def watch(run: RecordedRun) -> None:
-    """Become the program that shows a run's workers.
-
-    Raises:
-        TaskListError: Its workers have no screen.
-    """
-    socket = run.began["tmux_socket"]
-    tmux = shutil.which("tmux")
-    if socket is None or tmux is None:
-        raise TaskListError(f"run {run.run_id} has no screen to watch: its host is no tmux")
-    os.execv(tmux, [tmux, "-S", socket, "attach"])
+def _audited(run: RecordedRun, name: str, sha256: str | None) -> list[str]:
+    if sha256 is None:
+        return ["its report was never on disk"]
+    try:
+        journal = run.attempt(name)
+        report, digest = journal.filed()
+    except JournalError as error:
+        return [str(error)]
+    if digest != sha256:
+        return [f"{REPORT} is not what the coordinator read"]
+    if report is None:
+        return [f"{REPORT} does not carry the attempt's seal"]
+    return changed_files(journal.folder)

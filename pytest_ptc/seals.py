@@ -1,8 +1,12 @@
-"""Seals: who wrote a line or a report of an attempt, and that nobody has changed it since. Pure.
+"""Seals: who wrote a line or a report, and that nobody has changed it since. Pure.
 
-Every attempt has a token of its own. The coordinator makes it and tells it to the worker alone,
-over their socket; the worker tells it to its agent, where that records by a command. It is never on
-disk: what is there is its commitment, by which a command can tell that it holds the right one.
+All keys of a run are derived from the user's key (`keys.py`) and the run's id. With one of them the
+run's story is sealed, line by line: the code of each line covers the line before it, so that none
+can be changed, removed, moved or put between. With others each attempt's token is made. The
+coordinator tells that to the worker alone, over their socket; the worker tells it to its agent,
+where that records by a command. It is never on disk: what is there is its commitment, by which a
+command can tell that it holds the right one. Whoever has the user's key can make the token again,
+and so check what an attempt's folder holds when the run is long over.
 """
 
 from __future__ import annotations
@@ -10,12 +14,67 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SEAL = "seal"
+#: Hexadecimal digits of an attempt's token.
+_TOKEN_DIGITS = 32
+#: How a sealed line of the story ends; before it is the JSON object without its last brace.
+_LINE_END = re.compile(rb', "mac": "([0-9a-f]{64})"\}\Z')
+
+
+class RunKey:
+    """What one run seals with; another run, or another user, has another.
+
+    Args:
+        key: The user's key.
+        run_id: The run's id.
+    """
+
+    def __init__(self, key: bytes, run_id: str) -> None:
+        self._key = hmac.digest(key, f"pytest-ptc run {run_id}".encode(), "sha256")
+        #: Tells keys apart, and leads back to none.
+        self.name = hmac.new(key, b"pytest-ptc key name", "sha256").hexdigest()[:16]
+        #: What the first line of a story stands behind.
+        self.start = hmac.digest(self._key, b"story", "sha256")
+
+    def __repr__(self) -> str:
+        return f"<RunKey {self.name}>"
+
+    def token(self, attempt: str) -> str:
+        """Return the token of an attempt, by the attempt's name."""
+        made = hmac.new(self._key, f"attempt {attempt}".encode(), "sha256")
+        return made.hexdigest()[:_TOKEN_DIGITS]
+
+    def line(self, event: Mapping[str, Any], before: bytes) -> tuple[bytes, bytes]:
+        """Return an event as a line of the story, without its end, and the line's code.
+
+        Args:
+            event: What the line tells; it is not empty.
+            before: The code of the line before it; `start` for the first.
+        """
+        text = json.dumps(event).encode()
+        code = self._code(text, before)
+        return b'%b, "mac": "%b"}' % (text[:-1], code.hex().encode()), code
+
+    def read_line(self, line: bytes, before: bytes) -> tuple[bytes, bytes] | None:
+        """Return the JSON text that `line` made a line of, and its code; None if it did not."""
+        end = _LINE_END.search(line)
+        if end is None:
+            return None
+        text = line[: end.start()] + b"}"
+        code = self._code(text, before)
+        if not hmac.compare_digest(code, bytes.fromhex(end[1].decode())):
+            return None
+        return text, code
+
+    def _code(self, text: bytes, before: bytes) -> bytes:
+        # `before` is of one length: no other pair makes the same bytes.
+        return hmac.digest(self._key, b"line " + before + text, "sha256")
 
 
 def commitment(token: str) -> str:
@@ -28,20 +87,18 @@ def sealed(value: Mapping[str, Any], token: str) -> dict[str, Any]:
     return {**value, _SEAL: _seal(value, token)}
 
 
-def opened(value: object, token: str | None) -> dict[str, Any] | None:
+def opened(value: object, token: str) -> dict[str, Any] | None:
     """Return what a sealed JSON object holds; None if it is none, or not of this token.
 
     Args:
         value: What `json.loads` gave.
-        token: The attempt's token. None looks at no seal: for a journal whose run is over, when
-            nobody knows its tokens any more.
+        token: The attempt's token; nothing is of an empty one.
     """
-    if not isinstance(value, dict) or _SEAL not in value:
+    if not token or not isinstance(value, dict) or _SEAL not in value:
         return None
     content = {name: entry for name, entry in value.items() if name != _SEAL}
-    if token is None or hmac.compare_digest(str(value[_SEAL]), _seal(content, token)):
-        return content
-    return None
+    told = str(value[_SEAL]).encode("utf-8", "replace")
+    return content if hmac.compare_digest(told, _seal(content, token).encode()) else None
 
 
 def _seal(value: Mapping[str, Any], token: str) -> str:

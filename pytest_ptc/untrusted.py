@@ -11,7 +11,7 @@ import json
 import math
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,17 +31,33 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         OSError: There is no such file (FileNotFoundError), or it is no regular file, is longer
             than `max_bytes`, or cannot be read; `strerror` says which.
     """
-    # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    # Before it is made a file: Python makes none of a directory, and says so in other words.
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(None, "is not a regular file", str(path))
-    with os.fdopen(descriptor, "rb") as file:
+    with open_regular(path, max_bytes) as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise OSError(None, f"is longer than {max_bytes} bytes", str(path))
     return content
+
+
+def open_regular(path: Path, max_bytes: int) -> BinaryIO:
+    """Open a regular file to be read piece by piece; the caller closes it.
+
+    Never blocks on a FIFO or a device, and follows no link in the last part of the path.
+
+    Raises:
+        OSError: As `read_regular`; that the file is too long is said by its size as it is now.
+    """
+    # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if (problem := _unfit(os.fstat(descriptor), max_bytes)) is not None:
+        os.close(descriptor)
+        raise OSError(None, problem, str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def _unfit(seen: os.stat_result, max_bytes: int) -> str | None:
+    if not stat.S_ISREG(seen.st_mode):
+        return "is not a regular file"
+    return f"is longer than {max_bytes} bytes" if seen.st_size > max_bytes else None
 
 
 def strict_json(text: str | bytes) -> Any:

@@ -347,14 +347,12 @@ class Coordinator:
     def _assign(self, task_id: str, worker: str) -> None:
         attempt = self._board.assigned(task_id, worker, self._clock())
         task = self._board.tasks[task_id]
-        ours = self._at_work[attempt.name] = _Running(
-            secrets.token_hex(16), secrets.token_hex(16), self._clock()
-        )
+        ours = self._at_work[attempt.name] = _Running(secrets.token_hex(16), self._clock())
         try:
-            self._journal.open_attempt(attempt, task.spec, ours.token)
+            token = self._journal.open_attempt(attempt, task.spec).token
             last = task.retries_left <= 1
             message = wire.Assigned(
-                attempt.name, ours.cookie, ours.token, task.spec.to_json(), last=last
+                attempt.name, ours.cookie, token, task.spec.to_json(), last=last
             )
             seen = self._contents.began(attempt.name, task.spec) if self._contents else None
             # Before it is said: what cannot be said must not be on its way.
@@ -376,7 +374,7 @@ class Coordinator:
     ) -> None:
         """Read how an attempt ended, in a thread and for so long: an agent may have written it."""
         seconds = self._clock() - ours.began
-        journal = self._journal.attempt(attempt, ours.token)
+        journal = self._journal.attempt(attempt)
         spec = self._board.tasks[attempt.task_id].spec
 
         def read() -> tuple[AttemptReport, bool, str | None]:
@@ -526,13 +524,9 @@ def _machinery(error: Exception) -> Trouble:
 
 
 class _Running(NamedTuple):
-    """What only an attempt's own processes know, the mark of all of them and the token; its start.
-
-    `began` is on the coordinator's clock.
-    """
+    """The mark of all of an attempt's processes, and its start, on the coordinator's clock."""
 
     cookie: str
-    token: str
     began: float
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pytest_ptc.environment import RUN_COOKIE
-from pytest_ptc.runs import read_events
+from tests.journals import read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,6 +185,9 @@ def clean_environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     scratch.mkdir()
     # Short, for the socket, and the test's own, so that what is left in it is this test's.
     monkeypatch.setenv("TMPDIR", str(scratch))
+    # Out of the tree that is under test, as no key may lie there.
+    state = pytester.path.with_name(f"{pytester.path.name}-state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
     monkeypatch.setattr("tempfile.tempdir", None)
 
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from pytest_ptc.reporting.document import document
-from pytest_ptc.runs import read_events
+from tests.journals import read_events
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Suite

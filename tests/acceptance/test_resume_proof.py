@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.assembly import new_run_id
-from pytest_ptc.runs import read_events
+from tests.journals import read_events
 
 if TYPE_CHECKING:
     from pathlib import Path

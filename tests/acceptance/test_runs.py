@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc.cli import main
+from pytest_ptc.keys import KEY_FILE, state_folder
 from tests.acceptance.conftest import processes_of
 from tests.acceptance.test_interruptions import HANGS, start, until
+from tests.journals import KEY, read_events, write_story
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.acceptance.conftest import Suite
 
 
@@ -28,15 +37,17 @@ def test_a_run_is_listed_and_stopped_in_order(suite: Suite) -> None:
     assert ptc(suite, "list").stdout == "no runs here\n"
     suite.write(test_a=HANGS + "@pytest.mark.ptc('pass')\ndef test_done(): pass\n")
     run = start(suite)
-    until(lambda: "1/2 tasks done" in ptc(suite, "list").stdout, "the first verdict")
+    until(lambda: "1 of 2 judged: 1 pass" in ptc(suite, "list").stdout, "the first verdict")
     (line,) = ptc(suite, "list").stdout.splitlines()
-    assert line.startswith(f"{suite.runs[0].name}  running  1/2 tasks done")
+    assert line.startswith(f"{suite.runs[0].name}  running  1 of 2 judged: 1 pass")
     assert ("watch with: tmux -L" in line) is (suite.host == "tmux")
     stopped = ptc(suite, "stop")
     assert stopped.stdout == f"{suite.runs[0].name}: ended\n"
     output, _ = run.communicate(timeout=30)
     assert "stopped by SIGTERM" in output
-    assert f"{suite.runs[0].name}  ended" in ptc(suite, "list").stdout
+    assert f"{suite.runs[0].name}  ended    stopped, 1 of 2 judged: 1 pass" in (
+        ptc(suite, "list").stdout
+    )
     refused = ptc(suite, "stop")
     assert refused.returncode == 2
     assert "there is not one run that is on, but none" in refused.stderr
@@ -109,28 +120,239 @@ def test_an_audit_finds_what_was_changed(suite: Suite) -> None:
     assert "report.json is not what the coordinator read" in ptc(suite, "audit").stderr
 
 
-def test_a_journal_from_elsewhere_does_not_choose_what_is_removed(suite: Suite) -> None:
-    """What a killed run names is removed only where it has a name that a run gives."""
+def test_what_a_journal_names_is_removed_only_where_it_is_the_runs(suite: Suite) -> None:
+    """A journal that verifies, and names what is not the run's: all of that stays, and is told."""
     suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
     suite.run().assert_outcomes(passed=1)
-    precious = suite.path / "precious"
-    (precious / "deep").mkdir(parents=True)
+    (folder,) = suite.runs
+    precious = suite.path / "tmp" / "ptc-thesis"
+    (precious / "tasks").mkdir(parents=True)
+    precious.chmod(0o700)
     (precious / "socket").touch()
-    story = suite.runs[0] / "journal.jsonl"
-    first, *_ = story.read_text().splitlines()
-    forged = {
-        **json.loads(first),
+    events = read_events(folder)[:1]
+    named = {
+        "pid": 1,
         "created": 0.0,
-        "scratch": str(precious / "deep"),
+        "scratch": str(precious),
         "tmux_socket": str(precious / "socket"),
-        "task_list": str(precious),
+        "task_list": str(precious / "tasks"),
         "own_list": True,
     }
-    story.write_text(f"{json.dumps(forged)}\n")
-    assert "removed nothing" in ptc(suite, "clean").stdout
-    assert sorted(path.name for path in precious.iterdir()) == ["deep", "socket"]
-    # What is looked for after each test is what journals name.
-    story.write_text(first)
+    key = (state_folder(os.environ) / KEY_FILE).read_bytes()
+    write_story(folder, [{**events[0], **named}], key)
+    cleaned = ptc(suite, "clean")
+    assert "removed nothing; left " in cleaned.stdout, cleaned.stderr
+    for name in ("", "/socket", "/tasks"):
+        assert f"{precious}{name}: " in cleaned.stdout
+    assert sorted(path.name for path in precious.iterdir()) == ["socket", "tasks"]
+    assert " ended " in ptc(suite, "list").stdout
+    shutil.rmtree(precious)
+
+
+def _commit(suite: Suite, folder: Path) -> None:
+    for words in (["init", "-q"], ["add", "-f", str(folder)]):
+        subprocess.run(["git", *words], cwd=suite.path, check=True, capture_output=True)
+
+
+def _edit(suite: Suite, folder: Path) -> None:
+    del suite
+    story = folder / "journal.jsonl"
+    story.write_text(story.read_text().replace('"verdict": "fail"', '"verdict": "pass"'))
+
+
+def _from_a_link(suite: Suite, folder: Path) -> None:
+    elsewhere = suite.path / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+
+
+def _of_another_key(suite: Suite, folder: Path) -> None:
+    del suite
+    write_story(folder, read_events(folder), KEY)
+
+
+def _of_an_older_version(suite: Suite, folder: Path) -> None:
+    del suite
+    lines = [f"{json.dumps(event)}\n" for event in read_events(folder)]
+    (folder / "journal.jsonl").write_text("".join(lines))
+
+
+def _renamed(suite: Suite, folder: Path) -> None:
+    del suite
+    folder.rename(folder.with_name("20991231-235959-000aa"))
+
+
+def _writable(suite: Suite, folder: Path) -> None:
+    del suite
+    folder.chmod(0o777)
+
+
+def _as_fifo(suite: Suite, folder: Path) -> None:
+    del suite
+    (folder / "journal.jsonl").unlink()
+    os.mkfifo(folder / "journal.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        pytest.param(_commit, "tracked by git", id="committed"),
+        pytest.param(_edit, "has been changed", id="edited"),
+        pytest.param(_from_a_link, "is a link", id="link"),
+        pytest.param(_of_another_key, "another key", id="another-key"),
+        pytest.param(_of_an_older_version, "carries no seal", id="older-version"),
+        pytest.param(_renamed, "has been changed", id="renamed"),
+        pytest.param(_writable, "can be written by others", id="writable"),
+        pytest.param(_as_fifo, "not a regular file", id="fifo"),
+    ],
+)
+def test_a_journal_that_is_not_proved_is_refused_by_all(
+    suite: Suite,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    done: Callable[[Suite, Path], None],
+    said: str,
+) -> None:
+    """Nothing is kept, reported, ended or removed by it, and each command says why."""
+    suite.write(test_a="@pytest.mark.ptc('fail no')\ndef test_it(): pass\n")
+    suite.spawn().assert_outcomes(failed=1)
+    done(suite, suite.runs[0])
+    name = suite.runs[0].name
+    monkeypatch.chdir(suite.path)
+    for words in (["audit"], ["report", "--json=-"], ["stop", name], ["attach", name]):
+        capsys.readouterr()
+        assert main(words) == 2
+        refused = capsys.readouterr().err
+        assert f"run {name} is refused: it" in refused, words
+        assert said in refused
+        assert len(refused.splitlines()) == 1
+    for words in (["list"], ["clean"], ["clean", "--keep=0"]):
+        capsys.readouterr()
+        assert main(words) == 0
+        assert f"{name}  refused: it" in capsys.readouterr().out, words
+    assert suite.runs
+    named = suite.spawn(f"--ptc-resume={name[-5:]}")
+    assert named.ret == pytest.ExitCode.USAGE_ERROR
+    named.stderr.fnmatch_lines([f"*run {name} is refused: it*{said}*"])
+    again = suite.spawn("--ptc-resume")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines([f"ptc: resumes nothing: run {name} is refused: it*{said}*"])
+    shutil.rmtree(suite.path / ".pytest_cache/d/ptc/runs" / name, ignore_errors=True)
+    (suite.path / ".pytest_cache/d/ptc/runs" / name).unlink(missing_ok=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("whose", ["folder", "journal.jsonl", "report"])
+def test_a_journal_of_another_user_is_refused(suite: Suite, whose: str) -> None:
+    """Whoever owns a file of it can change it after we have looked."""
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    suite.run().assert_outcomes(passed=1)
+    (folder,) = suite.runs
+    (report,) = folder.glob("attempts/*/report.json")
+    given = {"folder": folder, "journal.jsonl": folder / "journal.jsonl", "report": report}
+    os.chown(given[whose], 12345, 12345)
+    assert "refused: it belongs to another user" in ptc(suite, "list").stdout
+    suite.run("--ptc-resume").assert_outcomes(passed=1)
+    assert suite.events("assigned")
+
+
+def test_a_journal_is_handed_from_job_to_job_with_its_key(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An artifact loses modes and comes to another machine: with the key, its verdicts stand."""
+    key = "0123456789abcdef" * 4
+    monkeypatch.setenv("PTC_JOURNAL_KEY", key)
+    suite.write(
+        test_a="@pytest.mark.ptc('fail no')\ndef test_it(): pass\n"
+        "@pytest.mark.ptc('sh env > seen')\ndef test_b(): pass\n"
+    )
+    suite.run()
+    assert key not in (suite.path / "seen").read_text()
+    assert key.encode() not in b"".join(
+        path.read_bytes() for path in suite.runs[0].rglob("*") if path.is_file()
+    )
+    archive = shutil.make_archive(str(tmp_path / "artifact"), "zip", suite.runs[0].parent)
+    shutil.rmtree(suite.runs[0].parent)
+    # As another machine, which has no state directory yet.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(suite.path / ".pytest_cache/d/ptc/runs")
+    suite.run("--ptc-resume")
+    assert len(suite.events("kept")) == 1
+    monkeypatch.setenv("PTC_JOURNAL_KEY", "another key, as long as it has to be, at least")
+    assert ptc(suite, "list").stdout.count("written with another key") == 2
+    monkeypatch.setenv("PTC_JOURNAL_KEY", "short")
+    refused = ptc(suite, "list")
+    assert refused.returncode == 2
+    assert "PTC_JOURNAL_KEY: has 5 characters, and needs 32" in refused.stderr
+
+
+def test_without_a_place_for_the_key_nothing_is_started(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A usage error with the fix; a run that gives nothing to agents needs no key."""
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(suite.claude))
+    suite.write(test_a="def test_plain(): pass\n")
+    suite.run().assert_outcomes(passed=1)
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    refused = suite.run()
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines(["*set HOME, or set PTC_JOURNAL_KEY*"])
+    monkeypatch.setenv("XDG_STATE_HOME", str(suite.path / "state"))
+    refused = suite.run()
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines(["*in the tree that is under test*"])
+    assert not (suite.path / "state").exists()
+
+
+@pytest.mark.parametrize("how", ["ini", "option", "variable", "ini-without-note"])
+def test_runs_are_found_where_the_cache_directory_is(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """However pytest was told of another cache directory, `ptc` finds the runs in it."""
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    args = []
+    match how:
+        case "option":
+            args = ["-o", "cache_dir=build/cache"]
+        case "variable":
+            monkeypatch.setenv("PYTEST_ADDOPTS", "-o cache_dir=build/cache")
+        case _:
+            with (suite.path / "tox.ini").open("a") as ini:
+                ini.write("\ncache_dir = build/cache\n")
+    suite.run(*args).assert_outcomes(passed=1)
+    (folder,) = (suite.path / "build/cache/d/ptc/runs").iterdir()
+    if how == "ini-without-note":
+        shutil.rmtree(state_folder(os.environ) / "projects")
+    below = suite.path / "src/deep"
+    below.mkdir(parents=True)
+    line = [sys.executable, "-m", "pytest_ptc.cli", "list"]
+    listed = subprocess.run(line, cwd=below, capture_output=True, text=True, check=True)
+    assert listed.stdout == f"{folder.name}  ended    1 item: 1 pass\n"
+
+
+@pytest.mark.parametrize("way", [".pytest_cache", ".pytest_cache/d", ".pytest_cache/d/ptc/runs"])
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_a_journal_is_not_written_through_what_the_tree_puts_there(
+    suite: Suite, tmp_path: Path, way: str, what: str
+) -> None:
+    """A link out of the tree, or a file where a folder belongs: a usage error that names it."""
+    suite.write(test_a="@pytest.mark.ptc('touch began\\npass')\ndef test_it(): pass\n")
+    place = suite.path / way
+    place.parent.mkdir(parents=True, exist_ok=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    if what == "link":
+        place.symlink_to(outside)
+    else:
+        place.write_text("in the way")
+    refused = suite.spawn("-p", "no:cacheprovider")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines([f"*{place} is *; remove it, or choose another place*"])
+    assert not (suite.path / "began").exists()
+    assert list(outside.iterdir()) == []
 
 
 def test_old_journals_go_when_they_are_told_to(suite: Suite) -> None:

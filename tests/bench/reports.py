@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.reporting import files
 from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.github import annotation_lines, step_summary
-from pytest_ptc.runs import read_events
+from pytest_ptc.seals import RunKey
+from pytest_ptc.story import STORY, read_story
 from tests.bench.figures import Check, Figure, Row, Target
 from tests.bench.suite import ROOT, BenchError
 from tests.documents import Item, events_of, finding
+from tests.journals import KEY, write_story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +44,7 @@ _WORDS = (
 
 def measure(folder: Path) -> Iterator[Row]:
     """Yield what each format costs, and all of them with what they are made of."""
-    story = folder / "journal.jsonl"
-    story.write_text("".join(f"{json.dumps(event)}\n" for event in events_of(*_items())))
+    write_story(folder, events_of(*_items()))
     rounds = [_run(folder) for _ in range(ROUNDS)]
     what = f"{ITEMS * FINDINGS:,} findings over {ITEMS:,} items"
     wrong = [told["findings"] for told in rounds if told["findings"] != ITEMS * FINDINGS]
@@ -96,7 +97,8 @@ def _once(folder: Path) -> dict[str, Any]:
         cpu[part] = time.process_time() - start
         return made
 
-    events = timed("reading the journal", lambda: read_events(folder))
+    key = RunKey(KEY, folder.name)
+    events = timed("reading the journal", lambda: read_story(folder / STORY, key).events)
     made = timed("the document", lambda: document(events))
     for name, maker in files.FORMATS.items():
         timed(name, partial(maker, made, files.Target(folder, folder / f"report.{name}")))

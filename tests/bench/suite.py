@@ -124,6 +124,8 @@ def start_pytest(
         # Compiled once, as on a user's machine, and not into the checkout. Without the cache, which
         # CI systems like to switch off, imports take three times as long.
         "PYTHONPYCACHEPREFIX": str(folder.parent / "pycache"),
+        # Out of the tree that is under test.
+        "XDG_STATE_HOME": str(folder.parent / "state"),
         PROBE_FILE: str(probe),
         **(more or {}),
     }

@@ -19,6 +19,7 @@ from pytest_ptc.interfaces import Job
 from pytest_ptc.journal import Journal
 from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
 from tests.claude.messages_api import MessagesApi
+from tests.journals import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +84,7 @@ class Bench:
         return Job(
             attempt=attempt,
             spec=spec,
-            journal=self._journal.open_attempt(attempt, spec, "token"),
+            journal=self._journal.open_attempt(attempt, spec),
             deadline=time.monotonic() + 20,
             cookie=COOKIE,
             show=self.lines.append,
@@ -171,7 +172,7 @@ def bench(
     for name in [name for name in os.environ if name.startswith(("CLAUDE", "ANTHROPIC"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    journal = Journal(tmp_path / "runs", "contract")
+    journal = Journal(tmp_path / "runs", "contract", key=KEY)
     with MessagesApi() as api:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-dummy")

@@ -186,6 +186,7 @@ class Suite:
             "CLAUDE_CONFIG_DIR": str(self.claude),
             "TMUX_TMPDIR": str(self.sockets),
             "TMPDIR": str(self.scratch),
+            "XDG_STATE_HOME": str(self.scratch.with_name("state")),
             # The package that is tested here, installed or not.
             "PYTHONPATH": str(Path(pytest_ptc.__file__).parents[1]),
             MARK: str(self.folder),

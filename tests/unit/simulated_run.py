@@ -36,6 +36,7 @@ from pytest_ptc.tasklist import TaskListStore
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.verdicts import Record
 from pytest_ptc.worker import Worker
+from tests.journals import KEY
 
 if TYPE_CHECKING:
     from asyncio import StreamWriter
@@ -74,7 +75,7 @@ def recorded(job: Job) -> list[Record]:
 
 def filed(journal: Journal, attempt: Attempt) -> AttemptReport | None:
     """Return how an attempt ended by the journal, None if it does not say."""
-    return AttemptJournal(journal.folder / "attempts" / attempt.name).report()
+    return journal.attempt(attempt).report()
 
 
 # --- time and loops
@@ -709,7 +710,7 @@ class SimulatedRun:
         self.list.open()
         self.session = Session(self.list.path, self.time)
         self.time.meanwhile = self.session.finish_claim
-        self.journal = Journal(folder / "runs", RUN_ID, clock=self.time)
+        self.journal = Journal(folder / "runs", RUN_ID, key=KEY, clock=self.time)
         self.coordinator = Coordinator(
             limits=limits,
             host=cast("Host", None),

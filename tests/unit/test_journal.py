@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import stat
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,14 +31,14 @@ from pytest_ptc.model import (
     Verdict,
     VerdictKind,
 )
-from pytest_ptc.seals import sealed
+from pytest_ptc.seals import RunKey, sealed
+from pytest_ptc.story import STORY, read_story
 from pytest_ptc.verdicts import Record
 from tests.acceptance.vandal import FILES
+from tests.journals import KEY, read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TOKEN = "t0ken"
 
 ATTEMPT = Attempt(task_id="7", number=2, worker="w3")
 SPEC = TaskSpec(
@@ -62,7 +63,7 @@ LOST = Trouble(cause=Cause.WORKER_LOST, message="it died", evidence="last words"
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
     """A journal of one run."""
-    journal = Journal(tmp_path / "runs", "run-1", clock=lambda: 12.5)
+    journal = Journal(tmp_path / "runs", "run-1", key=KEY, clock=lambda: 12.5)
     yield journal
     journal.close()
 
@@ -70,7 +71,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 @pytest.fixture
 def attempt(journal: Journal) -> AttemptJournal:
     """The journal of an open attempt."""
-    return journal.open_attempt(ATTEMPT, SPEC, TOKEN)
+    return journal.open_attempt(ATTEMPT, SPEC)
 
 
 def test_only_the_user_can_enter(journal: Journal, attempt: AttemptJournal) -> None:
@@ -78,6 +79,7 @@ def test_only_the_user_can_enter(journal: Journal, attempt: AttemptJournal) -> N
     runs = journal.folder.parent
     for place in (runs, journal.folder, attempt.folder, journal.worker_folder("w1")):
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert stat.S_IMODE((journal.folder / STORY).stat().st_mode) == 0o600
 
 
 def test_events_are_lines_in_order(journal: Journal) -> None:
@@ -85,8 +87,12 @@ def test_events_are_lines_in_order(journal: Journal) -> None:
     journal.event("first", text="two\nlines")
     journal.event("second")
     journal.close()
-    lines = (journal.folder / "journal.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [
+    lines = (journal.folder / STORY).read_text().splitlines()
+    assert [json.loads(line).keys() for line in lines] == [
+        {"event", "at", "text", "mac"},
+        {"event", "at", "mac"},
+    ]
+    assert read_events(journal.folder) == [
         {"event": "first", "at": 12.5, "text": "two\nlines"},
         {"event": "second", "at": 12.5},
     ]
@@ -94,7 +100,7 @@ def test_events_are_lines_in_order(journal: Journal) -> None:
 
 def test_a_full_disk_costs_the_story_and_not_the_run(tmp_path: Path) -> None:
     """An event that finds no room is missed, and that is remembered to be told."""
-    journal = Journal(tmp_path, "run-1")
+    journal = Journal(tmp_path, "run-1", key=KEY)
     journal._events.close()
     journal._events = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 - closed by it
     journal.event("lost")
@@ -102,44 +108,126 @@ def test_a_full_disk_costs_the_story_and_not_the_run(tmp_path: Path) -> None:
     assert journal.problem == "No space left on device"
 
 
-def test_an_event_after_one_that_was_cut_begins_a_line(tmp_path: Path) -> None:
-    """What a full disk has cut short spoils itself alone."""
-    journal = Journal(tmp_path, "run-1", clock=lambda: 1.0)
-
-    class Short:
-        """A file that takes half of the first line."""
-
-        def __init__(self) -> None:
-            self.text = b""
-
-        def write(self, line: bytes) -> int:
-            taken = line if self.text else line[:10]
-            self.text += taken
-            return len(taken)
-
-    short = Short()
-    journal._events.close()
-    journal._events = cast("Any", short)
-    journal.event("cut")
+@pytest.mark.parametrize("cut", [1, 10, -1], ids=["first-byte", "middle", "all-but-its-end"])
+def test_what_was_cut_short_spoils_itself_alone(journal: Journal, cut: int) -> None:
+    """What a full disk took of a line goes with the next event, which says that one is missing."""
+    journal.event("run", format=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_events", Short(journal._events, cut))
+        journal.event("cut")
     journal.event("whole")
-    assert json.loads(short.text.splitlines()[1]) == {"event": "whole", "at": 1.0}
-    assert journal.problem
+    journal.event("next")
+    assert journal.problem == "it has no room for all events"
+    story = read_story(journal.folder / STORY, journal.key)
+    assert [event["event"] for event in story.events] == ["run", "whole", "next"]
+    assert [event.get("lost_before") for event in story.events] == [None, 1, None]
+
+
+class Short:
+    """A file on a disk that has room for a part of one line.
+
+    Args:
+        file: The file.
+        cut: How much of the line there is room for.
+    """
+
+    def __init__(self, file: Any, cut: int) -> None:
+        self._file = file
+        self._cut = cut
+
+    def fileno(self) -> int:
+        return int(self._file.fileno())
+
+    def write(self, line: bytes) -> int:
+        return int(self._file.write(line[: self._cut]))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_signal_in_the_middle_of_an_event_leaves_a_journal_that_verifies(
+    journal: Journal, when: str
+) -> None:
+    """Ctrl-C between the write and our note of it: the next event stands behind what is there."""
+    journal.event("run", format=2)
+
+    class Interrupted(Short):
+        def write(self, line: bytes) -> int:
+            if when == "after":
+                self._file.write(line)
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_events", Interrupted(journal._events, 0))
+        with pytest.raises(KeyboardInterrupt):
+            journal.event("interrupted")
+    journal.event("next")
+    events = read_story(journal.folder / STORY, journal.key).events
+    there = ["interrupted"] if when == "after" else []
+    assert [event["event"] for event in events] == ["run", *there, "next"]
+    assert events[-1].get("lost_before") == (None if there else 1)
+
+
+def test_events_of_two_threads_at_once_all_verify(journal: Journal) -> None:
+    """Pytest's thread and the coordinator's both tell of a run."""
+    journal.event("run", format=2)
+
+    def tell(name: str) -> None:
+        for number in range(200):
+            journal.event(name, number=number)
+
+    threads = [threading.Thread(target=tell, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    events = read_story(journal.folder / STORY, journal.key).events
+    for name in "ab":
+        numbers = [event["number"] for event in events if event["event"] == name]
+        assert numbers == list(range(200))
+
+
+def test_what_somebody_adds_while_the_run_is_on_is_gone_with_the_next_event(
+    journal: Journal,
+) -> None:
+    """The story is the coordinator's alone."""
+    journal.event("run", format=2)
+    with (journal.folder / STORY).open("ab") as file:
+        file.write(b'{"event": "item", "outcome": "passed"}\n')
+    journal.event("next")
+    assert [event["event"] for event in read_events(journal.folder)] == ["run", "next"]
+    assert read_story(journal.folder / STORY, journal.key).events[-1]["event"] == "next"
+
+
+def test_tokens_can_be_made_again_by_whoever_has_the_key_and_by_nobody_else(
+    attempt: AttemptJournal,
+) -> None:
+    """An attempt's seals are checked when the run is long over, without anything secret on disk."""
+    attempt.record(Record(call="1", verdict=PASS))
+    token = RunKey(KEY, "run-1").token(ATTEMPT.name)
+    assert [record.call for record in AttemptJournal(attempt.folder, token).records()] == ["1"]
+    others = {
+        RunKey(KEY, "run-2").token(ATTEMPT.name),
+        RunKey(bytes(32), "run-1").token(ATTEMPT.name),
+        RunKey(KEY, "run-1").token("7.1"),
+    }
+    assert len({token, *others}) == 4
+    for other in others:
+        assert AttemptJournal(attempt.folder, other).records() == []
 
 
 def test_a_journal_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
     """The error says where, for the user to mend it."""
     (tmp_path / "runs").write_text("in the way")
     with pytest.raises(JournalError, match="runs"):
-        Journal(tmp_path / "runs", "run-1")
+        Journal(tmp_path / "runs", "run-1", key=KEY)
 
 
 def test_what_is_asked_comes_back_and_the_token_does_not(attempt: AttemptJournal) -> None:
     """Who has the token can tell that it is this attempt's; nobody finds it on disk."""
     assert attempt.task() == (ATTEMPT, SPEC)
     assert attempt.is_ours()
-    for token in ("another", None):
+    for token in ("another", ""):
         assert not AttemptJournal(attempt.folder, token).is_ours()
-    assert TOKEN not in (attempt.folder / TASK).read_text()
+    assert attempt.token not in (attempt.folder / TASK).read_text()
 
 
 @pytest.mark.parametrize("how", [PASS, LOST], ids=["verdict", "trouble"])
@@ -149,7 +237,8 @@ def test_a_report_comes_back_as_it_was(attempt: AttemptJournal, how: Verdict | T
     report = AttemptReport(attempt=ATTEMPT, seconds=1.5, verdict=verdict, trouble=trouble)
     assert attempt.file(report) == report
     assert attempt.report() == report
-    assert AttemptJournal(attempt.folder).report() == report
+    assert AttemptJournal(attempt.folder, "another").report() is None
+    assert AttemptJournal(attempt.folder, "").report() is None
     assert sorted(path.name for path in attempt.folder.iterdir()) == [RECORDS, REPORT, TASK]
 
 
