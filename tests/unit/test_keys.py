@@ -145,7 +145,7 @@ def test_no_key_is_made_or_taken_in_the_tree_under_test(tmp_path: Path) -> None:
 def test_where_it_cannot_be_made_the_reason_is_said(tmp_path: Path) -> None:
     """A file where a directory belongs, as any other trouble with the place."""
     (tmp_path / ".local").write_text("in the way")
-    with pytest.raises(ConfigError, match="Not a directory.*or set PTC_JOURNAL_KEY"):
+    with pytest.raises(ConfigError, match=r"Not a directory.*or set PTC_JOURNAL_KEY"):
         journal_key({"HOME": str(tmp_path)})
 
 
