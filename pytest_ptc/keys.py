@@ -105,11 +105,9 @@ def _from_file(environ: Mapping[str, str], trees: Iterable[Path], *, make: bool)
             _make_key(file)
         _check_folder(file.parent)
         return _read(file)
-    except FileNotFoundError:
-        if not make:
-            raise
-        problem = "was removed meanwhile"
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not make:
+            raise
         problem = error.strerror or str(error)
     raise ConfigError(f"the key of the journals, {file}: {problem}; correct that, {_OTHERWISE}")
 
