@@ -24,6 +24,7 @@ from pytest_ptc.errors import ConfigError
 from pytest_ptc.making_journals import key_to_write, make_journal, tell_begin
 from pytest_ptc.our_places import our_places, resolved_cache_dir
 from pytest_ptc.places import note_place
+from pytest_ptc.processes import ProcessIdentity
 from pytest_ptc.programs import anchored_command, relative_names
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.run_facts import run_facts
