@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 #: What of a task has no part in its verdict: how long and how often it may be tried, what must come
 #: first, and what its test makes of the verdict.
 _WITHOUT = frozenset({"timeout", "retries", "needs", "gate", "fail_on", "on_skip"})
-#: What has a part of its own; all else of a task is its settings. `isolation`, `ref` and `base` say
-#: which commit the agent sees, and stand in its content, too.
-_PARTS = {"nodeid": "identity", "source": "identity", "prompt": "prompt", "params": "parameters"}
+#: What has a part of its own; all else of a task is its settings.
+_PARTS = {
+    "nodeid": "identity",
+    "source": "identity",
+    "prompt": "prompt",
+    "params": "parameters",
+    "ref": "commit under review",
+    "base": "commit under review",
+}
 
 #: A server that a suite starts for itself has another port each time.
 _PORT = re.compile(
