@@ -1,6 +1,7 @@
 """One attempt's folder in the journal: what its agent recorded, and how it ended.
 
-    records.jsonl   what the agent recorded or was refused, one a line, only ever appended
+    records.jsonl   when its time is over, what its agent recorded or was refused, and the status
+                    that its program ended with, one a line, only ever appended
     report.json     how the attempt ended; the first that is sealed counts
 
 Every line and the report carry a seal by the attempt's token (`seals.py`). What carries none was
@@ -9,7 +10,8 @@ and counted. So nobody but the attempt's own worker and agent can say how it end
 
 A report is written beside its place, synced, and linked into place: a reader sees all of it or
 nothing. A line is written with one `write`, and begins with the line's end, so that one that was
-cut short spoils only itself. What an agent recorded is synced before it is acknowledged.
+cut short spoils only itself. What an agent recorded is synced before it is acknowledged or
+believed: a program's line of output at the moment it is read, its status before it is judged.
 """
 
 from __future__ import annotations
@@ -18,14 +20,17 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc import own_files
+from pytest_ptc.endings import Ended
 from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage, VerdictKind
+from pytest_ptc.fail_signs import says_fail
+from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.schemas import TOO_SLOW
 from pytest_ptc.seals import commitment, opened, sealed
@@ -59,6 +64,9 @@ MAX_FOREIGN_LINES = 10_000
 MAX_SLOW_CHECKS = 2
 #: Bytes at the end of the output that its last lines are looked for in.
 TAIL_BYTES = 16_384
+
+#: The call that a program's exit status is, where the user takes that for a verdict.
+_STATUS = "status"
 
 
 class AttemptJournal:
@@ -132,45 +140,95 @@ class AttemptJournal:
         """Tell whether the attempt's time is over."""
         return self.deadline is not None and time.monotonic() > self.deadline
 
-    def record(self, record: Record) -> None:
-        """Put a recording on disk, and return when it is there."""
-        line: dict[str, Any] = {"call": record.call, "late": self.over}
+    def begin(self, deadline: float) -> None:
+        """Put down when the attempt is over: for whoever records without being told."""
+        self.deadline = deadline
+        self._append({"deadline": deadline}, sync=False)
+
+    def end_time(self) -> None:
+        """Put down that the time is over: from here on only a fail counts."""
+        self._append({"over": True}, sync=False)
+
+    def learn_deadline(self) -> None:
+        """Take the deadline from the journal, where that has an earlier one."""
+        for line in self._lines():
+            told = -math.inf if line.get("over") else line.get("deadline")
+            if isinstance(told, float | int):
+                self.deadline = told if self.deadline is None else min(self.deadline, told)
+
+    def record(self, record: Record) -> bool:
+        """Put a recording on disk, and return when it is there.
+
+        Returns:
+            Whether it is too late to count: the time is over, and it does not say fail.
+        """
+        late = self.over
+        line: dict[str, Any] = {"call": record.call, "late": late, "at": time.monotonic()}
         if record.verdict is not None:
             line["verdict"] = record.verdict.to_json()
             # It was held to its schema as it was; what stands for a secret may not meet that.
             data = record.verdict.data
             line["data_redacted"] = self.redactor.json(data, free=True) != data
         else:
-            line["refused"] = record.refused
+            line |= {"refused": record.refused, "fail": record.fail}
         if record.answer is not None:
             line["answer"] = record.answer
+        if record.printed:
+            line["printed"] = True
         self._append(line, sync=True)
+        return late and not record.says_fail
 
     def answered(self, call: str, answer: str) -> None:
         """Put down which answer of the model holds a recording that is on disk, or will be."""
         self._append({"call": call, "answer": answer}, sync=False)
 
+    def ended(self, ended: Ended, verdict: Verdict | None = None) -> None:
+        """Put on disk how the agent's program ended, with the verdict that its status is, if so."""
+        line: dict[str, Any] = {"ended": ended.status, "last": ended.last}
+        if verdict is not None:
+            line |= {"call": _STATUS, "late": self.over, "verdict": verdict.to_json()}
+        self._append(line, sync=True)
+
     def records(self, schema: Mapping[str, Any] | None = None) -> list[Record]:
         """Return what was recorded, in order; a sealed verdict that is none counts as refused.
 
-        What was recorded when the time was over is left out, unless it is a fail.
+        What was recorded when the time was over is left out, unless it says fail.
         """
+        return self.story(schema)[0]
+
+    def story(self, schema: Mapping[str, Any] | None = None) -> tuple[list[Record], Ended | None]:
+        """Return what was recorded, and how the agent's program ended, if that was seen."""
         answers: dict[str, str] = {}
         told: dict[str, dict[str, Any]] = {}
+        late: set[str] = set()
+        deadline, ended = math.inf, None
         for line in self._lines():
             call = str(line.get("call"))
             if isinstance(line.get("answer"), str):
                 answers[call] = line["answer"]
+            if line.get("over"):
+                deadline = -math.inf
+            if isinstance(line.get("deadline"), float | int):
+                deadline = min(deadline, line["deadline"])
+            if isinstance(line.get("ended"), int):
+                ended = Ended(line["ended"], line.get("last"))
             if "verdict" in line or "refused" in line:
                 told[call] = line
+                at = line.get("at")
+                when = at if isinstance(at, float | int) else 0.0
+                (late.add if line.get("late") or when > deadline else late.discard)(call)
+        # First what the status says: of several that agree the last one counts, and a program's
+        # own words read better.
+        calls = sorted(told, key=lambda call: call != _STATUS)
         records, slow = [], 0
-        for call, line in told.items():
+        for call in calls:
             # Several that cannot be checked in time must not take as many times as long.
-            record = _record(call, line, answers.get(call), schema, skip=slow >= MAX_SLOW_CHECKS)
+            skip = slow >= MAX_SLOW_CHECKS
+            record = _record(call, told[call], answers.get(call), schema, skip=skip)
             slow += record.refused is not None and TOO_SLOW in record.refused
-            if not line.get("late") or _fails(record):
+            if call not in late or record.says_fail:
                 records.append(record)
-        return records
+        return records, ended
 
     # How it ended.
 
@@ -333,10 +391,6 @@ def journal_errors(path: Path) -> Iterator[None]:
         raise JournalError(f"journal {path}: not what we wrote: {error}") from error
 
 
-def _fails(record: Record) -> bool:
-    return record.verdict is not None and record.verdict.verdict is VerdictKind.FAIL
-
-
 def _record(
     call: str,
     line: Mapping[str, Any],
@@ -345,13 +399,18 @@ def _record(
     *,
     skip: bool,
 ) -> Record:
-    if skip and schema is not None and "refused" not in line:
-        refused = '"data" was not held to the schema: those before it have taken too long'
-        return Record(call=call, refused=refused, answer=answer)
+    printed = bool(line.get("printed"))
     if "refused" in line:
-        return Record(call=call, refused=str(line["refused"]), answer=answer)
-    try:
+        refused, fail = str(line["refused"]), bool(line.get("fail"))
+    elif skip and schema is not None:
+        refused = '"data" was not held to the schema: those before it have taken too long'
+        fail = says_fail(line["verdict"], given=True)
+    else:
         form = None if line.get("data_redacted") is True else schema
-        return Record(call=call, verdict=read_verdict(line["verdict"], form), answer=answer)
-    except VerdictError as error:
-        return Record(call=call, refused=str(error), answer=answer)
+        try:
+            verdict = read_verdict(line["verdict"], form)
+        except VerdictError as error:
+            refused, fail = str(error), says_fail(line["verdict"], given=True)
+        else:
+            return Record(call=call, verdict=verdict, answer=answer, printed=printed)
+    return Record(call=call, refused=refused, answer=answer, fail=fail, printed=printed)

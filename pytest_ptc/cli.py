@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.environment import ATTEMPT_DEADLINE, ATTEMPT_FOLDER, ATTEMPT_TOKEN
 from pytest_ptc.errors import ConfigError, JournalError, PtcError, VerdictError
+from pytest_ptc.fail_signs import says_fail
 from pytest_ptc.model import Severity, Verdict, VerdictKind
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.text import printable, printable_lines
@@ -34,7 +37,16 @@ REPORTS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; exit status 2 and one line of reason where something is refused."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parser().parse_args(words)
+    except SystemExit as ended:
+        if ended.code and words[:1] == ["record"] and says_fail(_kind(words), given=True):
+            # What is wrong with it is told already; that it says fail must not be lost.
+            _say_unrecorded()
+            with contextlib.suppress(PtcError, OSError):
+                _refused(_journal(os.environ), "`ptc record` was called wrongly", _kind(words))
+        raise
     try:
         if arguments.command == "record":
             lines = [_record(arguments, os.environ)]
@@ -44,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PtcError, OSError) as error:
         told = printable_lines(f"ptc {arguments.command}: refused: {error}")
         print(told, file=sys.stderr)
+        if arguments.command == "record" and says_fail(arguments.verdict, given=True):
+            _say_unrecorded()
         return 2
     for line in lines:
         # A report is as its readers want it; names of runs may be anybody's.
@@ -252,7 +266,12 @@ def _the_one(
     return matching[0]
 
 
-def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
+def _journal(environ: Mapping[str, str]) -> AttemptJournal:
+    """Return the journal of the attempt that this is run in.
+
+    Raises:
+        VerdictError: There is none, or it takes nothing from us.
+    """
     folder = environ.get(ATTEMPT_FOLDER)
     if not folder:
         raise VerdictError(f"not inside a task: {ATTEMPT_FOLDER} is not set")
@@ -262,12 +281,25 @@ def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
         Redactor(environ),
         deadline=float(environ.get(ATTEMPT_DEADLINE, "inf")),
     )
-    attempt, spec = journal.task()
+    attempt, _ = journal.task()
     if not journal.is_ours():
         raise VerdictError(f"task {attempt.task_id} is another worker's: record for your own")
     if journal.report() is not None:
         raise VerdictError(f"attempt {attempt.number} at task {attempt.task_id} is over")
-    verdict = _verdict(arguments, spec.schema)
+    # The variable may be gone, and is not the agent's to set.
+    journal.learn_deadline()
+    return journal
+
+
+def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    journal = _journal(environ)
+    attempt, spec = journal.task()
+    given = _given(arguments)
+    try:
+        verdict = _verdict(given, spec.schema)
+    except VerdictError as error:
+        _refused(journal, str(error), given)
+        raise
     call = f"record-{os.urandom(8).hex()}"
     journal.record(Record(call=call, verdict=verdict, answer=call))
     if journal.over:
@@ -275,18 +307,50 @@ def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     return f"recorded {verdict.verdict} for task {attempt.task_id}"
 
 
-def _verdict(arguments: argparse.Namespace, schema: Mapping[str, Any] | None) -> Verdict:
+def _say_unrecorded() -> None:
+    """Tell, in words that a worker finds in its program's output, that a fail was refused."""
+    print('ptc record: not recorded: {"verdict": "fail"}', file=sys.stderr)
+
+
+def _kind(words: Sequence[str]) -> str:
+    """Return what stands for the verdict's kind among the words of a call that was wrong."""
+    known = ("--summary", "--finding")
+    for before, word in pairwise(words):
+        if before in known or word.startswith(known):
+            continue
+        name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            return word
+        if equals and name.startswith("--"):
+            return value
+    return ""
+
+
+def _refused(journal: AttemptJournal, why: str, given: object) -> None:
+    """Put down that a fail was refused: whoever said it is not asked until it says otherwise."""
+    if says_fail(given, given=True):
+        call = f"record-{os.urandom(8).hex()}"
+        journal.record(Record(call=call, refused=why, answer=call, fail=True))
+
+
+def _given(arguments: argparse.Namespace) -> bytes | str | dict[str, Any]:
+    """Return the verdict that is given: a text of JSON, or an object."""
     text: str = arguments.verdict
     if text == "-":
-        return parse_verdict(sys.stdin.buffer.read(), schema)
+        return sys.stdin.buffer.read()
     if text.lstrip().startswith("{"):
-        return parse_verdict(text, schema)
-    value = {
+        return text
+    return {
         "verdict": text,
         "summary": arguments.summary,
         "findings": [_finding(given) for given in arguments.finding],
     }
-    return read_verdict(value, schema)
+
+
+def _verdict(given: bytes | str | dict[str, Any], schema: Mapping[str, Any] | None) -> Verdict:
+    if isinstance(given, dict):
+        return read_verdict(given, schema)
+    return parse_verdict(given, schema)
 
 
 def _finding(given: str) -> dict[str, str]:

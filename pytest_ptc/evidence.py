@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_ptc.endings import judge
 from pytest_ptc.errors import JournalError
 from pytest_ptc.model import Attempt, AttemptReport, Cause, Trouble, Verdict, VerdictKind
-from pytest_ptc.verdicts import settle
 
 if TYPE_CHECKING:
     from pytest_ptc.attempts import AttemptJournal
@@ -14,18 +15,30 @@ if TYPE_CHECKING:
 
 
 def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Verdict | Trouble:
-    """Return what an agent recorded before this trouble met it; if nothing, the trouble."""
+    """Return what an agent recorded before this trouble met it; if nothing, the trouble.
+
+    Records that cannot be read may hold a fail: then the trouble is final.
+    """
     try:
-        records = journal.records(spec.schema)
+        records, ended = journal.story(spec.schema)
     except JournalError as error:
         return unreadable(error, trouble)
-    return settle(records) if records else trouble
+    judged = judge(records, ended)
+    if judged is None or isinstance(judged, Verdict):
+        return judged or trouble
+    if judged.cause in (Cause.NO_VERDICT, Cause.AGENT_FAILED):
+        # Seen while it was judged, and nothing that was recorded.
+        return trouble
+    if judged.final and judged.cause is Cause.MALFORMED:
+        return trouble.beside(judged)
+    return replace(judged, evidence=judged.evidence or trouble.evidence)
 
 
 def fail_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Verdict | Trouble:
-    """Return the fail that an agent recorded; else the trouble, whatever else it recorded."""
+    """Return the fail that an agent recorded or said; else the trouble, whatever it recorded."""
     ended = recorded_or(trouble, journal, spec)
-    return ended if _fails(ended) else trouble
+    said = isinstance(ended, Trouble) and ended.final
+    return ended if said or _fails(ended) else trouble
 
 
 def unreadable(error: JournalError, trouble: Trouble | None = None) -> Trouble:
@@ -98,7 +111,7 @@ def closing_report(
         broken = JournalError(f"journal {journal.folder}: the report that was filed is gone")
     seen = otherwise
     if not otherwise.evidence:
-        seen = Trouble(cause=otherwise.cause, message=otherwise.message, evidence=journal.tail())
+        seen = replace(otherwise, evidence=journal.tail())
     ended = demanded(recorded_or(seen, journal, spec), spec)
     if broken is not None and not _fails(ended):
         # The worker may have filed why what its agent recorded does not count.
@@ -112,9 +125,11 @@ def closing_report(
     try:
         return journal.file(report), False
     except JournalError as error:
-        if ended is not seen:
+        if ended is not seen or report.trouble is None:
             return report, False
-        trouble = Trouble(cause=Cause.MACHINERY, message=_and(otherwise.message, error))
+        trouble = replace(
+            report.trouble, cause=Cause.MACHINERY, message=_and(report.trouble.message, error)
+        )
         return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble), False
 
 

@@ -179,26 +179,51 @@ class Trouble:
         cause: The kind of trouble.
         message: One sentence for a person, with the mend where we know one.
         evidence: The last lines of the agent's output or of the worker's pane.
+        final: No other attempt is made, whatever the cause: the agent said fail, though not in a
+            valid verdict.
     """
 
     cause: Cause
     message: str
     evidence: str = ""
+    final: bool = False
 
     @property
     def retryable(self) -> bool:
         """Tell whether another attempt may mend it."""
-        return self.cause in RETRYABLE
+        return self.cause in RETRYABLE and not self.final
+
+    def after_fail(self) -> Trouble:
+        """Return the same trouble of an agent that said fail: it is not tried again."""
+        if self.final:
+            return self
+        message = f"{self.message}; it said fail: not tried again"
+        return replace(self, message=message, final=True)
+
+    def beside(self, settled: Trouble) -> Trouble:
+        """Return this trouble as that of an agent whose records came to the other one."""
+        if not settled.final:
+            return self
+        return replace(self, message=f"{self.message}; {settled.message}", final=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return the trouble as JSON."""
-        return {"cause": self.cause.value, "message": self.message, "evidence": self.evidence}
+        return {
+            "cause": self.cause.value,
+            "message": self.message,
+            "evidence": self.evidence,
+            "final": self.final,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trouble:
         """Return the trouble that `to_json` wrote."""
         return cls(
-            cause=Cause(value["cause"]), message=value["message"], evidence=value["evidence"]
+            cause=Cause(value["cause"]),
+            message=value["message"],
+            evidence=value["evidence"],
+            # Journals of before it was there say nothing of it.
+            final=bool(value.get("final", False)),
         )
 
     def __str__(self) -> str:
@@ -384,6 +409,13 @@ class AttemptReport:
     def __post_init__(self) -> None:
         if (self.verdict is None) == (self.trouble is None):
             raise ValueError("a report has either a verdict or a trouble")
+
+    @property
+    def said_fail(self) -> bool:
+        """Tell whether the agent said fail: then there is no other attempt."""
+        if self.verdict is not None:
+            return self.verdict.verdict is VerdictKind.FAIL
+        return self.trouble is not None and self.trouble.final
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON."""

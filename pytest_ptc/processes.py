@@ -230,6 +230,17 @@ def _with_relatives(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdent
     return _without_us(relatives(known, table))
 
 
+def children(parent: int) -> frozenset[ProcessIdentity]:
+    """Return the children of the process with this pid, those too that nobody has waited for."""
+    source = _source()
+    entries = ((pid, source.entry(pid)) for pid in source.pids())
+    return frozenset(
+        ProcessIdentity(pid, entry.created)
+        for pid, entry in entries
+        if entry is not None and entry.parent == parent
+    )
+
+
 def running() -> frozenset[int]:
     """Return the pids of all processes that there are."""
     return frozenset(_source().pids())

@@ -9,6 +9,7 @@ The texts of a verdict are printable from here on: tests, pytest and reports may
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pytest_ptc.errors import VerdictError
 from pytest_ptc.model import Cause, Finding, Severity, Trouble, Verdict, VerdictKind
 from pytest_ptc.schemas import data_problem
 from pytest_ptc.text import printable, printable_lines
+from pytest_ptc.untrusted import MAX_JSON_DEPTH, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,19 +28,22 @@ _FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule"})
 #: Longest verdict read, in bytes; ten thousand findings with evidence fit.
 LONGEST = 8 * 1024 * 1024
 
+#: Bits of the largest whole number: a double, which most readers of JSON take, holds no larger one.
+_MAX_BITS = 1024
+
 
 def parse_verdict(text: str | bytes, schema: Mapping[str, Any] | None = None) -> Verdict:
     """Return the verdict that this JSON text holds.
 
     Raises:
-        VerdictError: It is not JSON, or not a verdict.
+        VerdictError: It is not JSON, says two things, or is not a verdict.
     """
     if len(text) > LONGEST:
         raise VerdictError(f"a verdict is at most {LONGEST} bytes long, this has {len(text)}")
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise VerdictError(f"not JSON: {error}") from None
+        value = strict_json(text)
+    except ValueError as error:
+        raise VerdictError(f"not JSON that says one thing: {error}") from None
     return read_verdict(value, schema)
 
 
@@ -46,12 +51,13 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
     """Return the verdict that this JSON value is.
 
     Args:
-        value: What `json.loads` gave.
+        value: What a JSON reader gave, which need not have been a strict one.
         schema: JSON Schema for `data`, from the marker.
 
     Raises:
-        VerdictError: It is not a verdict.
+        VerdictError: It is not a verdict, or holds what is not JSON.
     """
+    _check_json(value)
     fields = _object(value, "the verdict", _VERDICT_FIELDS)
     kind = _choice(fields.get("verdict"), "verdict", VerdictKind)
     summary = fields.get("summary")
@@ -81,29 +87,48 @@ class Record:
         refused: Why nothing was.
         answer: Which answer of the model holds it: recordings of one answer were made without
             knowing what became of each other. None where that is not known.
+        fail: What was refused says fail: whoever said so is not asked again.
+        printed: It is a line of a program's output, which is the verdict only if it is the last.
     """
 
     call: str
     verdict: Verdict | None = None
     refused: str | None = None
     answer: str | None = None
+    fail: bool = False
+    printed: bool = False
 
     def __post_init__(self) -> None:
         if (self.verdict is None) == (self.refused is None):
             raise ValueError("a record has either a verdict or a refusal")
+        if self.fail and self.refused is None:
+            raise ValueError("only what was refused says fail without being one")
+
+    @property
+    def says_fail(self) -> bool:
+        """Tell whether its agent said fail, in a valid verdict or not."""
+        return self.fail or (self.verdict is not None and self.verdict.verdict is VerdictKind.FAIL)
 
 
-def settle(records: Sequence[Record]) -> Verdict | Trouble:
+def settle(records: Sequence[Record], beside: Sequence[Record] = ()) -> Verdict | Trouble:
     """Return what several recordings of one attempt come to.
 
     An explicit fail beats everything. Other verdicts must agree; the last summary counts. A refusal
-    counts against a verdict only if its agent could not know of it: else the verdict is its mend.
+    counts against a verdict if its agent could not know of it, else the verdict replaces it. What
+    says fail is replaced by nothing but a valid fail.
+
+    Args:
+        records: The recordings, in order.
+        beside: Others, which cannot be the verdict and must not disagree with it.
     """
     verdicts = [record.verdict for record in records if record.verdict is not None]
     refused = [record for record in records if record.refused is not None]
+    said_fail = [record for record in refused if record.fail]
     if not verdicts and refused:
-        message = f"nothing recorded was valid: {refused[-1].refused}"
-        return Trouble(cause=Cause.MALFORMED, message=message)
+        told = (said_fail or refused)[-1]
+        message = f"nothing recorded was valid: {told.refused}"
+        trouble = Trouble(cause=Cause.MALFORMED, message=message)
+        return trouble.after_fail() if said_fail else trouble
     if not verdicts:
         return Trouble(
             cause=Cause.NO_VERDICT, message="the agent ended without recording a verdict"
@@ -112,6 +137,12 @@ def settle(records: Sequence[Record]) -> Verdict | Trouble:
     if fails:
         return fails[-1]
     kinds = sorted({verdict.verdict.value for verdict in verdicts})
+    if said_fail:
+        message = f"beside {' and '.join(kinds)} the agent recorded what was refused: "
+        message += str(said_fail[-1].refused)
+        return Trouble(cause=Cause.CONTRADICTED, message=message).after_fail()
+    others = {record.verdict.verdict.value for record in beside if record.verdict is not None}
+    kinds = sorted({*kinds, *others})
     if len(kinds) > 1:
         return Trouble(
             cause=Cause.CONTRADICTED,
@@ -177,9 +208,42 @@ def _check_data(verdict: Verdict, schema: Mapping[str, Any]) -> None:
         raise VerdictError(f'"data" {problem}')
 
 
-def _refuse_constant(name: str) -> None:
-    # Python reads NaN and Infinity, JSON has neither, and no report format can carry them on.
-    raise ValueError(f"{name} is not JSON")
+def _check_json(value: object) -> None:
+    """Refuse what a reader let through that JSON, its other readers or a file cannot hold.
+
+    Raises:
+        VerdictError: It holds that.
+    """
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH + 1):
+        if not level:
+            return
+        for entry in level:
+            problem = _problem(entry)
+            if problem is not None:
+                raise VerdictError(f"not JSON that everybody can read: {problem}")
+        level = [inner for holder in level for inner in _entries(holder)]
+    if level:
+        raise VerdictError(f"a verdict has at most {MAX_JSON_DEPTH} levels, this has more")
+
+
+def _entries(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _problem(value: object) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is no finite number"
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return "a number is too large"
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return f"{json.dumps(value)[:80]} holds half of a surrogate pair"
+    return None
 
 
 def _kind(value: object) -> str:

@@ -49,11 +49,15 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """From a worker that has filed its report; or could not, and says why."""
+    """From a worker that has filed its report; or could not, and says why.
+
+    `said_fail` tells that the agent of a report that could not be filed said fail.
+    """
 
     kind: ClassVar[str] = "ended"
     attempt: str
     problem: str | None = None
+    said_fail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

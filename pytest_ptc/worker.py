@@ -33,6 +33,7 @@ from pytest_ptc.processes import ProcessIdentity, end_marked, wait_gone
 from pytest_ptc.prompts import with_diff, with_notes
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.screen import Screen
+from pytest_ptc.strays import adopt_orphans
 from pytest_ptc.tasklist.store import TaskListStore
 from pytest_ptc.threads import in_thread
 from pytest_ptc.worker_list import WorkersList
@@ -138,14 +139,19 @@ class Worker:
         journal = AttemptJournal(folder, assigned.token, redactor)
         task_id, _, number = assigned.attempt.rpartition(".")
         attempt = Attempt(task_id=task_id, number=int(number), worker=self._name)
+        said_fail = False
         try:
-            report = journal.file(await self._do(attempt, spec, journal, assigned.cookie, writer))
+            report = await self._do(attempt, spec, journal, assigned.cookie, writer)
+            said_fail = report.said_fail
+            report = journal.file(report)
         except Exception as error:  # noqa: BLE001 - whatever it was, the coordinator waits for an end
             problem = str(error) if isinstance(error, PtcError | OSError) else repr(error)
             self._screen.line(f"trouble: {problem}")
             if not assigned.last:
                 await self._release(task_id)
-            self._say(writer, wire.Ended(assigned.attempt, problem=_clipped(problem)))
+            self._say(
+                writer, wire.Ended(assigned.attempt, _clipped(problem), said_fail=said_fail)
+            )
             return
         self._screen.verdict(report)
         if report.trouble is not None and not assigned.last:
@@ -167,18 +173,19 @@ class Worker:
         started = time.monotonic()
         spent: list[Usage] = []
         about: dict[str, Any] = {}
-        journal.deadline = started + spec.timeout
+        deadline = started + spec.timeout
         self._screen.task(attempt, spec)
         ended: Verdict | Trouble | None = await self._list.claim(
             attempt.task_id, self._owner, spec.timeout
         )
         if ended is None:
+            journal.begin(deadline)
             self._say(writer, wire.Claimed(attempt.name))
             job = Job(
                 attempt=attempt,
                 spec=spec,
                 journal=journal,
-                deadline=journal.deadline,
+                deadline=deadline,
                 cookie=cookie,
                 show=self._screen.line,
                 spent=spent.append,
@@ -227,11 +234,15 @@ class Worker:
 
     async def _bounded(self, job: Job) -> Verdict | Trouble:
         """Have the agent do the job within its timeout, and leave nothing of it behind."""
+        running = asyncio.create_task(self._agent.run(job))
         try:
-            return await asyncio.wait_for(
-                self._agent.run(job), max(0.0, job.deadline - time.monotonic())
-            )
-        except asyncio.TimeoutError:
+            await asyncio.wait([running], timeout=max(0.0, job.deadline - time.monotonic()))
+            if running.done():
+                return running.result()
+            # Before the agent hears of it: what it records from here on is late.
+            with contextlib.suppress(JournalError):
+                job.journal.end_time()
+            await _cancelled(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             message = f"no verdict within {job.spec.timeout:g} s"
             late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=job.journal.tail())
@@ -248,6 +259,7 @@ class Worker:
             )
             return await in_thread(recorded_or, broken, job.journal, job.spec)
         except asyncio.CancelledError:
+            await _cancelled(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
 
@@ -261,6 +273,14 @@ class Worker:
 
 def _clipped(text: str) -> str:
     return text[: wire.LONGEST_TEXT]
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end, whatever that is."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 def _from_root(ended: Verdict | Trouble, cwd: str) -> Verdict | Trouble:
@@ -297,6 +317,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.update(environ)
     redactor = Redactor(os.environ)
     redactor.learn(config["secrets"])
+    adopt_orphans()
     agent = agent_maker(config["agent"])(config, os.environ)
     worker = Worker(config, task_list=task_list, agent=agent, redactor=redactor)
     orphan = asyncio.run(worker.live())

@@ -3,7 +3,8 @@
 It gets the prompt on standard input, its parameters as JSON in `PTC_PARAMS` (and in the file that
 `PTC_PARAMS_FILE` names, whatever their size), and runs in the task's directory. It records its
 verdict with `ptc record`, or as one JSON object on the last line of its output, or, where the user
-asked for that, by its exit status. No shell is anywhere in between.
+asked for that, by its exit status. No shell is anywhere in between. What it says in its output and
+by its status is on disk before anything else is done.
 """
 
 from __future__ import annotations
@@ -15,20 +16,23 @@ import os
 import signal
 import subprocess
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc import own_files
+from pytest_ptc.agents.printed import Line, Printed
 from pytest_ptc.attempts import OUTPUT, PROMPT
+from pytest_ptc.endings import Ended, describe_status, judge, status_verdict
 from pytest_ptc.environment import ATTEMPT_COOKIE, agent_environment
-from pytest_ptc.errors import VerdictError
+from pytest_ptc.errors import JournalError
 from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
 from pytest_ptc.prompts import protocol_text
 from pytest_ptc.redaction import RedactedStream, Redactor
+from pytest_ptc.strays import end_strays
 from pytest_ptc.text import utf8
 from pytest_ptc.threads import in_thread
-from pytest_ptc.verdicts import LONGEST, Record, parse_verdict, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +49,8 @@ LONGEST_SHOWN = 2000
 #: Seconds that output may still come after the program has ended: something that it left behind,
 #: and that hides from us, may hold the pipe open for ever.
 LINGER = 0.5
+#: Bytes of a program's last line that are the reason of a fail by its exit status.
+LONGEST_REASON = 300
 #: Seconds between SIGTERM and SIGKILL for a program that must end.
 GRACE = 0.5
 
@@ -109,9 +115,14 @@ class CommandAgent:
         except OSError as error:
             return self._not_started(job, error)
         program = _Program(process, job.cookie, others)
-        output = Output(job.folder / OUTPUT, job.show, job.journal.redactor)
+        text = f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
+        job.journal.keep(PROMPT, text)
+        printed = Printed(job.journal, job.spec.schema, text.encode("utf-8", "replace").decode())
+        output = Output(job.folder / OUTPUT, job.show, job.journal.redactor, printed)
         try:
-            status = await self._attend(program, job, output)
+            status = await self._attend(program, job, output, text)
+        except JournalError as error:
+            return _not_kept(error, printed)
         finally:
             program.end_group()
             output.close()
@@ -142,15 +153,13 @@ class CommandAgent:
             start_new_session=True,
         )
 
-    async def _attend(self, program: _Program, job: Job, output: Output) -> int:
+    async def _attend(self, program: _Program, job: Job, output: Output, text: str) -> int:
         """Feed the program, read it, and return its exit status when it has ended."""
         loop = asyncio.get_running_loop()
         process = program.process
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        text = f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
-        job.journal.keep(PROMPT, text)
         feeder = _Feeder(utf8(text))
         await loop.connect_write_pipe(lambda: feeder, process.stdin)
         feeder.feed()
@@ -162,9 +171,16 @@ class CommandAgent:
         exited = loop.run_in_executor(None, process.wait)
         try:
             status = await asyncio.shield(exited)
+            if status != 0:
+                # At once: from here on no pass that it recorded counts.
+                with contextlib.suppress(JournalError):
+                    self._put_status(job, status, output)
             # Before it is judged: what goes on could record something that nobody would read.
             program.end_rest()
             await asyncio.wait([reader.closed for reader in readers], timeout=LINGER)
+            output.finish()
+            # Only now: a fail among what was still to be read is on disk before.
+            self._put_status(job, status, output)
         except asyncio.CancelledError:
             # In a thread: what it says when it is asked to end is still read.
             await loop.run_in_executor(None, program.end)
@@ -176,13 +192,28 @@ class CommandAgent:
                 transport.close()
         return status
 
+    def _put_status(self, job: Job, status: int, output: Output) -> None:
+        """Put on disk how the program ended, and what that says."""
+        said = output.printed.last_line[:LONGEST_REASON].decode("utf-8", "replace")
+        verdict = status_verdict(status, said) if self._verdict_from_exit else None
+        job.journal.ended(Ended(status, output.printed.last), verdict)
+
     def _judge(self, job: Job, status: int, output: Output) -> Verdict | Trouble:
-        records = job.journal.records(job.spec.schema)
-        if (line := output.last_line()) is not None:
-            records.append(_printed(line, job.spec.schema))
-        judged = judge(records, status, verdict_from_exit=self._verdict_from_exit)
+        printed = output.printed
+        try:
+            records, ended = job.journal.story(job.spec.schema)
+        except JournalError as error:
+            return _not_kept(error, printed)
+        # What is not on disk is not believed, but for a fail.
+        records += [record for record in printed.unwritten if record.says_fail]
+        judged = judge(records, ended or Ended(status))
+        if printed.problem is not None and (judged is None or isinstance(judged, Trouble)):
+            return _not_kept(printed.problem, printed)
+        assert judged is not None
         if isinstance(judged, Trouble):
-            return Trouble(cause=judged.cause, message=judged.message, evidence=output.tail())
+            return replace(judged, evidence=output.tail())
+        if self._verdict_from_exit and judged.verdict is VerdictKind.FAIL and status == 1:
+            job.about(last_lines=output.tail())
         return judged
 
     def _not_started(self, job: Job, error: OSError) -> Trouble:
@@ -195,99 +226,56 @@ class CommandAgent:
         return Trouble(cause=Cause.AGENT_MISSING, message=f"{self._argv[0]}: {problem}")
 
 
-def _printed(line: bytes, schema: Mapping[str, Any] | None) -> Record:
-    """Return what a program recorded by its last line; it never hears what became of that."""
-    try:
-        return Record(call="stdout", verdict=parse_verdict(line, schema))
-    except VerdictError as error:
-        return Record(call="stdout", refused=str(error))
-
-
-def judge(records: Sequence[Record], status: int, *, verdict_from_exit: bool) -> Verdict | Trouble:
-    """Return what a program's records and its exit status come to.
-
-    A recorded fail stands whatever the status is: many linters fail with 1. A recorded pass or skip
-    of a program that then failed does not.
-
-    Args:
-        records: What it recorded, in order.
-        status: Its exit status, negative for the signal that ended it.
-        verdict_from_exit: Whether the status is a record too.
-    """
-    ended = describe_status(status)
-    if verdict_from_exit and status in (0, 1):
-        kind = VerdictKind.FAIL if status else VerdictKind.PASS
-        # First, because the last of several that agree counts, and its own words read better.
-        verdict = Verdict(verdict=kind, summary=f"the program ended with {ended}")
-        records = [Record(call="status", verdict=verdict, answer="status"), *records]
-    elif status != 0 and not records:
-        return Trouble(cause=Cause.AGENT_FAILED, message=f"the program ended with {ended}")
-    settled = settle(records)
-    if isinstance(settled, Trouble) or settled.verdict in (VerdictKind.FAIL, VerdictKind.ERROR):
-        return settled
-    if status != 0:
-        return Trouble(
-            cause=Cause.CONTRADICTED,
-            message=f"the program recorded {settled.verdict}, then ended with {ended}",
-        )
-    return settled
-
-
-def describe_status(status: int) -> str:
-    """Return `exit status 3` or `SIGKILL` for a status as `subprocess` has it."""
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"
+def _not_kept(error: JournalError, printed: Printed) -> Verdict | Trouble:
+    """Return what a program came to whose records cannot be kept: a fail is one all the same."""
+    fails = [record for record in printed.unwritten if record.says_fail]
+    for record in reversed(fails):
+        if record.verdict is not None:
+            return record.verdict
+    trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
+    return trouble.after_fail() if fails else trouble
 
 
 class Output:
-    """What a program prints: kept in a file of bounded size, shown, and searched for a verdict.
+    """What a program prints: kept in a file of bounded size, shown, and searched for verdicts.
 
     Args:
         path: The file.
         show: Prints one line on the worker's screen.
         redactor: Keeps secrets out of the file.
+        printed: Takes every complete line.
     """
 
     def __init__(
-        self, path: Path, show: Callable[[str], None], redactor: Redactor | None = None
+        self, path: Path, show: Callable[[str], None], redactor: Redactor, printed: Printed
     ) -> None:
+        self.printed = printed
         self._file = os.fdopen(own_files.open_new(path), "wb", buffering=0)
         self._show = show
-        self._redactor = redactor or Redactor()
-        self._redacted = {name: RedactedStream(self._redactor) for name in ("stdout", "stderr")}
+        self._redactor = redactor
+        self._redacted = {name: RedactedStream(redactor) for name in ("stdout", "stderr")}
         self._head_left = HEAD
         self._cut = 0
         self._recent: deque[bytes] = deque()
         self._recent_size = 0
-        self._unfinished = {"stdout": b"", "stderr": b""}
-        self._last = b""
+        self._unfinished = {"stdout": Line(), "stderr": Line()}
+        self._finished = False
 
     def from_stdout(self, data: bytes) -> None:
         """Take what the program printed."""
-        lines = self._take("stdout", data)
-        for line in reversed(lines):
-            if line.strip():
-                self._last = line
-                break
+        self._take("stdout", data)
 
     def from_stderr(self, data: bytes) -> None:
-        """Take what the program printed as an error; a verdict is not looked for there."""
+        """Take what the program printed as an error; a verdict does not count there."""
         self._take("stderr", data)
 
-    def last_line(self) -> bytes | None:
-        """Return the last line of the output if it is a JSON object that has a verdict."""
-        last = self._unfinished["stdout"].strip() or self._last.strip()
-        if not last.startswith(b"{") or len(last) > LONGEST:
-            return None
-        try:
-            value = json.loads(last)
-        except (ValueError, RecursionError):
-            return None
-        return last if "verdict" in value else None
+    def finish(self) -> None:
+        """Take the end of the output: what is unfinished is a line, too."""
+        if not self._finished:
+            self._finished = True
+            for stream in ("stderr", "stdout"):
+                self.printed.take(stream, [self._unfinished[stream].take()])
+            self.printed.end()
 
     def tail(self) -> str:
         """Return the last lines printed, of both streams."""
@@ -295,7 +283,8 @@ class Output:
         return "\n".join(text.splitlines()[-40:])
 
     def close(self) -> None:
-        """Write what was cut from the middle back to the end of the file."""
+        """Take the end, and write what was cut from the middle back to the end of the file."""
+        self.finish()
         for stream in self._redacted.values():
             self._keep(stream.rest())
         with contextlib.suppress(OSError):
@@ -305,14 +294,18 @@ class Output:
                 self._file.write(b"".join(self._recent)[-self._cut :])
         self._file.close()
 
-    def _take(self, stream: str, data: bytes) -> list[bytes]:
+    def _take(self, stream: str, data: bytes) -> None:
+        first, *others = data.split(b"\n")
+        unfinished = self._unfinished[stream]
+        unfinished.feed(first)
+        if others:
+            lines = [unfinished.take(), *others[:-1]]
+            unfinished.feed(others[-1])
+            # Before anything else: what it says is on disk the moment it is read.
+            self.printed.take(stream, lines)
+            for line in lines[-200:]:
+                self._show(self._redactor.head(line.decode("utf-8", "replace"), LONGEST_SHOWN))
         self._keep(self._redacted[stream].feed(data))
-        *lines, unfinished = (self._unfinished[stream] + data).split(b"\n")
-        # A line that never ends cannot be a verdict, and must not be held in memory.
-        self._unfinished[stream] = unfinished[: LONGEST + 1]
-        for line in lines[-200:]:
-            self._show(self._redactor.head(line.decode("utf-8", "replace"), LONGEST_SHOWN))
-        return lines
 
     def _keep(self, data: bytes) -> None:
         written = data[: self._head_left]
@@ -403,6 +396,7 @@ class _Program:
         """Kill what it has left when it ended, in its group or in sessions of their own."""
         self.end_group()
         end_marked(ATTEMPT_COOKIE, self._cookie, grace=0.0, but=self._others)
+        end_strays(but=frozenset([self.process.pid]))
 
     def end_group(self) -> None:
         """Kill what is in its group."""

@@ -214,7 +214,12 @@ class Board:
         task.reports.append(report)
         if report.trouble is None or self.stopping is not None:
             self._finish(task)
-        elif report.trouble.retryable and task.retries_left > 0:
+        elif (
+            report.trouble.retryable
+            and task.retries_left > 0
+            # Whoever said fail is not asked until it says otherwise.
+            and not any(earlier.said_fail for earlier in task.reports)
+        ):
             task.state = task.state.move(TaskState.READY)
             pause = min(BACKOFF * 2 ** (len(task.reports) - 1), BACKOFF_CAP)
             heapq.heappush(self.resting, (now + pause, task.id))

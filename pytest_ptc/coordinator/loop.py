@@ -438,10 +438,11 @@ class Coordinator:
                 self._journal.event("claimed", attempt=name, worker=worker)
             case wire.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
-            case wire.Ended(name, problem) if attempt is not None and attempt.name == name:
+            case wire.Ended(name, problem, said_fail) if attempt and attempt.name == name:
                 why = problem or "the worker filed no report"
                 trouble = Trouble(cause=Cause.MACHINERY, message=why)
-                self._ended(attempt, trouble, was_filed=problem is None)
+                told = trouble.after_fail() if said_fail else trouble
+                self._ended(attempt, told, was_filed=problem is None)
             case _:
                 self._journal.event("stale message", worker=worker, message=f"{message!r:.500}")
 

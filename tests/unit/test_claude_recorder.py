@@ -32,12 +32,14 @@ class Door:
     def __init__(self, schema: dict[str, Any] | None = None) -> None:
         self.lines: list[Record | tuple[str, str]] = []
         self.full = False
+        self.over = False
         self.recorder = Recorder("7", schema, self)
 
-    def record(self, record: Record) -> None:
+    def record(self, record: Record) -> bool:
         if self.full:
             raise JournalError("journal x: No space left on device")
         self.lines.append(record)
+        return self.over and not record.says_fail
 
     def answered(self, call: str, answer: str) -> None:
         self.lines.append((call, answer))
@@ -260,6 +262,42 @@ def step(
             [step("c1", MALFORMED), step("c2", says("fail"))], "fail", id="malformed-beside-fail"
         ),
         pytest.param(
+            [step("c1", says("FAIL")), step("c2", says("pass"), answer="m2")],
+            Cause.CONTRADICTED,
+            id="malformed-fail-then-pass",
+        ),
+        pytest.param(
+            [step("c1", says("fail", subject="x")), step("c2", says("skip"), answer="m2")],
+            Cause.CONTRADICTED,
+            id="refused-fail-then-skip",
+        ),
+        pytest.param(
+            [
+                step("c1", says("x", metadata={"result": {"verdict": "fail"}})),
+                step("c2", says("pass"), answer="m2"),
+            ],
+            Cause.CONTRADICTED,
+            id="nested-fail-then-pass",
+        ),
+        pytest.param(
+            [
+                step("c1", says("x", metadata='{"ptc": {"verdict": "fail"}}')),
+                step("c2", says("pass"), answer="m2"),
+            ],
+            Cause.CONTRADICTED,
+            id="fail-in-a-text-then-pass",
+        ),
+        pytest.param(
+            [step("c1", says("fail", task="8")), step("c2", says("pass"), answer="m2")],
+            Cause.CONTRADICTED,
+            id="fail-of-another-task-then-pass",
+        ),
+        pytest.param(
+            [step("c1", says("FAIL")), step("c2", says("fail"), answer="m2")],
+            "fail",
+            id="malformed-fail-then-fail",
+        ),
+        pytest.param(
             [step("c1", says("pass", task="8")), step("c2", says("pass"))],
             "pass",
             id="another-task-beside",
@@ -279,7 +317,7 @@ def step(
         ),
         pytest.param(
             [step("c1", says("fail", task="8"), done=False)],
-            Cause.NO_VERDICT,
+            Cause.MALFORMED,
             id="only-said-fail-of-another-task",
         ),
         pytest.param(
@@ -354,6 +392,12 @@ def test_what_was_recorded_and_said_comes_to(
             Cause.CONTRADICTED,
         ),
         pytest.param([step("c1", MALFORMED), step("c2", says("fail"))], "fail"),
+        pytest.param([step("c1", says("fail"), done=False)], "fail"),
+        pytest.param([step("c1", says("FAIL"), done=False)], Cause.MALFORMED),
+        pytest.param(
+            [step("c1", says("FAIL")), step("c2", says("pass"), answer="m2")], Cause.CONTRADICTED
+        ),
+        pytest.param([step("c1", says("pass"), done=False)], Cause.NO_VERDICT),
     ],
 )
 def test_the_ledger_alone_comes_to_the_same(steps: list[Step], ended: str | Cause) -> None:
@@ -362,8 +406,9 @@ def test_the_ledger_alone_comes_to_the_same(steps: list[Step], ended: str | Caus
     Where the ledger does not say which answer a call stood in, a refusal counts against a pass.
     """
     door = Door()
-    for call, update, answer, _ in steps:
-        door.recorder.update(call, update)
+    for call, update, answer, done in steps:
+        if done:
+            door.recorder.update(call, update)
         if answer is not None:
             door.recorder.announced(call, update, answer)
     answers = {line[0]: line[1] for line in door.lines if isinstance(line, tuple)}
@@ -374,6 +419,61 @@ def test_the_ledger_alone_comes_to_the_same(steps: list[Step], ended: str | Caus
     ]
     settled = settle(records)
     assert (settled.cause if isinstance(settled, Trouble) else settled.verdict.value) == ended
+
+
+@pytest.mark.parametrize(
+    ("update", "tried_again"),
+    [
+        pytest.param(MALFORMED, True, id="malformed"),
+        pytest.param(says("pass", task="8"), True, id="for-another-task"),
+        pytest.param(says("Fail"), False, id="wrong-case"),
+        pytest.param(says("x", metadata={"ptc": "fail"}), False, id="word"),
+        pytest.param(says("fail", status="deleted"), False, id="delete-and-say"),
+        pytest.param(says("fail", task="8"), False, id="fail-for-another-task"),
+        pytest.param(
+            says("x", metadata={"ptc": {**says("fail")["metadata"]["ptc"], "data": float("inf")}}),
+            False,
+            id="infinite-data",
+        ),
+    ],
+)
+@pytest.mark.parametrize("done", [True, False], ids=["refused", "only-said"])
+def test_a_refused_fail_is_not_tried_again(
+    update: dict[str, Any], *, tried_again: bool, done: bool
+) -> None:
+    """Whoever said fail in any form that can be recognised is not asked until it says pass."""
+    recorder = Door().recorder
+    recorder.announced("c1", update, "m1")
+    if done:
+        recorder.update("c1", update)
+    settled = recorder.settled()
+    assert isinstance(settled, Trouble)
+    assert settled.retryable is tried_again
+    assert ("it said fail: not tried again" in settled.message) is not tried_again
+
+
+def test_a_verdict_that_is_only_said_contradicts_a_pass() -> None:
+    """A text that is a verdict is displaced; prose that mentions one is nothing."""
+    for text, kept in (
+        ("It could fail, but does not.", True),
+        ('Done:\n{"verdict": "fail", "summary": "x"}', False),
+    ):
+        recorder = Door().recorder
+        recorder.said(text)
+        recorder.update("c1", says("pass"))
+        assert isinstance(recorder.settled(), Verdict) is kept
+
+
+def test_a_pass_that_comes_when_the_time_is_over_is_none() -> None:
+    """The model is told, and nothing is recorded; a fail is."""
+    door = Door()
+    door.over = True
+    reason = door.recorder.update("c1", says("pass"))
+    assert reason is not None
+    assert "time of this task is over" in reason
+    assert not door.recorder.recorded
+    assert door.recorder.update("c2", says("fail")) is None
+    assert door.recorder.recorded
 
 
 def test_a_verdict_on_another_list_is_disowned_in_the_ledger() -> None:

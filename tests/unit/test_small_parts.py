@@ -9,14 +9,18 @@ import pytest
 
 from pytest_ptc import wire
 from pytest_ptc.agents import agent_maker
-from pytest_ptc.agents.command import HEAD, TAIL, Output, describe_status, judge
+from pytest_ptc.agents.command import HEAD, TAIL, Output
+from pytest_ptc.agents.printed import Printed
 from pytest_ptc.assembly import new_run_id
+from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.durations import longest_first
+from pytest_ptc.endings import Ended, describe_status, judge, status_verdict
 from pytest_ptc.environment import LONGEST_VARIABLE, agent_environment, inherited
 from pytest_ptc.errors import ConfigError
 from pytest_ptc.lineup import ItemPool, bring_to
 from pytest_ptc.markers import plain
 from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
+from pytest_ptc.redaction import Redactor
 from pytest_ptc.screen import Screen
 from pytest_ptc.verdicts import Record
 
@@ -191,7 +195,10 @@ def test_records_and_exit_status_are_judged_together(
 ) -> None:
     """A claim that the exit status belies is trouble, never a pass."""
     recorded = [Record(call=str(n), verdict=one) for n, one in enumerate(records)]
-    judged = judge(recorded, status, verdict_from_exit=from_exit)
+    said = status_verdict(status, "") if from_exit else None
+    if said is not None:
+        recorded.insert(0, Record(call="status", verdict=said))
+    judged = judge(recorded, Ended(status))
     if isinstance(ended, Cause):
         assert isinstance(judged, Trouble)
         assert judged.cause is ended
@@ -212,48 +219,19 @@ def test_statuses_have_names() -> None:
     ]
 
 
-def shown_output(path: Path, *chunks: bytes) -> tuple[Output, list[str]]:
+def shown_output(folder: Path, *chunks: bytes) -> tuple[Output, list[str]]:
     """Return an output that has taken these chunks, and the lines it has shown."""
     lines: list[str] = []
-    output = Output(path, lines.append)
+    journal = AttemptJournal(folder, "token")
+    output = Output(folder / "log", lines.append, Redactor(), Printed(journal, None))
     for chunk in chunks:
         output.from_stdout(chunk)
     return output, lines
 
 
-@pytest.mark.parametrize(
-    ("chunks", "last"),
-    [
-        pytest.param([b'x\n{"verdict": 1}\n'], b'{"verdict": 1}', id="line"),
-        pytest.param([b'{"verd', b'ict": 1}'], b'{"verdict": 1}', id="in-pieces-unfinished"),
-        pytest.param([b'{"verdict": 1}\n\n  \n'], b'{"verdict": 1}', id="blank-lines-after"),
-        pytest.param([b'{"verdict": 1}\nbye\n'], None, id="not-last"),
-        pytest.param([b'{"other": 1}\n'], None, id="other-json"),
-        pytest.param([b'["verdict"]\n'], None, id="list"),
-        pytest.param([b""], None, id="nothing"),
-    ],
-)
-def test_the_verdict_is_on_the_last_line(
-    tmp_path: Path, chunks: list[bytes], last: bytes | None
-) -> None:
-    """The last line that is not blank counts, however the pipe cut it."""
-    output, _ = shown_output(tmp_path / "log", *chunks)
-    assert output.last_line() == last
-    output.close()
-
-
-def test_a_verdict_on_standard_error_does_not_count(tmp_path: Path) -> None:
-    """Errors are kept and shown, and never taken for a verdict."""
-    output, lines = shown_output(tmp_path / "log")
-    output.from_stderr(b'{"verdict": "pass", "summary": "x"}\n')
-    assert output.last_line() is None
-    assert len(lines) == 1
-    output.close()
-
-
 def test_the_middle_of_a_flood_is_cut(tmp_path: Path) -> None:
     """The beginning and the end of the output stay, and the file says what is missing."""
-    output, _ = shown_output(tmp_path / "log", b"first\n", *[b"y" * 65_535 + b"\n"] * 100)
+    output, _ = shown_output(tmp_path, b"first\n", *[b"y" * 65_535 + b"\n"] * 100)
     output.from_stdout(b"last\n")
     output.close()
     text = (tmp_path / "log").read_bytes()

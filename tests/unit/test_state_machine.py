@@ -44,8 +44,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pytest_ptc.agents.command import judge
 from pytest_ptc.coordinator.schedule import Limits
+from pytest_ptc.endings import Ended, judge
 from pytest_ptc.model import (
     Attempt,
     AttemptReport,
@@ -696,7 +696,8 @@ class Machine(RuleBasedStateMachine):
         job = job_of(process)
         if cost is not None:
             job.spent(cost)
-        said = judge(recorded(job), status, verdict_from_exit=False)
+        said = judge(recorded(job), Ended(status))
+        assert said is not None
         self._course(job.attempt).said = said
         process.agent.end(said)
         process.move()

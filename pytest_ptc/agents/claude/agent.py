@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pytest_ptc import own_files
@@ -22,6 +22,7 @@ from pytest_ptc.agents.claude.events import (
     Limited,
     Retrying,
     Returned,
+    Said,
     Used,
 )
 from pytest_ptc.agents.claude.narrative import lines_of, redacted
@@ -32,7 +33,9 @@ from pytest_ptc.attempts import OUTPUT, PROMPT, TRANSCRIPT
 from pytest_ptc.environment import inherited
 from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Usage, Verdict
+from pytest_ptc.processes import children
 from pytest_ptc.prompts import claude_prompt
+from pytest_ptc.strays import end_strays
 from pytest_ptc.threads import in_thread
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ class ClaudeAgent:
         self._surroundings = surroundings
         self._session: Session | None = None
         self._clearing: asyncio.Task[None] | None = None
+        #: The pids of all clients that were started, and of what they keep beside them.
+        self._clients: set[int] = set()
         #: Why no client of a profile will do, where that is so for good.
         self._unfit: dict[Profile, Trouble] = {}
 
@@ -83,6 +88,7 @@ class ClaudeAgent:
             raise
         finally:
             turn.close()
+            end_strays(but=frozenset(self._clients))
 
     async def close(self) -> None:
         """End the client."""
@@ -146,7 +152,11 @@ class ClaudeAgent:
         if trouble is not None:
             raise AgentError(trouble)
         client = self._surroundings.client
-        return await Session.open(profile, environ, client=client, cookie=cookie)
+        try:
+            return await Session.open(profile, environ, client=client, cookie=cookie)
+        finally:
+            # It, and what it keeps beside it: nothing of a task's is there yet.
+            self._clients |= {child.pid for child in children(os.getpid())}
 
     def _freshen(self, session: Session) -> None:
         """Clear the conversation while the worker reports: the next task finds a fresh one."""
@@ -221,7 +231,7 @@ class _Turn:
         """Return what was recorded; if nothing was, this trouble, or that nothing was."""
         settled = self._recorder.settled()
         if isinstance(settled, Trouble) and not self._recorder.recorded:
-            settled = trouble or settled
+            settled = trouble.beside(settled) if trouble else settled
         if self._recorder.missed and self._job.listed():
             message = (
                 "Claude Code recorded on another task list than the run's: it says that there is "
@@ -230,8 +240,7 @@ class _Turn:
             self._recorder.disown(message)
             settled = Trouble(cause=Cause.WRONG_LIST, message=message)
         if isinstance(settled, Trouble) and not settled.evidence:
-            evidence = self._job.journal.tail()
-            return Trouble(cause=settled.cause, message=settled.message, evidence=evidence)
+            return replace(settled, evidence=self._job.journal.tail())
         return settled
 
     def show(self, lines: list[str]) -> None:
@@ -250,16 +259,10 @@ class _Turn:
         self._keep(type(event).__name__, asdict(event))
         # Before lines are cut: not a piece of a secret is shown.
         self.show(lines_of(redacted(event, self._redact.json)))
+        self._heed_call(event)
         match event:
             case Began(model=model):
                 self._job.about(model=model, transcript=TRANSCRIPT)
-            case Called(call_id, tool, value, answer) if tool == RECORDING_TOOL:
-                self._recorder.announced(call_id, value, answer)
-            case Called(call_id, tool):
-                self._tools[call_id] = tool
-            case Returned(call_id, failed=False) if call_id in self._tools:
-                self._used += 1
-                self._job.about(tool_calls=self._used)
             case Used(message_id, usage):
                 self._billed[message_id] = usage
             case Retrying(seconds, status, error) if api_cause(error, status) in WAITABLE:
@@ -270,6 +273,19 @@ class _Turn:
                 self.failed = event
             case Finished(denied=denied, turns=turns):
                 self._job.about(denied=list(denied), turns=turns)
+
+    def _heed_call(self, event: Event) -> None:
+        """Take what the model says and does."""
+        match event:
+            case Called(call_id, tool, value, answer) if tool == RECORDING_TOOL:
+                self._recorder.announced(call_id, value, answer)
+            case Said(text):
+                self._recorder.said(text)
+            case Called(call_id, tool):
+                self._tools[call_id] = tool
+            case Returned(call_id, failed=False) if call_id in self._tools:
+                self._used += 1
+                self._job.about(tool_calls=self._used)
 
     def _account(self, finished: Finished | None, before: Usage) -> None:
         """Count what a turn cost: by the client's account, else by the answers it had."""
@@ -308,7 +324,7 @@ def _write(file: TextIO, text: str) -> None:
 def _beyond(trouble: Trouble, wait: float) -> Trouble:
     until = time.strftime("%H:%M:%S", time.localtime(time.time() + wait))
     message = f"{trouble.message}; the next try, at {until}, would be past the task's timeout"
-    return Trouble(cause=trouble.cause, message=message, evidence=trouble.evidence)
+    return replace(trouble, message=message)
 
 
 def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> ClaudeAgent:

@@ -31,6 +31,7 @@ from pytest_ptc.errors import AgentError
 from pytest_ptc.model import Cause, Trouble, Verdict
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
 from pytest_ptc.prompts import claude_prompt
+from pytest_ptc.strays import end_strays
 from pytest_ptc.threads import in_thread
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class InteractiveAgent:
         self._surroundings = surroundings
         self._socket = socket
         self._pane = dict(pane)
+        #: The pids of all sessions that were started.
+        self._clients: set[int] = set()
 
     async def prepare(self, spec: TaskSpec) -> None:
         """Do nothing: a session starts with its task."""
@@ -94,6 +97,7 @@ class InteractiveAgent:
             return await self._attend(job, talk, profile, environ)
         finally:
             end_marked(CLIENT_COOKIE, cookie, grace=0.0)
+            end_strays(but=frozenset(self._clients))
             server.close()
             self._socket.unlink(missing_ok=True)
             talk.account()
@@ -109,6 +113,7 @@ class InteractiveAgent:
             process = await asyncio.create_subprocess_exec(
                 *argv, stdin=tty, stdout=tty, stderr=tty, cwd=profile.cwd, env=dict(environ)
             )
+            self._clients.add(process.pid)
             identity = ProcessIdentity.of(process.pid)
             exited = asyncio.ensure_future(process.wait())
             try:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
+from pytest_ptc.fail_signs import says_fail
+from pytest_ptc.model import Cause, Trouble, Verdict
 from pytest_ptc.verdicts import Record, read_verdict, settle
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ _OPEN_FIELDS = frozenset({"taskId", "status", "metadata", "activeForm"})
 class Ledger(Protocol):
     """Where a recorder puts what it accepts and refuses, before the client hears of it."""
 
-    def record(self, record: Record) -> None:
-        """Put a recording on disk; raises JournalError."""
+    def record(self, record: Record) -> bool:
+        """Put a recording on disk, and tell whether it is too late; raises JournalError."""
 
     def answered(self, call: str, answer: str) -> None:
         """Put down which answer of the model holds a recording; raises JournalError."""
@@ -74,7 +75,8 @@ class Recorder:
             verdict = self._read(update)
             if verdict is not None:
                 record = Record(call=call_id, verdict=verdict, answer=self._answers.get(call_id))
-                self._ledger.record(record)
+                if self._ledger.record(record):
+                    return "The time of this task is over: only a fail counts by now."
                 self._records[call_id] = record
         except (VerdictError, JournalError) as error:
             self._refuse(call_id, update, error)
@@ -101,6 +103,12 @@ class Recorder:
                 self._ledger.answered(call_id, answer)
         elif call_id not in self._others:
             self._unchecked[call_id] = update
+            if says_fail(update, given=True):
+                # On disk now: nobody may live to judge it.
+                record = self._said(call_id, update)
+                if record is not None and record.says_fail:
+                    with suppress(JournalError):
+                        self._ledger.record(record)
 
     def carried_out(self, call_id: str, response: object) -> bool:
         """Take what became of a call of TaskUpdate; return whether the turn should end with it.
@@ -120,7 +128,10 @@ class Recorder:
         for call, record in self._records.items():
             if record.verdict is not None:
                 with suppress(JournalError):
-                    self._ledger.record(Record(call=call, refused=problem, answer=record.answer))
+                    refused = Record(
+                        call=call, refused=problem, answer=record.answer, fail=record.says_fail
+                    )
+                    self._ledger.record(refused)
 
     def reminder(self) -> str | None:
         """Return what a model is told that would stop now; None if it may."""
@@ -133,10 +144,19 @@ class Recorder:
             'you could not do the task, the verdict is "error" and the summary says why.'
         )
 
+    def said(self, text: str) -> None:
+        """Take what the model has said to nobody in particular: a verdict there is displaced."""
+        for line in text.splitlines():
+            if line.lstrip().startswith("{") and says_fail(line):
+                refused = f"said, and not recorded: {line.strip()[:200]}"
+                call = f"said-{len(self._records)}"
+                self._keep(Record(call=call, refused=refused, fail=True))
+
     def settled(self) -> Verdict | Trouble:
         """Return what all that was recorded comes to."""
         for call_id, update in list(self._unchecked.items()):
-            self._take_said(call_id, update)
+            if call_id not in self._records:
+                self._take_said(call_id, update)
         if not self._records and self._others:
             *_, last = self._others.values()
             return Trouble(cause=Cause.MALFORMED, message=f"nothing recorded was valid: {last}")
@@ -144,24 +164,38 @@ class Recorder:
 
     def _take_said(self, call_id: str, update: Mapping[str, Any]) -> None:
         """Take what was said, but never carried out: enough to fail the item, not to pass it."""
+        record = self._said(call_id, update)
+        if record is None:
+            return
+        if record.verdict is None:
+            self._unchecked.pop(call_id, None)
+        if record.verdict is None or self.recorded or record.says_fail:
+            self._keep(record)
+
+    def _said(self, call_id: str, update: Mapping[str, Any]) -> Record | None:
+        """Return what an update that was never carried out recorded; None if nothing."""
+        answer = self._answers.get(call_id)
         try:
             verdict = self._read(update)
         except VerdictError as error:
-            if str(update.get("taskId")) == self.task_id:
-                self._refuse(call_id, update, error)
-            return
-        if verdict and (self.recorded or verdict.verdict is VerdictKind.FAIL):
-            self._records[call_id] = Record(
-                call=call_id, verdict=verdict, answer=self._answers.get(call_id)
-            )
+            fail = says_fail(update, given=True)
+            if str(update.get("taskId")) != self.task_id and not fail:
+                return None
+            return Record(call=call_id, refused=str(error), answer=answer, fail=fail)
+        return Record(call=call_id, verdict=verdict, answer=answer) if verdict else None
 
     def _refuse(self, call_id: str, update: Mapping[str, Any], error: Exception) -> None:
         self._unchecked.pop(call_id, None)
-        if str(update.get("taskId")) != self.task_id:
+        fail = says_fail(update, given=True)
+        # What is about another task says nothing about ours; but a fail may be displaced.
+        if str(update.get("taskId")) != self.task_id and not fail:
             self._others[call_id] = str(error)
             return
-        record = Record(call=call_id, refused=str(error), answer=self._answers.get(call_id))
-        self._records[call_id] = record
+        answer = self._answers.get(call_id)
+        self._keep(Record(call=call_id, refused=str(error), answer=answer, fail=fail))
+
+    def _keep(self, record: Record) -> None:
+        self._records[record.call] = record
         with suppress(JournalError):  # it is known here, and the model has heard of it
             self._ledger.record(record)
 

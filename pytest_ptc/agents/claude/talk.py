@@ -11,7 +11,7 @@ import contextlib
 import json
 import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +87,10 @@ class Talk:
             self._recorder.disown(message)
             return Trouble(cause=Cause.WRONG_LIST, message=message, evidence=evidence)
         if isinstance(settled, Trouble) and not self._recorder.recorded:
-            settled = trouble or self._api_trouble() or settled
+            met = trouble or self._api_trouble()
+            settled = met.beside(settled) if met else settled
         if isinstance(settled, Trouble) and not settled.evidence:
-            return Trouble(cause=settled.cause, message=settled.message, evidence=evidence)
+            return replace(settled, evidence=evidence)
         return settled
 
     def account(self) -> None:
@@ -104,6 +105,8 @@ class Talk:
             told = told_by(text.splitlines())
             for call in told.recordings:
                 self._recorder.announced(call.call_id, call.input, call.answer)
+            for said in told.texts:
+                self._recorder.said(said)
             self._job.spent(told.usage)
             self._job.about(transcript=TRANSCRIPT, tool_calls=told.tool_calls, model=told.model)
             if told.version:
@@ -153,6 +156,7 @@ class Told:
         version: The client's version.
         model: The model that answered last.
         recordings: The calls of the recording tool, in order.
+        texts: What it said to whoever reads.
         tool_calls: How often another tool was used, and gave a result.
     """
 
@@ -160,6 +164,7 @@ class Told:
     version: str = ""
     model: str = ""
     recordings: list[Called] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     tool_calls: int = 0
 
 
@@ -194,6 +199,7 @@ def told_by(lines: Iterable[str]) -> Told:
                 told.model = message.get("model") or told.model
                 if message.get("usage"):
                     bills[message["id"]] = usage_of(message["usage"])
+                told.texts += [str(block["text"]) for block in _blocks(message, "text")]
                 for block in _blocks(message, "tool_use"):
                     call = Called(block["id"], block["name"], block["input"], message["id"])
                     if call.tool == RECORDING_TOOL:

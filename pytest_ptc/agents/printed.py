@@ -1,0 +1,156 @@
+"""A program's output as its words: which of its lines are records, put on disk as they are read."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.errors import JournalError, VerdictError
+from pytest_ptc.fail_signs import says_fail
+from pytest_ptc.verdicts import LONGEST, Record, parse_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_ptc.attempts import AttemptJournal
+
+#: Most lines of one kind that are put on disk as they are read: a program in a loop must not fill
+#: the disk. Of further ones only the last line of the output is.
+_MAX_RECORDS = 50
+#: Bytes of the line before that are looked at together with a line: a key may stand in the one,
+#: and its value in the next.
+_BEFORE = 200
+#: Bytes kept of the end of a line that is longer than a verdict may be.
+_TAIL = 64 * 1024
+#: Characters of a line that a message shows.
+_SHOWN = 200
+
+
+class Line:
+    """A line that is being read, of bounded size however long it is."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = b""
+
+    def feed(self, piece: bytes) -> None:
+        """Take what comes next of it."""
+        room = LONGEST + 1 - len(self._head)
+        self._head += piece[:room]
+        if len(piece) > room:
+            self._tail = (self._tail + piece[room:])[-_TAIL:]
+
+    def take(self) -> bytes:
+        """Return the line, without its middle if it is too long, and begin the next one."""
+        line = bytes(self._head) + self._tail
+        self._head, self._tail = bytearray(), b""
+        return line
+
+
+class Printed:
+    """What a program prints, searched for verdicts.
+
+    A line of standard output that is a JSON object with a verdict is a record. A fail that is none,
+    in whatever form and on standard error too, is a record that was refused. What a program repeats
+    of its prompt is neither.
+
+    Args:
+        journal: Where a record is put on disk.
+        schema: JSON Schema for the verdict's `data`.
+        prompt: What the program was given.
+    """
+
+    def __init__(
+        self, journal: AttemptJournal, schema: Mapping[str, Any] | None, prompt: str = ""
+    ) -> None:
+        self._journal = journal
+        self._schema = schema
+        lines = [plain for line in prompt.encode().splitlines() if (plain := _plain(line))]
+        self._prompt = set(pairwise(lines))
+        self._before = {"stdout": b"", "stderr": b""}
+        self._counts: dict[str, int] = {}
+        self._calls = 0
+        self._held: Record | None = None
+        #: The call of the record that the last line of standard output is; None if it is none.
+        self.last: str | None = None
+        #: The last line that is not blank, of either stream.
+        self.last_line = b""
+        #: What could not be put on disk.
+        self.unwritten: list[Record] = []
+        self.problem: JournalError | None = None
+
+    def take(self, stream: str, lines: Iterable[bytes]) -> None:
+        """Take complete lines of `stdout` or `stderr`."""
+        for line in lines:
+            stripped = line.strip()
+            if stripped:
+                self._take(stream, stripped)
+
+    def end(self) -> None:
+        """Put the last line on disk, if that was left out."""
+        if self._held is not None and self._held.call == self.last:
+            self._put(self._held)
+        self._held = None
+
+    def _take(self, stream: str, line: bytes) -> None:
+        before, self._before[stream] = self._before[stream], line[-_BEFORE:]
+        self.last_line = line
+        if stream == "stdout":
+            self.last = None
+        told = line.lower()
+        if b"erdict" not in told and b"\\u" not in told and b"erdict" not in before.lower():
+            return
+        if (_plain(before), _plain(line)) in self._prompt:
+            return
+        self._calls += 1
+        call = f"{stream}-{self._calls}"
+        if stream == "stdout" and _holds_verdict(line):
+            self.last = call
+            self._record(_recorded(call, line, self._schema))
+        elif says_fail(line) or says_fail(before + b"\n" + line):
+            where = "standard output" if stream == "stdout" else "standard error"
+            shown = line[:_SHOWN].decode("utf-8", "replace")
+            refused = f"on {where}, not as a valid verdict on the last line: {shown}"
+            self._record(Record(call=call, refused=refused, fail=True, printed=True))
+
+    def _record(self, record: Record) -> None:
+        kind = record.verdict.verdict.value if record.verdict else f"refused {record.fail}"
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        if self._counts[kind] > _MAX_RECORDS:
+            self._held = record
+        else:
+            self._put(record)
+
+    def _put(self, record: Record) -> None:
+        try:
+            self._journal.record(record)
+        except JournalError as error:
+            self.unwritten.append(record)
+            self.problem = error
+
+
+def _recorded(call: str, line: bytes, schema: Mapping[str, Any] | None) -> Record:
+    """Return what a program recorded by a line; it never hears what became of that."""
+    try:
+        return Record(call=call, verdict=parse_verdict(line, schema), printed=True)
+    except VerdictError as error:
+        return Record(call=call, refused=str(error), fail=says_fail(line), printed=True)
+
+
+def _holds_verdict(line: bytes) -> bool:
+    """Tell whether a line is a JSON object that has a verdict, whatever that is."""
+    if not line.startswith(b"{") or len(line) > LONGEST:
+        return False
+    try:
+        value = json.loads(line)
+    except RecursionError:
+        return b'"verdict"' in line
+    except ValueError:
+        return False
+    return isinstance(value, dict) and "verdict" in value
+
+
+def _plain(line: bytes) -> bytes:
+    """Return a line as it can be compared: without what marks a quotation."""
+    return line.lstrip(b" \t>|#+*").rstrip()[-_BEFORE:]

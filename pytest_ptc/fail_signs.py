@@ -1,0 +1,158 @@
+"""Whether an agent said fail, though not in a verdict's form or not in its place. Pure.
+
+A verdict that is not valid counts for nothing, except for this: whoever said fail has found
+something, and is not asked again until it says pass. So a fail is recognised in wrong case, with
+fields that are wrong, missing or there twice, within other JSON or in a fence, in quotes of
+Python's or JavaScript's, cut short, and over several lines. Prose that mentions failing is no
+fail, and neither is the form that an agent is shown (`"pass|fail|skip|error"`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+#: Most characters of one text that are searched, at each of its ends: JSON nested in it is found
+#: whole, and a flood costs no time.
+_SEARCHED = 1024 * 1024
+
+#: Characters of the longest line that is a statement, and words of the longest kind.
+_LINE, _WORDS = 200, 4
+
+#: How deep JSON within a text within JSON is followed.
+_NESTED_TEXTS = 4
+
+_FAIL = r"fail(?:ed|ure|s|ing)?"
+_QUOTE = r"(?:\\{0,8}[\"'`\u201c\u201d\u2018\u2019])"
+_KEY = r"verdict"
+#: A member of an object: the key quoted, or first or next in its object; the value quoted, or
+#: ended as a value is. `pass|fail` is none: the value begins with what it says.
+_MEMBER = re.compile(
+    rf"(?:{_QUOTE}[\w ]{{0,20}}{_KEY}\s{{0,9}}{_QUOTE}|[{{,]\s{{0,99}}[\w ]{{0,20}}{_KEY})"
+    rf"\s{{0,99}}(?::|=>?)\s{{0,99}}\[?\s{{0,99}}"
+    rf"(?:{_QUOTE}\s{{0,99}}{_FAIL}\b(?!\s{{0,9}}[|/])|{_FAIL}\s{{0,99}}(?=[,}}\]\r\n]|$)"
+    rf"|false\b)",
+    re.IGNORECASE,
+)
+#: A line that has nothing else to say: `**Verdict:** FAIL`, `<verdict>fail</verdict>`.
+_STATEMENT = re.compile(
+    rf"[\W_]{{0,40}}(?:final[\W_]{{1,4}})?{_KEY}[\W_]{{1,40}}{_FAIL}[\W_]{{0,40}}(?:{_KEY}[\W_]{{0,9}})?",
+    re.IGNORECASE,
+)
+
+#: What colours a text on a terminal, as `jq -C` does.
+_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
+
+_FAIL_WORDS = frozenset({"fail", "fails", "failed", "failing", "failure"})
+#: Words beside a fail's that turn it into something else: the form itself, or `no failures`.
+_OTHER_WORDS = frozenset(
+    {"pass", "passed", "skip", "skipped", "error", "ok", "no", "not", "never", "without", "zero"}
+)
+_KINDS = frozenset({"pass", "skip", "error"})
+#: What a verdict holds beside its kind: a fail that is quoted in there is not the verdict's.
+_CONTENT = frozenset({"summary", "findings", "data"})
+#: Keys that an agent which was to give a verdict may have taken for the right one.
+_GIVEN_KEYS = frozenset({"ptc", "result", "outcome", "status", "kind", "state", "conclusion"})
+
+
+class _Object(NamedTuple):
+    """A JSON object as it is written: with each of its members, also of equal keys."""
+
+    members: list[tuple[str, Any]]
+
+
+def says_fail(said: object, *, given: bool = False) -> bool:
+    """Tell whether this says fail in what can be recognised as a verdict.
+
+    Args:
+        said: A text, or a JSON value.
+        given: It was given as a verdict, to `ptc record` or to the recording tool: then a bare
+            word is one, and so are a few other keys.
+    """
+    return _says(said, given=given, texts=_NESTED_TEXTS)
+
+
+def _says(said: object, *, given: bool, texts: int) -> bool:
+    if given and _is_fail(said):
+        return True
+    left: list[object] = [said]
+    while left:
+        entry = left.pop()
+        if isinstance(entry, str | bytes):
+            if texts and _text_says(entry, given=given, texts=texts):
+                return True
+        elif isinstance(entry, list | tuple) and not isinstance(entry, _Object):
+            left.extend(entry)
+        elif isinstance(entry, dict | _Object):
+            members = list(entry.items()) if isinstance(entry, dict) else entry.members
+            if any(_is_kind(key, given) and _is_fail(value) for key, value in members):
+                return True
+            passes = any(
+                key == "verdict" and isinstance(value, str) and value in _KINDS
+                for key, value in members
+            )
+            left.extend(value for key, value in members if not (passes and _plain(key) in _CONTENT))
+    return False
+
+
+def _text_says(said: str | bytes, *, given: bool, texts: int) -> bool:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    if len(text) > 2 * _SEARCHED:
+        return any(
+            _text_says(part, given=given, texts=texts)
+            for part in (text[:_SEARCHED], text[-_SEARCHED:])
+        )
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text)
+    if (value := _parsed(text)) is not None:
+        return _says(value, given=given, texts=texts - 1)
+    if "erdict" not in text.casefold():
+        return False
+    if _MEMBER.search(text):
+        return True
+    return any(
+        len(line) <= _LINE and _STATEMENT.fullmatch(line.strip()) for line in text.splitlines()
+    )
+
+
+def _parsed(text: str) -> object:
+    """Return the object or list that this text is, however often it has a key; else None."""
+    stripped = text.strip().removeprefix("\ufeff")
+    if not stripped.startswith(("{", "[", '"')):
+        return None
+    try:
+        return json.loads(stripped, object_pairs_hook=_Object, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_kind(key: object, given: bool) -> bool:
+    plain = _plain(key)
+    return plain.endswith("verdict") or (given and plain in _GIVEN_KEYS)
+
+
+def _plain(key: object) -> str:
+    return "".join(re.findall(r"[^\W_]+", str(key)[:80])).casefold()
+
+
+def _is_fail(value: object) -> bool:
+    """Tell whether a value that stands for a verdict's kind means fail."""
+    if value is False:
+        return True
+    if isinstance(value, list | tuple) and not isinstance(value, _Object):
+        return any(_is_fail(entry) for entry in value if isinstance(entry, str))
+    if isinstance(value, dict | _Object):
+        members = value.items() if isinstance(value, dict) else value.members
+        return any(
+            _plain(key) in ("kind", "value", "result", "status") and _is_fail(entry)
+            for key, entry in members
+            if isinstance(entry, str)
+        )
+    if not isinstance(value, str):
+        return False
+    words = [word.casefold() for word in re.findall(r"[^\W_]+", value[:200])]
+    if _OTHER_WORDS & set(words[:_WORDS]):
+        return False
+    # What is longer is prose, which begins with what it says.
+    return bool(_FAIL_WORDS & set(words if len(words) <= _WORDS else words[:1]))
