@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc import own_files
 from pytest_ptc.endings import Ended
 from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.fail_signs import says_fail
+from pytest_ptc.fail_signs import failing_line, says_fail
 from pytest_ptc.model import Attempt, AttemptReport, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.redaction import Redactor
 from pytest_ptc.schemas import TOO_SLOW
@@ -67,6 +67,9 @@ TAIL_BYTES = 16_384
 
 #: The call that a program's exit status is, where the user takes that for a verdict.
 _STATUS = "status"
+
+#: Longest `output.log` that is searched, in bytes; agents keep theirs shorter.
+_MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
 
 class AttemptJournal:
@@ -288,6 +291,20 @@ class AttemptJournal:
             end = own_files.read_end(self.folder / OUTPUT, TAIL_BYTES)
             return "\n".join(end.decode("utf-8", "replace").splitlines()[-40:])
         return ""
+
+    def failing_line(self) -> str | None:
+        """Return the first line of a program's output that says fail; None if there is none.
+
+        For what a worker that was killed had read, and not yet put among the records. Of agents
+        that keep a transcript the output is a narrative of ours, and says nothing.
+        """
+        with contextlib.suppress(OSError):
+            if not (self.folder / TRANSCRIPT).exists():
+                output = read_regular(self.folder / OUTPUT, _MAX_OUTPUT_BYTES)
+                prompt = read_regular(self.folder / PROMPT, MAX_TASK_BYTES)
+                line = failing_line(output.splitlines(), prompt.decode("utf-8", "replace"))
+                return None if line is None else line[:200].decode("utf-8", "replace")
+        return None
 
     def _task(self) -> dict[str, Any]:
         with journal_errors(self.folder):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.endings import judge
 from pytest_ptc.errors import JournalError
 from pytest_ptc.model import Attempt, AttemptReport, Cause, Trouble, Verdict, VerdictKind
+from pytest_ptc.verdicts import Record
 
 if TYPE_CHECKING:
     from pytest_ptc.attempts import AttemptJournal
@@ -24,6 +25,11 @@ def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Ve
     except JournalError as error:
         return unreadable(error, trouble)
     judged = judge(records, ended)
+    line = None if any(record.says_fail for record in records) else journal.failing_line()
+    if line is not None:
+        # Whoever had read it had no time to put it among the records.
+        refused = f"in its output, and not among its records: {line}"
+        judged = judge([*records, Record(call="output", refused=refused, fail=True)], ended)
     if judged is None or isinstance(judged, Verdict):
         return judged or trouble
     if judged.cause in (Cause.NO_VERDICT, Cause.AGENT_FAILED):

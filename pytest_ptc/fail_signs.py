@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Most characters of one text that are searched, at each of its ends: JSON nested in it is found
 #: whole, and a flood costs no time.
@@ -19,6 +23,10 @@ _SEARCHED = 1024 * 1024
 
 #: Characters of the longest line that is a statement, and words of the longest kind.
 _LINE, _WORDS = 200, 4
+
+#: Bytes of the line before that are looked at together with a line: a key may stand in the one,
+#: and its value in the next.
+_BEFORE = 200
 
 #: How deep JSON within a text within JSON is followed.
 _NESTED_TEXTS = 4
@@ -71,6 +79,51 @@ def says_fail(said: object, *, given: bool = False) -> bool:
             word is one, and so are a few other keys.
     """
     return _says(said, given=given, texts=_NESTED_TEXTS)
+
+
+class Lines:
+    """The lines of an output, one after the other, as far as a verdict may be in them.
+
+    Args:
+        prompt: What the program was given: what it repeats of that is not its own word.
+    """
+
+    def __init__(self, prompt: str = "") -> None:
+        lines = [plain for line in prompt.encode().splitlines() if (plain := _unquoted(line))]
+        self._prompt = frozenset(pairwise(lines))
+        self._before = b""
+
+    def may_speak(self, line: bytes) -> bool:
+        """Take the next line that is not blank; tell whether a verdict may be in it."""
+        self._last, self._before = self._before, line[-_BEFORE:]
+        told = line.lower()
+        if b"erdict" not in told and b"\\u" not in told and b"erdict" not in self._last.lower():
+            return False
+        return (_unquoted(self._last), _unquoted(line)) not in self._prompt
+
+    def says_fail(self, line: bytes) -> bool:
+        """Tell whether the line that was taken last says fail, alone or with the one before."""
+        return says_fail(line) or says_fail(self._last + b"\n" + line)
+
+
+def failing_line(lines: Iterable[bytes], prompt: str = "") -> bytes | None:
+    """Return the first of an output's lines that says fail; None if there is none.
+
+    Args:
+        lines: The lines.
+        prompt: What the program was given: what it repeats of that is not its own word.
+    """
+    output = Lines(prompt)
+    for line in lines:
+        stripped = line.strip()
+        if stripped and output.may_speak(stripped) and output.says_fail(stripped):
+            return stripped
+    return None
+
+
+def _unquoted(line: bytes) -> bytes:
+    """Return a line as it can be compared: without what marks a quotation."""
+    return line.lstrip(b" \t>|#+*").rstrip()[-_BEFORE:]
 
 
 def _says(said: object, *, given: bool, texts: int) -> bool:

@@ -149,9 +149,7 @@ class Worker:
             self._screen.line(f"trouble: {problem}")
             if not assigned.last:
                 await self._release(task_id)
-            self._say(
-                writer, wire.Ended(assigned.attempt, _clipped(problem), said_fail=said_fail)
-            )
+            self._say(writer, wire.Ended(assigned.attempt, _clipped(problem), said_fail=said_fail))
             return
         self._screen.verdict(report)
         if report.trouble is not None and not assigned.last:

@@ -274,6 +274,7 @@ class Output:
         if not self._finished:
             self._finished = True
             for stream in ("stderr", "stdout"):
+                self._keep(self._redacted[stream].rest())
                 self.printed.take(stream, [self._unfinished[stream].take()])
             self.printed.end()
 
@@ -285,8 +286,6 @@ class Output:
     def close(self) -> None:
         """Take the end, and write what was cut from the middle back to the end of the file."""
         self.finish()
-        for stream in self._redacted.values():
-            self._keep(stream.rest())
         with contextlib.suppress(OSError):
             if self._cut > self._recent_size:
                 self._file.write(b"\n[... %d bytes cut ...]\n" % (self._cut - self._recent_size))
@@ -295,17 +294,18 @@ class Output:
         self._file.close()
 
     def _take(self, stream: str, data: bytes) -> None:
+        # First of all: what is in the file outlives this process, whatever becomes of it.
+        self._keep(self._redacted[stream].feed(data))
         first, *others = data.split(b"\n")
         unfinished = self._unfinished[stream]
         unfinished.feed(first)
         if others:
             lines = [unfinished.take(), *others[:-1]]
             unfinished.feed(others[-1])
-            # Before anything else: what it says is on disk the moment it is read.
+            # On disk, too, the moment that it is read.
             self.printed.take(stream, lines)
             for line in lines[-200:]:
                 self._show(self._redactor.head(line.decode("utf-8", "replace"), LONGEST_SHOWN))
-        self._keep(self._redacted[stream].feed(data))
 
     def _keep(self, data: bytes) -> None:
         written = data[: self._head_left]

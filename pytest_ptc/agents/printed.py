@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.fail_signs import says_fail
+from pytest_ptc.fail_signs import Lines, says_fail
 from pytest_ptc.verdicts import LONGEST, Record, parse_verdict
 
 if TYPE_CHECKING:
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 #: Most lines of one kind that are put on disk as they are read: a program in a loop must not fill
 #: the disk. Of further ones only the last line of the output is.
 _MAX_RECORDS = 50
-#: Bytes of the line before that are looked at together with a line: a key may stand in the one,
-#: and its value in the next.
-_BEFORE = 200
 #: Bytes kept of the end of a line that is longer than a verdict may be.
 _TAIL = 64 * 1024
 #: Characters of a line that a message shows.
@@ -66,9 +62,7 @@ class Printed:
     ) -> None:
         self._journal = journal
         self._schema = schema
-        lines = [plain for line in prompt.encode().splitlines() if (plain := _plain(line))]
-        self._prompt = set(pairwise(lines))
-        self._before = {"stdout": b"", "stderr": b""}
+        self._lines = {"stdout": Lines(prompt), "stderr": Lines(prompt)}
         self._counts: dict[str, int] = {}
         self._calls = 0
         self._held: Record | None = None
@@ -94,21 +88,18 @@ class Printed:
         self._held = None
 
     def _take(self, stream: str, line: bytes) -> None:
-        before, self._before[stream] = self._before[stream], line[-_BEFORE:]
+        lines = self._lines[stream]
         self.last_line = line
         if stream == "stdout":
             self.last = None
-        told = line.lower()
-        if b"erdict" not in told and b"\\u" not in told and b"erdict" not in before.lower():
-            return
-        if (_plain(before), _plain(line)) in self._prompt:
+        if not lines.may_speak(line):
             return
         self._calls += 1
         call = f"{stream}-{self._calls}"
         if stream == "stdout" and _holds_verdict(line):
             self.last = call
             self._record(_recorded(call, line, self._schema))
-        elif says_fail(line) or says_fail(before + b"\n" + line):
+        elif lines.says_fail(line):
             where = "standard output" if stream == "stdout" else "standard error"
             shown = line[:_SHOWN].decode("utf-8", "replace")
             refused = f"on {where}, not as a valid verdict on the last line: {shown}"
@@ -149,8 +140,3 @@ def _holds_verdict(line: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(value, dict) and "verdict" in value
-
-
-def _plain(line: bytes) -> bytes:
-    """Return a line as it can be compared: without what marks a quotation."""
-    return line.lstrip(b" \t>|#+*").rstrip()[-_BEFORE:]

@@ -43,6 +43,7 @@ def failure_text(result: Result, journal: Path | str) -> str:
         *_headlines(f"ptc verdict: {ended.kind}", ended.said, result.verdict.findings),
         *_tried(result),
         *output_lines(result, journal),
+        *_evidence(result),
     ]
     return "\n".join(lines)
 
@@ -97,8 +98,12 @@ def _how(report: AttemptReport, said: str) -> str:
 
 
 def _evidence(result: Result) -> list[str]:
-    troubles = [result.trouble, *(report.trouble for report in reversed(result.reports))]
-    seen = next((trouble.evidence for trouble in troubles if trouble and trouble.evidence), "")
+    if result.verdict is not None:
+        # A program that failed by its exit status has said why in its output.
+        seen = str(result.reports[-1].about.get("last_lines", ""))
+    else:
+        troubles = [result.trouble, *(report.trouble for report in reversed(result.reports))]
+        seen = next((trouble.evidence for trouble in troubles if trouble and trouble.evidence), "")
     # A bare carriage return is a progress bar drawn anew.
     lines = [line for line in re.split(r"[\r\n]+", seen[-LONGEST:]) if line.strip()]
     if not lines:
