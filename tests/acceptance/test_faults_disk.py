@@ -34,7 +34,7 @@ def test_a_full_journal_keeps_what_it_has(suite: Suite, spoil: str, why: str) ->
     place = suite.path / JOURNALS
     # Too long for what is left of the story's last block.
     seen = "seen " * 1000
-    late = f"wait recorded\n{spoil.format(place)}\ntouch spoilt\nrecord pass|--summary|x"
+    late = f"wait recorded\n{spoil.format(place)}\ntouch spoilt\nrecord pass|--summary|{seen}"
     suite.write(
         test_a=marked("before", f"record fail|--summary|{seen}\ntouch recorded\nwait spoilt")
         + marked("records", late)
