@@ -82,19 +82,29 @@ def test_a_pass_without_a_look_is_marked_or_refused(
 def test_a_verdict_refused_beside_an_accepted_one_is_no_pass(
     claude: ClaudeSuite, screen: tuple[str, ...]
 ) -> None:
-    """On the screen too, where hooks do not say which answer a call is of."""
-    bad = update({"verdict": "fail"})
+    """On the screen too, where hooks do not say which answer a call is of.
+
+    A later one replaces what was refused, but for a fail: that is not taken back, nor asked again.
+    """
+    bad, fail = update({"verdict": "great"}), update({"verdict": "fail"})
     claude.tasks(
         beside=f"record pass fine && {bad}",
         before=f"{bad} && record pass fine",
-        mended=f"{bad}\nrecord pass fine",
+        replaced=f"{bad}\nrecord pass fine",
+        taken_back=f"{fail}\nrecord pass fine",
+        given_up=(f"{fail}\nsay I give up.\nsay I do.\nsay Really.", {"retries": 1}),
+        repeated=f"{fail}\nrecord fail bad",
     )
-    claude.run(*screen).assert_outcomes(passed=1, errors=2)
+    claude.run(*screen).assert_outcomes(passed=1, failed=1, errors=4)
     assert claude.ended() == {
         "beside": "contradicted verdict",
         "before": "contradicted verdict",
-        "mended": "pass",
+        "replaced": "pass",
+        "taken_back": "contradicted verdict",
+        "given_up": "malformed verdict",
+        "repeated": "fail",
     }
+    assert len(claude.events("assigned")) == 6
 
 
 def test_a_text_under_review_decides_nothing_but_at_worst_its_own_item(

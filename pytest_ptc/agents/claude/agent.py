@@ -161,11 +161,13 @@ class ClaudeAgent:
     def _freshen(self, session: Session) -> None:
         """Clear the conversation while the worker reports: the next task finds a fresh one."""
         session.recorder = None
-        self._clearing = asyncio.create_task(self._clear(session))
+        # Asked before what is orphaned is ended.
+        left = not session.profile.harmless and session.left_running()
+        self._clearing = asyncio.create_task(self._clear(session, left=left))
 
-    async def _clear(self, session: Session) -> None:
+    async def _clear(self, session: Session, *, left: bool) -> None:
         # What a task has left running must not outlive it, or meet the next one.
-        if not session.profile.harmless and session.left_running():
+        if left:
             await self._drop()
             return
         try:
