@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
+import shutil
 import stat
 import threading
 import time
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.attempts import RECORDS, REPORT, TASK, AttemptJournal
+from pytest_ptc.endings import Ended
 from pytest_ptc.errors import JournalError
 from pytest_ptc.evidence import closing_report, demanded
 from pytest_ptc.journal import Journal
@@ -330,6 +333,57 @@ def test_a_verdict_that_comes_late_counts_only_against_the_item(attempt: Attempt
     assert closed(attempt).trouble == LOST
     attempt.record(Record(call="2", verdict=FAIL))
     assert [record.verdict for record in attempt.records()] == [FAIL]
+
+
+@pytest.mark.parametrize("told", ["deadline", "over"])
+def test_who_is_not_told_the_deadline_learns_it(attempt: AttemptJournal, told: str) -> None:
+    """A program may drop the variable, or set another: what the worker has put down counts."""
+    if told == "deadline":
+        attempt.begin(time.monotonic() - 1)
+    else:
+        attempt.begin(time.monotonic() + 100)
+        attempt.end_time()
+    other = AttemptJournal(attempt.folder, attempt.token, deadline=math.inf)
+    before = other.over
+    # Also where it records without looking.
+    assert not other.record(Record(call="c1", verdict=PASS))
+    other.learn_deadline()
+    assert (before, other.over) == (False, True)
+    assert other.record(Record(call="c2", verdict=PASS))
+    assert not other.record(Record(call="c3", refused="no", fail=True))
+    assert [record.call for record in attempt.records()] == ["c3"]
+
+
+def test_records_that_cannot_be_read_may_hold_a_fail(attempt: AttemptJournal) -> None:
+    """A pipe in their place, or no folder any more: the item is not tried again."""
+    os.mkfifo(attempt.folder / RECORDS)
+    trouble = closed(attempt).trouble
+    assert trouble is not None
+    assert not trouble.retryable
+    shutil.rmtree(attempt.folder)
+    trouble = closed(attempt).trouble
+    assert trouble is not None
+    assert not trouble.retryable
+
+
+def test_a_report_that_cannot_be_read_hides_no_fail(attempt: AttemptJournal) -> None:
+    """What is recorded counts if it is a fail; a pass might not be what was filed."""
+    (attempt.folder / REPORT).mkdir()
+    attempt.record(Record(call="c1", verdict=PASS))
+    trouble = closed(attempt).trouble
+    assert trouble is not None
+    assert not trouble.retryable
+    attempt.record(Record(call="c2", verdict=FAIL))
+    assert closed(attempt).verdict == FAIL
+
+
+def test_a_status_is_told_before_what_was_recorded(attempt: AttemptJournal) -> None:
+    """It is seen last, and a program's own words read better."""
+    attempt.record(Record(call="c1", verdict=PASS))
+    attempt.ended(Ended(0, "c1"), PASS)
+    records, ended = attempt.story()
+    assert [record.call for record in records] == ["status", "c1"]
+    assert ended == Ended(0, "c1")
 
 
 def closed(attempt: AttemptJournal) -> AttemptReport:

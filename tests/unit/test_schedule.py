@@ -194,6 +194,21 @@ def test_trouble_that_cannot_mend_is_not_retried(world: World) -> None:
     assert world.results()["a"].trouble is not None
 
 
+@pytest.mark.parametrize(
+    "cause", [cause for cause in Cause if Trouble(cause=cause, message="x").retryable], ids=str
+)
+def test_whoever_said_fail_is_not_asked_again(world: World, cause: Cause) -> None:
+    """Whatever ended the attempt besides."""
+    world.submit("a", retries=5)
+    world.turn()
+    world.ready("w1")
+    world.turn()
+    world.end(world.attempts[0], Trouble(cause=cause, message="x").after_fail())
+    trouble = world.results()["a"].trouble
+    assert trouble is not None
+    assert trouble.message == "x; it said fail: not tried again"
+
+
 def test_a_stale_report_changes_nothing(world: World) -> None:
     """A report for an attempt that is over, or of another worker, is not an outcome."""
     world.submit("a", retries=1)

@@ -114,16 +114,53 @@ def test_a_malformed_verdict_is_refused_with_a_reason(value: Any, reason: str) -
         "pass",
         '{"verdict": "pass"',
         '{"verdict": "pass", "summary": "x", "data": NaN}',
+        '{"verdict": "pass", "summary": "x", "data": 1e400}',
+        '{"verdict": "pass", "summary": "x", "data": [-1e999]}',
+        '{"verdict": "fail", "summary": "x", "verdict": "pass"}',
+        '{"verdict": "pass", "summary": "x", "data": {"a": 1, "a": 2}}',
+        '{"verdict": "pass", "summary": "\\ud83d"}',
+        '{"verdict": "pass", "summary": "x", "data": %s}' % ("9" * 400),
+        '{"verdict": "pass", "summary": "x", "data": %s}' % ("[" * 80 + "]" * 80),
         b"\xff\xfe",
         "[" * 100_000,
         " " * (LONGEST + 1),
     ],
-    ids=["empty", "prose", "cut", "nan", "bytes", "deep", "long"],
+    ids=[
+        *("empty", "prose", "cut", "nan", "infinite", "infinite-within", "key-twice"),
+        *("key-twice-within", "half-a-pair", "large", "too-deep", "bytes", "deep", "long"),
+    ],
 )
 def test_what_is_not_json_is_refused(text: str | bytes) -> None:
     """No text, however broken, raises anything but VerdictError."""
     with pytest.raises(VerdictError):
         parse_verdict(text)
+
+
+def nested(levels: int) -> Any:
+    """Return lists within each other."""
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(float("inf"), id="infinite"),
+        pytest.param({"a": [float("nan")]}, id="nan"),
+        pytest.param("\ud83d", id="half-a-pair"),
+        pytest.param({"\udc80": 1}, id="half-a-pair-as-key"),
+        pytest.param(10**400, id="large"),
+        pytest.param(nested(100), id="too-deep"),
+        pytest.param(nested(100_000), id="deep"),
+    ],
+)
+def test_what_another_reader_let_through_is_refused(data: Any) -> None:
+    """A value that comes parsed is held to what a text is held to."""
+    with pytest.raises(VerdictError):
+        read_verdict({"verdict": "pass", "summary": "x", "data": data})
+    assert read_verdict({"verdict": "pass", "summary": "x", "data": nested(60)}).data
 
 
 json_values = st.recursive(
@@ -160,6 +197,40 @@ def test_settle(records: list[Verdict], ended: Verdict | Cause) -> None:
     """A fail beats everything; other verdicts that disagree are trouble, and so is none."""
     settled = settle([Record(call=str(n), verdict=one) for n, one in enumerate(records)])
     assert (settled.cause if isinstance(settled, Trouble) else settled) == ended
+
+
+SAID_FAIL = Record(call="x", refused="no summary", fail=True, answer="a")
+REFUSED = Record(call="x", refused="no summary", answer="a")
+
+
+@pytest.mark.parametrize(
+    ("records", "ended", "tried_again"),
+    [
+        pytest.param([REFUSED], Cause.MALFORMED, True, id="refused"),
+        pytest.param([SAID_FAIL], Cause.MALFORMED, False, id="refused-fail"),
+        pytest.param([SAID_FAIL, REFUSED], Cause.MALFORMED, False, id="and-refused"),
+        pytest.param([REFUSED, PASS], PASS, None, id="replaced"),
+        pytest.param([SAID_FAIL, PASS], Cause.CONTRADICTED, False, id="taken-back"),
+        pytest.param([PASS, SAID_FAIL], Cause.CONTRADICTED, False, id="said-after-a-pass"),
+        pytest.param([SAID_FAIL, SKIP], Cause.CONTRADICTED, False, id="skip"),
+        pytest.param([SAID_FAIL, FAIL], FAIL, None, id="repeated"),
+        pytest.param([SAID_FAIL, FAIL, PASS], FAIL, None, id="repeated-then-taken-back"),
+        pytest.param([PASS, SKIP], Cause.CONTRADICTED, True, id="no-fail"),
+    ],
+)
+def test_a_refused_fail_is_replaced_by_a_fail_alone(
+    records: list[Verdict | Record], ended: Verdict | Cause, tried_again: bool | None
+) -> None:
+    """What is refused counts for nothing, but whoever said fail is not asked again."""
+    recorded = [
+        one if isinstance(one, Record) else Record(call=str(n), verdict=one, answer=str(n))
+        for n, one in enumerate(records)
+    ]
+    settled = settle(recorded)
+    assert (settled.cause if isinstance(settled, Trouble) else settled) == ended
+    if isinstance(settled, Trouble):
+        assert settled.retryable is tried_again
+        assert Trouble.from_json(settled.to_json()) == settled
 
 
 def test_data_must_meet_the_schema() -> None:
