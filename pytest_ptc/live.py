@@ -76,6 +76,7 @@ class LiveRun:
         self._config = config
         self._settings = settings
         self._resumption: Resumption | None = None
+        self._told_refused = False
         #: Directories of repositories of which there are worktrees.
         self._isolated: set[str] = set()
         self._parts: _Parts | None = None
@@ -214,6 +215,10 @@ class LiveRun:
 
     def resumption_lines(self) -> list[str]:
         """Return why verdicts of the earlier run do not stand, as far as that was not said yet."""
+        if self.refused is not None and self._config.get_verbosity() < 0 and not self._told_refused:
+            # The header, which has it otherwise, is not shown.
+            self._told_refused = True
+            return [f"ptc: resumes {self.resumes}"]
         return self._resumption.lines() if self._resumption is not None else []
 
     def tell(self, event: str, **fields: Any) -> None:
