@@ -153,7 +153,7 @@ def _header(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Mark
     shown, exact = moment(run["began"])
     yield element("p", "pytest-ptc run ", element("code", run["id"]), class_="run")
     yield element("h1", _headline(document, items), class_=_tone(document, items))
-    yield _strip(items)
+    yield _strip(items, green=document["run"]["successful"] or _tone(document, items) == "failed")
     work = sum(item.seconds for item in items if item.task["resumed"] is None)
     took = duration(run["seconds"])
     if work > run["seconds"] > 0:
@@ -229,13 +229,19 @@ def _counts(items: Sequence[Item]) -> dict[str, int]:
     return {state: told.count(state) for state in STATES}
 
 
-def _strip(items: Sequence[Item]) -> Markup:
-    """Return the shares of the states as a line; the tiles say the same in numbers."""
+def _strip(items: Sequence[Item], *, green: bool) -> Markup:
+    """Return the shares of the states as a line; the tiles say the same in numbers.
+
+    Args:
+        items: The items.
+        green: Whether what passed is green here: not where nothing tells that the run failed.
+    """
     left, shares = 0.0, []
     for state, number in _counts(items).items():
         wide = 100 * number / max(len(items), 1)
         if number:
-            share = element("rect", x=f"{left:.3f}%", width=f"{wide:.3f}%", height=8, class_=state)
+            shown = state if green or state != "passed" else "skipped"
+            share = element("rect", x=f"{left:.3f}%", width=f"{wide:.3f}%", height=8, class_=shown)
             shares.append(share)
         left += wide
     return element("svg", *shares, class_="strip", width="100%", height=8, aria_hidden="true")

@@ -70,11 +70,15 @@ def test_junit_xml_is_valid_and_begins_with_the_verdict(suite: Suite) -> None:
 def test_properties_tell_of_each_task_where_they_are_asked_for(suite: Suite) -> None:
     """Verdict, worker, attempts, and the run that a verdict is of; the strict schema has none."""
     suite.write(test_a=ALL)
+    suite.commit("junit.xml")
     suite.run("--junitxml=junit.xml", "--ptc-properties")
     found = {name: properties(case) for name, case in cases(suite).items()}
     workers = [entry.pop("ptc_worker") for entry in found.values()]
     assert set(workers) <= {"w1", "w2"}
-    assert found["trouble"] == {"ptc_verdict": "error", "ptc_attempts": "2"}
+    trouble = {"ptc_verdict": "error", "ptc_attempts": "2", "ptc_state": "error"}
+    assert found["trouble"] == trouble
+    states = {name: entry["ptc_state"] for name, entry in found.items()}
+    assert (states["passes"], states["body"], states["known"]) == ("passed", "failed", "xfailed")
     verdicts = {name: entry["ptc_verdict"] for name, entry in found.items()}
     assert verdicts == {
         "passes": "pass",
@@ -104,7 +108,7 @@ def test_properties_of_an_item_that_is_run_again_are_those_of_its_last_task(suit
         (one.attrib["name"], one.attrib["value"]) for one in cases(suite)["it"].iter("property")
     ]
     names = [name for name, _ in told]
-    assert sorted(names) == ["own", "ptc_attempts", "ptc_verdict", "ptc_worker"]
+    assert sorted(names) == ["own", "ptc_attempts", "ptc_state", "ptc_verdict", "ptc_worker"]
     assert dict(told)["ptc_verdict"] == "pass"
 
 
