@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -32,6 +31,7 @@ from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, U
 from pytest_ptc.processes import ProcessIdentity, end_marked, wait_gone
 from pytest_ptc.prompts import with_diff, with_notes
 from pytest_ptc.redaction import Redactor
+from pytest_ptc.scratch import remove_scratch
 from pytest_ptc.screen import Screen
 from pytest_ptc.strays import adopt_orphans
 from pytest_ptc.tasklist.store import TaskListStore
@@ -327,7 +327,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tidy(config: dict[str, Any], task_list: TaskListStore) -> None:
     """Remove what a killed pytest would have removed at the end of its run."""
-    shutil.rmtree(Path(config["address"]).parent, ignore_errors=True)
+    remove_scratch(Path(config["address"]).parent, config["run_id"])
     with contextlib.suppress(TaskListError):
         task_list.withdraw_run()
     if config["farewell"]:
