@@ -62,6 +62,7 @@ class Worker:
         self._redactor = redactor
         self._screen = Screen(sys.stdout.fileno(), redactor.text)
         self._list = WorkersList(task_list, self._screen.line)
+        self._line: asyncio.StreamWriter | None = None
         #: Whether the coordinator has answered.
         self._known = False
 
@@ -80,19 +81,20 @@ class Worker:
             orphan = await working
         await self._list.close()
         await self._agent.close()
+        # Not before: its end is taken for that of the worker, which is killed then.
+        if self._line is not None:
+            self._line.close()
         return orphan
 
     async def _converse(self) -> bool:
         give_up = time.monotonic() + worker_line.CALLING
         while True:
-            reader, writer = await worker_line.call(self._config["address"])
-            try:
-                orphan = await self._work(reader, writer)
-            finally:
-                writer.close()
+            reader, self._line = await worker_line.call(self._config["address"])
+            orphan = await self._work(reader, self._line)
             # Hung up on before it was known: others that call without end may have caused that.
             if self._known or not orphan or time.monotonic() > give_up:
                 return orphan
+            self._line.close()
             await asyncio.sleep(0.1)
 
     async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

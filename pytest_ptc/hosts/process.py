@@ -126,7 +126,9 @@ class ProcessHost:
         survivors = end_trees(workers, self._grace, roots_first=True)
         self.problems += [f"process {process.pid} survived SIGKILL" for process in survivors]
         self._children = {
-            worker: child for worker, child in self._children.items() if child.popen.poll() is None
+            worker: child
+            for worker, child in self._children.items()
+            if child.identity in survivors or not _reaped(child)
         }
 
     def _start(self, plan: LaunchPlan) -> _Child:
@@ -158,6 +160,15 @@ class ProcessHost:
 
     def _error(self, problem: str, worker: str, command: str) -> HostError:
         return HostError(problem, host=self.name, worker=worker, command=command)
+
+
+def _reaped(child: _Child) -> bool:
+    # Waited for, though it has ended: one that had threads can be reaped when they have, too.
+    try:
+        child.popen.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _tail_of(child: _Child) -> str:

@@ -45,6 +45,9 @@ RUN_KEY = "ptc_run"
 #: them. Claude Code's own delete takes no lock; with it, an update cannot bring the file back.
 _GRACE = 1.0
 
+#: Seconds after which a task that is not there is deleted, and not being replaced.
+_REPLACED_WITHIN = 0.25
+
 #: What a full disk is called.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -177,6 +180,10 @@ class TaskListStore:
 
         # Most claims that fail, fail here, without a lock that the others have to wait for.
         seen = self.read(task_id)
+        if seen is None:
+            # Whoever puts something else in its place may have been between two steps of that.
+            self._clock.sleep(_REPLACED_WITHIN)
+            seen = self.read(task_id)
         if seen is None or not free(seen):
             return False
         return self._change(task_id, claimed, self._patience)
