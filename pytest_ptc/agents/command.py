@@ -185,6 +185,8 @@ class CommandAgent:
             # In a thread: what it says when it is asked to end is still read.
             await loop.run_in_executor(None, program.end)
             await exited
+            # Not in a thread: meanwhile this one may have a child of ours check what was said.
+            program.end_rest()
             raise
         finally:
             feeder.stop()

@@ -248,7 +248,7 @@ def test_what_hides_ends_with_its_task_too(suite: Suite) -> None:
         "@pytest.mark.ptc('ends')\ndef test_ends():\n"
         "    assert not psutil.pid_exists(int(Path('left-ends').read_text()))\n"
     )
-    suite.write(test_a=body + marked("hangs", "hangs", timeout=3))
+    suite.write(test_a=body + marked("hangs", "hangs", timeout=3, needs="test_ends"))
     suite.run().assert_outcomes(passed=1, errors=1)
     hidden = int((suite.path / "left-hangs").read_text())
     until(lambda: not psutil.pid_exists(hidden), "the end of what hid", 5)
