@@ -144,7 +144,7 @@ def test_a_journal_that_is_gone_is_no_run_without_findings(suite: Suite) -> None
     )
     result = suite.run("--ptc-sarif=run.sarif")
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
-    result.stdout.fnmatch_lines(["ptc: not written: reports: journal * is gone"])
+    result.stdout.fnmatch_lines(["ptc: not written: reports: journal *: has no journal.jsonl"])
     assert not (suite.path / "run.sarif").exists()
 
 
