@@ -20,7 +20,12 @@ from pytest_ptc.errors import JournalError, TaskListError
 from pytest_ptc.machine import arguments_of
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_trees, wait_gone
 from pytest_ptc.runs import RunState
-from pytest_ptc.scratch import is_scratch_place, not_our_scratch, remove_scratch
+from pytest_ptc.scratch import (
+    is_scratch_place,
+    launch_file_of,
+    not_our_scratch,
+    remove_scratch,
+)
 from pytest_ptc.story import STORY, add_event
 from pytest_ptc.tasklist.store import TaskListStore
 from pytest_ptc.worktrees import remove_all
@@ -117,9 +122,9 @@ def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
     for event in run.events:
         if event["event"] == "worker started" and event.get("created") is not None:
             worker = ProcessIdentity(event["pid"], event["created"])
-            # The last argument of a worker is its launch file, in this journal.
-            ending = str(Path(run.run_id, "workers", event["worker"], "launch.json"))
-            if any(word.endswith(ending) for word in arguments_of(worker.pid) or ()):
+            # The last argument of a worker is its launch file, in the run's scratch folder.
+            launch_file = launch_file_of(Path(run.began["scratch"]), event["worker"])
+            if str(launch_file) in (arguments_of(worker.pid) or ()):
                 known.append(worker)
     return end_trees(known, grace=0.0)
 

@@ -17,6 +17,7 @@ from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.errors import HostError, JournalError
 from pytest_ptc.interfaces import LaunchPlan, Remains
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
+from pytest_ptc.scratch import launch_file_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -124,10 +125,8 @@ class Crew:
     def _launch_plan(self, worker: str) -> LaunchPlan:
         """Write a worker's launch file, and return how it is started."""
         folder = self._journal.worker_folder(worker)
-        # Not in the journal: a command may have a secret among its arguments.
-        private = self._address.parent / "workers" / worker
-        private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        launch_file = private / "launch.json"
+        launch_file = launch_file_of(self._address.parent, worker)
+        launch_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = {
             **self._config,
             "worker": worker,

@@ -127,6 +127,16 @@ class Suite:
         events = read_events(self.runs[-1])
         return [event for event in events if name in (None, event["event"])]
 
+    def processes(self) -> list[str]:
+        """Return the command lines of live processes of this suite, workers among them.
+
+        What a worker is started with is in a scratch folder, which need not be in the suite's own.
+        """
+        places = [self.path]
+        for run in self.runs:
+            places += [Path(e["scratch"]) for e in read_events(run)[:1] if e["event"] == "run"]
+        return [line for place in places for line in processes_of(place)]
+
     def tmux_servers(self) -> list[str]:
         """Return the sockets of this suite's runs that are still there."""
         folder = Path(os.environ.get("TMUX_TMPDIR", "/tmp"), f"tmux-{os.getuid()}")
@@ -200,7 +210,7 @@ def unreaped() -> list[int]:
 def nothing_left(suite: Suite) -> None:
     """Check that no process, task, tmux server or scratch folder of the suite's runs is left."""
     assert unreaped() == []
-    assert processes_of(suite.path) == []
+    assert suite.processes() == []
     assert marked_processes(suite) == []
     assert suite.left_on_lists() == []
     assert suite.tmux_servers() == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.acceptance.conftest import WITHOUT, Suite, processes_of
+from tests.acceptance.conftest import WITHOUT, Suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def test_a_second_ctrl_c_does_not_leave_anything_either(suite: Suite) -> None:
     os.killpg(run.pid, signal.SIGINT)
     output, _ = run.communicate(timeout=30)
     assert run.returncode != pytest.ExitCode.OK, output
-    until(lambda: not processes_of(suite.path), "the end of all processes", 5)
+    until(lambda: not suite.processes(), "the end of all processes", 5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
@@ -106,7 +106,7 @@ def test_workers_end_themselves_when_pytest_is_killed(suite: Suite) -> None:
     until((suite.path / "began").exists, "the agent")
     run.kill()
     run.communicate(timeout=30)
-    until(lambda: not processes_of(suite.path), "the end of all processes", 10)
+    until(lambda: not suite.processes(), "the end of all processes", 10)
     until(lambda: not suite.tmux_servers(), "the end of the tmux server", 10)
 
 

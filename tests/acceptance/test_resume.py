@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import processes_of
 from tests.acceptance.test_interruptions import start, until
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def test_a_verdict_stands_that_nobody_lived_to_report(suite: Suite) -> None:
     assert suite.events("ended") == []
     suite.run("--ptc-resume").assert_outcomes(passed=1)
     assert not (suite.path / "began").exists()
-    assert processes_of(suite.path) == []
+    assert suite.processes() == []
 
 
 @pytest.mark.parametrize(

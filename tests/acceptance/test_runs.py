@@ -14,7 +14,6 @@ import pytest
 
 from pytest_ptc.cli import main
 from pytest_ptc.keys import KEY_FILE, state_folder
-from tests.acceptance.conftest import processes_of
 from tests.acceptance.test_interruptions import HANGS, start, until
 from tests.journals import KEY, read_events, write_story
 
@@ -66,7 +65,7 @@ def test_what_a_killed_run_has_left_is_removed(suite: Suite, list_id: str) -> No
     until((suite.path / "began").exists, "the agent")
     run.kill()
     run.communicate(timeout=30)
-    until(lambda: not processes_of(suite.path), "the end of all processes", 10)
+    until(lambda: not suite.processes(), "the end of all processes", 10)
     assert "killed" in ptc(suite, "list").stdout
     cleaned = ptc(suite, "clean")
     assert cleaned.returncode == 0, cleaned.stderr

@@ -123,9 +123,10 @@ def test_a_socket_is_removed_only_if_it_is_the_runs(tmp_path: Path, short: Path,
 @pytest.mark.parametrize(
     ("named", "boot", "ends"),
     [
-        (f"runs/{RUN}/workers/w1/launch.json", None, True),
-        ("runs/another/workers/w1/launch.json", None, False),
-        (f"runs/{RUN}/workers/w1/launch.json", "of another machine", False),
+        ("ptc-ours/workers/w1/launch.json", None, True),
+        ("ptc-another/workers/w1/launch.json", None, False),
+        ("ptc-ours/workers/w2/launch.json", None, False),
+        ("ptc-ours/workers/w1/launch.json", "of another machine", False),
     ],
 )
 def test_a_process_is_ended_only_if_it_is_a_worker_of_the_run(
@@ -137,7 +138,8 @@ def test_a_process_is_ended_only_if_it_is_a_worker_of_the_run(
         identity = ProcessIdentity.of(process.pid)
         assert identity is not None
         told = {"worker": "w1", "pid": process.pid, "created": identity.created}
-        began = {} if boot is None else {"boot": boot}
+        began: dict[str, Any] = {"scratch": str(tmp_path / "ptc-ours")}
+        began |= {} if boot is None else {"boot": boot}
         clean_run(killed_run(tmp_path, {"event": "worker started", **told}, **began))
         if not ends:
             assert process.poll() is None
