@@ -467,6 +467,22 @@ def test_log_is_private_and_read_from_its_end(tmp_path: Path) -> None:
     assert host.problems == []
 
 
+def test_close_leaves_no_child_unreaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one of many threads, whose first is gone a moment before it can be waited for."""
+    from pytest_ptc.interfaces import LaunchPlan  # noqa: PLC0415
+
+    host = ProcessHost()
+    plan = LaunchPlan(worker="w1", argv=("/bin/sleep", "600"), cwd=tmp_path, log=tmp_path / "log")
+    pid = host.launch(plan)
+    # What the system says in that moment.
+    monkeypatch.setattr(subprocess.Popen, "poll", lambda _: None)
+    host.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    assert repr(host) == "<ProcessHost closed>"
+    assert host.problems == []
+
+
 def test_importing_hosts_is_cheap() -> None:
     """Importing the hosts brings in neither libtmux nor psutil."""
     script = (
