@@ -20,7 +20,7 @@ from pytest_ptc.text import printable, printable_lines
 from pytest_ptc.untrusted import MAX_JSON_DEPTH, strict_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _VERDICT_FIELDS = frozenset({"verdict", "summary", "findings", "data"})
 _FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule"})
@@ -57,7 +57,7 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
     Raises:
         VerdictError: It is not a verdict, or holds what is not JSON.
     """
-    _check_json(value)
+    _check_json(value, _number_problem)
     fields = _object(value, "the verdict", _VERDICT_FIELDS)
     kind = _choice(fields.get("verdict"), "verdict", VerdictKind)
     summary = fields.get("summary")
@@ -72,6 +72,8 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
         findings=tuple(_finding(entry, f"findings[{i}]") for i, entry in enumerate(findings)),
         data=fields.get("data"),
     )
+    # Other texts are made printable; data stays as it is, for readers that may be any.
+    _check_json(verdict.data, _text_problem)
     if schema is not None:
         _check_data(verdict, schema)
     return verdict
@@ -208,8 +210,12 @@ def _check_data(verdict: Verdict, schema: Mapping[str, Any]) -> None:
         raise VerdictError(f'"data" {problem}')
 
 
-def _check_json(value: object) -> None:
+def _check_json(value: object, problem_of: Callable[[object], str | None]) -> None:
     """Refuse what a reader let through that JSON, its other readers or a file cannot hold.
+
+    Args:
+        value: The value.
+        problem_of: Says what is wrong with a value that holds no others, or None.
 
     Raises:
         VerdictError: It holds that.
@@ -219,7 +225,7 @@ def _check_json(value: object) -> None:
         if not level:
             return
         for entry in level:
-            problem = _problem(entry)
+            problem = problem_of(entry)
             if problem is not None:
                 raise VerdictError(f"not JSON that everybody can read: {problem}")
         level = [inner for holder in level for inner in _entries(holder)]
@@ -233,11 +239,15 @@ def _entries(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-def _problem(value: object) -> str | None:
+def _number_problem(value: object) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value} is no finite number"
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         return "a number is too large"
+    return None
+
+
+def _text_problem(value: object) -> str | None:
     if isinstance(value, str) and not value.isascii():
         try:
             value.encode()

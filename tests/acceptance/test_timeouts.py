@@ -90,13 +90,11 @@ def test_waiting_for_a_verdict_is_not_counted(suite: Suite, method: str) -> None
 def test_a_rerun_waits_for_its_attempt_without_a_timer(suite: Suite, method: str) -> None:
     """The further attempt may take longer than the timer would allow, whatever its method."""
     suite.write(
+        # No fixture: of an item whose agent failed it, none is set up.
         conftest="import threading\n"
-        "@pytest.fixture(autouse=True, scope='session')\n"
-        "def later():\n"
-        "    timer = threading.Timer(4, lambda: open('later', 'w').close())\n"
-        "    timer.start()\n"
-        "    yield\n"
-        "    timer.cancel()\n",
+        "later = threading.Timer(4, lambda: open('later', 'w').close())\n"
+        "def pytest_sessionstart(): later.start()\n"
+        "def pytest_sessionfinish(): later.cancel()\n",
         test_a="import time\n"
         "@pytest.mark.ptc('first seen fail\\nfirst ended exit 0\\nwait later\\npass', timeout=30)\n"
         "def test_again(): pass\n",

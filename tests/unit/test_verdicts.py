@@ -118,7 +118,7 @@ def test_a_malformed_verdict_is_refused_with_a_reason(value: Any, reason: str) -
         '{"verdict": "pass", "summary": "x", "data": [-1e999]}',
         '{"verdict": "fail", "summary": "x", "verdict": "pass"}',
         '{"verdict": "pass", "summary": "x", "data": {"a": 1, "a": 2}}',
-        '{"verdict": "pass", "summary": "\\ud83d"}',
+        '{"verdict": "pass", "summary": "x", "data": ["\\ud83d"]}',
         '{"verdict": "pass", "summary": "x", "data": %s}' % ("9" * 400),
         '{"verdict": "pass", "summary": "x", "data": %s}' % ("[" * 80 + "]" * 80),
         b"\xff\xfe",
