@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from itertools import pairwise
@@ -43,9 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as ended:
         if ended.code and words[:1] == ["record"] and says_fail(_kind(words), given=True):
             # What is wrong with it is told already; that it says fail must not be lost.
-            _say_unrecorded()
-            with contextlib.suppress(PtcError, OSError):
+            try:
                 _refused(_journal(os.environ), "`ptc record` was called wrongly", _kind(words))
+            except (PtcError, OSError):
+                _say_unrecorded()
         raise
     try:
         if arguments.command == "record":
@@ -56,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PtcError, OSError) as error:
         told = printable_lines(f"ptc {arguments.command}: refused: {error}")
         print(told, file=sys.stderr)
-        if arguments.command == "record" and says_fail(arguments.verdict, given=True):
+        record = arguments.command == "record" and not isinstance(error, _PutDownError)
+        if record and says_fail(arguments.verdict, given=True):
             _say_unrecorded()
         return 2
     for line in lines:
@@ -299,12 +300,16 @@ def _record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
         verdict = _verdict(given, spec.schema)
     except VerdictError as error:
         _refused(journal, str(error), given)
-        raise
+        raise _PutDownError(str(error)) from error
     call = f"record-{os.urandom(8).hex()}"
     journal.record(Record(call=call, verdict=verdict, answer=call))
     if journal.over:
-        raise VerdictError("the time of this task is over; only a fail counts by now")
+        raise _PutDownError("the time of this task is over; only a fail counts by now")
     return f"recorded {verdict.verdict} for task {attempt.task_id}"
+
+
+class _PutDownError(VerdictError):
+    """What was refused is on disk, as far as it says fail."""
 
 
 def _say_unrecorded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from dataclasses import dataclass
@@ -125,6 +126,11 @@ class ProcessHost:
         workers = [child.identity for child in self._children.values()]
         survivors = end_trees(workers, self._grace, roots_first=True)
         self.problems += [f"process {process.pid} survived SIGKILL" for process in survivors]
+        for child in self._children.values():
+            # One whose first thread has ended looks dead, and cannot be reaped before the others.
+            if child.identity not in survivors:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.popen.wait(PATIENCE)
         self._children = {
             worker: child
             for worker, child in self._children.items()
