@@ -315,8 +315,9 @@ class AttemptJournal:
 
     def _append(self, line: Mapping[str, Any], *, sync: bool) -> None:
         text = f"\n{json.dumps(sealed(self.redactor.json(line), self.token))}".encode()
-        with journal_errors(self.folder):
-            file = own_files.open_for_append(self.folder / RECORDS)
+        with journal_errors(self.folder / RECORDS):
+            # Not made anew: one that is gone may have held a fail.
+            file = own_files.open_for_append(self.folder / RECORDS, create=False)
             try:
                 # One write of a whole line: two recorders at once do not mix.
                 if os.write(file, text) < len(text):

@@ -41,9 +41,9 @@ def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Ve
 
 
 def fail_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Verdict | Trouble:
-    """Return the fail that an agent recorded or said; else the trouble, whatever it recorded."""
+    """Return the fail that an agent recorded or said, or may have; else the trouble."""
     ended = recorded_or(trouble, journal, spec)
-    said = isinstance(ended, Trouble) and ended.final
+    said = isinstance(ended, Trouble) and (ended.final or ended.cause is Cause.UNREADABLE)
     return ended if said or _fails(ended) else trouble
 
 

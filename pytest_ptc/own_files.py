@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def open_for_append(path: Path) -> int:
-    """Return a descriptor that appends to a regular file, made if it is missing.
+def open_for_append(path: Path, *, create: bool = True) -> int:
+    """Return a descriptor that appends to a regular file.
+
+    Args:
+        path: The file.
+        create: Whether it is made if it is missing.
 
     Raises:
         OSError: Something else stands there, or the folder is none; `strerror` says which.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags |= os.O_CREAT if create else 0
     with _folder(path.parent) as folder:
         descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
     seen = os.fstat(descriptor)

@@ -25,7 +25,7 @@ from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.changes import diff
 from pytest_ptc.environment import ATTEMPT_COOKIE, ATTEMPT_TOKEN, anchored, owner_name
 from pytest_ptc.errors import GitError, JournalError, PtcError, TaskListError
-from pytest_ptc.evidence import demanded, fail_or, recorded_or, unreadable
+from pytest_ptc.evidence import demanded, fail_or, recorded_or
 from pytest_ptc.interfaces import Job
 from pytest_ptc.model import Attempt, AttemptReport, Cause, TaskSpec, Trouble, Usage, Verdict
 from pytest_ptc.processes import ProcessIdentity, end_marked, wait_gone
@@ -249,7 +249,8 @@ class Worker:
             return await in_thread(recorded_or, late, job.journal, job.spec)
         except JournalError as error:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            return await in_thread(fail_or, unreadable(error), job.journal, job.spec)
+            unwritten = Trouble(cause=Cause.MACHINERY, message=str(error))
+            return await in_thread(fail_or, unwritten, job.journal, job.spec)
         except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             broken = Trouble(

@@ -26,6 +26,7 @@ from pytest_ptc.attempts import OUTPUT, PROMPT
 from pytest_ptc.endings import Ended, describe_status, judge, status_verdict
 from pytest_ptc.environment import ATTEMPT_COOKIE, agent_environment
 from pytest_ptc.errors import JournalError
+from pytest_ptc.evidence import fail_or
 from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
 from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
 from pytest_ptc.prompts import protocol_text
@@ -122,7 +123,7 @@ class CommandAgent:
         try:
             status = await self._attend(program, job, output, text)
         except JournalError as error:
-            return _not_kept(error, printed)
+            return await in_thread(_not_kept, error, printed, job)
         finally:
             program.end_group()
             output.close()
@@ -205,12 +206,12 @@ class CommandAgent:
         try:
             records, ended = job.journal.story(job.spec.schema)
         except JournalError as error:
-            return _not_kept(error, printed)
+            return _not_kept(error, printed, job)
         # What is not on disk is not believed, but for a fail.
         records += [record for record in printed.unwritten if record.says_fail]
         judged = judge(records, ended or Ended(status))
         if printed.problem is not None and (judged is None or isinstance(judged, Trouble)):
-            return _not_kept(printed.problem, printed)
+            return _not_kept(printed.problem, printed, job)
         assert judged is not None
         if isinstance(judged, Trouble):
             return replace(judged, evidence=output.tail())
@@ -228,14 +229,14 @@ class CommandAgent:
         return Trouble(cause=Cause.AGENT_MISSING, message=f"{self._argv[0]}: {problem}")
 
 
-def _not_kept(error: JournalError, printed: Printed) -> Verdict | Trouble:
+def _not_kept(error: JournalError, printed: Printed, job: Job) -> Verdict | Trouble:
     """Return what a program came to whose records cannot be kept: a fail is one all the same."""
     fails = [record for record in printed.unwritten if record.says_fail]
     for record in reversed(fails):
         if record.verdict is not None:
             return record.verdict
     trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
-    return trouble.after_fail() if fails else trouble
+    return trouble.after_fail() if fails else fail_or(trouble, job.journal, job.spec)
 
 
 class Output:
