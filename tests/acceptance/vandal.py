@@ -35,8 +35,14 @@ def emptied(path: Path) -> Path:
 
 
 def put(content: bytes) -> Callable[[Path], object]:
-    """Return what puts this content into a file."""
-    return lambda path: emptied(path).write_bytes(content)
+    """Return what puts this content into a new file."""
+
+    def act(path: Path) -> None:
+        # Another vandal may have put a link there by now: it is not written through by us.
+        with contextlib.suppress(FileExistsError), emptied(path).open("xb") as file:
+            file.write(content)
+
+    return act
 
 
 def link(target: str) -> Callable[[Path], object]:
@@ -52,7 +58,7 @@ def full_directory(path: Path) -> None:
 
 def huge(path: Path) -> None:
     """Put 200 MB there, without a newline, that take no room on the disk."""
-    with emptied(path).open("wb") as file:
+    with contextlib.suppress(FileExistsError), emptied(path).open("xb") as file:
         file.truncate(200 * MB)
 
 
