@@ -494,7 +494,7 @@ def test_a_full_disk_is_an_error_that_names_the_path(
 ) -> None:
     """What cannot be recorded is not acknowledged."""
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(JournalError, match=rf"{attempt.folder}: No space"):
+    with pytest.raises(JournalError, match=rf"{attempt.folder}/{RECORDS}: No space"):
         attempt.record(Record(call="1", verdict=PASS))
 
 

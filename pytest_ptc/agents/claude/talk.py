@@ -185,11 +185,14 @@ async def _all_of(reader: asyncio.StreamReader) -> bytes:
 def told_by(lines: Iterable[str]) -> Told:
     """Return what a client's session file tells; an answer may take several lines, with one bill.
 
-    Lines of another form than Claude Code 2.1's tell nothing.
+    Lines of another form than Claude Code 2.1's tell nothing. In what order a client writes the
+    lines of one moment is not certain, and some write a tool's result a second time, with the
+    request that sends it on.
     """
     told = Told()
     bills: dict[str, Usage] = {}
     others: set[str] = set()
+    returned: set[str] = set()
     for line in lines:
         with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
             entry = json.loads(line)
@@ -206,8 +209,10 @@ def told_by(lines: Iterable[str]) -> Told:
                         told.recordings.append(call)
                     else:
                         others.add(call.call_id)
-            for block in _blocks(message, "tool_result"):
-                told.tool_calls += block["tool_use_id"] in others and not block.get("is_error")
+            for block in _blocks(message, "tool_result") if entry.get("type") == "user" else ():
+                if not block.get("is_error"):
+                    returned.add(block["tool_use_id"])
+    told.tool_calls = len(others & returned)
     for bill in bills.values():
         told.usage += bill
     return told
