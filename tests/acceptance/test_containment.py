@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -155,3 +156,70 @@ def test_garbage_of_every_kind_at_random(suite: Suite, seed: int) -> None:
     assert all(why[-1] != "claim lost" for why in causes(suite).values())
     for path in suite.claude.glob("tasks/*"):
         shutil.rmtree(path)
+
+
+def test_data_that_is_checked_for_ever_ends_that_attempt_alone(suite: Suite) -> None:
+    """A pattern that backtracks holds up neither its worker nor the run."""
+    verdict = json.dumps({"verdict": "pass", "summary": "x", "data": "a" * 60 + "!"})
+    pattern = {"pattern": "^(a+)+$"}
+    run(suite, task("slow", f"say {verdict}", options=f"schema={pattern}, retries=0, timeout=60"))
+    assert causes(suite) == {"slow": ["malformed verdict"]}
+
+
+@pytest.mark.parametrize("options", [(), ("--ptc-host=tmux",)])
+def test_the_screen_of_a_client_needs_tmux(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """Without it that is told, and no host that has no screen is advised."""
+    empty = suite.path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("PATH", str(empty))
+    monkeypatch.setenv("CLAUDE_CODE", sys.executable)
+    suite.write(test_a='@pytest.mark.ptc("x")\ndef test_it(): pass\n')
+    wanted = ("--ptc-agent=claude", "--ptc-interactive", "--ptc-host=auto", *options)
+    result = suite.run(*wanted)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = result.stderr.str()
+    assert "--ptc-interactive needs tmux, which is not installed; install tmux" in said
+    assert "--ptc-host=process" not in said
+
+
+def test_a_socket_that_tmux_cannot_make_is_told_before_anything_starts(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its length; where nobody insists on tmux, workers are child processes."""
+    long = suite.path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setenv("TMUX_TMPDIR", str(long))
+    suite.write(test_a='@pytest.mark.ptc("pass")\ndef test_it(): pass\n')
+    result = suite.run("--ptc-host=tmux")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{long}*bytes of at most*set TMUX_TMPDIR*"])
+    assert suite.runs == []
+    suite.run("--ptc-host=auto").assert_outcomes(passed=1)
+
+
+def test_no_workers_says_how_the_last_one_ended(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last words are with the item."""
+    (suite.path / "sitecustomize.py").write_text(
+        "import sys\nif 'pytest_ptc.worker' in sys.orig_argv: sys.exit('plum is missing')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(suite.path))
+    suite.write(test_a='@pytest.mark.ptc("pass")\ndef test_it(): pass\n')
+    result = suite.spawn("--ptc-max-worker-restart=0")
+    result.stdout.fnmatch_lines_random(["*no workers - *the last one, w?: *", "*plum is missing*"])
+
+
+def test_nothing_of_workers_is_left_beside_what_coverage_combines(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are no subprocesses of the tests, and end after their files would be read."""
+    (suite.path / ".coveragerc").write_text("[run]\npatch = subprocess\nparallel = true\n")
+    (suite.path / "mod.py").write_text("def f(): return 1\n")
+    monkeypatch.setenv("PYTHONPATH", str(suite.path))
+    suite.write(test_a='import mod\n@pytest.mark.ptc("pass")\ndef test_it(): mod.f()\n')
+    suite.spawn("--cov=mod").assert_outcomes(passed=1)
+    left = sorted(path.name for path in suite.path.glob(".coverage*"))
+    assert left == [".coverage", ".coveragerc"]
