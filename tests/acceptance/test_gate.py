@@ -419,7 +419,6 @@ DJANGO = {
 
 def test_an_agent_can_use_the_live_server_of_pytest_django(suite: Suite) -> None:
     """Its database is there before any test asks for it, and the user's own is not touched."""
-    pytest.importorskip("pytest_django")
     for name, text in DJANGO.items():
         path = suite.path / name
         path.parent.mkdir(exist_ok=True)

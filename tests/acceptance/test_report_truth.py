@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -185,15 +184,14 @@ KINDS = {
     "no-workers": Kind(PASSES, 0, (), ("--ptc-workers=0",)),
 }
 SUBTEST = "def test_it(subtests):\n    with subtests.test('one'): assert %d\n"
-if find_spec("_pytest.subtests") or find_spec("pytest_subtests"):
-    KINDS["subtest-fails"] = Kind(f"@pytest.mark.ptc('pass')\n{SUBTEST % 0}", 1, ("failed",))
-    KINDS["subtest-passes"] = Kind(f"@pytest.mark.ptc('pass')\n{SUBTEST % 1}", 0, ("passed",))
-    KINDS["subtest-skips"] = Kind(
-        "@pytest.mark.ptc('pass')\ndef test_it(subtests):\n"
-        "    with subtests.test('one'): pytest.skip('no')\n",
-        0,
-        ("passed",),
-    )
+KINDS["subtest-fails"] = Kind(f"@pytest.mark.ptc('pass')\n{SUBTEST % 0}", 1, ("failed",))
+KINDS["subtest-passes"] = Kind(f"@pytest.mark.ptc('pass')\n{SUBTEST % 1}", 0, ("passed",))
+KINDS["subtest-skips"] = Kind(
+    "@pytest.mark.ptc('pass')\ndef test_it(subtests):\n"
+    "    with subtests.test('one'): pytest.skip('no')\n",
+    0,
+    ("passed",),
+)
 
 #: Runs that are no success though pytest ends with 0: nothing was judged.
 UNJUDGED = ("no-marked-tests", "no-workers")
