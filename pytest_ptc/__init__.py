@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_ptc.errors import PtcError
-    from pytest_ptc.listing import files
-    from pytest_ptc.model import Finding, Severity, Verdict, VerdictKind
+    from pytest_ptc.collection.fan_out import files
+    from pytest_ptc.model.errors import PtcError
+    from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 
 __all__ = ["Finding", "PtcError", "Severity", "Verdict", "VerdictKind", "files"]
 
-_HOMES = {"PtcError": "errors", "files": "listing"}
+_HOMES = {"PtcError": "model.errors", "files": "collection.fan_out"}
 
 
 def __getattr__(name: str) -> Any:
@@ -20,5 +20,5 @@ def __getattr__(name: str) -> Any:
     # use it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(f"pytest_ptc.{_HOMES.get(name, 'model')}")
+    home = import_module(f"pytest_ptc.{_HOMES.get(name, 'model.verdict')}")
     return getattr(home, name)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_ptc.interfaces import Host
-    from pytest_ptc.model import Result
-    from pytest_ptc.options import Settings
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.model.result import Result
+    from pytest_ptc.model.settings import Settings
 
 
 @pytest.hookspec(firstresult=True)

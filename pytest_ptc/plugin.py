@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.environment import IN_XDIST, RUN_COOKIE
-from pytest_ptc.errors import ConfigError, MarkerError
-from pytest_ptc.options import add_options, resolve
-from pytest_ptc.roots import ROOTS
+from pytest_ptc.collection.options import add_options, resolve
+from pytest_ptc.collection.root_dirs import ROOTS
+from pytest_ptc.interfaces.environment import IN_XDIST
+from pytest_ptc.model.errors import ConfigError, MarkerError
+from pytest_ptc.model.variables import RUN_COOKIE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_ptc.model import Verdict
-    from pytest_ptc.options import Settings
-    from pytest_ptc.runner import Runner
-    from pytest_ptc.submission import PtcCoordinator
+    from pytest_ptc.model.settings import Settings
+    from pytest_ptc.model.verdict import Verdict
+    from pytest_ptc.session.coordinator_fixture import PtcCoordinator
+    from pytest_ptc.session.hooks import Runner
 
 MARKER = (
     "ptc(prompt=<docstring>, *, timeout, retries, model, tools, permission_mode, cwd, env, "
@@ -69,10 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
                 _say_unjudged(config, settings, why_not)
             return
         # Only a run with workers pays for these.
-        from pytest_ptc.gatekeeper import Gatekeeper  # noqa: PLC0415
-        from pytest_ptc.live import LiveRun  # noqa: PLC0415
-        from pytest_ptc.reporting.files import Reports  # noqa: PLC0415
-        from pytest_ptc.runner import Runner, SetUpBypass  # noqa: PLC0415
+        from pytest_ptc.session.gatekeeper import Gatekeeper  # noqa: PLC0415
+        from pytest_ptc.session.hooks import Runner, SetUpBypass  # noqa: PLC0415
+        from pytest_ptc.session.report_hooks import Reports  # noqa: PLC0415
+        from pytest_ptc.session.run import LiveRun  # noqa: PLC0415
 
         start = config.invocation_params.dir
         reports = Reports(
@@ -100,14 +101,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def _say_unjudged(config: pytest.Config, settings: Settings, why_not: str) -> None:
     """Have a run without workers say that nothing was judged, where a gate or reports are asked."""
     if settings.gate_options:
-        from pytest_ptc.gatekeeper import Gatekeeper  # noqa: PLC0415 - only where it is asked for
+        from pytest_ptc.session.gatekeeper import Gatekeeper  # noqa: PLC0415 - only where it is asked for
 
         config.pluginmanager.register(Gatekeeper(config, settings, why_not), "ptc-gate")
     files = (settings.json, settings.sarif, settings.gitlab, settings.html)
     # An agent that runs the tests has their options, and the reports are of the run that it is in.
     ours = not os.environ.get(RUN_COOKIE) and not _only_sets_up(config)
     if ours and (settings.github == "yes" or any(files)):
-        from pytest_ptc.reporting.files import reports_without_workers  # noqa: PLC0415 - as above
+        from pytest_ptc.session.report_hooks import reports_without_workers  # noqa: PLC0415 - as above
 
         unjudged = reports_without_workers(config, settings, os.environ)
         config.pluginmanager.register(unjudged, "ptc-reports")
@@ -161,7 +162,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect Markdown files that are suites."""
     if not file_path.name.endswith(".ptc.md"):
         return None
-    from pytest_ptc.markdown import MarkdownFile  # noqa: PLC0415 - only where there are such files
+    from pytest_ptc.collection.markdown import MarkdownFile  # noqa: PLC0415 - only where there are such files
 
     return MarkdownFile.from_parent(parent, path=file_path)
 
@@ -192,8 +193,8 @@ def pytest_report_collectionfinish(
 
 
 def _prompts(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    from pytest_ptc.markers import read_marker  # noqa: PLC0415 - only for marked items
-    from pytest_ptc.text import printable  # noqa: PLC0415
+    from pytest_ptc.collection.marker import read_marker  # noqa: PLC0415 - only for marked items
+    from pytest_ptc.text.printable import printable  # noqa: PLC0415
 
     lines = []
     settings = resolve(config)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.seals import RunKey
-from pytest_ptc.story import FORMAT, MAX_STORY_BYTES, STORY
-from pytest_ptc.untrusted import read_regular
+from pytest_ptc.journal.seals import RunKey
+from pytest_ptc.journal.story import FORMAT, MAX_STORY_BYTES, STORY
+from pytest_ptc.system.regular_files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -20,26 +20,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc import own_files
+from pytest_ptc.agents.instructions import protocol_text
 from pytest_ptc.agents.printed import Line, Printed
-from pytest_ptc.attempts import OUTPUT, PROMPT
-from pytest_ptc.endings import Ended, describe_status, judge, status_verdict
-from pytest_ptc.environment import ATTEMPT_COOKIE, agent_environment
-from pytest_ptc.errors import JournalError
-from pytest_ptc.evidence import fail_or
-from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
-from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
-from pytest_ptc.prompts import protocol_text
-from pytest_ptc.redaction import RedactedStream, Redactor
-from pytest_ptc.strays import end_strays
-from pytest_ptc.text import utf8
-from pytest_ptc.threads import in_thread
+from pytest_ptc.interfaces.environment import agent_environment
+from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT
+from pytest_ptc.journal.closing import fail_or
+from pytest_ptc.model.errors import JournalError
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.variables import ATTEMPT_COOKIE
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.system import own_files
+from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
+from pytest_ptc.system.strays import end_strays
+from pytest_ptc.system.threads import in_thread
+from pytest_ptc.text.printable import utf8
+from pytest_ptc.text.redaction import RedactedStream, Redactor
+from pytest_ptc.verdicts.endings import Ended, describe_status, judge, status_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_ptc.interfaces import Job
-    from pytest_ptc.model import TaskSpec
+    from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.model.task import TaskSpec
 
 #: Bytes of output kept at the start and at the end of `output.log`: an agent in a loop must not
 #: fill the disk, and what it printed last is what explains its end.

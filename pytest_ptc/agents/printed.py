@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.fail_signs import Lines, says_fail
-from pytest_ptc.verdicts import LONGEST, Record, parse_verdict
+from pytest_ptc.model.errors import JournalError, VerdictError
+from pytest_ptc.verdicts.fail_signs import Lines, says_fail
+from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.verdicts.verdict_json import LONGEST, parse_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_ptc.attempts import AttemptJournal
+    from pytest_ptc.journal.attempt_journal import AttemptJournal
 
 #: Most lines of one kind that are put on disk as they are read: a program in a loop must not fill
 #: the disk. Of further ones only the last line of the output is.

@@ -12,21 +12,16 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_ptc.errors import IllegalMove
-from pytest_ptc.model import (
-    Attempt,
-    AttemptReport,
-    Cause,
-    Kept,
-    Result,
-    TaskSpec,
-    Trouble,
-    VerdictKind,
-)
-from pytest_ptc.states import Snapshot, TaskState, WorkerState, WorkerView
+from pytest_ptc.model.errors import IllegalMove
+from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState, WorkerView
+from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pytest_ptc.model.task import TaskSpec
 
 #: Seconds before the first retry; each further one waits twice as long, up to the cap.
 BACKOFF = 0.5

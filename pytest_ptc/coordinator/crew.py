@@ -11,21 +11,21 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc import own_files
 from pytest_ptc.coordinator.door import Door
-from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
-from pytest_ptc.errors import HostError, JournalError
-from pytest_ptc.interfaces import LaunchPlan, Remains
-from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
-from pytest_ptc.scratch import launch_file_of
+from pytest_ptc.interfaces.host import LaunchPlan, Remains
+from pytest_ptc.model.errors import HostError, JournalError
+from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
+from pytest_ptc.system import own_files
+from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree
+from pytest_ptc.system.scratch import launch_file_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_ptc import wire
-    from pytest_ptc.interfaces import Host
-    from pytest_ptc.journal import Journal
+    from pytest_ptc.interfaces import messages
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.journal.run_journal import Journal
 
 
 class Crew:
@@ -49,7 +49,7 @@ class Crew:
         address: Path,
         argv: Sequence[str],
         config: Mapping[str, Any],
-        heard: Callable[[str, wire.Message], None],
+        heard: Callable[[str, messages.Message], None],
         gone: Callable[[str, str], None],
     ) -> None:
         self._host = host
@@ -88,7 +88,7 @@ class Crew:
         if await _ended(pid):
             self._gone(worker, "its process ended")
 
-    def say(self, worker: str, message: wire.Message) -> None:
+    def say(self, worker: str, message: messages.Message) -> None:
         """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
         self._door.say(worker, message)
 

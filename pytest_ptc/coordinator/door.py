@@ -12,7 +12,7 @@ import hmac
 import secrets
 from typing import TYPE_CHECKING
 
-from pytest_ptc import wire
+from pytest_ptc.interfaces import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ class Door:
     def __init__(
         self,
         *,
-        heard: Callable[[str, wire.Message], None],
+        heard: Callable[[str, messages.Message], None],
         gone: Callable[[str, str], None],
         note: Callable[[str | None, str], None],
     ) -> None:
@@ -58,7 +58,7 @@ class Door:
     async def open(self, address: Path) -> asyncio.AbstractServer:
         """Begin to take calls."""
         return await asyncio.start_unix_server(
-            self._converse, address, limit=wire.LONGEST_FROM_WORKER
+            self._converse, address, limit=messages.LONGEST_FROM_WORKER
         )
 
     def key_for(self, worker: str) -> str:
@@ -66,10 +66,10 @@ class Door:
         key = self._keys[worker] = secrets.token_hex(16)
         return key
 
-    def say(self, worker: str, message: wire.Message) -> None:
+    def say(self, worker: str, message: messages.Message) -> None:
         """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
         if worker in self._lines:
-            self._lines[worker].write(wire.encode(message))
+            self._lines[worker].write(messages.encode(message))
 
     def hang_up(self, worker: str) -> None:
         """Close the line to a worker, which calls no more."""
@@ -92,7 +92,7 @@ class Door:
             self._lines[worker] = writer
             self._heard(worker, hello)
             while line := await reader.readline():
-                self._heard(worker, wire.decode(line))
+                self._heard(worker, messages.decode(line))
         except asyncio.CancelledError:
             return  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
         except Exception as error:  # noqa: BLE001 - one caller's trouble is its own
@@ -105,7 +105,7 @@ class Door:
 
     async def _greeting(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> wire.Hello:
+    ) -> messages.Hello:
         """Return the hello of a caller that is a worker.
 
         Raises:
@@ -119,10 +119,10 @@ class Door:
             del self._strangers[first]
             first.transport.abort()
         try:
-            hello = wire.decode(await asyncio.wait_for(reader.readline(), GREETING))
+            hello = messages.decode(await asyncio.wait_for(reader.readline(), GREETING))
         finally:
             self._strangers.pop(writer, None)
-        if not isinstance(hello, wire.Hello):
+        if not isinstance(hello, messages.Hello):
             raise ValueError("its first message is no hello")  # noqa: TRY004 - as broken as others
         key = self._keys.get(hello.worker)
         if key is None or not hmac.compare_digest(key.encode(), hello.key.encode()):

@@ -19,7 +19,6 @@ from queue import Empty, SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc import wire
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.crew import Crew
 from pytest_ptc.coordinator.schedule import (
@@ -33,20 +32,26 @@ from pytest_ptc.coordinator.schedule import (
     next_look,
     plan,
 )
-from pytest_ptc.environment import owner_name
-from pytest_ptc.errors import JournalError, PtcError
-from pytest_ptc.evidence import closing_report, unreadable
-from pytest_ptc.interfaces import NewTask, Remains
-from pytest_ptc.model import Attempt, AttemptReport, Cause, Kept, Result, TaskSpec, Trouble
-from pytest_ptc.states import Snapshot, TaskState, WorkerState
-from pytest_ptc.threads import in_thread
+from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.environment import owner_name
+from pytest_ptc.interfaces.host import Remains
+from pytest_ptc.interfaces.tasklist import NewTask
+from pytest_ptc.journal.closing import closing_report, unreadable
+from pytest_ptc.model.errors import JournalError, PtcError
+from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
+from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_ptc.interfaces import Contents, Host, TaskList
-    from pytest_ptc.journal import Journal
+    from pytest_ptc.interfaces.agent import Contents
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.interfaces.tasklist import TaskList
+    from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.model.task import TaskSpec
 
 #: Longest description put on the shared list, in characters: the whole prompt is in the journal,
 #: and every session that reads the list pays for what stands there.
@@ -351,7 +356,7 @@ class Coordinator:
         try:
             token = self._journal.open_attempt(attempt, task.spec).token
             last = task.retries_left <= 1
-            message = wire.Assigned(
+            message = messages.Assigned(
                 attempt.name, ours.cookie, token, task.spec.to_json(), last=last
             )
             seen = self._contents.began(attempt.name, task.spec) if self._contents else None
@@ -424,21 +429,21 @@ class Coordinator:
 
     # Workers.
 
-    def _heard(self, worker: str, message: wire.Message) -> None:
+    def _heard(self, worker: str, message: messages.Message) -> None:
         attempt = self._board.workers[worker].attempt
         match message:
-            case wire.Hello() if self._board.workers[worker].state is WorkerState.STARTING:
+            case messages.Hello() if self._board.workers[worker].state is WorkerState.STARTING:
                 self._greet(worker)
-            case wire.Ready() if self._board.workers[worker].state is WorkerState.STARTING:
+            case messages.Ready() if self._board.workers[worker].state is WorkerState.STARTING:
                 self._board.called_in(worker, self._clock())
                 self._journal.event("worker ready", worker=worker)
                 self._wake.set()
-            case wire.Claimed(name) if attempt is not None and attempt.name == name:
+            case messages.Claimed(name) if attempt is not None and attempt.name == name:
                 self._board.claimed(worker)
                 self._journal.event("claimed", attempt=name, worker=worker)
-            case wire.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
+            case messages.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
-            case wire.Ended(name, problem, said_fail) if attempt and attempt.name == name:
+            case messages.Ended(name, problem, said_fail) if attempt and attempt.name == name:
                 why = problem or "the worker filed no report"
                 trouble = Trouble(cause=Cause.MACHINERY, message=why)
                 told = trouble.after_fail() if said_fail else trouble
@@ -449,10 +454,10 @@ class Coordinator:
     def _greet(self, worker: str) -> None:
         """Tell a worker that has started what to get ready for, or that there is nothing to do."""
         if self._board.stopping is not None:
-            self._crew.say(worker, wire.Quit())
+            self._crew.say(worker, messages.Quit())
             return
         like = self._board.next_spec(worker)
-        self._crew.say(worker, wire.Prepare(like.to_json() if like is not None else None))
+        self._crew.say(worker, messages.Prepare(like.to_json() if like is not None else None))
 
     def _hold(self, attempt: Attempt, seconds: float, why: str) -> None:
         """Hold back further attempts, at most for as long as one of them might take."""
@@ -508,7 +513,7 @@ class Coordinator:
         self._board.stopped(trouble)
         self._journal.event("stopping", why=trouble.message)
         for worker in self._board.live_workers:
-            self._crew.say(worker.name, wire.Quit())
+            self._crew.say(worker.name, messages.Quit())
         self._loop.call_later(GRACE, lambda: self._errand(self._end_crew()))
         self._wake.set()
 

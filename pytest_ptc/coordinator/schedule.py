@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model import Cause, Trouble
-from pytest_ptc.states import TaskState, WorkerState
-from pytest_ptc.text import usd
+from pytest_ptc.model.lifecycle import TaskState, WorkerState
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
     from pytest_ptc.coordinator.board import Board

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from pytest_ptc import own_files
-from pytest_ptc.environment import worker_environment
-from pytest_ptc.errors import HostError
-from pytest_ptc.hosts.plans import check_plan
-from pytest_ptc.hosts.tails import last_lines
-from pytest_ptc.interfaces import Remains
-from pytest_ptc.processes import (
+from pytest_ptc.hosts.last_lines import last_lines
+from pytest_ptc.hosts.launch_check import check_plan
+from pytest_ptc.interfaces.environment import worker_environment
+from pytest_ptc.interfaces.host import Remains
+from pytest_ptc.model.errors import HostError
+from pytest_ptc.system import own_files
+from pytest_ptc.system.processes import (
     ProcessIdentity,
     describe_exit,
     end_left_behind,
@@ -26,7 +26,7 @@ from pytest_ptc.processes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_ptc.interfaces import LaunchPlan
+    from pytest_ptc.interfaces.host import LaunchPlan
 
 #: Seconds that `remains` waits for a process that its caller has seen end.
 PATIENCE = 2.0

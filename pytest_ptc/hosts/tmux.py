@@ -24,10 +24,8 @@ from pathlib import Path
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.environment import worker_environment
-from pytest_ptc.errors import HostError
-from pytest_ptc.hosts.plans import check_plan
-from pytest_ptc.hosts.tails import last_lines
+from pytest_ptc.hosts.last_lines import last_lines
+from pytest_ptc.hosts.launch_check import check_plan
 from pytest_ptc.hosts.tmux_language import (
     OLDEST,
     PANE_FIELDS,
@@ -45,8 +43,10 @@ from pytest_ptc.hosts.tmux_language import (
     with_mend,
 )
 from pytest_ptc.hosts.tmux_socket import socket_place
-from pytest_ptc.interfaces import Remains
-from pytest_ptc.processes import (
+from pytest_ptc.interfaces.environment import worker_environment
+from pytest_ptc.interfaces.host import Remains
+from pytest_ptc.model.errors import HostError
+from pytest_ptc.system.processes import (
     ProcessIdentity,
     describe_exit,
     end_left_behind,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from libtmux.server import Server
 
-    from pytest_ptc.interfaces import LaunchPlan
+    from pytest_ptc.interfaces.host import LaunchPlan
 
 #: Seconds that tmux may take to notice what its caller has seen already.
 PATIENCE = 2.0

@@ -9,7 +9,7 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
-from pytest_ptc.processes import describe_exit
+from pytest_ptc.system.processes import describe_exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ import posixpath
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.item_states import (
+from pytest_ptc.model.item_states import (
     ItemState,
     PhaseReport,
     came_to_its_end,
@@ -20,7 +20,7 @@ from pytest_ptc.item_states import (
     item_state,
     why_no_success,
 )
-from pytest_ptc.model import Severity, VerdictKind
+from pytest_ptc.model.verdict import Severity, VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

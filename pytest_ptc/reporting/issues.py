@@ -16,11 +16,11 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.item_states import FINE, ItemState, is_submitted
-from pytest_ptc.model import Severity, VerdictKind
+from pytest_ptc.model.item_states import FINE, ItemState, is_submitted
+from pytest_ptc.model.verdict import Severity, VerdictKind
 from pytest_ptc.reporting.document import blocks, findings_of
 from pytest_ptc.reporting.wording import WORST_FIRST, count, cut
-from pytest_ptc.text import printable
+from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

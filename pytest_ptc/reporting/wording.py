@@ -10,14 +10,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.item_states import ItemState
-from pytest_ptc.model import Cause, Severity, VerdictKind
-from pytest_ptc.text import printable
+from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.model.trouble import Cause
+from pytest_ptc.model.verdict import Severity, VerdictKind
+from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_ptc.model import Finding, Result
+    from pytest_ptc.model.result import Result
+    from pytest_ptc.model.verdict import Finding
 
 #: Most characters of one text that are looked at: an agent's may be megabytes.
 LONGEST = 8000

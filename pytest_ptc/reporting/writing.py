@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.errors import ReportError
+from pytest_ptc.model.errors import ReportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

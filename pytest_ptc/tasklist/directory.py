@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.errors import ConfigError, TaskListError
-from pytest_ptc.tasklist.files import MARK_FILE, written_by
+from pytest_ptc.model.errors import ConfigError, TaskListError
 from pytest_ptc.tasklist.locks import LIST_LOCK, remove_if_stale
-from pytest_ptc.tasklist.record import file_name, sanitise
+from pytest_ptc.tasklist.task_files import MARK_FILE, written_by
+from pytest_ptc.tasklist.task_format import file_name, sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

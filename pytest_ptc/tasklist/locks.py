@@ -27,7 +27,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_ptc.errors import TaskListError
+from pytest_ptc.model.errors import TaskListError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,17 +18,17 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.errors import TaskListError
+from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.tasklist.directory import ATTEMPTS, ListDirectory
-from pytest_ptc.tasklist.files import raise_mark, read_mark, read_task, write_task
 from pytest_ptc.tasklist.locks import PATIENCE, SYSTEM_CLOCK, Clock, ListLocks, LockHeldError
-from pytest_ptc.tasklist.record import TaskRecord, file_name, first_free_number, leading_number
+from pytest_ptc.tasklist.task_files import raise_mark, read_mark, read_task, write_task
+from pytest_ptc.tasklist.task_format import TaskRecord, file_name, first_free_number, leading_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_ptc.interfaces import NewTask
+    from pytest_ptc.interfaces.tasklist import NewTask
     from pytest_ptc.tasklist.locks import HeldLock
 
 #: Who owns the sentinel, so that no session takes it for work.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from pytest_ptc.environment import RUN_COOKIE
+from pytest_ptc.model.variables import RUN_COOKIE
 from tests.journals import read_events
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ def hit(journal, moment):
     return True
 
 def around(method, before, after, of=lambda *_: True):
-    from pytest_ptc.attempts import AttemptJournal
+    from pytest_ptc.journal.attempt_journal import AttemptJournal
     real = getattr(AttemptJournal, method)
     def hitting(self, *args):
         if of(*args) and hit(self, before):

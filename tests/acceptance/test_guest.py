@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.options import OPTIONS
+from pytest_ptc.collection.options import OPTIONS
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Suite
@@ -120,7 +120,14 @@ def test_an_agent_that_runs_pytest_starts_no_agents(suite: Suite) -> None:
 
 def test_no_heavy_import_without_workers(suite: Suite) -> None:
     """A run that does not use the plugin imports nothing that only its work needs."""
-    heavy = {"libtmux", "filelock", "psutil", "jsonschema", "pytest_ptc.runner", "watchfiles"}
+    heavy = {
+        "libtmux",
+        "filelock",
+        "psutil",
+        "jsonschema",
+        "pytest_ptc.session.hooks",
+        "watchfiles",
+    }
     suite.write(test_a=f"import sys\ndef test_it():\n    assert not {heavy!r} & set(sys.modules)\n")
     result = suite.pytester.runpytest_subprocess("-p", "no:libtmux", "-p", "no:xdist")
     result.assert_outcomes(passed=1)

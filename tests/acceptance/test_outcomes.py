@@ -196,8 +196,8 @@ def test_what_an_agent_recorded_before_it_broke_counts(
 ) -> None:
     """An agent that raises has not taken back its verdict, nor held up its worker's start."""
     (suite.path / "breaking.py").write_text(
-        "from pytest_ptc.model import Verdict, VerdictKind\n"
-        "from pytest_ptc.verdicts import Record\n\n\n"
+        "from pytest_ptc.model.result import Verdict, VerdictKind\n"
+        "from pytest_ptc.verdicts.recording import Record\n\n\n"
         "class Breaking:\n"
         "    name = 'breaking'\n\n"
         "    async def prepare(self, spec):\n"

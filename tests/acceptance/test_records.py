@@ -26,8 +26,10 @@ PASS = '{"verdict": "pass", "summary": "second"}'
 KILLS = """
 import os, signal, sys
 
-OURS = ("attempts", "agents/command", "agents/printed", "endings", "evidence", "fail_signs",
-        "strays", "verdicts", "wire", "worker", "worktrees")
+OURS = ("agents/command", "agents/printed", "interfaces/messages", "journal/attempt_journal",
+        "journal/closing", "system/git/worktrees", "system/strays", "verdicts/endings",
+        "verdicts/fail_signs", "verdicts/recording", "verdicts/verdict_json", "worker/__main__",
+        "worker/worker")
 FILES = tuple(f"/pytest_ptc/{name}.py" for name in OURS)
 
 class Killer:
@@ -191,7 +193,7 @@ def test_a_fail_by_exit_status_has_the_words_of_its_program(suite: Suite) -> Non
 #: Says something when it is asked to end, without the variable that tells when its time was over.
 LATE = """
 import contextlib, os, signal, sys, time
-from pytest_ptc.cli import main
+from pytest_ptc.cli.main import main
 what = sys.stdin.readline().split()[0]
 def late(*_):
     os.environ.pop("PTC_DEADLINE")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from pytest_ptc.cli import REPORTS
-from pytest_ptc.environment import RUN_COOKIE
-from pytest_ptc.reporting import files as reporting_files
-from pytest_ptc.reporting.files import FORMATS
+from pytest_ptc.cli.main import REPORTS
+from pytest_ptc.model.variables import RUN_COOKIE
+from pytest_ptc.session import report_hooks as reporting_files
+from pytest_ptc.session.report_hooks import FORMATS
 from tests.acceptance.test_interruptions import HANGS, start, until
 from tests.acceptance.test_reports import FINDING, marked
 from tests.acceptance.test_runs import ptc

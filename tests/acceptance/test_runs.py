@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.cli import main
-from pytest_ptc.keys import KEY_FILE, state_folder
+from pytest_ptc.cli.main import main
+from pytest_ptc.journal.keys import KEY_FILE, state_folder
 from tests.acceptance.test_interruptions import HANGS, start, until
 from tests.journals import KEY, read_events, write_story
 

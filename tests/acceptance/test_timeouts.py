@@ -112,7 +112,7 @@ def test_what_is_recorded_when_the_time_is_over_is_no_pass(suite: Suite) -> None
     # has half a second.
     suite.agent.write_text(
         "import contextlib, signal, sys, time\n"
-        "from pytest_ptc.cli import main\n"
+        "from pytest_ptc.cli.main import main\n"
         "word = sys.stdin.readline().split()[0]\n"
         "def late(*_):\n"
         "    with open(f'said-{word}', 'w') as said, contextlib.redirect_stderr(said):\n"

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pytest_ptc.interfaces import NewTask
+from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.tasklist import TaskListStore
 
 PROCESSES = 8

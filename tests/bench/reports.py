@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.reporting import files
+from pytest_ptc.journal.seals import RunKey
+from pytest_ptc.journal.story import STORY, read_story
 from pytest_ptc.reporting.document import document
-from pytest_ptc.reporting.github import annotation_lines, step_summary
-from pytest_ptc.seals import RunKey
-from pytest_ptc.story import STORY, read_story
+from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
+from pytest_ptc.session import report_hooks
 from tests.bench.figures import Check, Figure, Row, Target
 from tests.bench.suite import ROOT, BenchError
 from tests.documents import Item, events_of, finding
@@ -100,8 +100,8 @@ def _once(folder: Path) -> dict[str, Any]:
     key = RunKey(KEY, folder.name)
     events = timed("reading the journal", lambda: read_story(folder / STORY, key).events)
     made = timed("the document", lambda: document(events))
-    for name, maker in files.FORMATS.items():
-        timed(name, partial(maker, made, files.Target(folder, folder / f"report.{name}")))
+    for name, maker in report_hooks.FORMATS.items():
+        timed(name, partial(maker, made, report_hooks.Target(folder, folder / f"report.{name}")))
     timed("annotations", lambda: annotation_lines(made))
     timed("step summary", lambda: step_summary(made))
     # In kilobytes, but on macOS.

@@ -12,17 +12,17 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from pytest_ptc.agent_files import agent_files
-from pytest_ptc.contents import Contents
-from pytest_ptc.disk import RACY_NS
-from pytest_ptc.model import TaskSpec
+from pytest_ptc.inputs.agent_files import agent_files
+from pytest_ptc.inputs.contents import Contents
+from pytest_ptc.inputs.disk import RACY_NS
+from pytest_ptc.model.task import TaskSpec
 from tests.bench.figures import Figure, Row, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_ptc.contents import Content
+    from pytest_ptc.inputs.contents import Content
 
 FILES, FILES_IN_FOLDER = 5_000, 20
 ROUNDS = 40

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from pytest_ptc.reporting.html import page
-from pytest_ptc.reporting.standing import items_of
+from pytest_ptc.reporting.page.page import page
+from pytest_ptc.reporting.task_states import items_of
 from tests.browser.samples import run_of
 
 if TYPE_CHECKING:

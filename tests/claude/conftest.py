@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.prompts import claude_prompt
+from pytest_ptc.agents.instructions import claude_prompt
 from tests.acceptance.conftest import Suite, clean_environment, nothing_left
 from tests.claude.messages_api import MessagesApi, Request
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pytest_ptc.text import usd
+from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
     import pytest

@@ -17,8 +17,8 @@ import pytest
 
 from pytest_ptc.hosts.process import ProcessHost
 from pytest_ptc.hosts.tmux import TmuxHost
-from pytest_ptc.interfaces import LaunchPlan
-from pytest_ptc.processes import ProcessIdentity, wait_gone
+from pytest_ptc.interfaces.host import LaunchPlan
+from pytest_ptc.system.processes import ProcessIdentity, wait_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

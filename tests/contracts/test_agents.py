@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 import pytest
 
-from pytest_ptc.agents import agent_maker
-from pytest_ptc.attempts import OUTPUT
-from pytest_ptc.environment import ATTEMPT_COOKIE, RUN_COOKIE
-from pytest_ptc.interfaces import Job
-from pytest_ptc.journal import Journal
-from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
+from pytest_ptc.agents.registry import agent_maker
+from pytest_ptc.interfaces.agent import Job
+from pytest_ptc.journal.attempt_journal import OUTPUT
+from pytest_ptc.journal.run_journal import Journal
+from pytest_ptc.model.result import Attempt
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
+from pytest_ptc.model.verdict import Verdict, VerdictKind
 from tests.claude.messages_api import MessagesApi
 from tests.journals import KEY
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_ptc.interfaces import Agent
+    from pytest_ptc.interfaces.agent import Agent
 
 #: How each agent is brought to behave: the program of agent `command` is this.
 PROGRAM = """

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.errors import HostError
 from pytest_ptc.hosts import process, tmux
 from pytest_ptc.hosts.process import ProcessHost
+from pytest_ptc.model.errors import HostError
 from tests.contracts.conftest import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_ptc.interfaces import Host
+    from pytest_ptc.interfaces.host import Host
     from tests.contracts.conftest import HostWorld
 
 FOREVER = "while :; do sleep 1000 & wait $!; done"
@@ -453,7 +453,7 @@ def test_log_is_private_and_read_from_its_end(tmp_path: Path) -> None:
     host = ProcessHost()
     world_log = tmp_path / "w1.log"
     script = "truncate -s 100M w1.log; echo; echo the end; sleep 1000"
-    from pytest_ptc.interfaces import LaunchPlan  # noqa: PLC0415
+    from pytest_ptc.interfaces.host import LaunchPlan  # noqa: PLC0415
 
     host.launch(
         LaunchPlan(worker="w1", argv=("/bin/sh", "-c", script), cwd=tmp_path, log=world_log)
@@ -469,7 +469,7 @@ def test_log_is_private_and_read_from_its_end(tmp_path: Path) -> None:
 
 def test_close_leaves_no_child_unreaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor one of many threads, whose first is gone a moment before it can be waited for."""
-    from pytest_ptc.interfaces import LaunchPlan  # noqa: PLC0415
+    from pytest_ptc.interfaces.host import LaunchPlan  # noqa: PLC0415
 
     host = ProcessHost()
     plan = LaunchPlan(worker="w1", argv=("/bin/sleep", "600"), cwd=tmp_path, log=tmp_path / "log")

@@ -19,10 +19,10 @@ import psutil
 import pytest
 
 import pytest_ptc
-from pytest_ptc.errors import HostError
 from pytest_ptc.hosts import tmux
 from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem
-from pytest_ptc.processes import ProcessIdentity, wait_gone
+from pytest_ptc.model.errors import HostError
+from pytest_ptc.system.processes import ProcessIdentity, wait_gone
 from tests.contracts.conftest import DEADLINE, until
 
 if TYPE_CHECKING:
@@ -432,7 +432,7 @@ ORPHANING = """
 import os, signal, sys, time
 from pathlib import Path
 from pytest_ptc.hosts.tmux import TmuxHost
-from pytest_ptc.interfaces import LaunchPlan
+from pytest_ptc.interfaces.host import LaunchPlan
 
 folder = Path.cwd()
 host = TmuxHost(sys.argv[1])

@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.interfaces import NewTask
+from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.tasklist import TaskListStore
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import psutil
 
-from pytest_ptc.model import Cause
+from pytest_ptc.model.trouble import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable

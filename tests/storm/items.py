@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.model import Cause
+from pytest_ptc.model.trouble import Cause
 from tests.storm.faults import KILLED_AGENT
 from tests.storm.scripts import VERDICT_ERROR, Ending, ending
 

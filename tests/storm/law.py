@@ -6,7 +6,7 @@ what, and when.
 
  1. Every item has exactly one outcome: passed, failed, skipped or error; no other item has any.
  2. The outcome is the one that the item's script says, or an error that names a cause of
-    `pytest_ptc.model.Cause`. So a script that says fail is never passed or skipped. If the script
+    `Cause`. So a script that says fail is never passed or skipped. If the script
     contradicts a verdict that it has recorded, and its worker was lost before that was seen, the
     recorded verdict may stand.
  3. A verdict is the outcome only if an agent gave it: the note that it was about to, in the last
@@ -33,7 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ptc.coordinator.schedule import STUCK_AFTER
-from pytest_ptc.model import Cause
+from pytest_ptc.model.trouble import Cause
 from tests.storm.faults import FAULTS, KILLED_AGENT
 from tests.storm.scripts import OUTCOMES, VERDICT_ERROR, Ending, attempt_ending
 

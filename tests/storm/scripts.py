@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.model import RETRYABLE, Cause
+from pytest_ptc.model.trouble import RETRYABLE, Cause
 
 if TYPE_CHECKING:
     from random import Random

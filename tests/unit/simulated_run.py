@@ -23,19 +23,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-from pytest_ptc import wire
-from pytest_ptc.attempts import AttemptJournal
 from pytest_ptc.coordinator.loop import Coordinator
-from pytest_ptc.environment import owner_name
-from pytest_ptc.errors import JournalError
-from pytest_ptc.interfaces import Remains
-from pytest_ptc.journal import Journal
-from pytest_ptc.model import Cause, Trouble
-from pytest_ptc.redaction import Redactor
+from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.environment import owner_name
+from pytest_ptc.interfaces.host import Remains
+from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal.run_journal import Journal
+from pytest_ptc.model.errors import JournalError
+from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.tasklist import TaskListStore
 from pytest_ptc.tasklist.locks import Clock
-from pytest_ptc.verdicts import Record
-from pytest_ptc.worker import Worker
+from pytest_ptc.text.redaction import Redactor
+from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.worker.worker import Worker
 from tests.journals import KEY
 
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ if TYPE_CHECKING:
 
     from pytest_ptc.coordinator.board import Board
     from pytest_ptc.coordinator.schedule import Limits
-    from pytest_ptc.interfaces import Host, Job
-    from pytest_ptc.model import Attempt, AttemptReport, Result, TaskSpec, Verdict
+    from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.model.result import Attempt, AttemptReport, Result
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.verdict import Verdict
 
 RUN_ID = "r1"
 
@@ -307,7 +310,7 @@ class WorkerProcess:
         #: What waits for it: one of `MOMENTS`, `NO_ROOM` or nothing.
         self.fate: str | None = None
         #: What the coordinator has not heard yet.
-        self.line: deque[wire.Message] = deque()
+        self.line: deque[messages.Message] = deque()
         #: What a killed worker's agent was on: it lives on until the coordinator ends it.
         self.orphan: Job | None = None
         self._reader = asyncio.StreamReader(loop=self.loop)
@@ -321,9 +324,9 @@ class WorkerProcess:
         """Return what its agent is on, if it is on something; the worker itself may be dead."""
         return self.agent.job if self.alive else self.orphan
 
-    def hear(self, message: wire.Message) -> None:
+    def hear(self, message: messages.Message) -> None:
         """Send it a message."""
-        self._reader.feed_data(wire.encode(message))
+        self._reader.feed_data(messages.encode(message))
 
     def move(self) -> None:
         """Let it do all it can do now."""
@@ -357,7 +360,7 @@ class WorkerProcess:
 
     def write(self, data: bytes) -> None:
         """Say something to the coordinator."""
-        message = wire.decode(data)
+        message = messages.decode(data)
         with self.at(f"say {message.kind}"):
             self.line.append(message)
 
@@ -425,11 +428,11 @@ def _filed_by_whom(journal: AttemptJournal, report: AttemptReport) -> AttemptRep
 def simulate_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the worker's code act on the simulated processes instead of the machine's."""
     # Leftovers of an agent are searched for among all processes of the machine.
-    monkeypatch.setattr("pytest_ptc.worker.end_marked", lambda *_, **__: None)
+    monkeypatch.setattr("pytest_ptc.worker.worker.end_marked", lambda *_, **__: None)
     monkeypatch.setattr(AttemptJournal, "file", _filed_by_whom)
     clock = SimpleNamespace(monotonic=lambda: Time.current.now)
-    monkeypatch.setattr("pytest_ptc.worker.time", clock)
-    monkeypatch.setattr("pytest_ptc.attempts.time", clock)
+    monkeypatch.setattr("pytest_ptc.worker.worker.time", clock)
+    monkeypatch.setattr("pytest_ptc.journal.attempt_journal.time", clock)
 
 
 class SimulatedCrew:
@@ -462,9 +465,9 @@ class SimulatedCrew:
         await self._ended[worker].wait()
         self._run.coordinator._lose(worker, "its process ended")
 
-    def say(self, worker: str, message: wire.Message) -> None:
+    def say(self, worker: str, message: messages.Message) -> None:
         """Send a message; one to a worker that is gone goes nowhere."""
-        if isinstance(message, wire.Assigned):
+        if isinstance(message, messages.Assigned):
             attempt = self._run.board.workers[worker].attempt
             assert attempt is not None
             assert attempt.name == message.attempt
@@ -516,7 +519,7 @@ class SimulatedCrew:
         coordinator, process = self._run.coordinator, self.processes[worker]
         if process.line:
             message = process.line.popleft()
-            if isinstance(message, wire.Hello):
+            if isinstance(message, messages.Hello):
                 self._connected.add(worker)
             self._run.call(coordinator._heard, worker, message)
         else:
@@ -557,7 +560,7 @@ WAYS = (
 class Session:
     """A Claude session of somebody else on the same list, and what can happen to the files.
 
-    It follows the protocol of Claude Code, as `tasklist/locks.py` and `record.py` have it.
+    It follows the protocol of Claude Code, as `tasklist/locks.py` and `task_format.py` have it.
     """
 
     def __init__(self, path: Path, time: Time) -> None:

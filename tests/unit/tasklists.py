@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.interfaces import NewTask
+from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.tasklist import TaskListStore
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import RUN_KEY

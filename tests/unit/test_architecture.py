@@ -1,4 +1,4 @@
-"""The arrows between modules point down, as the README's map of the package has it."""
+"""The rooms of the package, which of them may import which, and which modules only decide."""
 
 from __future__ import annotations
 
@@ -15,81 +15,88 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
     for path in sorted(PACKAGE.glob("**/*.py"))
 }
-#: Modules that only decide: no file, no process, no clock, no other library.
-PURE = {
-    "model": set(),
-    "states": {"errors", "model"},
-    "seals": set(),
-    "redaction": {"secret_names"},
-    "secret_names": set(),
-    "errors": {"text"},
-    "ids": {"text"},
-    "patterns": {"errors"},
-    "front_matter": set(),
-    "prompts": set(),
-    "wire": set(),
+
+#: Each room and the rooms that it may import, from the ground floor up.
+ROOMS = {
     "text": set(),
-    "interfaces": {"model"},
-    # Not pure in one thing: data that may take too long to check is checked by another process.
-    "verdicts": {"errors", "model", "schemas", "text", "untrusted"},
-    "fail_signs": set(),
-    "endings": {"model", "verdicts"},
-    "environment": {"model"},
-    "coordinator.board": {"errors", "model", "states"},
-    "coordinator.schedule": {"coordinator.board", "model", "states", "text"},
-    "tasklist.record": {"errors"},
-    "gate": {"model"},
-    "identity": set(),
-    "needs": {"errors"},
-    "promises": {"errors", "model"},
-    "item_states": {"model"},
-    "reporting.wording": {"item_states", "model", "text"},
-    "reporting.status": {"model", "reporting.wording", "states", "text"},
-    "reporting.items": {"model", "reporting.wording", "text"},
-    "reporting.summary": {"item_states", "model", "reporting.wording", "text"},
-    "reporting.document": {"item_states", "model"},
-    "reporting.issues": {"item_states", "model", "reporting.document", "reporting.wording", "text"},
-    "reporting.gitlab": {"errors", "model", "reporting.issues"},
-    "reporting.github": {
-        "item_states",
-        "model",
-        "reporting.document",
-        "reporting.issues",
-        "reporting.wording",
-        "text",
+    "model": {"text"},
+    "verdicts": {"model", "text"},
+    "system": {"model", "text"},
+    "journal": {"model", "system", "text", "verdicts"},
+    "interfaces": {"journal", "model"},
+    "tasklist": {"interfaces", "model", "system"},
+    "collection": {"model", "system", "text", "verdicts"},
+    "inputs": {"interfaces", "model", "system", "tasklist", "text"},
+    "hosts": {"interfaces", "model", "system"},
+    "agents": {"interfaces", "journal", "model", "system", "text", "verdicts"},
+    "coordinator": {"interfaces", "journal", "model", "system", "text"},
+    "runs": {"journal", "model", "system", "tasklist"},
+    "reporting": {"model", "text"},
+    "hookspecs": {"interfaces", "model"},
+    "worker": {"agents", "interfaces", "journal", "model", "system", "tasklist", "text"},
+    "session": {
+        *("agents", "collection", "coordinator", "hosts", "inputs", "interfaces", "journal"),
+        *("model", "reporting", "runs", "system", "tasklist", "text"),
     },
-    "reporting.sarif": {"errors", "model", "reporting.issues", "reporting.wording"},
-    "reporting.figures": set(),
-    "reporting.markup": {"text"},
-    "reporting.standing": {"item_states", "model", "reporting.document"},
-    "reporting.page_timeline": {
-        "item_states",
-        "reporting.figures",
-        "reporting.markup",
-        "reporting.standing",
-    },
-    "reporting.page_items": {
-        "reporting.document",
-        "reporting.figures",
-        "reporting.markup",
-        "reporting.standing",
-        "text",
-    },
-    "reporting.html": {
-        "reporting.figures",
-        "reporting.markup",
-        "reporting.page_items",
-        "reporting.page_timeline",
-        "reporting.standing",
-        "text",
-    },
-    "agents.claude.recorder": {"errors", "fail_signs", "model", "verdicts"},
-    "agents.claude.events": {"model"},
-    "agents.claude.diagnosis": {"model"},
-    "agents.claude.narrative": {"agents.claude.events"},
-    "agents.claude.profile": {"agents.claude.diagnosis", "environment", "model"},
+    "cli": {"journal", "model", "reporting", "runs", "session", "text", "verdicts"},
+    "plugin": {"collection", "hookspecs", "interfaces", "model", "session", "text"},
 }
-NO_INPUT_OR_OUTPUT = {"os", "subprocess", "socket", "asyncio", "threading", "time", "shutil"}
+
+#: Rooms and modules that only decide: no file, no process, no clock.
+PURE = (
+    "text",
+    "model",
+    "verdicts.endings",
+    "verdicts.fail_signs",
+    "verdicts.recording",
+    # Data that may take too long to check is checked by another process, in `schemas`.
+    "verdicts.verdict_json",
+    "interfaces.messages",
+    "interfaces.environment",
+    "journal.seals",
+    "tasklist.task_format",
+    "inputs.fingerprint",
+    "collection.front_matter",
+    "collection.item_ids",
+    "collection.needs",
+    "collection.task_names",
+    "coordinator.board",
+    "coordinator.schedule",
+    "session.gate",
+    "reporting.document",
+    "reporting.issues",
+    "reporting.task_states",
+    "reporting.wording",
+    "reporting.formats",
+    "reporting.page.figures",
+    "reporting.page.items",
+    "reporting.page.markup",
+    "reporting.page.timeline",
+    "reporting.terminal.failure",
+    "reporting.terminal.status",
+    "reporting.terminal.summary",
+    "agents.claude.diagnosis",
+    "agents.claude.events",
+    "agents.claude.narrative",
+    "agents.claude.profile",
+    "agents.claude.recorder",
+)
+EFFECTS = {"os", "subprocess", "socket", "asyncio", "threading", "time", "shutil", "tempfile"}
+
+#: Foreign packages that one place alone may touch.
+EDGES = {
+    "_pytest": ("system.pytest_internals",),
+    "pytest": (
+        *("plugin", "hookspecs", "collection", "session", "system.pytest_internals"),
+        "reporting.terminal.progress",  # draws on pytest's own terminal
+    ),
+    "libtmux": ("hosts.tmux",),
+    "filelock": ("tasklist.locks",),
+    "psutil": ("system",),
+    "jsonschema": ("verdicts.schemas",),
+    "yaml": ("collection.front_matter",),
+    "wcmatch": ("system.patterns",),
+}
 
 
 def imports_of(path: Path, *, typing_too: bool = True) -> set[str]:
@@ -108,8 +115,11 @@ def imports_of(path: Path, *, typing_too: bool = True) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module or "")
-            if node.module == "pytest_ptc":
-                found.update(f"pytest_ptc.{alias.name}" for alias in node.names)
+            found.update(
+                name
+                for alias in node.names
+                if (name := f"{node.module}.{alias.name}").removeprefix("pytest_ptc.") in MODULES
+            )
     return found
 
 
@@ -120,47 +130,66 @@ def own(names: set[str]) -> set[str]:
     } & set(MODULES)
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_pure_modules_import_the_standard_library_and_what_is_below(name: str) -> None:
-    """A module that decides imports no effects, no other library, and only what is named here."""
-    names = imports_of(MODULES[name], typing_too=False)
-    assert own(names) <= PURE[name]
-    foreign = {entry.split(".")[0] for entry in names} - {"pytest_ptc"}
-    # jsonschema checks data against a schema: a decision, and a library's.
-    # Wcmatch matches names, and yaml reads a text.
-    assert foreign <= set(sys.stdlib_module_names) | {"jsonschema", "wcmatch", "yaml"}
-    assert not foreign & NO_INPUT_OR_OUTPUT
+def is_in(module: str, place: str) -> bool:
+    """Tell whether a module is this place, or inside of it."""
+    return module == place or module.startswith(f"{place}.")
 
 
-def test_the_coordinator_knows_no_concrete_host_agent_or_pytest() -> None:
-    """The coordinator is given its host, list and journal; it never chooses them."""
-    for name, path in MODULES.items():
-        if name.startswith("coordinator."):
-            names = imports_of(path)
-            assert not {entry for entry in own(names) if entry.startswith(("hosts", "agents"))}
-            assert not {entry for entry in names if entry.split(".")[0] in ("pytest", "_pytest")}
-            assert "tasklist.store" not in own(names)
+def test_the_package_itself_holds_the_plugin_its_hooks_and_rooms() -> None:
+    """Whoever opens the folder sees two modules and the rooms, each with its role in one line."""
+    here = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    packages = {name for name in here if (PACKAGE / name).is_dir()}
+    assert here - packages == {"__init__.py", "hookspecs.py", "plugin.py", "py.typed"}
+    assert packages | {"hookspecs", "plugin"} == set(ROOMS)
+    for name in packages:
+        text = (PACKAGE / name / "__init__.py").read_text()
+        assert ast.get_docstring(ast.parse(text)), name
 
 
-@pytest.mark.parametrize("kind", ["hosts", "agents"])
-def test_hosts_and_agents_do_not_know_each_other(kind: str) -> None:
-    """What can be replaced depends on the seams, not on its siblings or on who uses it."""
-    users = {"plugin", "runner", "live", "assembly", "worker", "submission", "outcomes"}
-    for name, path in MODULES.items():
-        if name.startswith(f"{kind}."):
-            used = own(imports_of(path))
-            assert not used & users
-            assert not {u for u in used if u.startswith(("coordinator", "reporting", "tasklist"))}
-            other = "agents" if kind == "hosts" else "hosts"
-            assert not {u for u in used if u.startswith(f"{other}.")}
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_the_table_allows(room: str) -> None:
+    """No arrow is drawn that the table does not have, for types neither."""
+    used = {
+        other.split(".")[0]
+        for name, path in MODULES.items()
+        if name.split(".")[0] == room
+        for other in own(imports_of(path))
+    } - {room}
+    assert used <= ROOMS[room]
 
 
-def test_only_one_module_touches_what_pytest_does_not_document() -> None:
-    """`_pytest` is imported in `internals.py` and nowhere else."""
+def test_the_table_has_no_circle() -> None:
+    """Each room imports what is above it in the table, so nothing leads back."""
+    above: set[str] = set()
+    for room, allowed in ROOMS.items():
+        assert allowed <= above, room
+        above.add(room)
+
+
+@pytest.mark.parametrize("place", PURE)
+def test_what_only_decides_has_no_effects(place: str) -> None:
+    """No file, process, socket, thread or clock is within reach of a decision."""
+    modules = [path for name, path in MODULES.items() if is_in(name, place)]
+    assert modules
+    for path in modules:
+        names = {name.split(".")[0] for name in imports_of(path, typing_too=False)}
+        assert not names & EFFECTS, path
+        # A parser of texts is no effect.
+        assert names <= {*sys.stdlib_module_names, "pytest_ptc", "yaml"}, path
+
+
+@pytest.mark.parametrize("package", EDGES)
+def test_a_foreign_package_is_touched_at_its_edge_alone(package: str) -> None:
+    """What another project may change reaches one place of ours."""
     users = {
-        name for name, path in MODULES.items() if any("_pytest" in i for i in imports_of(path))
+        name
+        for name, path in MODULES.items()
+        if any(entry.split(".")[0] == package for entry in imports_of(path))
     }
-    assert users == {"internals"}
+    assert users
+    assert {
+        user for user in users if not any(is_in(user, place) for place in EDGES[package])
+    } == set()
 
 
 def test_no_module_imports_in_a_circle() -> None:

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.changed_files import Change, Changes, changes_since, link_detail, selected
-from pytest_ptc.errors import ListingError
-from pytest_ptc.markdown import fanned_out
+from pytest_ptc.collection.markdown import fanned_out
+from pytest_ptc.model.errors import ListingError
+from pytest_ptc.system.git.changed_files import (
+    Change,
+    Changes,
+    changes_since,
+    link_detail,
+    selected,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_ptc.agents.claude.diagnosis import WAITABLE, api_cause, ending, preflight
 from pytest_ptc.agents.claude.events import Failed, Finished
-from pytest_ptc.model import Cause, Trouble
+from pytest_ptc.model.trouble import Cause, Trouble
 
 
 def finished(subtype: str = "success", *, is_error: bool = True, **more: Any) -> Finished:

@@ -21,7 +21,7 @@ from pytest_ptc.agents.claude.events import (
     Used,
 )
 from pytest_ptc.agents.claude.narrative import lines_of
-from pytest_ptc.model import Usage
+from pytest_ptc.model.result import Usage
 
 
 def called(tool: str, **given: Any) -> Called:

@@ -14,7 +14,8 @@ from pytest_ptc.agents.claude.profile import (
     profile_of,
     root_problem,
 )
-from pytest_ptc.model import Cause, TaskSpec
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause
 
 SPEC = TaskSpec(nodeid="t.py::test_x", prompt="p", timeout=60, cwd="/repo")
 LIST, CONFIG = "ptc-run-1", "/home/me/.claude"

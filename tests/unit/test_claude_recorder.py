@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_ptc.agents.claude.recorder import REMINDERS, Recorder
-from pytest_ptc.errors import JournalError
-from pytest_ptc.model import Cause, Trouble, Verdict, VerdictKind
-from pytest_ptc.verdicts import Record, settle
+from pytest_ptc.model.errors import JournalError
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.verdicts.recording import Record, settle
 
 SCHEMA = {"type": "object", "required": ["n"]}
 

@@ -6,7 +6,7 @@ import json
 from itertools import permutations
 from typing import Any
 
-from pytest_ptc.agents.claude.talk import told_by
+from pytest_ptc.agents.claude.hook_server import told_by
 
 
 def line(kind: str, *blocks: dict[str, Any], **fields: Any) -> str:

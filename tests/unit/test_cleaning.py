@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.cleaning import clean_run
-from pytest_ptc.errors import JournalError
-from pytest_ptc.machine import boot_id, process_space
-from pytest_ptc.processes import ProcessIdentity
-from pytest_ptc.runs import RunState, open_run
+from pytest_ptc.model.errors import JournalError
+from pytest_ptc.runs.cleaning import clean_run
+from pytest_ptc.runs.recorded import RunState, open_run
+from pytest_ptc.system.machine import boot_id, process_space
+from pytest_ptc.system.processes import ProcessIdentity
 from tests.documents import events_of
 from tests.journals import KEY, read_events, write_story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ptc.runs import RecordedRun
+    from pytest_ptc.runs.recorded import RecordedRun
 
 RUN = "20270115-080000-000aa"
 

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from pytest_ptc import contents as contents_module
-from pytest_ptc import disk, trees
-from pytest_ptc.agent_files import AgentFiles, agent_files
-from pytest_ptc.contents import Content, Contents, read_list
-from pytest_ptc.model import TaskSpec
-from pytest_ptc.trees import Trees, changes
+from pytest_ptc.inputs import contents as contents_module
+from pytest_ptc.inputs import disk, trees
+from pytest_ptc.inputs.agent_files import AgentFiles, agent_files
+from pytest_ptc.inputs.contents import Content, Contents, read_list
+from pytest_ptc.inputs.trees import Trees, changes
+from pytest_ptc.model.task import TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

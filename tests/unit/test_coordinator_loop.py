@@ -9,7 +9,9 @@ import pytest
 
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
-from pytest_ptc.model import Cause, TaskSpec, Trouble, Verdict, VerdictKind
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
 from tests.unit.simulated_run import NO_ROOM, SimulatedRun, WorkerProcess, simulate_workers
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from pytest_ptc.interfaces import Host
-    from pytest_ptc.model import Result
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.model.result import Result
 
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
 TROUBLE = Trouble(cause=Cause.AGENT_FAILED, message="it broke")

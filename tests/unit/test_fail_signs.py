@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.fail_signs import says_fail
-from pytest_ptc.prompts import claude_prompt, protocol_text
+from pytest_ptc.agents.instructions import claude_prompt, protocol_text
+from pytest_ptc.verdicts.fail_signs import says_fail
 
 FAIL = {"verdict": "fail", "summary": "bad"}
 LINE = json.dumps(FAIL)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_ptc.fingerprints import changed_parts, fingerprint, model_variables
-from pytest_ptc.model import TaskSpec
+from pytest_ptc.inputs.fingerprint import changed_parts, fingerprint, model_variables
+from pytest_ptc.model.task import TaskSpec
 
 AGENT: dict[str, Any] = {"program": ["python", "tool.py"], "model variables": {}}
 SPEC = TaskSpec(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.front_matter import SuiteError, parted, read_matter
-from pytest_ptc.markdown import read_suite
+from pytest_ptc.collection.front_matter import SuiteError, parted, read_matter
+from pytest_ptc.collection.markdown import read_suite
 
 KEYS = ("each", "timeout", "fail_on", "needs", "skip")
 

@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
-from pytest_ptc.gate import Standing, is_judged, is_true, reasons, shortfall, without_workers
-from pytest_ptc.model import (
-    Attempt,
-    AttemptReport,
-    Cause,
-    Finding,
-    Result,
-    Severity,
-    TaskSpec,
-    Trouble,
-    Verdict,
-    VerdictKind,
+from pytest_ptc.model.result import Attempt, AttemptReport, Result
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.session.gate import (
+    Standing,
+    is_judged,
+    is_true,
+    reasons,
+    shortfall,
+    without_workers,
 )
 
 CRITICAL = (Finding(severity=Severity.CRITICAL, message="eval"),)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc import worktrees
-from pytest_ptc.changes import LONGEST_DIFF, diff, looks_like_text, visible
-from pytest_ptc.commits import resolve
-from pytest_ptc.errors import GitError
-from pytest_ptc.git import LONGEST_WORDS, TooMuchPrintedError, git, of_the_user
-from pytest_ptc.suite_changes import changed_suite
+from pytest_ptc.model.errors import GitError
+from pytest_ptc.session.suite_changes import changed_suite
+from pytest_ptc.system.git import worktrees
+from pytest_ptc.system.git.command import LONGEST_WORDS, TooMuchPrintedError, git, of_the_user
+from pytest_ptc.system.git.commits import resolve
+from pytest_ptc.system.git.diffs import LONGEST_DIFF, diff, looks_like_text, visible
 from tests.unit.repository import Repository
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ptc.hosts.tails import LINES, last_lines
+from pytest_ptc.hosts.last_lines import LINES, last_lines
 
 
 @pytest.mark.parametrize(

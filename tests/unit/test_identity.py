@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.identity import unique_ids
+from pytest_ptc.collection.task_names import unique_ids
 
 
 def test_a_node_id_that_is_its_own_stays() -> None:

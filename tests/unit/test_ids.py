@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.ids import MAX_ID_CHARS, item_id, unique_ids
-from pytest_ptc.text import printable
+from pytest_ptc.collection.item_ids import MAX_ID_CHARS, item_id, unique_ids
+from pytest_ptc.text.printable import printable
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from pytest_ptc.item_states import (
+from pytest_ptc.model.item_states import (
     BAD,
     FINE,
     ItemState,

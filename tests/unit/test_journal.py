@@ -17,26 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.attempts import RECORDS, REPORT, TASK, AttemptJournal
-from pytest_ptc.endings import Ended
-from pytest_ptc.errors import JournalError
-from pytest_ptc.evidence import closing_report, demanded
-from pytest_ptc.journal import Journal
-from pytest_ptc.model import (
-    Attempt,
-    AttemptReport,
-    Cause,
-    Finding,
-    Severity,
-    TaskSpec,
-    Trouble,
-    Usage,
-    Verdict,
-    VerdictKind,
-)
-from pytest_ptc.seals import RunKey, sealed
-from pytest_ptc.story import STORY, read_story
-from pytest_ptc.verdicts import Record
+from pytest_ptc.journal.attempt_journal import RECORDS, REPORT, TASK, AttemptJournal
+from pytest_ptc.journal.closing import closing_report, demanded
+from pytest_ptc.journal.run_journal import Journal
+from pytest_ptc.journal.seals import RunKey, sealed
+from pytest_ptc.journal.story import STORY, read_story
+from pytest_ptc.model.errors import JournalError
+from pytest_ptc.model.result import Attempt, AttemptReport, Usage
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.verdicts.endings import Ended
+from pytest_ptc.verdicts.recording import Record
 from tests.acceptance.vandal import FILES
 from tests.journals import KEY, read_events
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.environment import inherited, worker_environment
-from pytest_ptc.errors import ConfigError
-from pytest_ptc.keys import KEY_BYTES, KEY_FILE, existing_key, journal_key, state_folder
+from pytest_ptc.interfaces.environment import inherited, worker_environment
+from pytest_ptc.journal.keys import KEY_BYTES, KEY_FILE, existing_key, journal_key, state_folder
+from pytest_ptc.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

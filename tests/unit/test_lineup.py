@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_ptc.lineup import LineUp, bring_to
+from pytest_ptc.session.order import LineUp, bring_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def run(
 
     Each time when the line-up waits, the items of the next arrival have their verdicts.
     """
-    monkeypatch.setattr("pytest_ptc.internals.leave_scopes", lambda *_: None)
+    monkeypatch.setattr("pytest_ptc.system.pytest_internals.leave_scopes", lambda *_: None)
     for item in items:
         item.session = None  # type: ignore[attr-defined]
     coming = list(arrivals)

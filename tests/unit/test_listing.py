@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.errors import ListingError
-from pytest_ptc.listing import files, matching
-from pytest_ptc.patterns import checked_patterns, matches
+from pytest_ptc.collection.fan_out import files, matching
+from pytest_ptc.model.errors import ListingError
+from pytest_ptc.system.patterns import checked_patterns, matches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "src/alias.py").symlink_to("a.py")
     (root / "src/dead.py").symlink_to("nowhere.py")
     os.mkfifo(root / "src/pipe.py")
-    monkeypatch.setattr("pytest_ptc.listing.ROOTS", [root])
+    monkeypatch.setattr("pytest_ptc.collection.fan_out.ROOTS", [root])
     return root
 
 

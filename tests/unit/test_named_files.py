@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc import named_files
-from pytest_ptc.disk import Disk, TooMuchError
-from pytest_ptc.named_files import candidates, fits, matches, named, refs_named, short_names
+from pytest_ptc.inputs import named_files
+from pytest_ptc.inputs.disk import Disk, TooMuchError
+from pytest_ptc.inputs.named_files import candidates, fits, matches, named, refs_named, short_names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ptc.errors import MarkerError
-from pytest_ptc.needs import is_of_a_file, match_needs
+from pytest_ptc.collection.needs import is_of_a_file, match_needs
+from pytest_ptc.model.errors import MarkerError
 
 
 def test_a_need_is_a_node_id_or_a_name_in_the_same_file() -> None:

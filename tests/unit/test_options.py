@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc import assembly
-from pytest_ptc.agents import INTERACTIVE
-from pytest_ptc.assembly import agent_place, client_argv
-from pytest_ptc.errors import ConfigError
-from pytest_ptc.markers import KEYWORDS
-from pytest_ptc.options import OPTIONS, Settings, resolve
+from pytest_ptc.agents.registry import INTERACTIVE
+from pytest_ptc.collection.marker import KEYWORDS
+from pytest_ptc.collection.options import OPTIONS, resolve
+from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.settings import Settings
+from pytest_ptc.session import assembly
+from pytest_ptc.session.assembly import agent_place, client_argv
 
 if TYPE_CHECKING:
     from collections.abc import Callable

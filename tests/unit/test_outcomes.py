@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_ptc.outcomes import SetUpBypassed, finish_report, raise_in_call, raise_in_setup
+from pytest_ptc.session.outcomes import SetUpBypassed, finish_report, raise_in_call, raise_in_setup
 from tests.unit.test_gate import CRITICAL, result
 
 if TYPE_CHECKING:
-    from pytest_ptc.model import Result
+    from pytest_ptc.model.result import Result
 
 JOURNAL = Path("runs/1")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.own_files import link_new, open_for_append, read_end, write_new
-from pytest_ptc.untrusted import read_regular
+from pytest_ptc.system.own_files import link_new, open_for_append, read_end, write_new
+from pytest_ptc.system.regular_files import read_regular
 from tests.acceptance.vandal import FILES
 
 if TYPE_CHECKING:

@@ -9,14 +9,17 @@ import pytest
 
 from pytest_ptc.agents import printed as module
 from pytest_ptc.agents.command import Output
+from pytest_ptc.agents.instructions import protocol_text
 from pytest_ptc.agents.printed import Line, Printed
-from pytest_ptc.attempts import AttemptJournal
-from pytest_ptc.endings import Ended, judge
-from pytest_ptc.evidence import recorded_or
-from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict
-from pytest_ptc.prompts import protocol_text
-from pytest_ptc.redaction import Redactor
-from pytest_ptc.verdicts import LONGEST
+from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal.closing import recorded_or
+from pytest_ptc.model.result import Attempt
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict
+from pytest_ptc.text.redaction import Redactor
+from pytest_ptc.verdicts.endings import Ended, judge
+from pytest_ptc.verdicts.verdict_json import LONGEST
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from pytest_ptc import processes
-from pytest_ptc.processes import (
+from pytest_ptc.system import processes
+from pytest_ptc.system.processes import (
     PROCFS,
     PSUTIL,
     Entry,

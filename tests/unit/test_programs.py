@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.directories import DirectoryError, task_directory
-from pytest_ptc.environment import anchored, inherited, with_guarded_git
-from pytest_ptc.errors import ConfigError
-from pytest_ptc.programs import anchored_command, files_of, relative_names
+from pytest_ptc.agents.programs import anchored_command, files_of, relative_names
+from pytest_ptc.collection.task_directory import DirectoryError, task_directory
+from pytest_ptc.interfaces.environment import anchored, inherited, with_guarded_git
+from pytest_ptc.model.errors import ConfigError
 from tests.unit.repository import Repository
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from concurrent.futures import as_completed
 
 import pytest
 
-from pytest_ptc.promises import Promise, Promises, TaskError
+from pytest_ptc.session.promises import Promise, Promises, TaskError
 from tests.unit.test_gate import CRITICAL, result
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.prompts import claude_prompt, fields_of, fill, protocol_text, with_diff
-from pytest_ptc.verdicts import read_verdict
+from pytest_ptc.agents.instructions import claude_prompt, protocol_text
+from pytest_ptc.text.template import fields_of, fill, with_diff
+from pytest_ptc.verdicts.verdict_json import read_verdict
 
 
 @pytest.mark.parametrize(

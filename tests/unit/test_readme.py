@@ -6,9 +6,9 @@ import ast
 import re
 from pathlib import Path
 
-from pytest_ptc.markers import KEYWORDS
-from pytest_ptc.options import OPTIONS
-from pytest_ptc.secret_names import described
+from pytest_ptc.collection.marker import KEYWORDS
+from pytest_ptc.collection.options import OPTIONS
+from pytest_ptc.text.secret_names import described
 
 TESTS = Path(__file__).parents[1]
 README = (TESTS.parent / "README.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.redaction import SHORTEST, RedactedStream, Redactor
-from pytest_ptc.secret_names import secret_arguments
+from pytest_ptc.text.redaction import SHORTEST, RedactedStream, Redactor
+from pytest_ptc.text.secret_names import secret_arguments
 
 KEY = "sk-live-0123456789"
 

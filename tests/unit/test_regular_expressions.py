@@ -91,13 +91,13 @@ def test_hostile_texts_of_100_kb_are_no_matter() -> None:
 
 HOSTILE = r"""
 import sys
-from pytest_ptc.fingerprints import fingerprint
-from pytest_ptc.model import TaskSpec
-from pytest_ptc.named_files import candidates, fits, matches, texts_of
-from pytest_ptc.prompts import fields_of, fill
-from pytest_ptc.text import printable
-from pytest_ptc.hosts.tails import last_lines
-from pytest_ptc.disk import TooMuchError
+from pytest_ptc.inputs.fingerprint import fingerprint
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.inputs.named_files import candidates, fits, matches, texts_of
+from pytest_ptc.text.template import fields_of, fill
+from pytest_ptc.text.printable import printable
+from pytest_ptc.hosts.last_lines import last_lines
+from pytest_ptc.inputs.disk import TooMuchError
 size = 100_000
 pieces = [".", "a.", "*", "**/", "[", "'", '"', "`", "{", "##", "a b ", "x=", "://", "~", "\x1b]"]
 for piece in [*pieces, "\n"]:

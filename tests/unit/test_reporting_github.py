@@ -12,13 +12,13 @@ from cmarkgfm.cmark import Options  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_ptc.reporting.github import (
+from pytest_ptc.reporting.formats.github import (
     LARGEST_SUMMARY,
     MOST_ANNOTATIONS,
     annotation_lines,
     step_summary,
 )
-from pytest_ptc.text import printable
+from pytest_ptc.text.printable import printable
 from tests.documents import Item, document_of, finding
 
 if TYPE_CHECKING:

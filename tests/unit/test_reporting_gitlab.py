@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_ptc.reporting.gitlab import gitlab, gitlab_text
+from pytest_ptc.reporting.formats.gitlab import gitlab, gitlab_text
 from tests.documents import Item, document_of, finding
 
 

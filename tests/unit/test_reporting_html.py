@@ -18,17 +18,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_ptc.reporting.document import document
-from pytest_ptc.reporting.figures import duration, grouped, moment, thousands
-from pytest_ptc.reporting.html import page
-from pytest_ptc.reporting.markup import Markup, element, lines
-from pytest_ptc.reporting.standing import STATES, items_of
-from pytest_ptc.text import printable, usd
+from pytest_ptc.reporting.page.figures import duration, grouped, moment, thousands
+from pytest_ptc.reporting.page.markup import Markup, element, lines
+from pytest_ptc.reporting.page.page import page
+from pytest_ptc.reporting.task_states import STATES, items_of
+from pytest_ptc.text.printable import printable, usd
 from tests.browser.samples import BEGAN, run_of
 
-PACKAGE = files("pytest_ptc.reporting")
+PACKAGE = files("pytest_ptc.reporting.page")
 STYLE = (PACKAGE / "page.css").read_text(encoding="utf-8")
 SCRIPT = (PACKAGE / "page.js").read_text(encoding="utf-8")
-SCHEMA = json.loads((PACKAGE / "run-report.schema.json").read_text())
+SCHEMA = json.loads((files("pytest_ptc.reporting") / "run-report.schema.json").read_text())
 
 #: Elements that have no end of their own in HTML.
 EMPTY = {"input", "meta"}

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_ptc.reporting.live import LiveArea, live_supported, stream_size
+from pytest_ptc.reporting.terminal.live_area import LiveArea, live_supported, stream_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_ptc.errors import ReportError
-from pytest_ptc.reporting import sarif as module
-from pytest_ptc.reporting.gitlab import gitlab_text
-from pytest_ptc.reporting.sarif import sarif, sarif_text
+from pytest_ptc.model.errors import ReportError
+from pytest_ptc.reporting.formats import sarif as module
+from pytest_ptc.reporting.formats.gitlab import gitlab_text
+from pytest_ptc.reporting.formats.sarif import sarif, sarif_text
 from tests.documents import Item, document_of, finding
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data/sarif-2.1.0.schema.json").read_text())

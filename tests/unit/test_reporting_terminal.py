@@ -9,26 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_ptc.item_states import ItemState
-from pytest_ptc.model import (
-    Attempt,
-    AttemptReport,
-    Cause,
-    Finding,
-    Result,
-    Severity,
-    TaskSpec,
-    Trouble,
-    Usage,
-    Verdict,
-    VerdictKind,
-)
-from pytest_ptc.reporting.items import failure_text, trouble_text
-from pytest_ptc.reporting.status import header_lines, live_lines, progress_line
-from pytest_ptc.reporting.summary import summary
+from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.model.lifecycle import Snapshot, WorkerState, WorkerView
+from pytest_ptc.model.result import Attempt, AttemptReport, Result, Usage
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.reporting.terminal.failure import failure_text, trouble_text
+from pytest_ptc.reporting.terminal.status import header_lines, live_lines, progress_line
+from pytest_ptc.reporting.terminal.summary import summary
 from pytest_ptc.reporting.wording import Final
-from pytest_ptc.states import Snapshot, WorkerState, WorkerView
-from pytest_ptc.text import clip, clip_left, columns, printable, printable_lines, wrap
+from pytest_ptc.text.printable import clip, clip_left, columns, printable, printable_lines, wrap
 
 NO_TMUX = "tmux is not installed: workers are child processes"
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.errors import ReportError
+from pytest_ptc.model.errors import ReportError
 from pytest_ptc.reporting import writing
-from pytest_ptc.reporting.files import LONGEST_OUTPUT, Target, add_summary, html_text
 from pytest_ptc.reporting.writing import real_place, remove_stale, write_report
+from pytest_ptc.session.report_hooks import LONGEST_OUTPUT, Target, add_summary, html_text
 from tests.documents import Item, document_of
 
 if TYPE_CHECKING:

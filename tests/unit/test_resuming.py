@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_ptc.contents import Content
-from pytest_ptc.model import Attempt, AttemptReport, Kept, Verdict, VerdictKind
-from pytest_ptc.resuming import Earlier, why_not
+from pytest_ptc.inputs.contents import Content
+from pytest_ptc.model.result import Attempt, AttemptReport, Kept
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.session.resuming import Earlier, why_not
 
 KEPT = Kept(
     run_id="r",

@@ -22,18 +22,11 @@ from pytest_ptc.coordinator.schedule import (
     next_look,
     plan,
 )
-from pytest_ptc.errors import IllegalMove
-from pytest_ptc.model import (
-    Attempt,
-    AttemptReport,
-    Cause,
-    Result,
-    TaskSpec,
-    Trouble,
-    Usage,
-    Verdict,
-    VerdictKind,
-)
+from pytest_ptc.model.errors import IllegalMove
+from pytest_ptc.model.result import Attempt, AttemptReport, Result, Usage
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
 
 LIMITS = Limits(workers=2, max_worker_restart=3)
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_ptc import schemas
-from pytest_ptc.schemas import TOO_SLOW, data_problem, is_quick, schema_problem
+from pytest_ptc.verdicts import schemas
+from pytest_ptc.verdicts.schemas import TOO_SLOW, data_problem, is_quick, schema_problem
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 DRAFT_2020 = "https://json-schema.org/draft/2020-12/schema"

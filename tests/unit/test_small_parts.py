@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc import wire
-from pytest_ptc.agents import agent_maker
 from pytest_ptc.agents.command import HEAD, TAIL, Output
 from pytest_ptc.agents.printed import Printed
-from pytest_ptc.assembly import new_run_id
-from pytest_ptc.attempts import AttemptJournal
-from pytest_ptc.durations import longest_first
-from pytest_ptc.endings import Ended, describe_status, judge, status_verdict
-from pytest_ptc.environment import LONGEST_VARIABLE, agent_environment, inherited
-from pytest_ptc.errors import ConfigError
-from pytest_ptc.lineup import ItemPool, bring_to
-from pytest_ptc.markers import plain
-from pytest_ptc.model import Attempt, Cause, TaskSpec, Trouble, Verdict, VerdictKind
-from pytest_ptc.redaction import Redactor
-from pytest_ptc.screen import Screen
-from pytest_ptc.verdicts import Record
+from pytest_ptc.agents.registry import agent_maker
+from pytest_ptc.collection.marker import plain
+from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.environment import LONGEST_VARIABLE, agent_environment, inherited
+from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.result import Attempt
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.session.assembly import new_run_id
+from pytest_ptc.session.durations import longest_first
+from pytest_ptc.session.order import ItemPool, bring_to
+from pytest_ptc.text.redaction import Redactor
+from pytest_ptc.verdicts.endings import Ended, describe_status, judge, status_verdict
+from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.worker.pane import Screen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,23 +38,23 @@ SKIP = Verdict(verdict=VerdictKind.SKIP, summary="not here")
 @pytest.mark.parametrize(
     "message",
     [
-        wire.Hello("w1", "key"),
-        wire.Claimed("7.1"),
-        wire.Ended("7.1", "disk full\n"),
-        wire.Ready(),
-        wire.Prepare(None),
-        wire.Prepare({"prompt": "line\nline"}),
-        wire.Assigned("7.1", "c", "t", {"prompt": "line\nline"}, last=True),
-        wire.Waits("7.1", 1.5, "rate limit"),
-        wire.Quit(),
+        messages.Hello("w1", "key"),
+        messages.Claimed("7.1"),
+        messages.Ended("7.1", "disk full\n"),
+        messages.Ready(),
+        messages.Prepare(None),
+        messages.Prepare({"prompt": "line\nline"}),
+        messages.Assigned("7.1", "c", "t", {"prompt": "line\nline"}, last=True),
+        messages.Waits("7.1", 1.5, "rate limit"),
+        messages.Quit(),
     ],
     ids=lambda message: message.kind,
 )
-def test_a_message_is_one_line_and_comes_back(message: wire.Message) -> None:
+def test_a_message_is_one_line_and_comes_back(message: messages.Message) -> None:
     """Whatever a message holds, it is one line, and that line is the message."""
-    line = wire.encode(message)
+    line = messages.encode(message)
     assert line.count(b"\n") == 1
-    assert wire.decode(line) == message
+    assert messages.decode(line) == message
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_a_message_is_one_line_and_comes_back(message: wire.Message) -> None:
 def test_what_is_not_a_message_is_a_value_error(line: bytes) -> None:
     """A line of a stranger ends its connection, not the coordinator."""
     with pytest.raises(ValueError, match=r".*"):
-        wire.decode(line)
+        messages.decode(line)
 
 
 def items_of(pytester: pytest.Pytester, **files: str) -> list[pytest.Item]:

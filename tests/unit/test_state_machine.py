@@ -45,18 +45,12 @@ from hypothesis.stateful import (
 )
 
 from pytest_ptc.coordinator.schedule import Limits
-from pytest_ptc.endings import Ended, judge
-from pytest_ptc.model import (
-    Attempt,
-    AttemptReport,
-    Cause,
-    TaskSpec,
-    Trouble,
-    Usage,
-    Verdict,
-    VerdictKind,
-)
-from pytest_ptc.states import TaskState, WorkerState
+from pytest_ptc.model.lifecycle import TaskState, WorkerState
+from pytest_ptc.model.result import Attempt, AttemptReport, Usage
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.verdicts.endings import Ended, judge
 from tests.unit.simulated_run import (
     ALL,
     MOMENTS,
@@ -76,8 +70,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_ptc.interfaces import Job
-    from pytest_ptc.model import Result
+    from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.model.result import Result
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_ptc.seals import RunKey
-from pytest_ptc.story import (
+from pytest_ptc.journal.seals import RunKey
+from pytest_ptc.journal.story import (
     FORMAT,
     MAX_LINE_BYTES,
     MAX_STORY_BYTES,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.errors import TaskListError
-from pytest_ptc.tasklist import files
+from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.tasklist import store as store_module
+from pytest_ptc.tasklist import task_files
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import RUN_KEY
 from tests.unit.tasklists import (
@@ -242,7 +242,7 @@ def test_a_lock_lost_before_the_write_stops_it(
 ) -> None:
     """A worker stopped for so long that its task was changed meanwhile does not undo the change."""
     file = ours_by_claude(store, "5", status="in_progress", owner="w1")
-    read = files.read_task
+    read = task_files.read_task
 
     def read_and_be_stopped(*args: Any) -> Any:
         record = read(*args)

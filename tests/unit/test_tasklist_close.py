@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.errors import TaskListError
-from pytest_ptc.interfaces import NewTask
-from pytest_ptc.tasklist import files, locks
+from pytest_ptc.interfaces.tasklist import NewTask
+from pytest_ptc.model.errors import TaskListError
+from pytest_ptc.tasklist import locks, task_files
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import SENTINEL_KEY
 from tests.unit.tasklists import (
@@ -295,14 +295,14 @@ def test_tasks_go_from_a_full_disk(
 ) -> None:
     """Without room for the mark, or for any lock, they go first, and the mark is raised then."""
     ids = store.publish(tasks(2))
-    real: Callable[..., Any] = files._write_whole if full == "mark" else locks._make
+    real: Callable[..., Any] = task_files._write_whole if full == "mark" else locks._make
 
     def only_with_room(*args: Any) -> Any:
         if list(store.path.glob("*.json")):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(*args)
 
-    module, name = (files, "_write_whole") if full == "mark" else (locks, "_make")
+    module, name = (task_files, "_write_whole") if full == "mark" else (locks, "_make")
     monkeypatch.setattr(module, name, only_with_room)
     store.withdraw(["1", *ids])
     assert names(store.path) == {".lock", ".highwatermark"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import pytest
 
-from pytest_ptc.errors import TaskListError
+from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.tasklist import locks
 from pytest_ptc.tasklist.locks import (
     CONFIRM_AFTER,

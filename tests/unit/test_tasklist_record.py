@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.errors import ConfigError, TaskListError
-from pytest_ptc.tasklist.record import (
+from pytest_ptc.model.errors import ConfigError, TaskListError
+from pytest_ptc.tasklist.task_format import (
     TaskRecord,
     TaskStatus,
     file_name,

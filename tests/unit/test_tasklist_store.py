@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_ptc.errors import ConfigError, TaskListError
-from pytest_ptc.interfaces import NewTask, TaskList
+from pytest_ptc.interfaces.tasklist import NewTask, TaskList
+from pytest_ptc.model.errors import ConfigError, TaskListError
 from pytest_ptc.tasklist import TaskListStore, config_dir
 from pytest_ptc.tasklist.locks import ListLocks
 from pytest_ptc.tasklist.store import RUN_KEY, SENTINEL_KEY, SENTINEL_OWNER

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.environment import worker_environment
 from pytest_ptc.hosts.tmux_socket import LONGEST_PATH, socket_place, socket_problem
+from pytest_ptc.interfaces.environment import worker_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.untrusted import MAX_JSON_DEPTH, read_regular, strict_json
+from pytest_ptc.system.regular_files import read_regular
+from pytest_ptc.text.strict_json import MAX_JSON_DEPTH, strict_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.errors import VerdictError
-from pytest_ptc.model import Cause, Severity, Trouble, Verdict, VerdictKind
-from pytest_ptc.verdicts import LONGEST, Record, parse_verdict, read_verdict, settle
+from pytest_ptc.model.errors import VerdictError
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Severity, Verdict, VerdictKind
+from pytest_ptc.verdicts.recording import Record, settle
+from pytest_ptc.verdicts.verdict_json import LONGEST, parse_verdict, read_verdict
 
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
 FAIL = Verdict(verdict=VerdictKind.FAIL, summary="broken")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc import wire
 from pytest_ptc.coordinator import door as doors
 from pytest_ptc.coordinator.door import Door
-from pytest_ptc.worker_line import call
+from pytest_ptc.interfaces import messages
+from pytest_ptc.worker.line import call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "message",
     [
-        wire.Hello("w1", "key"),
-        wire.Ready(),
-        wire.Claimed("1.1"),
-        wire.Waits("1.1", 2, "rate limit"),
-        wire.Ended("1.1"),
-        wire.Ended("1.1", "full"),
-        wire.Prepare(None),
-        wire.Assigned("1.1", "c", "t", {"a": [1]}, last=True),
-        wire.Quit(),
+        messages.Hello("w1", "key"),
+        messages.Ready(),
+        messages.Claimed("1.1"),
+        messages.Waits("1.1", 2, "rate limit"),
+        messages.Ended("1.1"),
+        messages.Ended("1.1", "full"),
+        messages.Prepare(None),
+        messages.Assigned("1.1", "c", "t", {"a": [1]}, last=True),
+        messages.Quit(),
     ],
 )
-def test_a_message_comes_back_as_it_was(message: wire.Message) -> None:
+def test_a_message_comes_back_as_it_was(message: messages.Message) -> None:
     """One line each."""
-    line = wire.encode(message)
+    line = messages.encode(message)
     assert line.count(b"\n") == 1
-    assert wire.decode(line) == message
+    assert messages.decode(line) == message
 
 
 @pytest.mark.parametrize(
@@ -64,22 +64,22 @@ def test_a_message_comes_back_as_it_was(message: wire.Message) -> None:
 def test_what_is_no_message_is_a_value_error(line: bytes) -> None:
     """Whatever it is, and nothing else is raised."""
     with pytest.raises(ValueError, match=r"|"):
-        wire.decode(line)
+        messages.decode(line)
 
 
 class Heard:
     """What came through a door."""
 
     def __init__(self) -> None:
-        self.messages: list[tuple[str, wire.Message]] = []
+        self.messages: list[tuple[str, messages.Message]] = []
         self.gone: list[str] = []
         self.notes: list[str | None] = []
         self.changed = asyncio.Event()
 
-    def heard(self, worker: str, message: wire.Message) -> None:
+    def heard(self, worker: str, message: messages.Message) -> None:
         self.messages.append((worker, message))
         self.changed.set()
-        if isinstance(message, wire.Claimed):
+        if isinstance(message, messages.Claimed):
             raise RuntimeError("a defect of whoever hears it")  # noqa: TRY004
 
     def lost(self, worker: str, _: str) -> None:
@@ -119,10 +119,10 @@ def through(tmp_path: Path, use: Callable[[Door, Heard, str], Awaitable[None]]) 
         pytest.param(b"[" * 60_000 + b"\n", id="deep"),
         pytest.param(b"x" * 200_000, id="no-newline"),
         pytest.param(b'{"kind": "quit"}\n', id="another-message"),
-        pytest.param(wire.encode(wire.Hello("w1", "")), id="no-key"),
-        pytest.param(wire.encode(wire.Hello("w1", "0" * 32)), id="wrong-key"),
-        pytest.param(wire.encode(wire.Hello("w9", "")), id="unknown-worker"),
-        pytest.param(wire.encode(wire.Hello("w1", "\ud800")), id="half-a-pair"),
+        pytest.param(messages.encode(messages.Hello("w1", "")), id="no-key"),
+        pytest.param(messages.encode(messages.Hello("w1", "0" * 32)), id="wrong-key"),
+        pytest.param(messages.encode(messages.Hello("w9", "")), id="unknown-worker"),
+        pytest.param(messages.encode(messages.Hello("w1", "\ud800")), id="half-a-pair"),
     ],
 )
 def test_a_stranger_is_hung_up_on_and_locks_no_worker_out(tmp_path: Path, said: bytes) -> None:
@@ -135,7 +135,7 @@ def test_a_stranger_is_hung_up_on_and_locks_no_worker_out(tmp_path: Path, said: 
         assert await reader.read() == b""
         writer.close()
         _, writer = await call(address)
-        writer.write(wire.encode(wire.Hello("w1", key)) + wire.encode(wire.Ready()))
+        writer.write(messages.encode(messages.Hello("w1", key)) + messages.encode(messages.Ready()))
         await heard.until(lambda: len(heard.messages) == 2)
         writer.close()
         await heard.until(lambda: heard.gone == ["w1"])
@@ -144,7 +144,7 @@ def test_a_stranger_is_hung_up_on_and_locks_no_worker_out(tmp_path: Path, said: 
     assert heard.notes == [None]
 
 
-@pytest.mark.parametrize("said", [b"[" * 60_000 + b"\n", wire.encode(wire.Claimed("1.1"))])
+@pytest.mark.parametrize("said", [b"[" * 60_000 + b"\n", messages.encode(messages.Claimed("1.1"))])
 def test_a_workers_broken_line_ends_that_worker_alone(tmp_path: Path, said: bytes) -> None:
     """Broken by what it says, or by what is made of it."""
 
@@ -152,12 +152,12 @@ def test_a_workers_broken_line_ends_that_worker_alone(tmp_path: Path, said: byte
         lines = []
         for worker in ("w1", "w2"):
             lines.append(await call(address))
-            lines[-1][1].write(wire.encode(wire.Hello(worker, door.key_for(worker))))
+            lines[-1][1].write(messages.encode(messages.Hello(worker, door.key_for(worker))))
         await heard.until(lambda: len(heard.messages) == 2)
         lines[0][1].write(said)
         await heard.until(lambda: heard.gone == ["w1"])
-        lines[1][1].write(wire.encode(wire.Ready()))
-        await heard.until(lambda: heard.messages[-1] == ("w2", wire.Ready()))
+        lines[1][1].write(messages.encode(messages.Ready()))
+        await heard.until(lambda: heard.messages[-1] == ("w2", messages.Ready()))
         for _, writer in lines:
             writer.close()
 
@@ -175,7 +175,7 @@ def test_strangers_who_say_nothing_are_only_so_many(
         strangers = [await call(address) for _ in range(4)]
         assert await strangers[0][0].read() == b""
         _, writer = await call(address)
-        writer.write(wire.encode(wire.Hello("w1", door.key_for("w1"))))
+        writer.write(messages.encode(messages.Hello("w1", door.key_for("w1"))))
         await heard.until(lambda: len(heard.messages) == 1)
         for _, stranger in (*strangers, (None, writer)):
             stranger.close()

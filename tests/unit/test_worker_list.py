@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc import worker_list
-from pytest_ptc.errors import TaskListError
-from pytest_ptc.model import Cause
-from pytest_ptc.worker_list import WorkersList
+from pytest_ptc.model.errors import TaskListError
+from pytest_ptc.model.trouble import Cause
+from pytest_ptc.worker import shared_list
+from pytest_ptc.worker.shared_list import WorkersList
 from tests.acceptance.vandal import FILES
 from tests.unit.tasklists import new_store, tasks
 
@@ -39,7 +39,7 @@ class StuckList:
 
 def test_a_lock_that_somebody_holds_holds_up_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker goes on; what it gave up waiting for is done in order, once that can be."""
-    monkeypatch.setattr(worker_list, "PATIENCE", 0.05)
+    monkeypatch.setattr(shared_list, "PATIENCE", 0.05)
     stuck, shown = StuckList(), list[str]()
 
     async def use() -> None:

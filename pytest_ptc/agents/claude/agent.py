@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pytest_ptc import own_files
+from pytest_ptc.agents.claude.client import CLIENT_COOKIE, Session
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, WAITABLE, api_cause, ending
 from pytest_ptc.agents.claude.events import (
     Began,
@@ -28,23 +28,25 @@ from pytest_ptc.agents.claude.events import (
 from pytest_ptc.agents.claude.narrative import lines_of, redacted
 from pytest_ptc.agents.claude.profile import Surroundings
 from pytest_ptc.agents.claude.recorder import Recorder
-from pytest_ptc.agents.claude.session import CLIENT_COOKIE, Session
-from pytest_ptc.attempts import OUTPUT, PROMPT, TRANSCRIPT
-from pytest_ptc.environment import inherited
-from pytest_ptc.errors import AgentError
-from pytest_ptc.model import Cause, Trouble, Usage, Verdict
-from pytest_ptc.processes import children
-from pytest_ptc.prompts import claude_prompt
-from pytest_ptc.strays import end_strays
-from pytest_ptc.threads import in_thread
+from pytest_ptc.agents.instructions import claude_prompt
+from pytest_ptc.interfaces.environment import inherited
+from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT, TRANSCRIPT
+from pytest_ptc.model.errors import AgentError
+from pytest_ptc.model.result import Usage
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.system import own_files
+from pytest_ptc.system.processes import children
+from pytest_ptc.system.strays import end_strays
+from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
     from pathlib import Path
 
     from pytest_ptc.agents.claude.profile import Profile
-    from pytest_ptc.interfaces import Job
-    from pytest_ptc.model import TaskSpec
+    from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.verdict import Verdict
 
 #: Seconds to wait when the provider refuses work and does not say for how long; each further time
 #: twice as long, up to the cap. The client has tried ten times by then.

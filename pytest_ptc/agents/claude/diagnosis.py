@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.model import Cause, Trouble
+from pytest_ptc.model.trouble import Cause, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.model import Cause, Trouble
+from pytest_ptc.model.trouble import Cause, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,11 +1,11 @@
-"""What the client says, in our words. Pure records; `session.py` makes them."""
+"""What the client says, in our words. Pure records; `client.py` makes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.model import Usage
+from pytest_ptc.model.result import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

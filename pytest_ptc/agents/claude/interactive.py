@@ -21,25 +21,26 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc import own_files
 from pytest_ptc.agents.claude import dialogs
+from pytest_ptc.agents.claude.client import CLIENT_COOKIE
+from pytest_ptc.agents.claude.hook_server import HOOK_KEY, Talk, hook_settings
 from pytest_ptc.agents.claude.profile import Surroundings
-from pytest_ptc.agents.claude.session import CLIENT_COOKIE
-from pytest_ptc.agents.claude.talk import HOOK_KEY, Talk, hook_settings
-from pytest_ptc.attempts import OUTPUT, PROMPT
-from pytest_ptc.errors import AgentError
-from pytest_ptc.model import Cause, Trouble, Verdict
-from pytest_ptc.processes import ProcessIdentity, end_marked, end_tree
-from pytest_ptc.prompts import claude_prompt
-from pytest_ptc.strays import end_strays
-from pytest_ptc.threads import in_thread
+from pytest_ptc.agents.instructions import claude_prompt
+from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT
+from pytest_ptc.model.errors import AgentError
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.system import own_files
+from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree
+from pytest_ptc.system.strays import end_strays
+from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
     from pytest_ptc.agents.claude.profile import Profile
-    from pytest_ptc.interfaces import Job
-    from pytest_ptc.model import TaskSpec
+    from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.verdict import Verdict
 
 #: Seconds between two looks at a screen that has not begun; a dialog counts when it is seen twice.
 LOOK = 1.0

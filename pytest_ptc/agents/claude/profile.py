@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL
-from pytest_ptc.environment import RUN_COOKIE, inherited, with_guarded_git
-from pytest_ptc.model import Cause, Trouble
+from pytest_ptc.interfaces.environment import inherited, with_guarded_git
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.variables import RUN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_ptc.model import TaskSpec
+    from pytest_ptc.model.task import TaskSpec
 
 #: Tools that change nothing. They need no rule: Claude Code lets them read below the task's
 #: directory, and nothing outside of it.

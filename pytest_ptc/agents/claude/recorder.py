@@ -11,13 +11,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_ptc.errors import JournalError, VerdictError
-from pytest_ptc.fail_signs import says_fail
-from pytest_ptc.model import Cause, Trouble, Verdict
-from pytest_ptc.verdicts import Record, read_verdict, settle
+from pytest_ptc.model.errors import JournalError, VerdictError
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.verdicts.fail_signs import says_fail
+from pytest_ptc.verdicts.recording import Record, settle
+from pytest_ptc.verdicts.verdict_json import read_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pytest_ptc.model.verdict import Verdict
 
 #: How often a model that stops without a verdict is told to record one. Claude Code itself would
 #: stop asking after eight.

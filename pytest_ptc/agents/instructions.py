@@ -1,0 +1,44 @@
+"""What an agent is told besides its prompt: how to record a verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+_FINDINGS = """\
+"findings": [{"severity": "info|low|medium|high|critical", "message": "...", "path": "src/x.py", \
+"line": 12, "rule": "short-slug"}]"""
+_MEANING = """\
+"pass" or "fail" is your judgement of the task; "skip" means that it does not apply, "error" that \
+you could not do it. path, line, rule and data may be left out. Without a valid verdict the task \
+counts as an error."""
+
+
+def claude_prompt(task_id: str, prompt: str, schema: Mapping[str, object] | None) -> str:
+    """Return what Claude Code is sent: the task, and how to record the verdict with its own tool.
+
+    It begins with the task's id: a text that begins with `/` would be a command to Claude Code.
+    """
+    form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
+    return f"""\
+Task ID: {task_id}
+{prompt}
+
+When you are done, record your verdict with one call of TaskUpdate: taskId "{task_id}", status \
+"completed", metadata {{"ptc": {{"verdict": "pass|fail|skip|error", "summary": "one or two \
+sentences", {_FINDINGS}, "data": null}}}}
+{_MEANING}{form}"""
+
+
+def protocol_text(task_id: str) -> str:
+    """Return what an agent that is any program is told about recording its verdict."""
+    return f"""\
+Task ID: {task_id}
+When you are done, record a verdict: end your output with one line that is this JSON object, or run
+`ptc record` with it as its argument:
+{{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", {_FINDINGS}, "data": null}}
+{_MEANING}"""

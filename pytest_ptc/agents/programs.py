@@ -1,0 +1,171 @@
+"""The program that is an agent: the one that pytest finds, from whatever directory it is started.
+
+A task's directory may be a worktree of a branch under review. A program, a script or a module that
+is looked up there would be the branch's own: the reviewed would choose its reviewer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ptc.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_INTERPRETER = re.compile(
+    r"(python|pypy|node|nodejs|deno|bun|ruby|perl|php|lua|luajit|Rscript|bash|sh|dash|zsh|ksh|fish)"
+    r"[\d.]*"
+)
+#: Programs that run the command behind their own options.
+_WRAPPERS = frozenset(
+    {"env", "timeout", "nice", "ionice", "stdbuf", "setsid", "nohup", "time", "sudo", "uv"}
+    | {"poetry", "pipenv", "pdm", "hatch", "rye", "pixi", "conda", "xvfb-run"}
+)
+#: Python's options that take the next word, and its short flags before `m` or `c`.
+_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+_FLAGS = re.compile(r"-(?P<flags>[bBdEiIOPqRsStuvVx]*)(?P<kind>[mc])(?P<value>.*)", re.DOTALL)
+#: How a path begins that is meant to be one of the task's directory.
+_OF_THE_TASK = "{cwd}"
+#: What the code begins with that makes modules come from the root directory.
+_BEGIN = "import sys; sys.path[0] = "
+_RUNS_MODULE = re.compile(
+    rf"{re.escape(_BEGIN)}'(?P<root>.+)'\nimport runpy; runpy\.run_module\('(?P<module>[\w.]+)'"
+)
+#: What separates names in a word: `--config=x`, `a,b`, and a shell's own signs.
+_BETWEEN = re.compile(r"[\s;|&()<>\"'=,]+")
+
+
+def anchored_command(argv: Sequence[str], root: Path, place: str) -> tuple[str, ...]:
+    """Return a command whose program, script or module is found below `root`, or on PATH.
+
+    Args:
+        argv: The command.
+        root: The directory that relative paths in it are from.
+        place: Where it was set, for errors.
+
+    Raises:
+        ConfigError: There is no such program.
+    """
+    if not argv:
+        raise ConfigError(f"{place}: is blank; name a program, or unset it")
+    program = _program(argv[0], root, place)
+    return (program, *_arguments(Path(program).name, list(argv[1:]), root))
+
+
+def _arguments(name: str, rest: list[str], root: Path) -> list[str]:
+    """Return a program's arguments with the script or module in them found below `root`."""
+    if name in _WRAPPERS:
+        inner = (at for at, word in enumerate(rest) if _INTERPRETER.fullmatch(Path(word).name))
+        at = next(inner, None)
+        if at is not None:
+            return [*rest[: at + 1], *_arguments(Path(rest[at]).name, rest[at + 1 :], root)]
+    if _PYTHON.fullmatch(name):
+        return _python(rest, root)
+    if _INTERPRETER.fullmatch(name):
+        position = next((at for at, word in enumerate(rest) if not word.startswith("-")), None)
+        if position is not None and (root / rest[position]).is_file():
+            rest[position] = _absolute(rest[position], root)
+    return rest
+
+
+def relative_names(argv: Sequence[str], root: Path) -> tuple[str, ...]:
+    """Return the names of files and modules of `root` in a command that does not say so.
+
+    From another directory, nobody can tell whether that file is meant, or the one of the same name
+    in that directory.
+    """
+    found: dict[str, None] = {}
+    words = (word for word in argv[1:] if not word.startswith(_BEGIN))
+    for name in (name for word in words for name in _BETWEEN.split(word)):
+        if name and not name.startswith((os.sep, _OF_THE_TASK)) and _is_meant(name, root):
+            found[name] = None
+    return tuple(found)
+
+
+def files_of(argv: Sequence[str]) -> tuple[Path, ...]:
+    """Return the files and directories that an anchored command names, its module among them."""
+    found: list[Path] = []
+    for word in argv:
+        module = _RUNS_MODULE.match(word)
+        if module is not None:
+            path = Path(module["root"], module["module"].replace(".", os.sep))
+            found += [path.with_name(f"{path.name}.py"), path / "__main__.py"]
+        elif word.startswith(os.sep):
+            found.append(Path(word))
+    return tuple(path for path in found if path.exists())
+
+
+def _is_meant(name: str, root: Path) -> bool:
+    path = root / name
+    try:
+        if path.is_file():
+            return True
+        if os.sep in name.rstrip(os.sep):
+            return path.is_dir()
+        module = root / name.replace(".", os.sep)
+        return "." in name.strip(".") and module.with_name(f"{module.name}.py").is_file()
+    except OSError:  # a text that is too long for a name
+        return False
+
+
+def _program(word: str, root: Path, place: str) -> str:
+    if os.sep not in word:
+        found = shutil.which(word)
+        if found is None:
+            raise ConfigError(f"{place}: {word!r} is not a program on PATH; fix {place}")
+        # An entry of PATH may be relative.
+        return word if os.path.isabs(found) else str(Path(found).absolute())  # noqa: PTH117
+    path = _absolute(word, root)
+    if path.startswith(_OF_THE_TASK):
+        return path
+    if shutil.which(path) is None:
+        where = "on PATH" if path == word else f"in {root}"
+        raise ConfigError(f"{place}: {word!r} is not a program {where}; fix {place}")
+    return path
+
+
+def _python(words: list[str], root: Path) -> list[str]:
+    """Return Python's arguments so that no module is found in the current directory.
+
+    `python -m` and `-c` put that first on the path.
+    """
+    kept = iter(words)
+    done: list[str] = []
+    for word in kept:
+        matched = _FLAGS.fullmatch(word)
+        if matched is not None:
+            return [*done, *_from_root(matched, list(kept), root)]
+        if not word.startswith("-"):
+            return [*done, _absolute(word, root), *kept]
+        done.append(word)
+        if word in _WITH_VALUE:
+            done += [value for value in (next(kept, None),) if value is not None]
+    return done
+
+
+def _from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[str]:
+    flags, kind, value = matched["flags"], matched["kind"], matched["value"]
+    rest = [value, *rest] if value else rest
+    if not rest or {"I", "P"} & set(flags):
+        yield from [f"-{flags}{kind}", *rest]
+        return
+    what, *arguments = rest
+    begin = f"{_BEGIN}{str(root)!r}\n"
+    if flags:
+        yield f"-{flags}"
+    yield "-c"
+    if kind == "c":
+        yield begin + what
+    else:
+        yield f"{begin}import runpy; runpy.run_module({what!r}, None, '__main__', True)"
+    yield from arguments
+
+
+def _absolute(word: str, root: Path) -> str:
+    return word if word.startswith(_OF_THE_TASK) else os.path.normpath(root / word)

@@ -1,0 +1,1 @@
+"""From options, marks and Markdown to complete task specifications."""

@@ -1,0 +1,153 @@
+"""From collected items to what they ask of agents: names, needs, and what is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.collection.marker import read_marker
+from pytest_ptc.collection.needs import is_of_a_file, match_needs
+from pytest_ptc.collection.task_names import unique_ids
+from pytest_ptc.model.errors import MarkerError
+from pytest_ptc.system import pytest_internals
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from pytest_ptc.collection.marker import MarkedTask
+    from pytest_ptc.model.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What the items of a session ask for.
+
+    Args:
+        selected: What the selected items ask for; their node ids are unique.
+        needed: Likewise, items that were not selected and that those need.
+        needs: For each task, by its node id, the node ids of those it needs.
+        problems: What is wrong with markers, a sentence each.
+    """
+
+    selected: Mapping[pytest.Item, MarkedTask]
+    needed: Mapping[pytest.Item, MarkedTask]
+    needs: Mapping[str, tuple[str, ...]]
+    problems: Sequence[str]
+
+
+def asked_by(
+    items: Sequence[pytest.Item],
+    seen: Collection[pytest.Item],
+    settings: Settings,
+    *,
+    narrowed: bool,
+) -> Asked:
+    """Return what items ask for.
+
+    Args:
+        items: The selected items.
+        seen: All items that were collected, among which needs are looked for.
+        settings: What the user asked of the run.
+        narrowed: Whether there may be tests that were neither selected nor seen.
+    """
+    problems = []
+    marked: dict[pytest.Item, MarkedTask] = {}
+    for item in items:
+        try:
+            task = read_marker(item, settings, item.config.rootpath)
+            if task is not None and pytest_internals.runs(item):
+                _check_fixtures(item, task)
+                marked[item] = task
+        except MarkerError as error:
+            problems.append(str(error))
+    selected = _named(marked)
+    if problems:
+        return Asked(selected=selected, needed={}, needs={}, problems=problems)
+    needed: dict[pytest.Item, MarkedTask] = {}
+    others = _others(selected, seen)
+
+    def needs_of(nodeid: str) -> Sequence[str]:
+        item = others[nodeid]
+        task = read_marker(item, settings, item.config.rootpath)
+        assert task is not None, "it is marked"
+        _check_fixtures(item, task)
+        needed[item] = task
+        needs: Sequence[str] = task.options.get("needs", ())
+        return needs
+
+    said = {task.nodeid: task.options.get("needs", ()) for task in selected.values()}
+    try:
+        found = match_needs(said, others, needs_of)
+    except MarkerError as error:
+        return Asked(selected=selected, needed={}, needs={}, problems=[str(error)])
+    unknown = [] if narrowed else _unknown(found.unanswered, seen)
+    return Asked(selected=selected, needed=needed, needs=found.of, problems=unknown)
+
+
+def _named(marked: Mapping[pytest.Item, MarkedTask]) -> dict[pytest.Item, MarkedTask]:
+    """Return the tasks, each by a node id of its own."""
+    places = [
+        (item.nodeid, os.path.relpath(item.path, item.config.rootpath).replace(os.sep, "/"))
+        for item in marked
+    ]
+    return {
+        item: replace(task, nodeid=name)
+        for (item, task), name in zip(marked.items(), unique_ids(places), strict=True)
+    }
+
+
+def _others(
+    selected: Mapping[pytest.Item, MarkedTask], seen: Collection[pytest.Item]
+) -> dict[str, pytest.Item]:
+    """Return the marked items that were not selected, and that an agent may be given."""
+    taken = {item.nodeid for item in selected}
+    return {
+        item.nodeid: item
+        for item in seen
+        if item.nodeid not in taken and is_marked(item) and pytest_internals.runs(item)
+    }
+
+
+def _unknown(unanswered: Sequence[tuple[str, str]], seen: Collection[pytest.Item]) -> list[str]:
+    """Return which needs are of no test at all; one whose marks skip it is one, and not met."""
+    files = {item.nodeid.partition("::")[0] for item in seen}
+    marked = [item.nodeid for item in seen if is_marked(item)]
+    return [
+        str(MarkerError(nodeid, "needs", f"no marked test {need!r}; name it as in its node id"))
+        for nodeid, need in unanswered
+        if is_of_a_file(need, nodeid, files) and match_needs({nodeid: [need]}, marked).unanswered
+    ]
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Tell whether an item is an agent's."""
+    return item.get_closest_marker("ptc") is not None
+
+
+def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:
+    """Refuse a prompt's field that neither a parameter nor a session fixture can fill."""
+    for name in marked.fixtures:
+        # Only a function can ask for fixtures.
+        scope = (
+            pytest_internals.fixture_scope(item, name)
+            if isinstance(item, pytest.Function)
+            else None
+        )
+        field = f"prompt field {{{name}}}"
+        if scope is None:
+            raise MarkerError(
+                item.nodeid,
+                field,
+                "there is no parameter and no session fixture of this name; write {{ for a brace "
+                "that is meant as one",
+            )
+        if scope != "session":
+            raise MarkerError(
+                item.nodeid,
+                field,
+                f"the fixture has {scope} scope; only session fixtures are there before a test "
+                "is set up",
+            )

@@ -1,0 +1,51 @@
+"""What a plan must hold before any host may start it.
+
+A host's own software answers these differently or not at all: tmux starts a worker in the home
+directory when its own is missing, and reports a missing program as exit status 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from pytest_ptc.model.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from pytest_ptc.interfaces.host import LaunchPlan
+
+
+def check_plan(
+    plan: LaunchPlan, *, host: str, taken: Container[str], env: Mapping[str, str]
+) -> None:
+    """Refuse a plan that cannot become a worker.
+
+    Args:
+        plan: The plan.
+        host: The name of the host that asks.
+        taken: The workers whose places are not free.
+        env: The worker's environment; its `PATH` is where the program is looked up.
+
+    Raises:
+        HostError: The name is taken, or the directory or the program is missing.
+    """
+    problem = _problem(plan, taken, env)
+    if problem:
+        raise HostError(problem, host=host, worker=plan.worker, command="launch")
+
+
+def _problem(plan: LaunchPlan, taken: Container[str], env: Mapping[str, str]) -> str | None:
+    if plan.worker in taken:
+        return "there is a worker of this name, or its remains"
+    if not plan.argv:
+        return "no program"
+    if not plan.cwd.is_absolute() or not plan.cwd.is_dir():
+        return f"no such directory: {plan.cwd}"
+    # A program given as a relative path is found from the worker's directory, not from ours.
+    program = str(plan.cwd / plan.argv[0]) if os.sep in plan.argv[0] else plan.argv[0]
+    if not shutil.which(program, path=env.get("PATH", os.defpath)):
+        return f"no such program: {plan.argv[0]}"
+    return None

@@ -1,0 +1,1 @@
+"""What parts and processes promise each other: protocols, messages, environment."""

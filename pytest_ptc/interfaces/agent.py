@@ -1,0 +1,95 @@
+"""The seams: what the coordinator and the worker ask of the parts that can be replaced.
+
+A host is where workers live; a task list is the board that every Claude session with the same list
+id can see; an agent is what does a task. Each has two sides: the one that is shipped here, and
+whatever a plugin brings through `hookspecs.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_ptc.journal.attempt_journal import AttemptJournal
+    from pytest_ptc.model.result import Attempt, Usage
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.trouble import Trouble
+    from pytest_ptc.model.verdict import Verdict
+
+
+class Contents(Protocol):
+    """What looks at the files that attempts could see. No method waits or raises."""
+
+    def began(self, attempt: str, spec: TaskSpec) -> dict[str, Any] | None:
+        """Return what an attempt that begins now could see, as JSON; None if nobody has looked."""
+
+    def ended(self, attempt: str) -> None:
+        """Have what it could see at its end looked at, and put into the journal."""
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Tell nobody: for an agent that runs without a worker, as in a test."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One attempt as its agent gets it.
+
+    Args:
+        attempt: Which attempt it is.
+        spec: What is asked.
+        journal: What is written down of it: where a verdict is recorded, and transcripts go.
+        deadline: When it must be over, in seconds of `time.monotonic()`.
+        cookie: A text unique to the attempt, in the environment of all that it starts.
+        show: Prints one line on the worker's screen and never blocks.
+        spent: Adds to what the attempt has cost; may be called again.
+        about: Adds facts to the attempt's report: keywords with plain JSON. `tool_calls` is how
+            often the agent used a tool, besides recording.
+        waits: Tells the run that its agents are to be held for so many seconds, and why: the
+            provider refuses work for now.
+        listed: Tells whether the shared list still has the task.
+    """
+
+    attempt: Attempt
+    spec: TaskSpec
+    journal: AttemptJournal
+    deadline: float
+    cookie: str
+    show: Callable[[str], None]
+    spent: Callable[[Usage], None] = _nothing
+    about: Callable[..., None] = _nothing
+    waits: Callable[[float, str], None] = _nothing
+    listed: Callable[[], bool] = lambda: True
+
+    @property
+    def folder(self) -> Path:
+        """Return the attempt's folder in the journal."""
+        return self.journal.folder
+
+
+class Agent(Protocol):
+    """What does a task. One instance lives as long as its worker and does one task at a time."""
+
+    @property
+    def name(self) -> str:
+        """Return the agent's name, as the option `--ptc-agent` has it."""
+
+    async def prepare(self, spec: TaskSpec) -> None:
+        """Get ready for a task like this one, before the worker takes its first.
+
+        What goes wrong is told when the task comes.
+        """
+
+    async def run(self, job: Job) -> Verdict | Trouble:
+        """Do the job and return what the agent recorded, or why that does not count.
+
+        Ended by cancellation when the run stops; then, and at the deadline, nothing that the job
+        started may live on.
+        """
+
+    async def close(self) -> None:
+        """End what the agent keeps between tasks."""

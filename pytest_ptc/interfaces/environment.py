@@ -1,0 +1,164 @@
+"""The environment that agents get: what is taken out of pytest's own, and what is put in."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import TYPE_CHECKING
+
+from pytest_ptc.model.variables import (
+    ATTEMPT_COOKIE,
+    ATTEMPT_DEADLINE,
+    ATTEMPT_FOLDER,
+    ATTEMPT_TOKEN,
+    JOURNAL_KEY,
+    RUN_COOKIE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_ptc.model.result import Attempt
+    from pytest_ptc.model.task import TaskSpec
+
+#: Why a marked test is skipped in a worker of pytest-xdist; its controller knows it by that.
+IN_XDIST = "in a worker of pytest-xdist: ptc has workers of its own"
+
+#: Variables of Claude Code that choose provider and login; every other `CLAUDE_CODE_*` belongs to
+#: the session that pytest was started from, and would make an agent believe it is that session.
+_KEPT = (
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_",
+    "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
+    "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+    "CLAUDE_CODE_SKIP_FOUNDRY_AUTH",
+    "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+    "CLAUDE_CODE_CLIENT_CERT",
+    "CLAUDE_CODE_CLIENT_KEY",
+)
+#: An agent has no business with the tmux server that hosts it, with the test pytest is at, nor with
+#: what a session tells its tools of itself.
+_DROPPED = frozenset(
+    {"CLAUDECODE", "CLAUDE_PID", "CLAUDE_EFFORT", "TMUX", "TMUX_PANE", "PYTEST_CURRENT_TEST"}
+)
+
+#: What git tells a hook, and all that the hook starts, of the repository it is at: an agent is at
+#: that of its own directory. `git rev-parse --local-env-vars` lists most of them; what configures
+#: git itself (`GIT_CONFIG_*`) is the user's, and stays.
+_OF_A_REPOSITORY = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE"}
+    | {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"}
+    | {"GIT_PREFIX", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NAMESPACE", "GIT_SHALLOW_FILE"}
+    | {"GIT_GRAFT_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_ATTR_SOURCE"}
+    | {"GIT_CONFIG", "GIT_REFLOG_ACTION", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS"}
+    | {"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS"}
+    | {"GIT_ICASE_PATHSPECS", "GIT_PUSH_OPTION_COUNT"}
+)
+#: Settings of git's that an agent gets beside the user's: files of a tree that look like a
+#: repository are none, and no program of a configuration watches files.
+_GIT_SETTINGS = (("safe.bareRepository", "explicit"), ("core.fsmonitor", "false"))
+#: Variables that hold directories; one that is relative would mean another in each directory.
+_SEARCHED = ("PATH", "PYTHONPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB", "LD_LIBRARY_PATH")
+#: What has every Python that starts measured, by coverage.py or by pytest-cov.
+_MEASURES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_")
+
+#: Linux refuses one variable of 128 kB or more: larger parameters are in the file alone.
+LONGEST_VARIABLE = 100_000
+
+
+def owner_name(run_id: str, worker: str) -> str:
+    """Return the owner that the shared list shows for a worker's task."""
+    return f"ptc-{run_id}-{worker}"
+
+
+def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a worker inherits of pytest's environment, and its agents after it.
+
+    The key of the journals is pytest's alone. And no part of the run is measured by coverage.py as
+    the tests' subprocesses are: it is not the code under test, and its files would be left beside
+    those that pytest-cov combines.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if name != JOURNAL_KEY and not name.startswith(_MEASURES)
+    }
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what an agent inherits of this environment."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in _DROPPED
+        and name not in _OF_A_REPOSITORY
+        and not name.startswith("PTC_")
+        and (not name.startswith("CLAUDE_CODE_") or name.startswith(_KEPT))
+    }
+
+
+def anchored(environ: Mapping[str, str], start: str) -> dict[str, str]:
+    """Return an environment that means the same from every directory.
+
+    In a worktree a relative entry of a search path, or an empty one, would find programs and
+    modules of the text under review; and git would be at the repository that a hook was told of.
+
+    Args:
+        environ: The environment.
+        start: The directory that pytest was started in, absolute.
+    """
+    found = {
+        name: ":".join(
+            posixpath.normpath(posixpath.join(start, entry)) for entry in environ[name].split(":")
+        )
+        for name in _SEARCHED
+        if environ.get(name)
+    }
+    kept = {name: value for name, value in environ.items() if name not in _OF_A_REPOSITORY}
+    return {**kept, **found}
+
+
+def with_guarded_git(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an agent's environment in which git takes no repository that a tree brings."""
+    try:
+        count = int(environ.get("GIT_CONFIG_COUNT") or "0")
+    except ValueError:
+        return dict(environ)  # git refuses that itself, in its own words
+    added = {"GIT_CONFIG_COUNT": str(count + len(_GIT_SETTINGS))}
+    for number, (key, value) in enumerate(_GIT_SETTINGS, count):
+        added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return {**environ, **added}
+
+
+def agent_environment(
+    environ: Mapping[str, str],
+    *,
+    attempt: Attempt,
+    spec: TaskSpec,
+    folder: Path,
+    params_file: Path,
+    cookie: str,
+    token: str,
+    deadline: float,
+    run_id: str,
+    task_list_id: str,
+) -> dict[str, str]:
+    """Return the whole environment of one attempt's agent."""
+    parameters = json.dumps(dict(spec.params))
+    listed = {"CLAUDE_CODE_TASK_LIST_ID": task_list_id}
+    variables = {
+        **with_guarded_git({**inherited(environ), **listed, **spec.env}),
+        RUN_COOKIE: run_id,
+        ATTEMPT_COOKIE: cookie,
+        ATTEMPT_FOLDER: str(folder),
+        ATTEMPT_TOKEN: token,
+        ATTEMPT_DEADLINE: repr(deadline),
+        "PTC_TASK_ID": attempt.task_id,
+        "PTC_ATTEMPT": str(attempt.number),
+        "PTC_NODEID": spec.nodeid,
+        "PTC_PARAMS_FILE": str(params_file),
+    }
+    if len(parameters) < LONGEST_VARIABLE:
+        variables["PTC_PARAMS"] = parameters
+    return variables

@@ -1,0 +1,240 @@
+"""The nouns of a run: tasks, verdicts, troubles, attempts and results.
+
+Pure: no input or output, no clock. Everything here is frozen and travels as plain JSON through
+`to_json`; a verdict comes back from JSON only through `verdicts`, the trust boundary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.model.verdict import Finding, Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.trouble import Trouble
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One go at a task by one worker; its name is `<task id>.<number>`."""
+
+    task_id: str
+    number: int
+    worker: str
+
+    @property
+    def name(self) -> str:
+        """Return the attempt's name, unique in its run."""
+        return f"{self.task_id}.{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What an attempt cost, by the agent's own accounting.
+
+    Args:
+        input_tokens: Tokens read without the cache.
+        output_tokens: Tokens written.
+        cache_read_tokens: Tokens read from the cache.
+        cache_write_tokens: Tokens written to the cache.
+        cost_usd: US dollars, an estimate of the agent's; None where it could not say, as after a
+            crash.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(number, int) and number >= 0 for number in self.numbers):
+            raise ValueError("tokens are counted in whole numbers from 0")
+        if self.cost_usd is not None and not (
+            isinstance(self.cost_usd, float | int) and self.cost_usd >= 0
+        ):
+            raise ValueError("a cost is a number of US dollars from 0")
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage.of(_added(self.numbers, other.numbers), _summed(self.cost_usd, other.cost_usd))
+
+    @property
+    def numbers(self) -> tuple[int, int, int, int]:
+        """Return the four counts, in the order of the fields."""
+        return (
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_tokens,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Return all tokens together."""
+        return sum(self.numbers)
+
+    @classmethod
+    def of(cls, numbers: Sequence[int], cost_usd: float | None = None) -> Usage:
+        """Return the usage of these four counts, in the order of the fields."""
+        return cls(
+            input_tokens=numbers[0],
+            output_tokens=numbers[1],
+            cache_read_tokens=numbers[2],
+            cache_write_tokens=numbers[3],
+            cost_usd=cost_usd,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the usage as JSON, one key a field."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def _added(ours: Sequence[int], theirs: Sequence[int]) -> list[int]:
+    return [one + other for one, other in zip(ours, theirs, strict=True)]
+
+
+def _summed(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptReport:
+    """How an attempt ended: exactly one of `verdict` and `trouble` is there.
+
+    Args:
+        attempt: The attempt.
+        verdict: What the agent recorded.
+        trouble: Why nothing recorded counts.
+        seconds: How long it took, on the worker's monotonic clock.
+        usage: What it cost; None for an agent that does not account for it.
+        about: Facts for whoever looks back: the client's version, the model, the session, the
+            transcript's file name; plain JSON.
+    """
+
+    attempt: Attempt
+    seconds: float
+    verdict: Verdict | None = None
+    trouble: Trouble | None = None
+    usage: Usage | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.verdict is None) == (self.trouble is None):
+            raise ValueError("a report has either a verdict or a trouble")
+
+    @property
+    def said_fail(self) -> bool:
+        """Tell whether the agent said fail: then there is no other attempt."""
+        if self.verdict is not None:
+            return self.verdict.verdict is VerdictKind.FAIL
+        return self.trouble is not None and self.trouble.final
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return {
+            "task": self.attempt.task_id,
+            "attempt": self.attempt.number,
+            "worker": self.attempt.worker,
+            "seconds": round(self.seconds, 6),
+            "verdict": self.verdict.to_json() if self.verdict else None,
+            "trouble": self.trouble.to_json() if self.trouble else None,
+            "usage": self.usage.to_json() if self.usage else None,
+            "about": dict(self.about),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """A verdict of an earlier run that stands in this one.
+
+    Args:
+        run_id: The run that recorded it.
+        report: Its attempt's report.
+        content: What the agent could see, and what this run sees, as JSON (`contents.py`).
+    """
+
+    run_id: str
+    report: AttemptReport
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """How a task ended, after its last attempt: what an item's outcome is made of.
+
+    Args:
+        task_id: The task's id on the shared list.
+        spec: What was asked.
+        reports: Every attempt's report, in order; empty where none was made.
+        trouble_outside: Set where it ended outside an attempt (stopped, needs unmet, no workers).
+        resumed: The earlier run whose verdict this is; None if the task was run in this one.
+    """
+
+    task_id: str
+    spec: TaskSpec
+    reports: tuple[AttemptReport, ...] = ()
+    trouble_outside: Trouble | None = None
+    resumed: str | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Return the verdict that counts, if there is one."""
+        return None if self.trouble_outside or not self.reports else self.reports[-1].verdict
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return why there is no verdict, if there is none."""
+        if self.trouble_outside or not self.reports:
+            return self.trouble_outside
+        return self.reports[-1].trouble
+
+    @property
+    def worker(self) -> str | None:
+        """Return the worker of the last attempt."""
+        return self.reports[-1].attempt.worker if self.reports else None
+
+    @property
+    def shown_verdict(self) -> Verdict | None:
+        """Return the verdict as tests see it: it knows its task's `fail_on`."""
+        verdict = self.verdict
+        return None if verdict is None else replace(verdict, fail_on=self.spec.fail_on)
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Return the findings for which the test fails though its verdict is a pass or a skip."""
+        verdict = self.shown_verdict
+        return verdict.blocking if verdict is not None and self.spec.gate else []
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether its verdict, or a finding in it, fails the test."""
+        verdict = self.verdict
+        failed = verdict is not None and verdict.verdict is VerdictKind.FAIL and self.spec.gate
+        return failed or bool(self.blocking)
+
+    @property
+    def judged(self) -> bool:
+        """Tell whether an agent has judged the item: a verdict of error or skip is no judgement."""
+        verdict = self.verdict
+        return verdict is not None and verdict.verdict in (VerdictKind.PASS, VerdictKind.FAIL)
+
+    @property
+    def unlooked(self) -> bool:
+        """Tell whether its verdict is a pass for which the agent used no tool."""
+        passed = self.verdict is not None and self.verdict.passed
+        return passed and self.reports[-1].about.get("tool_calls") == 0
+
+    @property
+    def seconds(self) -> float:
+        """Return the time all attempts took together."""
+        return sum(report.seconds for report in self.reports)
+
+    @property
+    def usage(self) -> Usage | None:
+        """Return what all attempts cost together; None if no agent accounted for any."""
+        usages = [report.usage for report in self.reports if report.usage is not None]
+        return sum(usages[1:], usages[0]) if usages else None

@@ -1,0 +1,81 @@
+"""A task, complete: what an agent is asked, where, and within which limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSpec:
+    """What one test asks of an agent; every default is already applied.
+
+    Args:
+        nodeid: The test's node id, or `<nodeid>::submit[n]` for work a test submits itself.
+        source: The file that the test comes from, relative to the top of its repository, else
+            absolute: two tests of one node id are told apart by it in a later run.
+        prompt: The text for the agent, filled.
+        params: The parameters and the session fixtures the prompt names, as plain JSON.
+        timeout: Seconds that one attempt may take.
+        retries: How many more attempts a retryable trouble gets.
+        cwd: The agent's working directory, absolute.
+        env: Variables added to the agent's environment.
+        needs: Node ids of the tasks that must pass first.
+        gate: Whether a verdict of fail fails the test.
+        require_evidence: Whether a pass or skip of an agent that used no tool is an error.
+        isolation: `worktree` for an own copy of the repository; None for `cwd` itself.
+        ref: The commit that the copy is at, in full.
+        base: The commit whose difference to `ref` is put behind the prompt, in full.
+        fail_on: A severity from which on a finding fails the test, though its verdict is a pass or
+            a skip; `verdict` for none.
+        on_skip: What a verdict of skip makes of the test: `skip` or `error`.
+        schema: JSON Schema that the verdict's `data` must meet.
+        model: The model asked for, in the agent's own words.
+        tools: The tools the agent may use; None for the agent's default.
+        permission_mode: Claude Code's permission mode.
+        max_turns: The most turns an agent may take.
+        budget_usd: The most an attempt may cost, in US dollars.
+    """
+
+    nodeid: str
+    prompt: str
+    timeout: float
+    cwd: str
+    source: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    retries: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    gate: bool = True
+    require_evidence: bool = False
+    fail_on: str = "verdict"
+    on_skip: str = "skip"
+    isolation: str | None = None
+    ref: str | None = None
+    base: str | None = None
+    schema: Mapping[str, Any] | None = None
+    model: str | None = None
+    tools: tuple[str, ...] | None = None
+    permission_mode: str | None = None
+    max_turns: int | None = None
+    budget_usd: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as JSON, one key a field."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name in self.__slots__
+            for value in [getattr(self, name)]
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TaskSpec:
+        """Return the spec that `to_json` wrote."""
+        fields = dict(value)
+        fields["needs"] = tuple(fields["needs"])
+        if fields["tools"] is not None:
+            fields["tools"] = tuple(fields["tools"])
+        return cls(**fields)

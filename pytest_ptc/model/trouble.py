@@ -1,0 +1,130 @@
+"""Why there is no verdict: a cause, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Cause(str, Enum):
+    """Why a task ended without a verdict that counts; the value is what a reader sees."""
+
+    NO_VERDICT = "no verdict"
+    MALFORMED = "malformed verdict"
+    UNREADABLE = "records unreadable"
+    CONTRADICTED = "contradicted verdict"
+    AGENT_MISSING = "agent not found"
+    AGENT_FAILED = "agent failed"
+    CLIENT_VERSION = "client version"
+    NO_TASK_TOOLS = "task tools missing"
+    WRONG_LIST = "wrong task list"
+    PERMISSION_MODE = "permission mode refused"
+    DIALOG = "dialog open"
+    LOGIN = "login"
+    QUOTA = "quota"
+    RATE_LIMIT = "rate limit"
+    OVERLOADED = "overloaded"
+    API = "API error"
+    MODEL = "model not found"
+    CONTEXT = "context overflow"
+    REFUSAL = "refusal"
+    MAX_TURNS = "max turns"
+    BUDGET = "budget spent"
+    NO_EVIDENCE = "no evidence"
+    TIMEOUT = "timeout"
+    RUN_TIMEOUT = "run timeout"
+    WORKER_LOST = "worker lost"
+    NO_WORKERS = "no workers"
+    CLAIM_LOST = "claim lost"
+    WORKTREE = "worktree"
+    NEEDS = "needs unmet"
+    STOPPED = "run stopped"
+    MACHINERY = "machinery"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+#: Causes that another attempt may mend. The others would only spend again: the command stays
+#: missing, the needed task stays failed, the run stays stopped; and records that cannot be read may
+#: hold a fail, which no later pass outweighs.
+RETRYABLE = frozenset(
+    {
+        Cause.NO_VERDICT,
+        Cause.MALFORMED,
+        Cause.CONTRADICTED,
+        Cause.NO_EVIDENCE,
+        Cause.AGENT_FAILED,
+        Cause.RATE_LIMIT,
+        Cause.OVERLOADED,
+        Cause.API,
+        Cause.TIMEOUT,
+        Cause.WORKER_LOST,
+        Cause.CLAIM_LOST,
+        Cause.WORKTREE,
+        Cause.MACHINERY,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """Why a task has no verdict that counts, with what was last seen of it.
+
+    Args:
+        cause: The kind of trouble.
+        message: One sentence for a person, with the mend where we know one.
+        evidence: The last lines of the agent's output or of the worker's pane.
+        final: No other attempt is made, whatever the cause: the agent said fail, though not in a
+            valid verdict.
+    """
+
+    cause: Cause
+    message: str
+    evidence: str = ""
+    final: bool = False
+
+    @property
+    def retryable(self) -> bool:
+        """Tell whether another attempt may mend it."""
+        return self.cause in RETRYABLE and not self.final
+
+    def after_fail(self) -> Trouble:
+        """Return the same trouble of an agent that said fail: it is not tried again."""
+        if self.final:
+            return self
+        message = f"{self.message}; it said fail: not tried again"
+        return replace(self, message=message, final=True)
+
+    def beside(self, settled: Trouble) -> Trouble:
+        """Return this trouble as that of an agent whose records came to the other one."""
+        if not settled.final:
+            return self
+        return replace(self, message=f"{self.message}; {settled.message}", final=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trouble as JSON."""
+        return {
+            "cause": self.cause.value,
+            "message": self.message,
+            "evidence": self.evidence,
+            "final": self.final,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Trouble:
+        """Return the trouble that `to_json` wrote."""
+        return cls(
+            cause=Cause(value["cause"]),
+            message=value["message"],
+            evidence=value["evidence"],
+            # Journals of before it was there say nothing of it.
+            final=bool(value.get("final", False)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.message}"

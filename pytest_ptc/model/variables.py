@@ -1,0 +1,17 @@
+"""The environment variables by which the processes of a run know each other."""
+
+from __future__ import annotations
+
+#: Variables that mark every process of an attempt and of a run, so that a process that left its
+#: tree is still found and ended.
+ATTEMPT_COOKIE = "PTC_COOKIE"
+RUN_COOKIE = "PTC_RUN"
+#: The attempt's folder in the journal, where `ptc record` records, and the token that it needs.
+ATTEMPT_FOLDER = "PTC_ATTEMPT_FOLDER"
+ATTEMPT_TOKEN = "PTC_TOKEN"  # noqa: S105 - the variable's name
+
+#: The key of the journals, where a pipeline hands it from job to job; for pytest and `ptc` alone.
+JOURNAL_KEY = "PTC_JOURNAL_KEY"
+
+#: When the attempt is over, in seconds of `time.monotonic()`.
+ATTEMPT_DEADLINE = "PTC_DEADLINE"

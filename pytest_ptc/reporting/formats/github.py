@@ -1,0 +1,330 @@
+"""A run as GitHub Actions shows it: annotations, and the summary of a step. Pure: document to text.
+
+An annotation is a command to GitHub's runner, one line that begins with `::`; what an agent said
+stands in it in a form that can neither end the line nor the command. The summary is Markdown; there
+every sign that could be markup is written as a character reference, which is never markup, and
+mentions, addresses and emoji, which GitHub looks for in the finished text, are broken by a blank of
+no width. Node ids and paths are there to be copied: they are code, in which GitHub looks for
+nothing, exactly as pytest has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_ptc.model.item_states import ItemState, is_submitted
+from pytest_ptc.model.verdict import Severity
+from pytest_ptc.reporting.document import json_text
+from pytest_ptc.reporting.issues import FINDING, OURS, issues_of, standing
+from pytest_ptc.reporting.wording import WORST_FIRST, count, cut, listed
+from pytest_ptc.text.printable import clip_left, printable, usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pytest_ptc.reporting.issues import Issue
+
+T = TypeVar("T")
+
+#: How many annotations of a kind GitHub shows of a step.
+MOST_ANNOTATIONS = 10
+
+#: GitHub takes 1 MiB from a step, and nothing of what is larger; some room is left to others.
+LARGEST_SUMMARY = 1024 * 1024 - 16 * 1024
+
+#: Most characters of a title, and of a table's cell.
+_LONGEST_TITLE, _LONGEST_CELL = 200, 400
+
+#: Most characters of a node id or a path: one that is cut cannot be given back to pytest.
+_LONGEST_CODE = 2000
+
+#: Room for the line that says what was left out.
+_MARGIN = 200
+
+#: Passes without a tool call that are named.
+_NAMED = 3
+
+#: What pytest made of an item, in its order here; work that a test submitted is judged alone.
+_OUTCOMES = {
+    "failed": "failed",
+    "error": "error",
+    "unresolved": "failed, not run",
+    "alone": "judged alone",
+    "undone": "not run",
+    "unreported": "passed, not run",
+    "passed": "passed",
+    "xpassed": "passed unexpectedly",
+    "xfailed": "failed as expected",
+    "skipped": "skipped",
+}
+
+#: All but letters, digits, and what Markdown gives no meaning to inside of a line.
+_SIGN = re.compile(r"[^\w ,;?%'\"-]|_")
+#: What GitHub looks for before a word, in the finished text.
+_LOOKED_FOR = "@#:"
+
+_TICKS = re.compile("`+")
+
+
+def annotation_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return the commands that annotate the run's files, worst first, as many as GitHub shows.
+
+    What keeps an item from passing is an error; of other findings, from `medium` on a warning, and
+    below a notice. What was expected is none.
+    """
+    kinds: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
+    for issue in issues_of(document):
+        if not issue.expected:
+            kind = _kind(issue)
+            kinds[kind].append(_annotation(kind, issue))
+    left = {kind: lines[MOST_ANNOTATIONS:] for kind, lines in kinds.items()}
+    shown = [line for lines in kinds.values() for line in lines[:MOST_ANNOTATIONS]]
+    if not any(left.values()):
+        return shown
+    # The notice about the others is one of the notices.
+    if len(kinds["notice"]) >= MOST_ANNOTATIONS:
+        left["notice"].append(shown.pop())
+    numbers = listed((kind, len(lines)) for kind, lines in left.items())
+    text = f"not annotated, for GitHub shows {MOST_ANNOTATIONS} of a kind: {numbers} more"
+    return [*shown, _command("notice", text, title="pytest-ptc")]
+
+
+def _kind(issue: Issue) -> str:
+    if issue.fails:
+        return "error"
+    return "warning" if issue.severity.rank >= Severity.MEDIUM.rank else "notice"
+
+
+def _annotation(kind: str, issue: Issue) -> str:
+    title = issue.label
+    if not issue.of_run:
+        title = f"{title}: {clip_left(issue.nodeid, _LONGEST_TITLE)}"
+    place = {} if issue.path is None else {"file": printable(issue.path)}
+    if place and issue.line is not None:
+        place["line"] = str(issue.line)
+    return _command(kind, issue.message, **place, title=title)
+
+
+def _command(name: str, data: str, **properties: str) -> str:
+    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {told}::{_data(data)}"
+
+
+def _data(text: str) -> str:
+    # The percent sign first: it stands in what the others become.
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def step_summary(document: Mapping[str, Any], *, room: int = LARGEST_SUMMARY) -> str:
+    """Return the run in Markdown.
+
+    Args:
+        document: The run's.
+        room: How many bytes it may take; what is left out is said.
+    """
+    page = _Page(room)
+    tasks = standing(document)
+    issues = [issue for issue in issues_of(document) if not issue.expected]
+    page.text(f"## pytest-ptc: {_outcomes(tasks)}")
+    if not document["run"]["successful"]:
+        page.text(f"**Not successful**: {_escaped(document['run']['why_not_successful'])}.")
+    for line in _facts(document, tasks):
+        page.text(line)
+    page.table("### Not passed", ("outcome", "test", "why"), _failing(tasks, issues), _failure)
+    findings = [issue for issue in issues if issue.rule not in OURS]
+    if findings:
+        severities = Counter(issue.severity for issue in findings)
+        by_severity = listed((severity, severities[severity]) for severity in WORST_FIRST)
+        heading = f"### {count(len(findings), 'finding')}: {by_severity}"
+        columns = ("severity", "place", "what", "rule", "test")
+        page.table(heading, columns, findings, _finding)
+    answers = [task for task in tasks if _passed(task)]
+    page.table(
+        "### Answers of passing items", ("test", "answer", "data"), answers, _answer, folded=True
+    )
+    return page.done()
+
+
+class _Page:
+    """Markdown that does not outgrow its room."""
+
+    def __init__(self, room: int) -> None:
+        self._left = room
+        self._lines: list[str] = []
+
+    def text(self, line: str) -> None:
+        """Add a paragraph or a heading, if it fits."""
+        if self._fits(line, "", spare=_MARGIN):
+            self._lines += [line, ""]
+
+    def table(
+        self,
+        heading: str,
+        columns: Sequence[str],
+        things: Sequence[T],
+        cells: Callable[[T], Sequence[str]],
+        *,
+        folded: bool = False,
+    ) -> None:
+        """Add a table with a row for each thing, as many as fit; none without things."""
+        head = [heading, "", _row(columns), _row(["---"] * len(columns))]
+        if folded:
+            title = heading.lstrip("# ")
+            head[:1] = ["<details>", f"<summary>{title}</summary>"]
+        if not things or not self._fits(*head, spare=2 * _MARGIN):
+            return
+        self._lines += head
+        for shown, thing in enumerate(things):
+            row = _row(cells(thing))
+            if not self._fits(row, spare=_MARGIN):
+                left = f"{len(things) - shown} more left out: GitHub takes no larger summary."
+                self._fits("", left, "", spare=0)
+                self._lines += ["", left]
+                break
+            self._lines.append(row)
+        self._lines.append("")
+        if folded:
+            # There is room for it: no table comes within `_MARGIN` of the end.
+            self._lines += ["</details>", ""]
+
+    def done(self) -> str:
+        """Return the page."""
+        return "\n".join(self._lines)
+
+    def _fits(self, *lines: str, spare: int) -> bool:
+        size = sum(len(line.encode()) + 1 for line in lines)
+        if size + spare > self._left:
+            return False
+        self._left -= size
+        return True
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _outcomes(tasks: Sequence[Mapping[str, Any]]) -> str:
+    numbers = Counter(map(_outcome, tasks))
+    return listed((name, numbers[outcome]) for outcome, name in _OUTCOMES.items()) or "no items"
+
+
+def _outcome(task: Mapping[str, Any]) -> str:
+    alone = (ItemState.UNRESOLVED.value, ItemState.UNREPORTED.value)
+    if is_submitted(task["nodeid"]) and task["state"] in alone:
+        return "error" if task["verdict"] is None else "alone"
+    return str(task["state"])
+
+
+def _facts(document: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    run, totals = document["run"], document["totals"]
+    if run["stopped"] is not None:
+        yield f"The run was stopped: {_escaped(run['stopped'])}."
+    elif not run["complete"]:
+        yield "The run was killed, or is still on: this is what it had come to."
+    if run["changed_suite"]:
+        names = ", ".join(map(_escaped, run["changed_suite"]))
+        yield f"The change brings suite, configuration or reviewer of its own: {names}."
+    blind = [task["nodeid"] for task in tasks if _unlooked(task)]
+    if blind:
+        names = ", ".join(_code(nodeid) for nodeid in blind[:_NAMED])
+        more = f", and {len(blind) - _NAMED} more" if len(blind) > _NAMED else ""
+        yield f"{count(len(blind), 'pass', 'passes')} without a tool call: {names}{more}."
+    for earlier, number in sorted(Counter(task["resumed"] for task in tasks).items(), key=str):
+        if earlier is not None:
+            stand = f"{count(number, 'verdict')} of run {_escaped(earlier)} stand, unchanged"
+            yield f"{stand}: not run again."
+    said = [f"{run['seconds']:.1f} s", count(totals["attempts"], "attempt"), *_cost(totals)]
+    yield f"Run {_escaped(run['id'])}: {', '.join(said)}."
+
+
+def _unlooked(task: Mapping[str, Any]) -> bool:
+    passed = task["verdict"] is not None and task["verdict"]["verdict"] == "pass"
+    return passed and task["attempts"][-1]["about"].get("tool_calls") == 0
+
+
+def _cost(totals: Mapping[str, Any]) -> Iterator[str]:
+    usage = totals["usage"]
+    if usage is not None:
+        yield f"cost {usd(usage['cost_usd']).replace('$', '&#36;')}"
+        if usage["attempts_of_unknown_cost"]:
+            yield f"{count(usage['attempts_of_unknown_cost'], 'attempt')} of unknown cost"
+
+
+def _failing(
+    tasks: Sequence[Mapping[str, Any]], issues: Sequence[Issue]
+) -> list[Mapping[str, Any]]:
+    """Return the items that did not pass, failures first; those never come to are counted alone."""
+    failing = {id(issue.task) for issue in issues if issue.fails and not issue.of_run}
+    order = list(_OUTCOMES)
+    found = [task for task in tasks if id(task) in failing]
+    return sorted(found, key=lambda task: order.index(_outcome(task)))
+
+
+def _failure(task: Mapping[str, Any]) -> Sequence[str]:
+    return _OUTCOMES[_outcome(task)], _code_cell(task["nodeid"]), _escaped(_why(task))
+
+
+def _passed(task: Mapping[str, Any]) -> bool:
+    passed = (ItemState.PASSED.value, ItemState.XPASSED.value)
+    return task["verdict"] is not None and task["state"] in passed
+
+
+def _answer(task: Mapping[str, Any]) -> Sequence[str]:
+    data = task["verdict"]["data"]
+    told = "" if data is None else _escaped(json_text(data, ensure_ascii=False))
+    return _code_cell(task["nodeid"]), _escaped(task["verdict"]["summary"]), told
+
+
+def _why(task: Mapping[str, Any]) -> str:
+    if task["message"]:
+        return re.sub(r"^ptc (verdict: fail - |error: )", "", task["message"])
+    if task["trouble"]:
+        return f"{task['trouble']['cause']}: {task['trouble']['message']}"
+    return task["verdict"]["summary"] if task["verdict"] else "not judged"
+
+
+def _finding(issue: Issue) -> Sequence[str]:
+    place = "" if issue.at_test else f"{issue.path}:{issue.line}" if issue.line else issue.path
+    return (
+        issue.severity.value,
+        _code_cell(place) if place else "",
+        _escaped(issue.message),
+        "" if issue.rule == FINDING else _escaped(issue.rule),
+        _code_cell(issue.nodeid),
+    )
+
+
+def _code_cell(text: str) -> str:
+    """Return a text of unknown origin as code in a table's cell, exactly as it is."""
+    code = _code(text)
+    # A sign between cells, also in code; behind a backslash it cannot be told from a cell's end.
+    return _escaped(text) if "\\|" in code else code.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    """Return a text of unknown origin as code, exactly as it is where it is printable."""
+    text = cut(printable(text[: 2 * _LONGEST_CODE]).strip(), _LONGEST_CODE)
+    if not text:
+        return ""
+    fence = "`" * (max(map(len, _TICKS.findall(text)), default=0) + 1)
+    # The blanks are no part of the code; they keep a tick of the text's from the fence.
+    blank = " " if text[0] == "`" or text[-1] == "`" else ""
+    return f"{fence}{blank}{text}{blank}{fence}"
+
+
+def _escaped(text: str) -> str:
+    """Return a text of unknown origin as one line of Markdown that shows it and does no more."""
+    text = cut(printable(text[: 2 * _LONGEST_CELL]).strip(), _LONGEST_CELL)
+    return _SIGN.sub(_reference, text)
+
+
+def _reference(sign: re.Match[str]) -> str:
+    follows = sign.string[sign.end() : sign.end() + 1].strip()
+    apart = "&#8203;" if follows and sign[0] in _LOOKED_FOR else ""
+    return f"&#{ord(sign[0])};{apart}"

@@ -1,0 +1,58 @@
+"""A run as GitLab's Code Quality report. Pure: a run's document in, JSON out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.model.errors import ReportError
+from pytest_ptc.model.verdict import Severity
+from pytest_ptc.reporting.issues import issues_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ptc.reporting.issues import Issue
+
+_SEVERITIES = {
+    Severity.CRITICAL: "blocker",
+    Severity.HIGH: "critical",
+    Severity.MEDIUM: "major",
+    Severity.LOW: "minor",
+    Severity.INFO: "info",
+}
+
+
+def gitlab_text(document: Mapping[str, Any]) -> str:
+    """Return a run's document as a Code Quality report.
+
+    Raises:
+        ReportError: An entry has no place in a file of the repository.
+    """
+    return json.dumps(gitlab(document), allow_nan=False)
+
+
+def gitlab(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a run's document as entries of a Code Quality report, worst first.
+
+    The form has no word for what was expected: that is left out.
+    """
+    return [_entry(issue) for issue in issues_of(document) if not issue.expected]
+
+
+def _entry(issue: Issue) -> dict[str, Any]:
+    if issue.path is None:
+        raise ReportError(
+            f"GitLab: {issue.nodeid}: neither its finding nor its test is in a file of the "
+            "repository, and the repository has no file that could stand for them"
+        )
+    return {
+        "description": f"{issue.message} ({issue.nodeid})",
+        "check_name": issue.rule,
+        "fingerprint": issue.fingerprint,
+        "severity": _SEVERITIES[issue.severity],
+        "location": {
+            "path": issue.path,
+            "lines": {"begin": issue.line or 1},
+        },
+    }

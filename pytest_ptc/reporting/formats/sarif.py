@@ -1,0 +1,272 @@
+"""A run as SARIF 2.1.0, for code scanning. Pure: a run's document in, JSON out.
+
+What GitHub makes of SARIF has shaped this where the standard leaves a choice: it refuses a whole
+file for one result without a place, or for one list that is too long, and it shows nothing but
+results. So every result has a place, and an item that nobody judged is a result, too: an upload
+must not look clean because the machinery broke.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from datetime import datetime, timezone
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pytest_ptc.model.errors import ReportError
+from pytest_ptc.model.verdict import Severity
+from pytest_ptc.reporting.issues import ERROR, FINDING, TEST, VERDICT, issues_of, told
+from pytest_ptc.reporting.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_ptc.reporting.issues import Issue
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+#: GitHub refuses a file with more than 25,000 results, and shows 5,000. There are never more rules
+#: than results, no rule has a tag, and no result has more than one place: its other limits are met.
+MOST_RESULTS = 5000
+
+#: GitHub's limit of an upload is 10 MB, compressed; other compressors do a little worse.
+LARGEST = 9_500_000
+
+#: Most characters of a verdict's summary, which stands with each of its findings.
+_LONGEST_SUMMARY = 500
+
+#: The key of our own fingerprint: another way to make it gets another name.
+FINGERPRINT = "pytestPtc/v1"
+
+_LEVELS = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+    Severity.INFO: "note",
+}
+
+#: Scores in the middle of what GitHub calls by these names; it has no name for `info`.
+_SCORES = {
+    Severity.CRITICAL: "9.5",
+    Severity.HIGH: "8.0",
+    Severity.MEDIUM: "5.5",
+    Severity.LOW: "2.0",
+}
+
+_OUR_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        FINDING: ("A finding of an agent", "The agent gave it no rule; the message says it all."),
+        VERDICT: ("An agent's verdict is fail", "The agent failed its test and named no finding."),
+        TEST: ("A test failed after its agent's pass", "The test's own body judged otherwise."),
+        ERROR: ("An item that was not judged", "No verdict counts, or the test itself broke."),
+    }
+)
+
+
+def sarif_text(document: Mapping[str, Any]) -> str:
+    """Return a run's document as SARIF, as small as GitHub takes it.
+
+    Raises:
+        ReportError: A result has no place in a file of the repository.
+    """
+    most = MOST_RESULTS
+    while True:
+        text = json.dumps(sarif(document, most=most), allow_nan=False)
+        # Only a file that is too large as it is can be so when it is compressed.
+        if most == 1 or len(text) <= LARGEST or len(zlib.compress(text.encode())) <= LARGEST:
+            return text
+        most //= 2
+
+
+def sarif(document: Mapping[str, Any], *, most: int = MOST_RESULTS) -> dict[str, Any]:
+    """Return a run's document as SARIF.
+
+    Args:
+        document: The run's.
+        most: How many results there may be; the worst stay, and how many do not is said.
+    """
+    issues = issues_of(document)
+    kept, left_out = issues[:most], len(issues[most:])
+    rules = _rules(kept)
+    numbers = {rule: number for number, rule in enumerate(rules)}
+    notes = list(_notes(document, issues, left_out))
+    causes = list(dict.fromkeys(note["descriptor"]["id"] for note in notes))
+    at_place = Counter(map(_place, kept))
+    driver = {
+        "name": "pytest-ptc",
+        "version": document["run"]["pytest_ptc"],
+        "rules": list(rules.values()),
+        "notifications": [_cause(cause) for cause in causes],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [_invocation(document, issues, notes[:most])],
+        # No path of this machine: whoever reads this has the repository elsewhere.
+        "originalUriBaseIds": {
+            "%SRCROOT%": {"description": {"text": "The top of the repository."}}
+        },
+        "columnKind": "unicodeCodePoints",
+        "results": [
+            _result(issue, numbers[issue.rule], alone=at_place[_place(issue)] == 1)
+            for issue in kept
+        ],
+        "properties": {
+            "runId": document["run"]["id"],
+            "outcomes": document["totals"]["outcomes"],
+            "states": document["totals"]["states"],
+            "successful": document["run"]["successful"],
+            "resultsLeftOut": left_out,
+        },
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _invocation(
+    document: Mapping[str, Any], issues: Sequence[Issue], notes: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    run = document["run"]
+    judged = not any(issue.rule == ERROR for issue in issues)
+    status = {} if run["exit_status"] is None else {"exitCode": run["exit_status"]}
+    return {
+        **status,
+        "executionSuccessful": judged and run["complete"] and run["stopped"] is None,
+        "startTimeUtc": _time(run["began"]),
+        "endTimeUtc": _time(run["began"] + run["seconds"]),
+        "toolExecutionNotifications": list(notes),
+    }
+
+
+def _notes(
+    document: Mapping[str, Any], issues: Sequence[Issue], left_out: int
+) -> Iterator[dict[str, Any]]:
+    """Yield what kept the run from being whole: of the run first, then of its items."""
+    if document["run"]["stopped"] is not None:
+        yield _note("run stopped", f"the run was stopped: {document['run']['stopped']}")
+    elif not document["run"]["complete"]:
+        yield _note("run not complete", "the run was killed, or is still on")
+    if left_out:
+        text = f"{count(left_out, 'result')} left out, none worse than those that are here"
+        yield _note("results left out", text, level="warning")
+    for issue in issues:
+        if issue.rule == ERROR:
+            who = "" if issue.of_run else f"{issue.nodeid}: "
+            yield {**_note(issue.label, who + issue.message), "locations": [_location(issue)]}
+
+
+def _note(cause: str, text: str, *, level: str = "error") -> dict[str, Any]:
+    return {
+        "descriptor": {"id": cause.lower().replace(" ", "-")},
+        "level": level,
+        "message": {"text": _plain(told(text))},
+    }
+
+
+def _cause(cause: str) -> dict[str, Any]:
+    words = cause.replace("-", " ")
+    return {
+        "id": cause,
+        "shortDescription": {"text": words},
+        "fullDescription": {"text": f"Why the run is not whole: {words}."},
+        "help": {"text": "See the notification's message, and the README's troubleshooting."},
+    }
+
+
+def _rules(issues: Sequence[Issue]) -> dict[str, dict[str, Any]]:
+    """Return our own rules, which are there in every run, and those of the agents."""
+    severities: dict[str, set[Severity]] = {rule: set() for rule in _OUR_RULES}
+    for issue in issues:
+        severities.setdefault(issue.rule, set()).add(issue.severity)
+    return {rule: _rule(rule, found) for rule, found in severities.items()}
+
+
+def _rule(rule: str, found: set[Severity]) -> dict[str, Any]:
+    words = rule.replace("-", " ").replace("_", " ")
+    short, full = _OUR_RULES.get(rule, (words, f"Agents gave their findings this rule: {words}."))
+    made = {
+        "id": rule,
+        "shortDescription": {"text": short},
+        "fullDescription": {"text": full},
+        "help": {"text": "See the result's message, and the run's journal for its evidence."},
+    }
+    # GitHub shows all results of a rule with the rule's score, whatever their own level is: where
+    # agents found it bad and less bad, each result's own level says more. What has no rule is no
+    # rule's, and our own rules are about the run.
+    score = _SCORES.get(next(iter(found))) if len(found) == 1 and rule not in _OUR_RULES else None
+    return {**made, "properties": {"security-severity": score}} if score else made
+
+
+def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
+    verdict = issue.task["verdict"]
+    said = {"nodeid": issue.nodeid, "severity": issue.severity.value}
+    if verdict is not None:
+        said["verdict"] = verdict["verdict"]
+        said["summary"] = told(verdict["summary"], _LONGEST_SUMMARY)
+    if issue.severity in _SCORES:
+        said["security-severity"] = _SCORES[issue.severity]
+    fingerprints = {FINGERPRINT: issue.fingerprint}
+    if issue.at_test or issue.line is None or not alone:
+        # The only one that GitHub looks at. Its upload makes it of the line's text, which outlives
+        # another wording of the same finding; but where a line says little of what was found, or
+        # holds several findings of one rule, all of them would become one alert.
+        fingerprints["primaryLocationLineHash"] = issue.fingerprint
+    return {
+        "ruleId": issue.rule,
+        "ruleIndex": rule,
+        # Of kind `fail`, which need not be said, though the item may have passed: a finding is one
+        # whatever the gate thinks of it, alerts are for findings, and another kind has no level.
+        "level": _LEVELS[issue.severity],
+        "message": {"text": _plain(issue.message)},
+        "locations": [_location(issue)],
+        "partialFingerprints": fingerprints,
+        # Empty where nothing is: if one result of a run has this, all must.
+        "suppressions": _suppressions(issue),
+        "properties": said,
+    }
+
+
+def _suppressions(issue: Issue) -> list[dict[str, Any]]:
+    if not issue.expected:
+        return []
+    reason = issue.task["xfail"]
+    why = f"the test is expected to fail: {reason}" if reason else "the test is expected to fail"
+    return [{"kind": "external", "status": "accepted", "justification": told(why)}]
+
+
+def _location(issue: Issue) -> dict[str, Any]:
+    test = {"fullyQualifiedName": issue.nodeid, "kind": "function"}
+    if issue.path is None:
+        raise ReportError(
+            f"SARIF: {issue.nodeid}: neither its finding nor its test is in a file of the "
+            "repository, and the repository has no file that could stand for them; code scanning "
+            "refuses a file with such a result"
+        )
+    return {
+        "physicalLocation": {
+            "artifactLocation": {
+                # The path may be any text of an agent's.
+                "uri": quote(issue.path, errors="replace"),
+                "uriBaseId": "%SRCROOT%",
+            },
+            # GitHub wants a line. The first one stands for the whole file, as it does there.
+            "region": {"startLine": issue.line or 1},
+        },
+        "logicalLocations": [test],
+    }
+
+
+def _place(issue: Issue) -> tuple[str, str | None, int | None]:
+    return issue.rule, issue.path, issue.line
+
+
+def _plain(text: str) -> str:
+    """Return a text in which no reader sees a link: `[text](place)` is one in SARIF's messages."""
+    return text.replace("](", "] (")
+
+
+def _time(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,462 @@
+"""The timeline of a run's page: what every worker was on, as one drawing. Pure.
+
+Places along the time are in percent, so that the drawing takes the width there is, and a zoom is
+nothing but another width; places across are in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.model.item_states import BAD
+from pytest_ptc.reporting.page.figures import duration, grouped
+from pytest_ptc.reporting.page.markup import Markup, element, lines
+from pytest_ptc.reporting.task_states import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_ptc.reporting.task_states import Item
+
+_AXIS, _QUEUE = 20, 44
+#: The heights of a lane and of the bars in it; less where there are many workers.
+_ROOMY, _TIGHT, _MANY = (22, 14), (14, 9), 24
+
+#: Narrowest bar, in percent: one that is there must be seen.
+_NARROWEST = 0.12
+#: Narrowest band that has room for words.
+_WORDY = 6.0
+
+_STEPS = (
+    *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
+    *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400),
+)
+_MOST_TICKS = 9
+#: How often the drawing's width can be doubled.
+_ZOOMS = 5
+
+#: How an attempt ended: the classes of the bars, and what the legend says of them.
+_ENDINGS: Mapping[str, str] = {
+    "pass": "pass",
+    "fail": "fail",
+    "expected": "fail, as expected",
+    "overruled": "pass, but the item did not",
+    "skip": "skip",
+    "error": "error by verdict",
+    "trouble": "trouble: no verdict",
+    "open": "did not end",
+}
+
+
+class _Bar(NamedTuple):
+    """One attempt: in whose lane, from when to when, how it ended, and what is told of it."""
+
+    worker: str
+    begin: float
+    end: float
+    ending: str
+    again: bool
+    anchor: str
+    told: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plot:
+    """What is drawn, and how large.
+
+    Args:
+        began: When the run began, in seconds since the epoch.
+        seconds: How long it took.
+        workers: The names of the lanes.
+        bars: The attempts.
+    """
+
+    began: float
+    seconds: float
+    workers: tuple[str, ...]
+    bars: tuple[_Bar, ...]
+    lanes: dict[str, int] = field(default_factory=dict)
+
+    def x(self, at: float) -> float:
+        """Return where a moment is, in percent."""
+        share = 100 * (at - self.began) / self.seconds
+        return round(min(max(share, 0.0), 100.0), 3)
+
+    @property
+    def tight(self) -> bool:
+        """Tell whether there are many lanes."""
+        return len(self.workers) > _MANY
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Return the heights of a lane and of its bars."""
+        return _TIGHT if self.tight else _ROOMY
+
+    def y(self, worker: str) -> int:
+        """Return where a worker's lane begins."""
+        return _AXIS + _QUEUE + self.lanes[worker] * self.sizes[0]
+
+    @property
+    def height(self) -> int:
+        """Return the height of all."""
+        return _AXIS + _QUEUE + len(self.workers) * self.sizes[0] + 4
+
+
+def timeline(document: Mapping[str, Any], items: Sequence[Item]) -> Markup | None:
+    """Return the section that shows who was on what when; None if no attempt was made."""
+    bars = tuple(sorted(_bars(document, items), key=lambda bar: bar.begin))
+    if not bars:
+        return None
+    run = document["run"]
+    names = dict.fromkeys(
+        [*(worker["name"] for worker in document["workers"]), *(bar.worker for bar in bars)]
+    )
+    ends = max(run["began"] + run["seconds"], *(bar.end for bar in bars))
+    plot = _Plot(
+        began=run["began"],
+        seconds=max(ends - run["began"], 0.001),
+        workers=tuple(names),
+        bars=bars,
+        lanes={name: place for place, name in enumerate(names)},
+    )
+    waiting = list(_waiting(document, ends))
+    holds = _merged(document["holds"])
+    return element(
+        "section",
+        element(
+            "div",
+            element("h2", "Timeline", id="timeline"),
+            _zoom(),
+            class_="head",
+        ),
+        element(
+            "div",
+            _labels(plot, waiting),
+            element("div", _drawing(plot, document, waiting, holds), class_="plot"),
+            class_="chart tight" if plot.tight else "chart",
+        ),
+        _legend(plot, document, holds),
+        class_="timeline",
+        aria_labelledby="timeline",
+    )
+
+
+def _zoom() -> Markup:
+    buttons = (
+        element("button", sign, type="button", data_zoom=step, aria_label=said)
+        for sign, step, said in (("\u2212", -1, "Zoom out"), ("+", 1, "Zoom in"))
+    )
+    return element("div", *buttons, class_="zoom scripted")
+
+
+# What is in the drawing.
+
+
+def _bars(document: Mapping[str, Any], items: Iterable[Item]) -> Iterator[_Bar]:
+    now = document["run"]["began"] + document["run"]["seconds"]
+    for item in items:
+        attempts = item.task["attempts"]
+        for attempt in attempts:
+            if attempt["assigned"] is None:
+                continue
+            ending = _ending(attempt, item.state if attempt is attempts[-1] else "")
+            yield _Bar(
+                worker=attempt["worker"],
+                begin=attempt["assigned"],
+                end=_end(attempt, now),
+                ending=ending,
+                again=attempt["number"] > 1,
+                anchor=item.anchor,
+                told=_told(item, attempt),
+            )
+
+
+def _end(attempt: Mapping[str, Any], now: float) -> float:
+    if attempt["ended"] is not None:
+        return float(attempt["ended"])
+    if attempt["seconds"] is not None:
+        return float(attempt["assigned"] + attempt["seconds"])
+    return max(now, float(attempt["assigned"]))
+
+
+def _ending(attempt: Mapping[str, Any], state: str) -> str:
+    if attempt["trouble"]:
+        return "trouble"
+    kind = kind_of(attempt)
+    if kind == "fail" and state == "xfailed":
+        return "expected"
+    if kind == "pass" and state in BAD:
+        return "overruled"
+    return kind or "open"
+
+
+def _told(item: Item, attempt: Mapping[str, Any]) -> str:
+    trouble = attempt["trouble"]
+    ended = trouble["cause"] if trouble else kind_of(attempt) or "did not end"
+    took = "" if attempt["seconds"] is None else f", {duration(attempt['seconds'])}"
+    again = f", attempt {attempt['number']}" if attempt["number"] > 1 else ""
+    return f"{item.task['nodeid']}\n{ended}{took} on {attempt['worker']}{again}"
+
+
+def _waiting(document: Mapping[str, Any], ends: float) -> Iterator[tuple[float, int]]:
+    """Yield how many tasks wait for a worker, each time that changes."""
+    changes: dict[float, int] = {}
+    for task in document["tasks"]:
+        if task["resumed"] is None:
+            for since, until in _waits(task, ends):
+                changes[since] = changes.get(since, 0) + 1
+                changes[until] = changes.get(until, 0) - 1
+    number = 0
+    for at in sorted(changes):
+        number += changes[at]
+        yield at, number
+
+
+def _waits(task: Mapping[str, Any], ends: float) -> Iterator[tuple[float, float]]:
+    attempts = [one for one in task["attempts"] if one["assigned"] is not None]
+    since = [task["submitted"], *(attempt["ended"] for attempt in attempts)]
+    until = [attempt["assigned"] for attempt in attempts]
+    # A task that was never begun waits to the end; one that was, only between its attempts.
+    yield from zip(since, until or [ends], strict=False)
+
+
+def _merged(holds: Iterable[Mapping[str, Any]]) -> list[tuple[float, float, str]]:
+    """Return when nothing was begun, and why: every worker that is refused says so."""
+    merged: list[tuple[float, float, str]] = []
+    for hold in sorted(holds, key=lambda one: one["at"]):
+        begin, end, why = hold["at"], hold["at"] + hold["seconds"], str(hold["why"])
+        if merged and begin <= merged[-1][1]:
+            first, last, whys = merged[-1]
+            both = whys if why in whys.split(", ") else f"{whys}, {why}"
+            merged[-1] = (first, max(last, end), both)
+        else:
+            merged.append((begin, end, why))
+    return merged
+
+
+# The drawing.
+
+
+def _labels(plot: _Plot, waiting: Sequence[tuple[float, int]]) -> Markup:
+    most = max((number for _, number in waiting), default=0)
+    return element(
+        "ol",
+        element(
+            "li",
+            element("b", "waiting"),
+            element("span", f"at most {grouped(most)}"),
+            class_="queue",
+        ),
+        *(element("li", worker) for worker in plot.workers),
+        class_="workers",
+    )
+
+
+def _drawing(
+    plot: _Plot,
+    document: Mapping[str, Any],
+    waiting: Sequence[tuple[float, int]],
+    holds: Sequence[tuple[float, float, str]],
+) -> Markup:
+    took = duration(plot.seconds)
+    said = f"{len(plot.bars)} attempts on {len(plot.workers)} workers in {took}"
+    return element(
+        "svg",
+        _patterns(),
+        *(_ticks(plot, zoom) for zoom in range(_ZOOMS)),
+        _area(plot, waiting),
+        *(_life(plot, worker) for worker in document["workers"]),
+        *(_hold(plot, *hold) for hold in holds),
+        *(_drawn(plot, bar, first=not place) for place, bar in enumerate(plot.bars)),
+        *(_lost(plot, worker) for worker in document["workers"] if worker["lost"] is not None),
+        width="100%",
+        height=plot.height,
+        role="group",
+        aria_label=f"Timeline: {said}",
+    )
+
+
+def _patterns() -> Markup:
+    """Return the hatchings: what a colour says is said by a form as well."""
+    hatched = (
+        ("hatch-hold", 8, "rotate(45)"),
+        ("hatch-trouble", 5, "rotate(-45)"),
+        ("hatch-expected", 4, "rotate(45)"),
+    )
+    return element(
+        "defs",
+        *(
+            element(
+                "pattern",
+                element("rect", width=size, height=size, class_="ground"),
+                element("line", y2=size, class_="stroke"),
+                id=name,
+                width=size,
+                height=size,
+                patternUnits="userSpaceOnUse",
+                patternTransform=turn,
+            )
+            for name, size, turn in hatched
+        ),
+    )
+
+
+def _ticks(plot: _Plot, zoom: int) -> Markup:
+    """Return the marks of the time, as many as there is room for at a zoom."""
+    most = _MOST_TICKS * 2**zoom
+    step = next((one for one in _STEPS if plot.seconds / one <= most), None)
+    if step is None:
+        step = _STEPS[-1] * (1 + int(plot.seconds / _STEPS[-1] / most))
+    moments = [number * step for number in range(int(plot.seconds / step) + 1)]
+    return element(
+        "g", *(tick for at in moments for tick in _tick(plot, at, step)), class_=f"ticks zoom{zoom}"
+    )
+
+
+def _tick(plot: _Plot, at: float, step: float) -> Iterator[Markup]:
+    place = plot.x(plot.began + at)
+    yield element("line", x1=f"{place}%", x2=f"{place}%", y1=_AXIS, y2=plot.height, class_="grid")
+    near_end = place > 95  # noqa: PLR2004 - beyond, the words would be cut off
+    yield element(
+        "text",
+        _tick_words(at, step),
+        x=f"{place}%",
+        y=13,
+        dx=-3 if near_end else None,
+        class_="tick end" if near_end else "tick",
+    )
+
+
+def _tick_words(seconds: float, step: float) -> str:
+    if step < 1:
+        return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
+    if step < 60:  # noqa: PLR2004 - seconds of a minute
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02}" if hours else f"{minutes} min"
+
+
+def _area(plot: _Plot, waiting: Sequence[tuple[float, int]]) -> Markup | None:
+    most = max((number for _, number in waiting), default=0)
+    if not most:
+        return None
+    high = _QUEUE - 8
+    path = [f"M0 {high}"]
+    for at, number in waiting:
+        path.append(f"H{plot.x(at) * 10:.1f}V{round(high * (1 - number / most), 1)}")
+    path.append(f"H1000V{high}Z")
+    return element(
+        "svg",
+        element("path", d="".join(path), class_="waiting"),
+        y=_AXIS,
+        width="100%",
+        height=high,
+        viewBox=f"0 0 1000 {high}",
+        preserveAspectRatio="none",
+    )
+
+
+def _life(plot: _Plot, worker: Mapping[str, Any]) -> Markup:
+    """Return the line on which a worker's bars are: from when it was ready to when it was lost."""
+    middle = plot.y(worker["name"]) + plot.sizes[0] / 2
+    began = worker["ready"] or worker["started"]
+    return element(
+        "line",
+        x1=f"{plot.x(began)}%",
+        x2="100%" if worker["lost"] is None else f"{plot.x(worker['lost'])}%",
+        y1=middle,
+        y2=middle,
+        class_="life",
+    )
+
+
+def _hold(plot: _Plot, begin: float, end: float, why: str) -> Markup:
+    left, right = plot.x(begin), plot.x(end)
+    wide = round(right - left, 3)
+    return element(
+        "g",
+        element("title", f"Held back for {duration(end - begin)}: {why}"),
+        element(
+            "rect",
+            x=f"{left}%",
+            width=f"{max(wide, _NARROWEST):.3f}%",
+            y=_AXIS,
+            height=plot.height - _AXIS,
+        ),
+        # In a drawing of its own, which cuts off words that are too long.
+        element(
+            "svg",
+            element("text", f"held: {why}", x=5, y=13),
+            x=f"{left}%",
+            y=_AXIS,
+            width=f"{wide}%",
+            height=_QUEUE,
+        )
+        if wide >= _WORDY
+        else None,
+        class_="hold",
+    )
+
+
+def _drawn(plot: _Plot, bar: _Bar, *, first: bool) -> Markup:
+    lane, high = plot.sizes
+    top = plot.y(bar.worker) + (lane - high) / 2
+    left = plot.x(bar.begin)
+    wide = max(plot.x(bar.end) - left, _NARROWEST)
+    return element(
+        "a",
+        element("title", lines(bar.told)),
+        element("rect", x=f"{left}%", y=top, width=f"{wide:.3f}%", height=high, rx=2),
+        element("circle", cx=f"{left}%", cy=top + 1, r=3) if bar.again else None,
+        href=f"#{bar.anchor}",
+        class_=f"bar {bar.ending}",
+        # One stop for the Tab key, not a thousand: the arrow keys move on from it.
+        tabindex=0 if first else -1,
+    )
+
+
+def _lost(plot: _Plot, worker: Mapping[str, Any]) -> Markup:
+    middle = plot.y(worker["name"]) + plot.sizes[0] / 2
+    return element(
+        "svg",
+        element("title", f"{worker['name']} was lost: {worker['why']}"),
+        element("path", d="M-4.5-4.5 4.5 4.5M4.5-4.5-4.5 4.5"),
+        x=f"{plot.x(worker['lost'])}%",
+        y=middle,
+        class_="lost",
+    )
+
+
+def _legend(
+    plot: _Plot, document: Mapping[str, Any], holds: Sequence[tuple[float, float, str]]
+) -> Markup:
+    there = {bar.ending for bar in plot.bars}
+    bar = element("rect", x=1, y=2, width=20, height=12, rx=2)
+    entries = [(f"bar {ending}", bar, said) for ending, said in _ENDINGS.items() if ending in there]
+    if any(one.again for one in plot.bars):
+        entries.append(("bar again", element("circle", cx=11, cy=8, r=3.5), "another attempt"))
+    if any(worker["lost"] is not None for worker in document["workers"]):
+        cross = element("path", d="M6.5 3.5l9 9m0-9l-9 9")
+        entries.append(("lost", cross, "worker lost"))
+    if holds:
+        entries.append(("hold", bar, "held back"))
+    return element(
+        "ul",
+        *(
+            element(
+                "li",
+                element(
+                    "svg",
+                    element("g", sign, class_=name),
+                    width=22,
+                    height=16,
+                    aria_hidden="true",
+                ),
+                said,
+            )
+            for name, sign, said in entries
+        ),
+        class_="legend",
+    )

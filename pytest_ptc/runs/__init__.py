@@ -1,0 +1,1 @@
+"""Runs as their journals tell of them: find, audit, stop, clean."""

@@ -1,0 +1,280 @@
+"""Runs as their journals tell of them, from outside: which there are, and how they stand.
+
+Only what is proved to be a journal of this user's is used: see `open_run`. What was verified is
+what is used from then on: nothing of a story is read a second time.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal.seals import RunKey
+from pytest_ptc.journal.story import STORY, Story, StoryError, read_story
+from pytest_ptc.model.errors import JournalError, PtcError
+from pytest_ptc.model.trouble import Cause
+from pytest_ptc.runs.trust import place_problem, tracked_runs
+from pytest_ptc.system.machine import boot_id, process_space
+from pytest_ptc.system.processes import ProcessIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_ptc.journal.run_journal import Journal
+
+
+class RunState(Enum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    KILLED = "killed"
+
+
+class RunRefusedError(PtcError):
+    """A run's journal that is not to be believed; the message names the run and says why."""
+
+    def __init__(self, run_id: str, reason: str) -> None:
+        super().__init__(f"run {run_id} is refused: {reason}")
+        self.run_id = run_id
+        self.reason = reason
+
+
+class RefusedRun(NamedTuple):
+    """A folder among the runs whose journal is not believed, and why."""
+
+    run_id: str
+    reason: str
+
+    def error(self) -> RunRefusedError:
+        """Return this as an error."""
+        return RunRefusedError(self.run_id, self.reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedRun:
+    """One run, by its journal, which has been verified.
+
+    Args:
+        folder: Its journal.
+        key: What it is sealed with.
+        story: Its story.
+        state: How it stands.
+    """
+
+    folder: Path
+    key: RunKey
+    story: Story
+    state: RunState
+
+    @property
+    def run_id(self) -> str:
+        """Return the run's id."""
+        return self.folder.name
+
+    @property
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """Return what the story tells."""
+        return self.story.events
+
+    @property
+    def began(self) -> Mapping[str, Any]:
+        """Return the fields of its first event."""
+        return self.story.events[0]
+
+    @property
+    def attach(self) -> str | None:
+        """Return the command with which a person can watch, if there is one."""
+        found: str | None = self.began["attach"]
+        return found
+
+    @property
+    def pytest(self) -> ProcessIdentity:
+        """Return the process that is or was pytest."""
+        return ProcessIdentity(self.began["pid"], self.began["created"])
+
+    @property
+    def of_this_boot(self) -> bool:
+        """Tell whether its processes were started since this machine was, if they were here."""
+        return bool(self.began.get("boot") == boot_id())
+
+    @property
+    def in_sight(self) -> bool:
+        """Tell whether its processes would be seen from here, or cannot be alive any more."""
+        return not self.of_this_boot or self.began.get("process_space") == process_space()
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Return how its tasks stand."""
+        return _standing(self.events)
+
+    def attempt(self, name: str) -> AttemptJournal:
+        """Return the journal of an attempt.
+
+        Raises:
+            JournalError: Its folder is not one that we made.
+        """
+        folder = self.folder / "attempts" / name
+        try:
+            seen = folder.lstat()
+        except OSError as error:
+            raise JournalError(f"journal {folder}: {error.strerror}") from error
+        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
+            raise JournalError(f"journal {folder}: is not a directory of ours")
+        return AttemptJournal(folder, self.key.token(name))
+
+
+def open_run(folder: Path, root: Path, key: bytes | None) -> RecordedRun:
+    """Return the run of a journal, proved to be one of this user's.
+
+    Args:
+        folder: The run's folder.
+        root: The project's root directory.
+        key: The user's key; None where there is none.
+
+    Raises:
+        RunRefusedError: It is not proved; the message says why, in one sentence.
+    """
+    found = _opened(folder, root, key, tracked_runs(folder.parent))
+    if isinstance(found, RefusedRun):
+        raise found.error()
+    return found
+
+
+def open_runs(runs: Path, root: Path, key: bytes | None) -> list[RecordedRun | RefusedRun]:
+    """Return all that is in a folder of runs, oldest first.
+
+    Args:
+        runs: The folder of all runs' journals, which may be missing.
+        root: The project's root directory.
+        key: The user's key; None where there is none.
+    """
+    try:
+        folders = sorted(runs.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [RefusedRun(runs.name, f"{runs} cannot be read: {error.strerror or error}")]
+    tracked = tracked_runs(runs) if folders else frozenset()
+    return [_opened(folder, root, key, tracked) for folder in folders]
+
+
+def _opened(
+    folder: Path, root: Path, key: bytes | None, tracked: frozenset[str]
+) -> RecordedRun | RefusedRun:
+    run_id = folder.name
+    if run_id in tracked:
+        return RefusedRun(run_id, "it is tracked by git, so it came with the checkout")
+    if (problem := place_problem(folder, root)) is not None:
+        return RefusedRun(run_id, f"it {problem}")
+    run_key = RunKey(key, run_id) if key is not None else None
+    try:
+        story = read_story(folder / STORY, run_key)
+    except StoryError as error:
+        said = str(error)
+        return RefusedRun(run_id, said if said.startswith("its ") else f"it {said}")
+    assert run_key is not None, "without a key no line verifies"
+    run = RecordedRun(folder=folder, key=run_key, story=story, state=RunState.ENDED)
+    if any(event["event"] == "run ended" for event in story.events):
+        return run
+    alive = run.of_this_boot and run.in_sight and run.pytest.alive
+    state = RunState.RUNNING if alive else RunState.KILLED
+    return RecordedRun(folder=folder, key=run_key, story=story, state=state)
+
+
+class Standing(NamedTuple):
+    """How the tasks of a run stand.
+
+    Args:
+        total: How many there are.
+        kinds: How many ended with each kind of verdict; `error` where without one.
+        stopped: Whether the run was stopped before its end.
+    """
+
+    total: int
+    kinds: Mapping[str, int]
+    stopped: bool
+
+    @property
+    def judged(self) -> int:
+        """Return how many have a verdict that says something of their item."""
+        return sum(count for kind, count in self.kinds.items() if kind != "error")
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{self.kinds[kind]} {kind}" for kind in _KINDS if self.kinds.get(kind))
+        stopped = "stopped, " if self.stopped else ""
+        if sum(self.kinds.values()) == self.total and not self.stopped:
+            return f"{self.total} item{'s' * (self.total != 1)}{': ' * bool(told)}{told}"
+        return f"{stopped}{self.judged} of {self.total} judged{': ' * bool(told)}{told}"
+
+
+_KINDS = ("pass", "fail", "skip", "error")
+
+
+def _standing(events: tuple[dict[str, Any], ...]) -> Standing:
+    kinds: dict[str, str | None] = {}
+    names: dict[str, str] = {}
+    kept = 0
+    stopped = over = False
+    for event in events:
+        match event:
+            case {"event": "submitted", "task": task, "spec": spec}:
+                kinds[task], names[task] = None, spec["nodeid"]
+            case {"event": "kept", "report": report, "nodeid": nodeid}:
+                kept += 1
+                kinds[f"kept {kept}"], names[f"kept {kept}"] = _kind(report), nodeid
+            case {"event": "assigned", "attempt": attempt}:
+                kinds[attempt.rpartition(".")[0]] = None
+            case {"event": "ended", "task": task}:
+                kinds[task] = _kind(event)
+            case {"event": "settled", "task": task}:
+                kinds[task] = _kind(event)
+            case {"event": "stopping"}:
+                stopped = True
+            case {"event": "run ended"}:
+                over = True
+    failed = {
+        event["nodeid"]
+        for event in events
+        if event["event"] == "item" and event["outcome"] in ("failed", "error")
+    }
+    told = Counter(
+        "fail" if kind == "pass" and names.get(task) in failed else kind
+        for task, kind in kinds.items()
+        if kind is not None
+    )
+    return Standing(len(kinds), told, stopped and over and sum(told.values()) < len(kinds))
+
+
+def _kind(report: Mapping[str, Any]) -> str | None:
+    """Return what a task came to; None where the run ended before it did."""
+    if (verdict := report.get("verdict")) is not None:
+        return str(verdict["verdict"])
+    return None if report["trouble"]["cause"] in _NOT_DONE else "error"
+
+
+#: Causes by which a task was ended that could have gone on.
+_NOT_DONE = frozenset({Cause.STOPPED.value, Cause.RUN_TIMEOUT.value, Cause.BUDGET.value})
+
+
+def whole_story(journal: Journal) -> list[dict[str, Any]]:
+    """Return what a run's journal tells, and that it does not tell everything, if that is so.
+
+    Raises:
+        JournalError: It is gone, or somebody has changed it.
+    """
+    try:
+        events = list(read_story(journal.folder / STORY, journal.key).events)
+    except StoryError as error:
+        raise JournalError(f"journal {journal.folder}: {error}") from error
+    if journal.problem is not None:
+        why = f"the journal is incomplete: {journal.problem}"
+        events.insert(1, {"event": "stopping", "at": events[0]["at"], "why": why})
+    return events

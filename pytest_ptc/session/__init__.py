@@ -1,0 +1,1 @@
+"""One pytest session with workers: hooks, order, outcomes, and the life of its run."""

@@ -1,0 +1,413 @@
+"""Putting a run together: which host, which journal, which list, which program is a worker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.agents.programs import anchored_command, relative_names
+from pytest_ptc.agents.registry import INTERACTIVE, agent_maker
+from pytest_ptc.coordinator.loop import Coordinator
+from pytest_ptc.coordinator.schedule import Limits
+from pytest_ptc.inputs.agent_facts import agent_facts, files_of_agent, words_of_agent
+from pytest_ptc.inputs.contents import LISTS, Contents
+from pytest_ptc.journal.attempt_journal import journal_errors
+from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.runs.places import note_place
+from pytest_ptc.session.journal_setup import key_to_write, make_journal, tell_begin
+from pytest_ptc.session.our_places import our_places, resolved_cache_dir
+from pytest_ptc.session.run_facts import run_facts
+from pytest_ptc.system.processes import ProcessIdentity
+from pytest_ptc.tasklist.directory import config_dir
+from pytest_ptc.tasklist.store import TaskListStore
+from pytest_ptc.text.redaction import Redactor
+from pytest_ptc.text.secret_names import argument_secrets, secret_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.model.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run's parts, made but not started.
+
+    Args:
+        run_id: The run's id; it sorts by time.
+        list_id: The shared list's id.
+        host: Where workers live.
+        fallback: Why the host is not the one that `auto` would rather have.
+        command: The program of agent `command`, complete.
+        claude: The Claude Code program with its arguments; empty for another agent.
+        unclear: Words of the program's arguments that name a file of the root directory, and may
+            name another in another directory.
+    """
+
+    run_id: str
+    list_id: str
+    host: Host
+    fallback: str | None
+    command: tuple[str, ...]
+    claude: tuple[str, ...]
+    unclear: tuple[str, ...] = ()
+
+
+def make_run(config: pytest.Config, settings: Settings) -> Run:
+    """Decide what a run is made of; nothing is started or written.
+
+    Raises:
+        ConfigError: Something that the settings name is missing.
+    """
+    agent_maker(agent_place(settings))
+    if settings.require_evidence and settings.agent == "command":
+        raise ConfigError(
+            "ptc_require_evidence: agent 'command' does not tell whether it looked; leave it out, "
+            "or choose another agent with --ptc-agent"
+        )
+    start = config.invocation_params.dir
+    of_command = settings.agent == "command"
+    command = command_argv(settings, config.rootpath, start) if of_command else ()
+    claude = client_argv(settings, start) if settings.agent == "claude" else ()
+    run_id = new_run_id(time.time(), _last_run_id(config))
+    host, fallback = _host(config, settings, run_id)
+    return Run(
+        run_id=run_id,
+        list_id=settings.task_list_id or f"ptc-{run_id}",
+        host=host,
+        fallback=fallback,
+        command=command,
+        claude=claude,
+        unclear=relative_names(command, config.rootpath) or relative_names(claude, start),
+    )
+
+
+def agent_place(settings: Settings) -> str:
+    """Return the name or the place of the agent asked for, as `agent_maker` takes it.
+
+    Raises:
+        ConfigError: The real screen of an agent that has none was asked for.
+    """
+    if not settings.interactive:
+        return settings.agent
+    if settings.agent != "claude":
+        raise ConfigError(f"ptc_interactive: agent {settings.agent!r} has no screen; use claude")
+    if settings.host == "process":
+        raise ConfigError("ptc_interactive: child processes have no screen; use --ptc-host=tmux")
+    if settings.budget_usd is not None:
+        raise ConfigError(
+            "ptc_interactive: Claude Code's screen does not account for money; leave out "
+            "--ptc-budget-usd or --ptc-interactive"
+        )
+    return INTERACTIVE
+
+
+def client_argv(settings: Settings, start: Path | None = None) -> tuple[str, ...]:
+    """Return the Claude Code program and its arguments.
+
+    Args:
+        settings: What the user asked.
+        start: The directory that a relative path is from (default: the current one).
+
+    Raises:
+        ConfigError: There is none, or claude-agent-sdk is missing, through which it is driven.
+    """
+    sdk = find_spec("claude_agent_sdk")
+    if sdk is None or sdk.origin is None:
+        raise ConfigError(
+            "agent 'claude' needs claude-agent-sdk: pip install 'pytest-ptc[claude]'; or choose "
+            "another agent with --ptc-agent"
+        )
+    if settings.claude_code:
+        return _claude_code(settings.claude_code, start)
+    # Found without importing the SDK, which takes longer than all of pytest.
+    bundled = Path(sdk.origin).parent / "_bundled" / "claude"
+    return (str(bundled),) if bundled.is_file() else _claude_code("claude", start)
+
+
+def _claude_code(command: str, start: Path | None) -> tuple[str, ...]:
+    place = "CLAUDE_CODE"
+    return anchored_command(_split(place, command), start or Path.cwd(), place)
+
+
+def _split(place: str, command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise ConfigError(f"{place}: {command!r}: {error}") from None
+
+
+def new_run_id(now: float, after: str = "") -> str:
+    """Return an id such as `20261122-093012-417a3c1`, which sorts by time, to the millisecond.
+
+    It is in UTC, so that runs sort alike wherever and in whatever zone they were made.
+
+    Args:
+        now: Seconds since the epoch.
+        after: The id of the last run: the new one sorts behind it, also when the clock has gone
+            back.
+    """
+    stamp = _stamp(round(now * 1000))
+    if stamp <= after[: len(stamp)]:
+        with contextlib.suppress(ValueError, OverflowError):
+            last = datetime.strptime(after[:19] + "000Z", "%Y%m%d-%H%M%S-%f%z")
+            stamp = _stamp(round(last.timestamp() * 1000) + 1)
+    return f"{stamp}{secrets.token_hex(2)}"
+
+
+def _stamp(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}-{rest:03}"
+
+
+def _last_run_id(config: pytest.Config) -> str:
+    """Return the id of the last run whose journal is there; empty where there is none."""
+    place = resolved_cache_dir(config) / "d" / "ptc" / "runs"
+    try:
+        return max((entry.name for entry in place.iterdir()), default="")
+    except OSError:
+        return ""
+
+
+def command_argv(settings: Settings, rootpath: Path, start: Path | None = None) -> tuple[str, ...]:
+    """Return the program of agent `command` and its arguments, found from any directory.
+
+    Args:
+        settings: What the user asked.
+        rootpath: Pytest's root directory, which relative paths are from.
+        start: The directory that a relative path in CLAUDE_CODE is from (default: the current one).
+
+    Raises:
+        ConfigError: There is none, its quotes are open, or it is not on PATH.
+    """
+    words = _split("ptc_command", settings.command)
+    if not words:
+        raise ConfigError(
+            "agent 'command' has no program: give one with --ptc-command='PROGRAM ARGUMENTS' or "
+            "the ini key ptc_command"
+        )
+    argv: list[str] = []
+    for word in words:
+        # Filled in after splitting, so that a path with spaces stays one argument.
+        if word == "{claude_code}":
+            argv += _claude_code(settings.claude_code or "claude", start)
+        else:
+            argv.append(
+                word.replace("{python}", sys.executable).replace("{rootpath}", str(rootpath))
+            )
+    return anchored_command(argv, rootpath, "ptc_command")
+
+
+def make_coordinator(
+    config: pytest.Config,
+    settings: Settings,
+    run: Run,
+    scratch: Path,
+    *,
+    resumes: str | None = None,
+) -> tuple[Coordinator, Journal, TaskListStore, Contents]:
+    """Make the journal, open the shared list, and return the coordinator, not yet started.
+
+    Args:
+        config: Pytest's.
+        settings: What the user asked.
+        run: The run's parts.
+        scratch: A private folder with a short path, for the socket.
+        resumes: The earlier run that this one takes up.
+
+    Raises:
+        PtcError: The journal or the list cannot be made.
+    """
+    key = key_to_write(config)
+    claude = config_dir(os.environ)
+    own_list = not settings.task_list_id
+    task_list = TaskListStore(claude, run.list_id, run_id=run.run_id, own=own_list)
+    task_list.open()
+    try:
+        journal = make_journal(config, run.run_id, key, known_secrets(config, settings, run))
+        with journal_errors(journal.folder):
+            client = str(_client_program(journal, run.claude, scratch)) if run.claude else None
+            commands = _commands_folder(journal)
+        tell_begin(
+            journal,
+            **facts_for_reports(config, settings, run, resumes),
+            attach=run.host.attach,
+            tmux_socket=getattr(run.host, "socket_path", None),
+            scratch=str(scratch),
+            own_list=own_list,
+            command=list(run.command or run.claude),
+            task_list=str(task_list.path),
+        )
+    except BaseException:
+        task_list.close()
+        raise
+    note_place(config.rootpath, resolved_cache_dir(config), os.environ, key)
+    contents = _contents(config, settings, run, journal, [scratch, task_list.path])
+    restarts = settings.max_worker_restart
+    ourselves = ProcessIdentity.of(os.getpid())
+    coordinator = Coordinator(
+        limits=Limits(
+            workers=settings.workers,
+            max_worker_restart=4 * settings.workers if restarts is None else restarts,
+            starting=_processors(),
+            budget_usd=settings.budget_usd,
+            run_timeout=settings.run_timeout,
+        ),
+        host=run.host,
+        task_list=task_list,
+        journal=journal,
+        address=scratch / "coordinator",
+        worker_argv=(sys.executable, "-m", "pytest_ptc.worker"),
+        worker_config={
+            "agent": agent_place(settings),
+            "command": list(run.command),
+            "secrets": command_secrets(run),
+            "claude": client,
+            "setting_sources": list(settings.setting_sources),
+            "verdict_from_exit": settings.verdict_from_exit,
+            "task_list_id": run.list_id,
+            "own_list": own_list,
+            "claude_config": str(claude),
+            "path": str(commands),
+            "farewell": list(run.host.farewell),
+            "start": str(config.invocation_params.dir),
+            "pytest": [os.getpid(), ourselves.created if ourselves else 0.0],
+        },
+        contents=contents,
+    )
+    return coordinator, journal, task_list, contents
+
+
+def facts_of(settings: Settings, run: Run, rootpath: Path) -> dict[str, Any]:
+    """Return what a verdict depends on besides its task and files: what the agent is, in parts."""
+    return agent_facts(settings, run.command or run.claude, rootpath, os.environ)
+
+
+def _contents(
+    config: pytest.Config, settings: Settings, run: Run, journal: Journal, places: Sequence[Path]
+) -> Contents:
+    """Return what looks at the files that agents can see, and puts that into the journal."""
+    argv = run.command or run.claude
+    return Contents(
+        agent=files_of_agent(settings, argv, config.rootpath, os.environ),
+        rootpath=str(config.rootpath),
+        more_words=words_of_agent(settings, argv),
+        ours=our_places(config, settings, [journal.folder.parent, *places]),
+        tell=lambda attempt, content: journal.event(
+            "content", attempt=attempt, content=content.to_json()
+        ),
+        folder=journal.folder / LISTS,
+    )
+
+
+def facts_for_reports(
+    config: pytest.Config, settings: Settings, run: Run, resumes: str | None
+) -> dict[str, Any]:
+    """Return what reports tell of a run that has workers."""
+    return run_facts(
+        config,
+        settings,
+        run_id=run.run_id,
+        host=run.host.name,
+        list_id=run.list_id,
+        resumes=resumes,
+    )
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host, str | None]:
+    made = config.hook.pytest_ptc_make_host(config=config, settings=settings, run_id=run_id)
+    if made is not None:
+        return made, None
+    if settings.host != "process":
+        from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem, unfit_tmux  # noqa: PLC0415
+        from pytest_ptc.hosts.tmux_language import socket_name  # noqa: PLC0415
+        from pytest_ptc.hosts.tmux_socket import socket_problem  # noqa: PLC0415
+
+        unfit = unfit_tmux()
+        if settings.interactive and unfit is not None:
+            raise ConfigError(f"--ptc-interactive needs tmux, which {unfit}")
+        # Asked before anything starts: a worker could only tell it by not being there.
+        no_socket = socket_problem(socket_name(run_id), os.environ, os.getuid())
+        if settings.interactive and no_socket is not None:
+            raise ConfigError(f"--ptc-interactive: {no_socket}")
+        if no_socket is not None:
+            no_socket += ", or choose --ptc-host=process"
+        problem = tmux_problem() if unfit is not None else no_socket
+        if problem is None:
+            return TmuxHost(run_id), None
+        if settings.host == "tmux":
+            raise ConfigError(f"ptc_host: {problem}")
+    else:
+        problem = None
+    from pytest_ptc.hosts.process import ProcessHost  # noqa: PLC0415 - only where it is used
+
+    return ProcessHost(), problem
+
+
+def known_secrets(config: pytest.Config, settings: Settings, run: Run) -> Redactor:
+    """Return what redacts all secrets that a run is started with, those of commands too."""
+    redactor = Redactor(os.environ)
+    redactor.learn(dict(entry.split("=", 1) for entry in settings.env if "=" in entry))
+    redactor.learn(argument_secrets(config.invocation_params.args))
+    redactor.learn(command_secrets(run))
+    return redactor
+
+
+def command_secrets(run: Run) -> dict[str, str]:
+    """Return the secrets among the arguments of the run's program."""
+    return {**secret_arguments(run.command), **secret_arguments(run.claude)}
+
+
+def _client_program(journal: Journal, argv: Sequence[str], scratch: Path) -> Path:
+    """Return Claude Code as one program: a script where it is a command with arguments."""
+    program = Path(argv[0])
+    if len(argv) == 1 and program.is_absolute():
+        return program
+    if os.sep in argv[0]:
+        program = program.absolute()
+    folder = journal.folder / "bin"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    script = folder / "claude"
+    # The words are not in the journal: there may be a key among them. Not executed where they are,
+    # either, for a temporary folder may forbid that.
+    words = scratch / "claude.sh"
+    words.touch(mode=0o600)
+    words.write_text(f'exec {shlex.join([str(program), *argv[1:]])} "$@"\n')
+    script.write_text(f"#!/bin/sh\n. {shlex.quote(str(words))}\n")
+    script.chmod(0o700)
+    return script
+
+
+def _commands_folder(journal: Journal) -> Path:
+    """Make the folder, put before PATH for agents, in which `ptc` is the one of this run."""
+    folder = journal.folder / "bin"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # A script's own folder is what Python puts first on its path: with `-m` that would be the
+    # agent's directory, where the code under review could stand in for a standard module.
+    script = folder / "ptc.py"
+    script.write_text("import sys\nfrom pytest_ptc.cli.main import main\nsys.exit(main())\n")
+    command = folder / "ptc"
+    python, path = shlex.quote(sys.executable), shlex.quote(str(script))
+    command.write_text(f'#!/bin/sh\nexec {python} {path} "$@"\n')
+    command.chmod(0o700)
+    return folder

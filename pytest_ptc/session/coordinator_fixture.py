@@ -1,0 +1,107 @@
+"""What the fixture `ptc_coordinator` is: tasks that a test gives to agents itself."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.collection.marker import checked_options, checked_prompt, task_spec
+from pytest_ptc.model.errors import MarkerError
+from pytest_ptc.session.promises import Promise, Promises
+from pytest_ptc.text.template import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from pytest_ptc.model.result import Result
+    from pytest_ptc.model.settings import Settings
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.verdict import Verdict
+
+
+class PtcCoordinator:
+    """The run's coordinator, as tests use it."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        rootpath: Path,
+        current: Callable[[], tuple[str, str, object | None]],
+        submit: Callable[[TaskSpec], Future[Result]],
+        general_timeout: float | None,
+    ) -> None:
+        self._settings = settings
+        self._rootpath = rootpath
+        self._current = current
+        self._submit = submit
+        self._general_timeout = general_timeout
+        #: What was submitted, and whether anybody asks for it.
+        self.promises = Promises()
+        #: Each test counts its own, so that its tasks have the same names in the next run.
+        self._numbers: dict[str, count[int]] = {}
+
+    def submit(
+        self, prompt: str, params: Mapping[str, Any] | None = None, /, **options: Any
+    ) -> Future[Verdict]:
+        """Give a task to an agent and return a future of its verdict.
+
+        Somebody has to ask for its `result`: a test that does not is an error.
+
+        Args:
+            prompt: What the agent should do; `{name}` is filled from `params`.
+            params: Values for the prompt, and the agent's parameters.
+            options: The marker's keywords, but for `needs` and `gate`: the test judges itself.
+
+        Raises:
+            MarkerError: The prompt or an option cannot be used. The future raises TaskError if the
+                task ends without a verdict.
+        """
+        current, source, owner = self._current()
+        number = next(self._numbers.setdefault(current, count(1)))
+        name = f"{current}::submit[{number}]"
+        promise = Promise(name, owner)
+        task = self._submit(self._spec(name, source, prompt, dict(params or {}), options))
+        self.promises.add(promise)
+        task.add_done_callback(lambda ended: promise.fulfil(ended.result()))
+        return promise
+
+    def map(
+        self, prompt: str, each: Iterable[Mapping[str, Any]], /, **options: Any
+    ) -> Iterator[Verdict]:
+        """Give one task for each set of parameters, all at once; return the verdicts in order.
+
+        Raises:
+            MarkerError: As `submit`.
+            TaskError: On reaching a task that ended without a verdict.
+        """
+        futures = [self.submit(prompt, params, **options) for params in each]
+        return (future.result() for future in futures)
+
+    def _spec(
+        self,
+        name: str,
+        source: str,
+        prompt: object,
+        params: dict[str, Any],
+        options: dict[str, Any],
+    ) -> TaskSpec:
+        text = checked_prompt(name, prompt)
+        for field in fields_of(text):
+            if field not in params:
+                raise MarkerError(name, f"{{{field}}}", "has no value; give it in params")
+        for keyword in ("needs", "gate"):
+            if keyword in options:
+                raise MarkerError(name, keyword, "has no meaning here: the test judges itself")
+        return task_spec(
+            self._settings,
+            nodeid=name,
+            source=source,
+            prompt=text,
+            params=params,
+            options=checked_options(name, options, self._rootpath),
+            rootpath=self._rootpath,
+            general_timeout=self._general_timeout,
+        )

@@ -1,0 +1,101 @@
+"""The journal of a pytest session: where it is, with which key it is written, and its first event.
+
+What stands in the way is found here, before any worker is started, and is a usage error.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.journal.attempt_journal import journal_errors
+from pytest_ptc.journal.keys import existing_key, journal_key
+from pytest_ptc.journal.run_journal import Journal
+from pytest_ptc.journal.story import FORMAT
+from pytest_ptc.model.errors import JournalError
+from pytest_ptc.runs.places import BELOW_CACHE
+from pytest_ptc.runs.trust import link_on_the_way
+from pytest_ptc.session.our_places import resolved_cache_dir
+from pytest_ptc.system.git.repositories import repository_top
+from pytest_ptc.system.machine import boot_id, process_space
+from pytest_ptc.system.processes import ProcessIdentity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from pytest_ptc.text.redaction import Redactor
+
+
+def runs_folder(config: pytest.Config) -> Path:
+    """Return the folder of all runs' journals, in pytest's cache; nothing is made."""
+    return resolved_cache_dir(config) / BELOW_CACHE
+
+
+def key_to_write(config: pytest.Config) -> bytes:
+    """Return the key of this user's journals, made if there is none.
+
+    Raises:
+        ConfigError: There is no place for it, or it is not to be trusted.
+    """
+    return journal_key(os.environ, _trees(config))
+
+
+def key_to_read(config: pytest.Config) -> bytes | None:
+    """Return the key of this user's journals; None if nothing was ever written with one.
+
+    Raises:
+        ConfigError: It is not to be trusted.
+    """
+    return existing_key(os.environ, _trees(config))
+
+
+def _trees(config: pytest.Config) -> list[Path]:
+    repository = repository_top(config.rootpath)
+    return [config.rootpath, *([repository] if repository is not None else [])]
+
+
+def make_journal(config: pytest.Config, run_id: str, key: bytes, redactor: Redactor) -> Journal:
+    """Make a run's journal.
+
+    Raises:
+        JournalError: Its folder cannot be made, or is reached through a link.
+    """
+    runs = runs_folder(config)
+    if (step := link_on_the_way(runs, config.rootpath)) is not None:
+        # It may lead anywhere, and nobody could tell later whose journals are behind it.
+        kind = "a link" if step.is_symlink() else "not a directory"
+        raise JournalError(
+            f"journal {runs}: {step} is {kind}; remove it, or choose another place with the ini "
+            "key cache_dir"
+        )
+    with journal_errors(runs):
+        if getattr(config, "cache", None) is not None:
+            config.cache.mkdir("ptc")  # with what marks it as a cache
+    return Journal(runs, run_id, key=key, redactor=redactor)
+
+
+def tell_begin(journal: Journal, **facts: Any) -> None:
+    """Write the first event of a run's story.
+
+    Args:
+        journal: The run's journal, which is empty.
+        facts: What there is to tell of the run.
+
+    Raises:
+        JournalError: There is no room for it.
+    """
+    ourselves = ProcessIdentity.of(os.getpid())
+    journal.event(
+        "run",
+        format=FORMAT,
+        key=journal.key.name,
+        pid=os.getpid(),
+        created=ourselves.created if ourselves else 0.0,
+        boot=boot_id(),
+        process_space=process_space(),
+        **facts,
+    )
+    if journal.problem is not None:
+        raise JournalError(f"journal {journal.folder}: {journal.problem}")

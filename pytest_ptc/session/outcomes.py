@@ -1,0 +1,202 @@
+"""From a task's result to its item's outcome.
+
+    verdict pass                     the body runs, and its outcome is the item's
+    verdict fail                     failed, in the call phase, before the body
+    a finding as bad as `fail_on`    failed, likewise
+    verdict skip                     skipped, with the summary as reason; an error with
+                                     `ptc_on_skip = error`, or under `xfail(strict=True)`
+    verdict error, or any trouble    error, in the setup phase
+
+What is failed is failed before any fixture is set up: one that skips would hide it. With
+`gate=False` the body judges a verdict of pass, fail or skip alone. An item without a verdict
+that counts is never anything but an error or a failure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.model.item_states import PhaseReport, final_report, item_state, phase_outcome
+from pytest_ptc.model.verdict import VerdictKind
+from pytest_ptc.reporting.terminal.failure import failure_text, trouble_text
+from pytest_ptc.reporting.wording import Final
+from pytest_ptc.system import pytest_internals
+from pytest_ptc.text.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_ptc.model.result import Result
+
+
+#: Pytest's exit status where no test failed and nothing else went wrong but the machinery.
+ONLY_TROUBLE = 10
+
+
+class SetUpBypassed(pytest_internals.Failed):
+    """The item has failed by its verdict: nothing is set up for it, and its call says so."""
+
+
+def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
+    """End the item in its setup phase if its result has nothing for the call phase.
+
+    Args:
+        result: How its task ended.
+        journal: The run's folder, as a reader should find it.
+        canary: Whether the item must fail, by `xfail(strict=True)`.
+
+    Raises:
+        SetUpBypassed: It fails, in the call phase.
+    """
+    if result.refused:
+        raise SetUpBypassed(failure_text(result, journal), pytrace=False)
+    verdict = result.verdict
+    if verdict is None:
+        pytest.fail(trouble_text(result, journal), pytrace=False)
+    if verdict.verdict is VerdictKind.ERROR:
+        pytest.fail(failure_text(result, journal), pytrace=False)
+    if verdict.verdict is VerdictKind.SKIP and result.spec.gate:
+        why = "the canary was not judged" if canary else "ptc_on_skip is error"
+        if canary or result.spec.on_skip == "error":
+            pytest.fail(f"{failure_text(result, journal)}\n{why}: a skip is no pass", pytrace=False)
+        pytest.skip(printable(verdict.summary))
+
+
+def add_properties(item: pytest.Item, result: Result) -> None:
+    """Have an item's reports tell of its task; of an item that is run again, of the last one."""
+    usage = result.usage
+    told = {
+        "ptc_verdict": (result.verdict.verdict if result.verdict else VerdictKind.ERROR).value,
+        "ptc_worker": result.worker,
+        "ptc_attempts": len(result.reports),
+        "ptc_cost_usd": usage.cost_usd if usage else None,
+        "ptc_resumed": result.resumed,
+    }
+    others = [entry for entry in item.user_properties if entry[0] not in told]
+    known = [(name, value) for name, value in told.items() if value is not None]
+    item.user_properties[:] = [*others, *known]
+
+
+def add_state(
+    report: pytest.TestReport, result: Result | None, reports: Sequence[PhaseReport]
+) -> None:
+    """Have the report of an item's teardown tell what became of the item, for JUnit XML."""
+    last = PhaseReport("teardown", "error" if report.outcome == "failed" else None)
+    state = final_of(result, [*reports, last]).state
+    report.user_properties.append(("ptc_state", state.value))
+
+
+def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
+    """Fail the item in its call phase unless its verdict lets its body run."""
+    verdict = result.verdict if result else None
+    if result is None or verdict is None:
+        pytest.fail(printable(f"ptc error: {otherwise}"), pytrace=False)
+    if result.refused or (result.spec.gate and verdict.verdict is not VerdictKind.PASS):
+        pytest.fail(failure_text(result, journal), pytrace=False)
+
+
+def add_extras(report: pytest.TestReport, result: Result) -> None:
+    """Give pytest-html what an item came to, and each of its attempts, to be unfolded there.
+
+    The form is that of pytest-html 4: an extra is a plain mapping.
+    """
+    if report.when != "call" and report.passed:
+        return
+    content = {
+        "verdict": result.verdict.to_json() if result.verdict else None,
+        "trouble": result.trouble.to_json() if result.trouble else None,
+        "resumed": result.resumed,
+        "attempts": [attempt.to_json() for attempt in result.reports],
+    }
+    extra = {
+        "name": "ptc",
+        "format_type": "json",
+        "content": content,
+        "mime_type": "application/json",
+        "extension": "json",
+    }
+    report.extras = [*getattr(report, "extras", []), extra]  # type: ignore[attr-defined]
+
+
+def phase_report(report: pytest.TestReport, config: pytest.Config) -> PhaseReport:
+    """Return what pytest finally reports of one phase of an item.
+
+    Plugins are asked, as the terminal asks them: one may call a report what it likes, and may still
+    change it there, as pytest does with a test whose subtests failed.
+    """
+    told = config.hook.pytest_report_teststatus(report=report, config=config)
+    outcome = phase_outcome(
+        report.when,
+        report.outcome,
+        expected=hasattr(report, "wasxfail"),
+        category=told[0] if told else None,
+        # Reports of subtests are made by pytest 9, and by pytest-subtests before that.
+        part=type(report) is not pytest.TestReport and hasattr(report, "context"),
+    )
+    return PhaseReport(report.when, outcome, first_line(report), expected_why(report))
+
+
+def final_of(result: Result | None, reports: Sequence[PhaseReport]) -> Final:
+    """Return what became of an item.
+
+    Args:
+        result: How its task ended; None where it has none yet, or nobody could be asked.
+        reports: What pytest reported of it.
+    """
+    last = final_report(reports)
+    verdict = result.verdict if result else None
+    trouble = result.trouble if result else None
+    state = item_state(
+        last.outcome if last else None,
+        verdict=verdict.verdict.value if verdict else None,
+        cause=trouble.cause.value if trouble else None,
+        gate=result.spec.gate if result else True,
+        blocked=bool(result.blocking) if result else False,
+    )
+    return Final(state, last.phase if last else None, last.message if last else None)
+
+
+def first_line(report: pytest.TestReport) -> str | None:
+    """Return the first line of why an item did not pass."""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    # Of a failing body, the exception and not the first line of the source that is shown.
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else report.longreprtext
+    lines = text.removeprefix("Failed: ").strip().splitlines()
+    return lines[0] if lines else None
+
+
+def expected_why(report: pytest.TestReport) -> str | None:
+    """Return why an item was expected to fail, which may be empty; None where it was not."""
+    reason = getattr(report, "wasxfail", None)
+    # So begins what a test says that calls `pytest.xfail`.
+    return None if reason is None else str(reason).removeprefix("reason: ")
+
+
+def finish_report(
+    report: pytest.TestReport,
+    call: pytest.CallInfo[None],
+    item: pytest.Item,
+    result: Result | None,
+    journal: Path,
+) -> None:
+    """Set right what `xfail` and skips made of trouble and of a fail; say where a skip is from."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    verdict = result.verdict if result is not None else None
+    judged = result is not None and result.judged
+    if hasattr(report, "wasxfail") and report.skipped and not judged:
+        # `xfail` takes any exception as the expected failure; that nobody did the item is not one.
+        report.outcome = "failed"
+        del report.wasxfail
+    if result is not None and result.refused and report.skipped and not hasattr(report, "wasxfail"):
+        # A hook of somebody else's that skips comes before ours, and does not take back a fail.
+        report.outcome = "failed"
+        report.longrepr = failure_text(result, journal)
+    ours = verdict is not None and verdict.verdict is VerdictKind.SKIP and call.when == "setup"
+    if ours and isinstance(error, pytest.skip.Exception) and report.skipped:
+        path, line, _ = item.location
+        report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {error.msg}")

@@ -1,0 +1,273 @@
+"""The reports that a run is asked for: which there are, and how they come to be where they belong.
+
+They are made when the run is over, each from the same document. One that cannot be written costs no
+outcome: what went wrong is said, and pytest's exit status is no success then, for a pipeline may
+take a report that is not there for one without findings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pytest_ptc.journal.attempt_journal import OUTPUT
+from pytest_ptc.model.errors import ConfigError, PtcError
+from pytest_ptc.reporting.document import document, document_text
+from pytest_ptc.reporting.formats.github import LARGEST_SUMMARY, annotation_lines, step_summary
+from pytest_ptc.reporting.formats.gitlab import gitlab_text
+from pytest_ptc.reporting.formats.sarif import sarif_text
+from pytest_ptc.reporting.page.page import page
+from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
+from pytest_ptc.session.run_facts import run_facts, story_without_tasks
+from pytest_ptc.system import own_files
+from pytest_ptc.system.git.repositories import repository_top
+from pytest_ptc.text.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from pytest_ptc.model.settings import Settings
+
+#: Most bytes of the end of an attempt's output that are read for the page.
+LONGEST_OUTPUT = 100_000
+
+
+class Target(NamedTuple):
+    """What a report may need besides the document.
+
+    Args:
+        journal: The run's folder, where there is one.
+        path: The file that it will be; None for standard output.
+    """
+
+    journal: Path | None = None
+    path: Path | None = None
+
+
+def html_text(made: Mapping[str, Any], target: Target) -> str:
+    """Return the run as a page, with the end of what each attempt printed."""
+    links = None
+    if target.journal is not None and target.path is not None:
+        links = os.path.relpath(target.journal, target.path.absolute().parent)
+    return page(made, transcripts=_outputs(target.journal), links=links)
+
+
+def _outputs(journal: Path | None) -> dict[str, str]:
+    found = {}
+    for output in journal.glob(f"attempts/*/{OUTPUT}") if journal is not None else ():
+        if not output.parent.is_symlink():
+            with contextlib.suppress(OSError):
+                end = own_files.read_end(output, LONGEST_OUTPUT)
+                found[output.parent.name] = end.decode("utf-8", "replace")
+    return found
+
+
+#: The reports that are one file, by the name that they have among the options and for `ptc report`.
+FORMATS: Mapping[str, Callable[[Mapping[str, Any], Target], str]] = MappingProxyType(
+    {
+        "json": lambda made, _: document_text(made),
+        "sarif": lambda made, _: sarif_text(made),
+        "gitlab": lambda made, _: gitlab_text(made),
+        "html": html_text,
+    }
+)
+
+#: The variable that names the file of a GitHub step's summary.
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+class Reports:
+    """The reports of one pytest run, as pytest's hooks see them.
+
+    Args:
+        settings: What the user asked for.
+        start: The directory in which pytest was started: paths begin there.
+        environ: The environment, which tells whether this is GitHub Actions.
+        story: Returns the run's journal when it is over.
+        journal: Returns the journal's folder then, if there is one.
+
+    Raises:
+        ConfigError: Two reports would be one file.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        start: Path,
+        environ: Mapping[str, str],
+        story: Callable[[pytest.Session], Sequence[Mapping[str, Any]]],
+        journal: Callable[[], Path | None] = lambda: None,
+    ) -> None:
+        asked = {name: str(getattr(settings, name)) for name in FORMATS}
+        self._asked = {name: path for name, path in asked.items() if path}
+        self.paths = {
+            name: start / os.path.expanduser(path)  # noqa: PTH111 - a home that is none raises there
+            for name, path in self._asked.items()
+        }
+        self._base = project_top(start)
+        places = {name: real_place(path) for name, path in self.paths.items()}
+        for path in places.values():
+            same = [f"--ptc-{name}" for name, other in places.items() if other == path]
+            if len(same) > 1:
+                raise ConfigError(f"{' and '.join(same)}: one file cannot be both, {path}")
+        on_github = environ.get("GITHUB_ACTIONS") == "true"
+        self._asked_github = settings.github == "yes"
+        self.github = self._asked_github or (settings.github != "no" and on_github)
+        self.problems: list[str] = []
+        self._failed = False
+        self._written: list[str] = []
+        self._summary = environ.get(STEP_SUMMARY)
+        self._story = story
+        self._journal = journal
+        self._annotations: list[str] = []
+        self._shown: set[str] = set()
+        #: The exit status that the reports tell of.
+        self._told_status: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Reports {sorted(self.paths)}{' and GitHub' * self.github}>"
+
+    def remove_stale(self) -> None:
+        """Remove what is in the reports' places: it is no report of this run's."""
+        for path in self.paths.values():
+            remove_stale(path, base=self._base)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Make what was asked for; what cannot be made is no success."""
+        if not (self.paths or self.github):
+            return
+        self._make(session, list(self.paths))
+        if self.github:
+            # Last, for it is added to, and cannot be made again.
+            self._add_summary(session)
+        self._follow(session)
+
+    @pytest.hookimpl(specname="pytest_sessionfinish", wrapper=True, tryfirst=True)
+    def pytest_look_at_ptc_reports_again(
+        self, session: pytest.Session
+    ) -> Generator[None, object, object]:
+        """Make them again where a plugin has changed the exit status since; show what is not yet.
+
+        Pytest closes no summary where a plugin or pytest itself broke.
+        """
+        result = yield
+        if self._follow(session) and self.github:
+            self._add_summary(session)
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        self._close(reporter.write_line if reporter is not None else print)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, object, object]:
+        """Close the summary with what went wrong, and with the annotations."""
+        result = yield
+        if self._written and terminalreporter.verbosity >= 0:
+            paths = ", ".join(self._asked[name] for name in self._written)
+            terminalreporter.write_line(printable(f"ptc: wrote {paths}"))
+        self._close(terminalreporter.write_line)
+        return result
+
+    def _close(self, write: Callable[[str], object]) -> None:
+        """Write what went wrong and the annotations, as far as that has not been shown."""
+        # As they are: a line is a command only if it begins as one, without a colour.
+        problems = [f"ptc: not written: {printable(problem)}" for problem in self.problems]
+        for line in (*problems, *self._annotations):
+            if line not in self._shown:
+                self._shown.add(line)
+                write(line)
+
+    def _make(self, session: pytest.Session, names: Sequence[str]) -> None:
+        """Make files and annotations by what the exit status is now."""
+        self._told_status = int(session.exitstatus)
+        with self._told("reports", counts=bool(self.paths) or self._asked_github):
+            made = document(self._story(session))
+            for name in names:
+                path = self.paths[name]
+                with self._told(f"--ptc-{name}"):
+                    text = FORMATS[name](made, Target(self._journal(), path))
+                    write_report(path, text, base=self._base)
+                    self._written.append(name)
+            # Where nobody asked for it, it is for people, and no pipeline misses it.
+            if self.github:
+                with self._told("annotations", counts=self._asked_github):
+                    self._annotations = annotation_lines(made)
+        if self._failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _add_summary(self, session: pytest.Session) -> None:
+        if self._summary:
+            with self._told(STEP_SUMMARY, counts=self._asked_github):
+                made = document(self._story(session))
+                add_summary(Path(self._summary), made, base=self._base)
+        if self._failed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _follow(self, session: pytest.Session) -> bool:
+        """Make again what tells of an exit status that is no longer the session's, if any does."""
+        if self._told_status is None or self._told_status == int(session.exitstatus):
+            return False
+        written = [name for name in self.paths if name in self._written]
+        self._written.clear()
+        self._make(session, written)
+        return True
+
+    @contextlib.contextmanager
+    def _told(self, what: str, *, counts: bool = True) -> Generator[None, None, None]:
+        """Keep whatever goes wrong with a report from hiding the run's outcome.
+
+        Args:
+            what: What is made.
+            counts: Whether the run is no success without it.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a defect of a report, too, hides no outcome
+            said = str(error) if isinstance(error, OSError | PtcError) else repr(error)
+            self.problems.append(f"{what}: {said}")
+            self._failed |= counts
+
+
+def reports_without_workers(
+    config: pytest.Config, settings: Settings, environ: Mapping[str, str]
+) -> Reports:
+    """Return the reports of a run without workers, which say that nothing was judged.
+
+    Raises:
+        ConfigError: Two reports would be one file.
+    """
+
+    def story(session: pytest.Session) -> list[dict[str, Any]]:
+        facts = run_facts(config, settings, run_id="without-workers", host="none", list_id="")
+        why_not = "the run had no workers (--ptc-workers=N): no agent judged anything"
+        return story_without_tasks(facts, session, why_not)
+
+    reports = Reports(settings, config.invocation_params.dir, environ, story)
+    reports.remove_stale()
+    return reports
+
+
+def add_summary(path: Path, made: Mapping[str, Any], *, base: Path) -> None:
+    """Put the run below what else the step has in its summary.
+
+    Raises:
+        ReportError: The file is a link or no regular file.
+        OSError: The file cannot be written.
+    """
+    with opened_to_append(path, base=base) as descriptor:
+        text = step_summary(made, room=max(0, LARGEST_SUMMARY - os.fstat(descriptor).st_size))
+        rest = memoryview(f"{text}\n".encode())
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def project_top(start: Path) -> Path:
+    """Return the directory that reports in it must not leave: the repository, else `start`."""
+    return repository_top(start) or start

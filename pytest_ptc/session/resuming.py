@@ -1,0 +1,361 @@
+"""Verdicts of an earlier run that stand in this one: `--ptc-resume`.
+
+A verdict stands if all that it depends on can be shown to be the same: what the task is, what its
+agent is, and what could be seen on disk when the attempt began, when it had ended, and now. What
+cannot be shown is run again, and the terminal says why.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.inputs.contents import Content, read_list
+from pytest_ptc.inputs.fingerprint import changed_parts
+from pytest_ptc.inputs.trees import changes
+from pytest_ptc.journal.attempt_journal import report_from_json
+from pytest_ptc.journal.closing import demanded, recorded_or
+from pytest_ptc.model.errors import ConfigError, JournalError, VerdictError
+from pytest_ptc.model.result import Attempt, AttemptReport, Kept
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pytest_ptc.journal.attempt_journal import AttemptJournal
+
+#: The last run, whichever it is.
+LAST = "last"
+#: Paths that a reason names; more are counted.
+NAMED = 3
+
+
+def run_to_resume(
+    found: Sequence[RecordedRun | RefusedRun], wanted: str
+) -> RecordedRun | RefusedRun | None:
+    """Return the run to take up: the last one, or the one whose id ends so; None if there is none.
+
+    Where the last one is refused, that is what is returned, and no older one: it may be refused
+    because somebody wants an older one to be taken.
+
+    Args:
+        found: All runs that there are, oldest first.
+        wanted: `LAST`, or the end of a run's id.
+
+    Raises:
+        ConfigError: There is not one such run, it is still on, or it is refused.
+    """
+    if wanted != LAST and not re.fullmatch(r"[\w-]+", wanted):
+        raise ConfigError(
+            f"--ptc-resume: {wanted!r} is not the end of a run's id; write --ptc-resume last on "
+            "the command line, or --ptc-resume=RUN"
+        )
+    if wanted == LAST:
+        run = found[-1] if found else None
+    else:
+        matching = [run for run in found if run.run_id.endswith(wanted)]
+        if len(matching) != 1:
+            ids = ", ".join(run.run_id for run in matching) or "none"
+            raise ConfigError(f"--ptc-resume: there is not one run {wanted!r}, but {ids}")
+        (run,) = matching
+        if isinstance(run, RefusedRun):
+            raise ConfigError(f"--ptc-resume: {run.error()}")
+    if isinstance(run, RecordedRun) and run.state is RunState.RUNNING:
+        raise ConfigError(
+            f"--ptc-resume: run {run.run_id} is still on; wait for it, or end it with `ptc stop`"
+        )
+    return run
+
+
+# What the earlier run came to.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earlier:
+    """What an earlier run has of one task.
+
+    Args:
+        kept: Its verdict; None where it has none.
+        parts: The hashes of what it depends on besides files.
+        begun: What its agent could see when the attempt began; None where that was not told.
+        ended: What its agent could see when it had ended; None where nobody lived to look.
+        agreed: Whether all goes at it, of which this is the last, came to the same.
+    """
+
+    kept: Kept | None
+    parts: Mapping[str, str]
+    begun: Content | None
+    ended: Content | None
+    agreed: bool = True
+
+    @property
+    def kind(self) -> VerdictKind | None:
+        """Return what its verdict is, if it has one."""
+        verdict = self.kept.report.verdict if self.kept is not None else None
+        return verdict.verdict if verdict is not None else None
+
+
+Key = tuple[str, str]
+
+
+def key_of(spec: Mapping[str, Any]) -> Key:
+    """Return what tells a task from all others of its run, and is the same in the next."""
+    return str(spec.get("source", "")), str(spec["nodeid"])
+
+
+def earlier_tasks(run: RecordedRun) -> dict[Key, Earlier]:
+    """Return what a run came to, task by task; of several goes at one, as by `--reruns`, the last.
+
+    A verdict that was recorded counts though nobody lived to report it. `error` is none: the agent
+    says that it could not do the task.
+    """
+    found: dict[Key, Earlier] = {}
+    for key, earlier in _tasks(run):
+        before = found.get(key)
+        same = before is None or (before.agreed and before.kind == earlier.kind)
+        found[key] = replace(earlier, agreed=same)
+    return found
+
+
+def _tasks(run: RecordedRun) -> Iterator[tuple[Key, Earlier]]:
+    events = run.events
+    ended = _by(events, "ended", lambda event: f"{event['task']}.{event['attempt']}")
+    assigned = _by(events, "assigned", lambda event: event["attempt"].rpartition(".")[0])
+    looked = _by(events, "content", lambda event: event["attempt"])
+    for event in events:
+        match event:
+            case {"event": "kept", "spec": dict(spec), "fingerprint": dict(parts)}:
+                content = Content.from_json(event.get("content"))
+                kept = _told(event["run"], event["report"])
+                yield key_of(spec), Earlier(kept=kept, parts=parts, begun=content, ended=content)
+            case {"event": "submitted", "task": task, "fingerprint": dict(parts), "spec": spec}:
+                attempt = assigned.get(task)
+                if attempt is None:
+                    yield key_of(spec), Earlier(kept=None, parts=parts, begun=None, ended=None)
+                    continue
+                name = attempt["attempt"]
+                yield (
+                    key_of(spec),
+                    Earlier(
+                        kept=_found(run, attempt, spec, ended.get(name)),
+                        parts=parts,
+                        begun=Content.from_json(attempt.get("content")),
+                        ended=Content.from_json(looked.get(name, {}).get("content")),
+                    ),
+                )
+
+
+def _by(events: Iterable[Mapping[str, Any]], name: str, key: Any) -> dict[str, Mapping[str, Any]]:
+    return {key(event): event for event in events if event["event"] == name}
+
+
+def _told(run_id: str, report: Mapping[str, Any]) -> Kept | None:
+    try:
+        return Kept(run_id=run_id, report=report_from_json(report))
+    except (KeyError, TypeError, ValueError, VerdictError):
+        return None
+
+
+def _found(
+    run: RecordedRun,
+    assigned: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    ended: Mapping[str, Any] | None,
+) -> Kept | None:
+    """Return the verdict that an attempt's folder holds, if it is one that stands."""
+    try:
+        journal = run.attempt(assigned["attempt"])
+        report, digest = journal.filed()
+        if ended is not None and ended.get("sha256") not in (None, digest):
+            return None  # somebody has changed the report since the coordinator read it
+        report = report or _from_records(journal, assigned, spec)
+    except JournalError:
+        return None
+    verdict = report.verdict if report is not None else None
+    if report is None or verdict is None or verdict.verdict is VerdictKind.ERROR:
+        return None
+    return Kept(run_id=run.run_id, report=report)
+
+
+def _from_records(
+    journal: AttemptJournal, assigned: Mapping[str, Any], asked: Mapping[str, Any]
+) -> AttemptReport | None:
+    """Return what an attempt came to that nobody lived to report; None if nothing was recorded.
+
+    What was asked is told by the run's story: the attempt's own folder proves nothing of that.
+    """
+    spec = TaskSpec.from_json(dict(asked))
+    task_id, _, number = assigned["attempt"].rpartition(".")
+    attempt = Attempt(task_id=task_id, number=int(number), worker=assigned["worker"])
+    nothing = Trouble(cause=Cause.WORKER_LOST, message="the run was killed")
+    settled = demanded(recorded_or(nothing, journal, spec), spec)
+    if not isinstance(settled, Verdict):
+        return None
+    return AttemptReport(attempt=attempt, seconds=0.0, verdict=settled)
+
+
+# Whether it stands.
+
+
+class Change(NamedTuple):
+    """Why a verdict does not stand.
+
+    Args:
+        what: The reason, a few words; tasks of one reason are counted together.
+        then: The hash of the list of files as it was, where files have changed.
+        now: The hash of the list of files as it is.
+    """
+
+    what: str
+    then: str = ""
+    now: str = ""
+
+
+_FILES = {
+    "tree": "the tree changed",
+    "named": "files that its words name changed",
+    "agent": "the agent changed",
+}
+
+
+def why_not(earlier: Earlier, parts: Mapping[str, str], content: Content) -> Change | None:
+    """Return why a verdict does not stand, or None if it does. Pure.
+
+    Args:
+        earlier: What the earlier run has of the task, a verdict among it.
+        parts: The hashes of what its verdict depends on besides files.
+        content: What its agent could see now.
+    """
+    changed = changed_parts(earlier.parts, parts)
+    if changed:
+        return Change(f"{_listed_parts(changed)} changed")
+    if not earlier.agreed:
+        return Change("that run made several goes at it, which did not agree")
+    if content.problem is not None:
+        return Change(content.problem)
+    begun = earlier.begun
+    if begun is None:
+        return Change("that run did not look at its files")
+    if begun.problem is not None:
+        return Change(f"that run could not look at its files: {begun.problem}")
+    # Where nothing was written since before it began, nobody need have looked at its end.
+    written = begun.stat != content.stat
+    return _difference(begun, content) or (_meanwhile(begun, earlier.ended) if written else None)
+
+
+def _meanwhile(begun: Content, ended: Content | None) -> Change | None:
+    """Return why it is not shown that an agent saw the same all the time, if it is not."""
+    if ended is None:
+        return Change("nobody lived to see whether its files changed while it ran")
+    if ended.problem is not None:
+        return Change(f"that run could not look at its files at the end: {ended.problem}")
+    change = _difference(begun, ended)
+    if change is not None:
+        return change._replace(what=f"{change.what} while it ran")
+    if ended.stat != begun.stat:
+        return Change("files were written while it ran, and put back")
+    return None
+
+
+def _difference(then: Content, now: Content) -> Change | None:
+    for name, what in _FILES.items():
+        before, after = getattr(then, name), getattr(now, name)
+        if before != after:
+            return Change(what, before, after)
+    return None
+
+
+def _listed_parts(changed: Sequence[str]) -> str:
+    agent = [name.removeprefix("agent: ") for name in changed if name.startswith("agent: ")]
+    others = [f"the {name}" for name in changed if not name.startswith("agent: ")]
+    return " and ".join([*others, *([f"the agent ({', '.join(agent)})"] if agent else [])])
+
+
+class Resumption:
+    """One run taken up: which of its verdicts stand, and why the others do not.
+
+    Args:
+        run: The run.
+    """
+
+    def __init__(self, run: RecordedRun) -> None:
+        self._run = run
+        self._tasks = earlier_tasks(run)
+        self._stand = 0
+        self._fresh: dict[str, list[str]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Resumption of {self._run.run_id}>"
+
+    def standing(
+        self,
+        specs: Sequence[TaskSpec],
+        parts: Mapping[str, Mapping[str, str]],
+        contents: Mapping[str, Content],
+        entries: Callable[[str], Mapping[str, str] | None],
+    ) -> dict[str, Kept]:
+        """Return which tasks are done by a verdict of the earlier run, by their node ids.
+
+        One that needs a task which is run again is run again, too.
+
+        Args:
+            specs: The tasks.
+            parts: The hashes of what each depends on besides files.
+            contents: What each one's agent could see now.
+            entries: Returns a list of files of this run by its hash.
+        """
+        found: dict[str, Kept] = {}
+        reasons: dict[str, str] = {}
+        for spec in specs:
+            earlier = self._tasks.get((spec.source, spec.nodeid))
+            if earlier is None or earlier.kept is None:
+                continue
+            now = contents[spec.nodeid]
+            change = why_not(earlier, parts[spec.nodeid], now)
+            if change is None:
+                kept = earlier.kept
+                found[spec.nodeid] = Kept(
+                    run_id=kept.run_id, report=kept.report, content=now.to_json()
+                )
+            else:
+                reasons[spec.nodeid] = change.what + self._detail(change, entries)
+        needs = {spec.nodeid: spec.needs for spec in specs}
+        while fresh := [one for one in found if any(need not in found for need in needs[one])]:
+            for nodeid in fresh:
+                del found[nodeid]
+                reasons[nodeid] = "a task that it needs is run again"
+        self._stand += len(found)
+        for nodeid, reason in reasons.items():
+            self._fresh.setdefault(reason, []).append(nodeid)
+        return found
+
+    def lines(self) -> list[str]:
+        """Return what is to be said of it since the last call; nothing, where all stands."""
+        told, self._fresh = self._fresh, {}
+        stand, self._stand = self._stand, 0
+        if not told:
+            return []
+        total = stand + sum(map(len, told.values()))
+        verdicts = "verdict" if total == 1 else "verdicts"
+        first = f"ptc: {stand} of {total} {verdicts} of run {self._run.run_id} stand"
+        if len(told) == 1:
+            (reason,) = told
+            return [f"{first}: {reason}"]
+        reasons = sorted(told.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+        return [first, *(f"ptc:   {len(names)} not: {why}" for why, names in reasons)]
+
+    def _detail(self, change: Change, entries: Callable[[str], Mapping[str, str] | None]) -> str:
+        """Return the first paths that differ, in brackets, where that can be told."""
+        then = read_list(self._run.folder, change.then) if change.then else None
+        now = entries(change.now) if change.now else None
+        if now is None and change.now:
+            now = read_list(self._run.folder, change.now)
+        if then is None or now is None:
+            return ""
+        found = list(changes(then, now))
+        more = f", +{len(found) - NAMED} more" if len(found) > NAMED else ""
+        return f" ({', '.join(found[:NAMED])}{more})" if found else ""

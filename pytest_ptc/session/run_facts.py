@@ -1,0 +1,144 @@
+"""What reports tell of a run as a whole, also of one that never had a task."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.model.errors import GitError
+from pytest_ptc.model.item_states import came_to_its_end
+from pytest_ptc.system.git.command import git
+from pytest_ptc.system.git.repositories import repository_top
+from pytest_ptc.text.redaction import Redactor
+from pytest_ptc.text.secret_names import argument_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import pytest
+
+    from pytest_ptc.model.settings import Settings
+
+#: Files that stand for a whole repository, the best first.
+_WELL_KNOWN = ("README.md", "README.rst", "README.txt", "README", "pyproject.toml", "setup.cfg")
+
+#: Most folders that are looked through for a file that stands for the repository.
+_MOST_FOLDERS = 200
+
+#: Pytest's exit status where it had no test to run: nothing broke off.
+_NO_TESTS = 5
+
+
+def run_facts(
+    config: pytest.Config,
+    settings: Settings,
+    *,
+    run_id: str,
+    host: str,
+    list_id: str,
+    resumes: str | None = None,
+) -> dict[str, Any]:
+    """Return what reports tell of a run as a whole.
+
+    Args:
+        config: Pytest's.
+        settings: What the user asked.
+        run_id: The run's id.
+        host: Where its workers live.
+        list_id: The shared list's id.
+        resumes: The earlier run that it takes up.
+    """
+    top = repository_top(config.rootpath)
+    return {
+        "run_id": run_id,
+        "workers": settings.workers,
+        "host": host,
+        "agent": settings.agent,
+        "task_list_id": list_id,
+        "rootdir": str(config.rootpath),
+        "repository": None if top is None else str(top),
+        "commit": None if top is None else _commit(top),
+        "anchor": _anchor(top or config.rootpath, config.inipath),
+        "arguments": list(config.invocation_params.args),
+        "python": sys.version.split()[0],
+        "pytest_ptc": version("pytest-ptc"),
+        "resumes": resumes,
+        "fail_on": settings.fail_on,
+    }
+
+
+def story_without_tasks(
+    facts: Mapping[str, Any], session: pytest.Session, why_not: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the journal of a run that was over before it had one.
+
+    Args:
+        facts: What there is to tell of the run.
+        session: Pytest's, when it is over.
+        why_not: Why no agent was asked anything; None for a run that has workers.
+    """
+    redactor = Redactor(os.environ)
+    redactor.learn(argument_secrets(facts["arguments"]))
+    events = [
+        redactor.json({"event": "run", "at": time.time(), **facts}),
+        {"event": "run ended", "at": time.time()},
+        {"event": "session ended", "at": time.time(), **session_end(session)},
+    ]
+    status = int(session.exitstatus)
+    if why_not is None and not came_to_its_end(status) and status != _NO_TESTS:
+        why_not = "pytest ended before there was a task"
+    if why_not is not None:
+        events.insert(1, {"event": "stopping", "at": time.time(), "why": why_not})
+    return events
+
+
+def session_end(session: pytest.Session) -> dict[str, int]:
+    """Return what reports tell of the end of pytest's session."""
+    # What has rightly nothing to judge is no task, and judged all the same.
+    empty = (getattr(item, "ptc_nothing_to_judge", None) for item in session.items)
+    return {
+        "exit_status": int(session.exitstatus),
+        "nothing_to_judge": sum(why is not None for why in empty),
+    }
+
+
+def _commit(top: Path) -> str | None:
+    """Return the commit that is checked out; None where there is none yet, or git refuses."""
+    try:
+        return git(top, "rev-parse", "--verify", "HEAD").strip() or None
+    except GitError:
+        return None
+
+
+def _anchor(top: Path, inipath: Path | None) -> str | None:
+    """Return a file below a folder that can stand for all of it, relative to it and with `/`.
+
+    What is about the whole run, or about a test that lies elsewhere, is shown at this file: GitHub
+    refuses a report that has anything without a place.
+    """
+    wanted = [*([inipath] if inipath is not None else []), *(top / name for name in _WELL_KNOWN)]
+    for path in (*wanted, *_files_below(top)):
+        with contextlib.suppress(OSError, ValueError):
+            if path.is_file() and not path.is_symlink():
+                return path.relative_to(top).as_posix()
+    return None
+
+
+def _files_below(top: Path) -> Iterator[Path]:
+    """Yield files below a folder that are not hidden, those nearest to it first."""
+    folders = [top]
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for path in sorted(folder.iterdir()):
+                if path.name.startswith(".") or path.is_symlink():
+                    continue
+                if path.is_dir():
+                    if len(folders) < _MOST_FOLDERS:
+                        folders.append(path)
+                else:
+                    yield path

@@ -1,0 +1,1 @@
+"""The edges to the machine: files, processes, threads, git, and pytest's internals."""

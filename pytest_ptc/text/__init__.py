@@ -1,0 +1,1 @@
+"""Texts from outside made safe: printable, redacted, filled into templates, matched."""

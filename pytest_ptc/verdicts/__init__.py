@@ -1,0 +1,1 @@
+"""From what an agent has said to a verdict: the trust boundary."""
