@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance import vandal
+from tests.support import vandal
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 #: Files of ours in an attempt's folder.
 NAMES = ("records.jsonl", "report.json", "output.log", "prompt.txt", "task.json")

@@ -11,12 +11,12 @@ import pytest
 
 from pytest_ptc.coordinator import schedule
 from pytest_ptc.hosts import tmux as tmux_host
-from tests.acceptance.faults import HITS, RunClock, hit_tmux_server, inject, marked, tmux
-from tests.acceptance.test_interruptions import until
-from tests.claude.helpers import meanwhile, wait_for, wait_until
+from tests.support.claude_helpers import meanwhile, wait_for, wait_until
+from tests.support.faults import HITS, RunClock, hit_tmux_server, inject, marked, tmux
+from tests.support.runs import until
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 HOSTS = pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 IN_TMUX = pytest.mark.parametrize("suite", ["tmux"], indirect=True)
@@ -182,7 +182,7 @@ def test_what_an_agent_leaves_behind_ends_with_its_task(suite: Suite) -> None:
     """When the test's body runs, what its agent has forked away is gone, though the run is on."""
     suite.agent.write_text(FORKING)
     suite.write(
-        test_a="from pathlib import Path\nfrom tests.acceptance.conftest import processes_of\n"
+        test_a="from pathlib import Path\nfrom tests.support.suite import processes_of\n"
         "@pytest.mark.ptc('x')\n"
         "def test_it():\n    assert processes_of(Path('left').absolute()) == []\n"
     )

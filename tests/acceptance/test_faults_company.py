@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import AGENT, WITHOUT, nothing_left
-from tests.acceptance.faults import (
-    ODD_FOLDER,
-    ODD_SUBFOLDER,
-    marked,
-    move,
-    shell_namespace,
-)
-from tests.acceptance.test_interruptions import start
+from tests.support.faults import ODD_FOLDER, ODD_SUBFOLDER, marked, move, shell_namespace
+from tests.support.runs import start
+from tests.support.suite import AGENT, WITHOUT, nothing_left
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 HOSTS = pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 

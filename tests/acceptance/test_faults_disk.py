@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.tasklist import locks
-from tests.acceptance.faults import CLOCK, FILL, PROTECT, inject, marked, run_on_own_disk
+from tests.support.faults import CLOCK, FILL, PROTECT, inject, marked, run_on_own_disk
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 #: Where journals are, and where the list is that these tests name.
 JOURNALS = ".pytest_cache/d/ptc"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 LONG = "q7Vd0pXw2nLk5sRt8uYb1eZc4aHj6mGf9iOq3xSv7Wdk"
 #: Words of our own files, as somebody's password may be.

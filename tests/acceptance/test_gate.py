@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import WITHOUT
-from tests.acceptance.test_outcomes import mark
+from tests.support.marks import mark
+from tests.support.suite import WITHOUT
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 FAILS = mark("fail the door is open")
 PLAIN = "def test_plain(): pass\n"

@@ -10,7 +10,7 @@ import pytest
 from pytest_ptc.collection.options import OPTIONS
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 PLAIN = (
     "@pytest.mark.ptc('pass {n}')\n@pytest.mark.parametrize('n', [1, 2])\ndef test_it(n): pass\n"

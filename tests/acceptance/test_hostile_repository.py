@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tests.unit.repository import Repository
+from tests.support.repository import Repository
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 #: A reviewer that says what it sees, and fails what has `os.system` in its prompt.
 REVIEWER = """\

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 PLAIN = "@pytest.mark.ptc('pass')\ndef test_it(): pass\n"
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.test_interruptions import start, until
-from tests.acceptance.test_runs import ptc
+from tests.support.programs import ptc
+from tests.support.runs import start, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 
 def git(folder: Path, *words: str) -> str:

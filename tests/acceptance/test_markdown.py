@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 
 def write(suite: Suite, text: str, name: str = "review.ptc.md") -> None:

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.marks import mark
+
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
-
-
-def mark(prompt: str, body: str = "pass", keywords: str = "", arguments: str = "") -> str:
-    """Return a test file with one marked test."""
-    return f"@pytest.mark.ptc({prompt!r}{keywords})\ndef test_it({arguments}):\n    {body}\n"
+    from tests.support.suite import Suite
 
 
 def test_pass_with_a_passing_body_passes(suite: Suite) -> None:

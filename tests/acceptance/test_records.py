@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.acceptance.faults import inject, marked
-from tests.acceptance.test_interruptions import until
+from tests.support.faults import inject, marked
+from tests.support.runs import until
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 FAIL = '{"verdict": "fail", "summary": "first"}'
 NEARLY = '{"verdict": "FAIL", "summary": "first"}'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -14,32 +13,20 @@ from pytest_ptc.cli.main import REPORTS
 from pytest_ptc.model.variables import RUN_COOKIE
 from pytest_ptc.session import report_hooks as reporting_files
 from pytest_ptc.session.report_hooks import FORMATS
-from tests.acceptance.test_interruptions import HANGS, start, until
-from tests.acceptance.test_reports import FINDING, marked
-from tests.acceptance.test_runs import ptc
+from tests.support.programs import ptc
+from tests.support.report_files import ALL, TWO, commands
+from tests.support.reported import FINDING, SCHEMA, marked
+from tests.support.runs import HANGS, start, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.acceptance.conftest import Suite
-
-SCHEMA = json.loads((files("pytest_ptc.reporting") / "run-report.schema.json").read_text())
-
-#: One finding that fails its item, and one that does not.
-TWO = marked("fails", f"say {FINDING % ('fail', 'high', 'b.py')}") + marked(
-    "passes", f"say {FINDING % ('pass', 'low', 'a.py')}"
-)
-ALL = ("--ptc-json=out/run.json", "--ptc-sarif=out/run.sarif", "--ptc-gitlab=out/gl.json")
+    from tests.support.suite import Suite
 
 
 def written(suite: Suite) -> dict[str, Any]:
     """Return the reports in the suite's folder `out`, by their names."""
     return {path.name: json.loads(path.read_text()) for path in (suite.path / "out").iterdir()}
-
-
-def commands(result: pytest.RunResult) -> list[str]:
-    """Return the lines that GitHub's runner would take for commands."""
-    return [line for line in result.outlines if line.lstrip().startswith("::")]
 
 
 def test_the_reports_that_are_asked_for_are_there_when_the_run_is_over(suite: Suite) -> None:

@@ -13,12 +13,12 @@ import jsonschema
 import pytest
 
 from pytest_ptc.reporting.document import document
-from tests.acceptance.test_report_files import SCHEMA, commands
-from tests.acceptance.test_reports import FINDING, marked
-from tests.acceptance.test_runs import ptc
+from tests.support.programs import ptc
+from tests.support.report_files import commands
+from tests.support.reported import FINDING, SCHEMA, marked
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 PASSES = marked("it", "pass")
 ALL = ("--ptc-json=r.json", "--ptc-sarif=r.sarif", "--ptc-gitlab=r.gl", "--ptc-html=r.html")

@@ -12,10 +12,10 @@ from xml.etree import ElementTree as ET
 import pytest
 import xmlschema
 
-from tests.acceptance.test_reports import FINDING, marked
+from tests.support.reported import FINDING, marked
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 XSD = Path(__file__).parents[1] / "data/junit-10.xsd"
 

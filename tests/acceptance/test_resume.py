@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.test_interruptions import start, until
+from tests.support.runs import start, until
 
 if TYPE_CHECKING:
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 #: Two that end, one that hangs until the run is killed, and then passes.
 THREE = """

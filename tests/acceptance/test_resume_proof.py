@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.session.assembly import new_run_id
-from tests.journals import read_events
+from tests.support.journals import read_events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.acceptance.conftest import Suite
+    from tests.support.suite import Suite
 
 ONE = "@pytest.mark.ptc('say Review all of it.\\npass')\ndef test_it(): pass\n"
 

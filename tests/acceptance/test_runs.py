@@ -14,20 +14,15 @@ import pytest
 
 from pytest_ptc.cli.main import main
 from pytest_ptc.journal.keys import KEY_FILE, state_folder
-from tests.acceptance.test_interruptions import HANGS, start, until
-from tests.journals import KEY, read_events, write_story
+from tests.support.journals import KEY, read_events, write_story
+from tests.support.programs import ptc
+from tests.support.runs import HANGS, start, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.acceptance.conftest import Suite
-
-
-def ptc(suite: Suite, *args: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in the suite's folder."""
-    line = [sys.executable, "-m", "pytest_ptc.cli", *args]
-    return subprocess.run(line, cwd=suite.path, capture_output=True, text=True, check=False)
+    from tests.support.suite import Suite
 
 
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)

@@ -30,15 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from tests.bench.figures import Check, Figure, Row, Target, quantile
-from tests.bench.suite import (
-    ROOT,
-    BenchError,
-    Run,
-    Suite,
-    journal_of,
-    others_blocked,
-    start_pytest,
-)
+from tests.bench.suite import ROOT, BenchError, Run, Suite, journal_of, others_blocked, start_pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -435,7 +427,7 @@ SIDES = (
 def _stand_in() -> Iterator[tuple[str, list[int], int]]:
     """Serve; give the address, a list that holds the requests' sizes at the end, and the pid."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.claude.messages_api"],
+        [sys.executable, "-m", "tests.support.messages_api"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

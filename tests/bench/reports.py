@@ -22,8 +22,8 @@ from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
 from pytest_ptc.session import report_hooks
 from tests.bench.figures import Check, Figure, Row, Target
 from tests.bench.suite import ROOT, BenchError
-from tests.documents import Item, events_of, finding
-from tests.journals import KEY, write_story
+from tests.support.documents import Item, events_of, finding
+from tests.support.journals import KEY, write_story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

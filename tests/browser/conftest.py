@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.chromium import Chromium, program
+from tests.support.chromium import Chromium, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

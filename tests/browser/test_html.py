@@ -9,12 +9,12 @@ import pytest
 
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.task_states import items_of
-from tests.browser.samples import run_of
+from tests.support.samples import run_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.browser.chromium import Chromium
+    from tests.support.chromium import Chromium
 
 SHOWN = "[...document.querySelectorAll('.item')].filter((item) => item.checkVisibility())"
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.helpers import meanwhile, session_of_a_person, shell, until, wait_for
+from tests.support.claude_helpers import meanwhile, session_of_a_person, shell, until, wait_for
 
 if TYPE_CHECKING:
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 
 def test_another_session_on_the_list_sees_the_tasks_move(claude: ClaudeSuite) -> None:

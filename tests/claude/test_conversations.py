@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 #: Tells which client process the tool was called by, and where.
 WHO = 'use Bash {"command": "echo client $PPID in $PWD"}\nrecord pass seen'

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.helpers import shell
-from tests.claude.test_verdicts import update
+from tests.support.claude_helpers import shell
+from tests.support.claude_verdicts import update
 
 if TYPE_CHECKING:
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 SCREENS = pytest.mark.parametrize(
     ("claude", "screen"),

@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.coordinator import schedule
-from tests.acceptance.conftest import marked_processes, nothing_left
-from tests.acceptance.faults import (
+from tests.support.claude_helpers import (
+    client,
+    meanwhile,
+    session_of_a_person,
+    shell,
+    wait_for,
+    wait_until,
+)
+from tests.support.faults import (
     CLOCK,
     HITS,
     ODD_FOLDER,
@@ -27,11 +34,11 @@ from tests.acceptance.faults import (
     shell_namespace,
     tmux,
 )
-from tests.acceptance.test_interruptions import start, until
-from tests.claude.helpers import client, meanwhile, session_of_a_person, shell, wait_for, wait_until
+from tests.support.runs import start, until
+from tests.support.suite import marked_processes, nothing_left
 
 if TYPE_CHECKING:
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 BASH = {"tools": ["Bash"]}
 KINDS = {

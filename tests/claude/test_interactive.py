@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.helpers import meanwhile, shell, until, wait_for, wait_until
+from tests.support.claude_helpers import meanwhile, shell, until, wait_for, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 pytestmark = pytest.mark.parametrize("claude", ["tmux"], indirect=True)
 

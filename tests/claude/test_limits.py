@@ -10,7 +10,7 @@ from pytest_ptc.text.printable import usd
 if TYPE_CHECKING:
     import pytest
 
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 
 def test_a_request_refused_for_its_rate_holds_the_whole_run(claude: ClaudeSuite) -> None:

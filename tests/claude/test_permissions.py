@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 
 def read(path: object) -> str:

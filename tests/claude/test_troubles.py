@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claude.helpers import client, shell
+from tests.support.claude_helpers import client, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
 
 
 def test_every_way_the_api_fails_has_its_own_cause(claude: ClaudeSuite) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tests.support.claude_verdicts import update
+
 if TYPE_CHECKING:
-    from tests.claude.conftest import ClaudeSuite
+    from tests.support.claude_suite import ClaudeSuite
+
 
 FINDING = {"severity": "high", "message": "a hole", "path": "a.py", "line": 3, "rule": "hole"}
-
-
-def update(verdict: object, **more: object) -> str:
-    """Return a script's line that records this, whatever it is."""
-    value = {"taskId": "$ID", "status": "completed", "metadata": {"ptc": verdict}, **more}
-    return f"update {json.dumps(value)}"
 
 
 def test_a_recorded_pass_is_green_after_one_request(claude: ClaudeSuite) -> None:

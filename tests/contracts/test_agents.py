@@ -21,8 +21,8 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.model.verdict import Verdict, VerdictKind
-from tests.claude.messages_api import MessagesApi
-from tests.journals import KEY
+from tests.support.journals import KEY
+from tests.support.messages_api import MessagesApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

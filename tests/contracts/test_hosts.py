@@ -18,13 +18,13 @@ import pytest
 from pytest_ptc.hosts import process, tmux
 from pytest_ptc.hosts.process import ProcessHost
 from pytest_ptc.model.errors import HostError
-from tests.contracts.conftest import until
+from tests.support.host_world import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ptc.interfaces.host import Host
-    from tests.contracts.conftest import HostWorld
+    from tests.support.host_world import HostWorld
 
 FOREVER = "while :; do sleep 1000 & wait $!; done"
 

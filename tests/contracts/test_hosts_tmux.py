@@ -23,12 +23,12 @@ from pytest_ptc.hosts import tmux
 from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem
 from pytest_ptc.model.errors import HostError
 from pytest_ptc.system.processes import ProcessIdentity, wait_gone
-from tests.contracts.conftest import DEADLINE, until
+from tests.support.host_world import DEADLINE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.contracts.conftest import HostWorld
+    from tests.support.host_world import HostWorld
 
 FOREVER = "while :; do sleep 1000 & wait $!; done"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.tasklists import new_store
+from tests.support.tasklists import new_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

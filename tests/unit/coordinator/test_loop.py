@@ -1,0 +1,134 @@
+"""The coordinator's loop and its workers, in orders of events that real processes seldom show."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from pytest_ptc.coordinator.loop import Coordinator
+from pytest_ptc.coordinator.schedule import Limits
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from tests.support.simulated_run import NO_ROOM, SimulatedRun, WorkerProcess, simulate_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.model.result import Result
+
+PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
+TROUBLE = Trouble(cause=Cause.AGENT_FAILED, message="it broke")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedRun]:
+    """Give a run with one worker."""
+    simulate_workers(monkeypatch)
+    run = SimulatedRun(tmp_path, Limits(workers=1, max_worker_restart=1))
+    yield run
+    run.close()
+
+
+def spec(retries: int = 0) -> TaskSpec:
+    """Return a task."""
+    return TaskSpec(nodeid="t", prompt="p", timeout=60, cwd="/", retries=retries)
+
+
+def at_work(run: SimulatedRun) -> WorkerProcess:
+    """Return the worker when its agent has begun."""
+    for _ in range(3):
+        run.go_on(lambda _: None)
+    (process,) = run.processes
+    assert process.job is not None
+    return process
+
+
+def go_on(run: SimulatedRun) -> None:
+    """Let agents pass whatever they get, for as long as a few retries take."""
+    for _ in range(9):
+        run.go_on(lambda process: process.agent.end(PASS))
+        run.time.now += 5
+
+
+@pytest.mark.parametrize("outcome", [PASS, TROUBLE], ids=["pass", "trouble"])
+def test_last_words_heard_after_the_end_was_seen_end_the_attempt_once(
+    run: SimulatedRun, outcome: Verdict | Trouble
+) -> None:
+    """A worker dies as it ends its task: its report counts, and the coordinator lives on."""
+    ((_, future),) = run.submit([spec()])
+    process = at_work(run)
+    process.agent.end(outcome)
+    process.move()
+    process.kill()
+    run.crew.see(process.name)
+    run.turn(1)
+    while process.line:
+        run.crew.hear(process.name)
+    run.turn()
+    run.crew.dig(process.name)
+    run.turn()
+    assert future.result(0).reports[0].verdict == (outcome if outcome is PASS else None)
+    assert future.result(0).reports[0].trouble == (outcome if outcome is TROUBLE else None)
+    assert len(run.events("ended")) == 1
+
+
+def test_two_tasks_of_one_node_id_end_both(run: SimulatedRun) -> None:
+    """An item that is there twice, as with `--keep-duplicates`, is two tasks."""
+    submitted = run.submit([spec(), spec()])
+    go_on(run)
+    assert [future.result(0).verdict for _, future in submitted] == [PASS, PASS]
+
+
+def test_a_task_whose_report_finds_no_room_is_tried_again(run: SimulatedRun) -> None:
+    """A worker that cannot file its report gives the task back, or nobody could claim it."""
+    ((_, future),) = run.submit([spec(retries=1)])
+    process = at_work(run)
+    process.fate = NO_ROOM
+    process.agent.end(TROUBLE)
+    go_on(run)
+    first, second = future.result(0).reports
+    assert first.trouble is not None
+    assert "No space left" in first.trouble.message
+    assert second.verdict == PASS
+
+
+def test_a_task_submitted_while_the_thread_ends_gets_a_result(
+    run: SimulatedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its end, in the instant between its last look and its end, or after: none is open."""
+    coordinator = Coordinator(
+        limits=Limits(workers=1, max_worker_restart=1),
+        host=cast("Host", None),
+        task_list=run.list,
+        journal=run.journal,
+        address=tmp_path / "unused",
+        worker_argv=(),
+        worker_config={},
+    )
+    futures: list[Future[Result]] = []
+
+    async def no_socket() -> None:
+        raise OSError(errno.EADDRINUSE, "no socket")
+
+    close = coordinator._loop.close
+
+    def last_look_taken() -> None:
+        futures.extend(coordinator.submit([spec(), spec()]))
+        close()
+
+    monkeypatch.setattr(coordinator._crew, "listen", no_socket)
+    monkeypatch.setattr(coordinator._loop, "close", last_look_taken)
+    futures.extend(coordinator.submit([spec()]))
+    coordinator._thread.join(10)
+    # Before another submit could take what the thread has left.
+    assert [future.done() for future in futures] == [True] * 3
+    futures.extend(coordinator.submit([spec()]))
+    troubles = [future.result(10).trouble for future in futures]
+    assert len(troubles) == 4
+    assert all(trouble and "no socket" in trouble.message for trouble in troubles)
