@@ -16,4 +16,6 @@ def state_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.delenv("PTC_JOURNAL_KEY", raising=False)
+        # With tox's variable, pytest has its cache, and our journals in it, in tox's directory.
+        patch.delenv("TOX_ENV_DIR", raising=False)
         yield

@@ -195,7 +195,9 @@ def test_every_kind_of_change_is_told(repo: Repository, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["x = 1\n" * LONGEST_DIFF, "x" * 5 * LONGEST_DIFF, b"x\0\n" * LONGEST_DIFF]
+    "content",
+    ["x = 1\n" * LONGEST_DIFF, "x" * 5 * LONGEST_DIFF, b"x\0\n" * LONGEST_DIFF],
+    ids=["lines", "one-line", "bytes"],
 )
 def test_what_does_not_fit_is_an_error(repo: Repository, content: str | bytes) -> None:
     """Nobody passes what was cut."""
