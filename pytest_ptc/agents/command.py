@@ -147,7 +147,7 @@ class CommandAgent:
                 folder=job.folder,
                 params_file=params,
                 cookie=job.cookie,
-                token=job.journal.token or "",
+                token=job.journal.token,
                 deadline=job.deadline,
                 run_id=self._run_id,
                 task_list_id=self._task_list_id,

@@ -13,7 +13,7 @@ from pytest_ptc.verdicts.verdict_json import LONGEST, parse_verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_ptc.journal.attempt_journal import AttemptJournal
+    from pytest_ptc.interfaces.ledger import Ledger
 
 #: Most lines of one kind that are put on disk as they are read: a program in a loop must not fill
 #: the disk. Of further ones only the last line of the output is.
@@ -58,9 +58,7 @@ class Printed:
         prompt: What the program was given.
     """
 
-    def __init__(
-        self, journal: AttemptJournal, schema: Mapping[str, Any] | None, prompt: str = ""
-    ) -> None:
+    def __init__(self, journal: Ledger, schema: Mapping[str, Any] | None, prompt: str = "") -> None:
         self._journal = journal
         self._schema = schema
         self._lines = {"stdout": Lines(prompt), "stderr": Lines(prompt)}

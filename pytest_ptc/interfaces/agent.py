@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_ptc.journal.attempt_journal import AttemptJournal
+    from pytest_ptc.interfaces.ledger import Ledger
     from pytest_ptc.model.result import Attempt, Usage
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
@@ -42,7 +42,7 @@ class Job:
     Args:
         attempt: Which attempt it is.
         spec: What is asked.
-        journal: What is written down of it: where a verdict is recorded, and transcripts go.
+        journal: Where its records are put, and the files that help who looks back.
         deadline: When it must be over, in seconds of `time.monotonic()`.
         cookie: A text unique to the attempt, in the environment of all that it starts.
         show: Prints one line on the worker's screen and never blocks.
@@ -56,7 +56,7 @@ class Job:
 
     attempt: Attempt
     spec: TaskSpec
-    journal: AttemptJournal
+    journal: Ledger
     deadline: float
     cookie: str
     show: Callable[[str], None]

@@ -13,11 +13,12 @@ from pytest_ptc.verdicts.endings import judge
 from pytest_ptc.verdicts.recording import Record
 
 if TYPE_CHECKING:
+    from pytest_ptc.interfaces.ledger import Ledger
     from pytest_ptc.journal.attempt_journal import AttemptJournal
     from pytest_ptc.model.task import TaskSpec
 
 
-def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Verdict | Trouble:
+def recorded_or(trouble: Trouble, journal: Ledger, spec: TaskSpec) -> Verdict | Trouble:
     """Return what an agent recorded before this trouble met it; if nothing, the trouble.
 
     Records that cannot be read may hold a fail: then the trouble is final.
@@ -42,7 +43,7 @@ def recorded_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Ve
     return replace(judged, evidence=judged.evidence or trouble.evidence)
 
 
-def fail_or(trouble: Trouble, journal: AttemptJournal, spec: TaskSpec) -> Verdict | Trouble:
+def fail_or(trouble: Trouble, journal: Ledger, spec: TaskSpec) -> Verdict | Trouble:
     """Return the fail that an agent recorded or said, or may have; else the trouble."""
     ended = recorded_or(trouble, journal, spec)
     said = isinstance(ended, Trouble) and (ended.final or ended.cause is Cause.UNREADABLE)

@@ -73,7 +73,7 @@ def record(job: Job, verdict: Verdict) -> None:
 
 def recorded(job: Job) -> list[Record]:
     """Return what has been recorded for a job, as its agent's end finds it."""
-    return job.journal.records(job.spec.schema)
+    return job.journal.story(job.spec.schema)[0]
 
 
 def filed(journal: Journal, attempt: Attempt) -> AttemptReport | None:
