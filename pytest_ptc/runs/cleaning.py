@@ -13,7 +13,7 @@ import signal
 import stat
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pytest_ptc.journal.story import STORY, add_event
 from pytest_ptc.model.errors import JournalError, TaskListError
@@ -58,7 +58,7 @@ def stop_run(run: RecordedRun) -> bool:
     return not wait_gone([run.pytest], PATIENCE)
 
 
-def watch(run: RecordedRun) -> None:
+def watch(run: RecordedRun) -> NoReturn:
     """Become the program that shows a run's workers.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from pytest_ptc.cli.main import REPORTS
+from pytest_ptc.cli.report_names import REPORTS
 from pytest_ptc.model.variables import RUN_COOKIE
 from pytest_ptc.session import report_hooks as reporting_files
 from pytest_ptc.session.report_hooks import FORMATS

@@ -1,0 +1,53 @@
+"""`ptc report`: a run's reports, made again from its journal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.cli.report_names import REPORTS
+from pytest_ptc.cli.runs import named_run
+from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
+from pytest_ptc.reporting.writing import write_report
+from pytest_ptc.session import report_hooks
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+
+def report(arguments: argparse.Namespace) -> list[str]:
+    """Write the reports that are asked for, and return those that are to be printed.
+
+    Raises:
+        ConfigError: None is asked for, several would be printed, or there is not one such run.
+    """
+    run = named_run(arguments.run)
+    asked = {name: vars(arguments)[name] for name in REPORTS if vars(arguments)[name]}
+    printed = list(asked.values()).count("-") + arguments.github
+    if not asked and not arguments.github:
+        raise ConfigError("say which: see `ptc report --help`")
+    if printed > 1:
+        raise ConfigError("only one report can go to standard output")
+    made = document(run.events)
+    lines = annotation_lines(made) if arguments.github else []
+    for name, path in asked.items():
+        lines += _written(name, path, made, run.folder)
+    return lines
+
+
+def _written(name: str, path: str, made: Mapping[str, Any], journal: Path) -> list[str]:
+    """Write a report, or return it if it is to be printed."""
+    base = report_hooks.project_top(Path.cwd())
+    if name == "summary" and path == os.environ.get(report_hooks.STEP_SUMMARY):
+        report_hooks.add_summary(Path(path), made, base=base)
+        return []
+    target = report_hooks.Target(journal, None if path == "-" else Path(path))
+    text = step_summary(made) if name == "summary" else report_hooks.FORMATS[name](made, target)
+    if path == "-":
+        return [text.removesuffix("\n")]
+    write_report(Path(path), text, base=base)
+    return []
