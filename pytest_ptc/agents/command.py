@@ -17,8 +17,7 @@ import signal
 import subprocess
 from collections import deque
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.instructions import protocol_text
 from pytest_ptc.agents.printed import Line, Printed
@@ -39,8 +38,10 @@ from pytest_ptc.verdicts.endings import Ended, describe_status, judge, status_ve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.task import TaskSpec
 
 #: Bytes of output kept at the start and at the end of `output.log`: an agent in a loop must not
@@ -409,14 +410,14 @@ class _Program:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-def make(config: Mapping[str, Any], environ: Mapping[str, str]) -> CommandAgent:
+def make(launch: LaunchFile, environ: Mapping[str, str]) -> CommandAgent:
     """Return the agent that a worker's launch file describes."""
     return CommandAgent(
-        argv=config["command"],
-        verdict_from_exit=config["verdict_from_exit"],
-        run_id=config["run_id"],
-        task_list_id=config["task_list_id"],
-        path=Path(config["path"]),
-        scratch=Path(config["address"]).parent,
+        argv=launch.command,
+        verdict_from_exit=launch.verdict_from_exit,
+        run_id=launch.run_id,
+        task_list_id=launch.task_list_id,
+        path=launch.commands,
+        scratch=launch.scratch,
         environ=environ,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_ptc.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from pytest_ptc.interfaces.agent import Agent
+    from pytest_ptc.interfaces.launch import LaunchFile
 
 #: The agents that come with the package, and where each is made. An agent of somebody else's is
 #: named by its place, `package.module:function`, and made in the same way.
@@ -24,8 +25,11 @@ AGENTS: Mapping[str, str] = {
 INTERACTIVE = "pytest_ptc.agents.claude.interactive:make"
 
 
-def agent_maker(name: str) -> Callable[[Mapping[str, Any], Mapping[str, str]], Agent]:
+def agent_maker(name: str) -> Callable[[LaunchFile, MutableMapping[str, str]], Agent]:
     """Return the function that makes an agent from a worker's launch file and environment.
+
+    The environment is the worker's own, `os.environ`: what an agent takes out of it is gone for all
+    that the worker starts.
 
     Raises:
         ConfigError: There is no such agent.

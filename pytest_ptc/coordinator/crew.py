@@ -6,25 +6,25 @@ Its methods are the loop's to call, but for `close`, which is for pytest's threa
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.coordinator.door import Door
 from pytest_ptc.interfaces.host import LaunchPlan, Remains
+from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.model.errors import HostError, JournalError
 from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.system import own_files
 from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree
-from pytest_ptc.system.scratch import launch_file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_ptc.interfaces import messages
     from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.journal.run_journal import Journal
 
 
@@ -34,9 +34,9 @@ class Crew:
     Args:
         host: Where they live.
         journal: The run's journal.
-        address: The path of the Unix socket that they connect to; at most about 100 bytes.
+        scratch: The run's scratch folder, for the socket and the launch files.
         argv: The program that is a worker; the path of its launch file is appended.
-        config: What every worker is told: plain JSON, in its launch file.
+        launch_file: Returns what a worker is told, from its name and the key that it has to show.
         heard: Takes each worker's messages, its hello first.
         gone: Takes a worker's name and what told of its end; called at least once for each.
     """
@@ -46,17 +46,17 @@ class Crew:
         *,
         host: Host,
         journal: Journal,
-        address: Path,
+        scratch: Path,
         argv: Sequence[str],
-        config: Mapping[str, Any],
+        launch_file: Callable[[str, str], LaunchFile],
         heard: Callable[[str, messages.Message], None],
         gone: Callable[[str, str], None],
     ) -> None:
         self._host = host
         self._journal = journal
-        self._address = address
+        self._places = ScratchPlaces(scratch)
         self._argv = tuple(argv)
-        self._config = dict(config)
+        self._launch_file = launch_file
         self._gone = gone
         self._door = Door(heard=heard, gone=gone, note=self._broken)
         self._processes: dict[str, ProcessIdentity] = {}
@@ -69,7 +69,7 @@ class Crew:
 
     async def listen(self) -> asyncio.AbstractServer:
         """Begin to take workers' calls."""
-        return await self._door.open(self._address)
+        return await self._door.open(self._places.coordinator_socket)
 
     async def launch(self, worker: str) -> None:
         """Start a worker and wait for its end; that it cannot be started is an end too."""
@@ -125,17 +125,10 @@ class Crew:
     def _launch_plan(self, worker: str) -> LaunchPlan:
         """Write a worker's launch file, and return how it is started."""
         folder = self._journal.worker_folder(worker)
-        launch_file = launch_file_of(self._address.parent, worker)
+        launch_file = self._places.launch_file(worker)
         launch_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        config = {
-            **self._config,
-            "worker": worker,
-            "key": self._door.key_for(worker),
-            "address": str(self._address),
-            "journal": str(self._journal.folder),
-            "run_id": self._journal.run_id,
-        }
-        own_files.write_new(launch_file, json.dumps(config).encode())
+        content = self._launch_file(worker, self._door.key_for(worker)).encode()
+        own_files.write_new(launch_file, content)
         return LaunchPlan(
             worker=worker,
             argv=(*self._argv, str(launch_file)),

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import count
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
@@ -33,8 +34,8 @@ from pytest_ptc.coordinator.schedule import (
     plan,
 )
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.environment import owner_name
 from pytest_ptc.interfaces.host import Remains
+from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.journal.closing import closing_report, unreadable
 from pytest_ptc.model.errors import JournalError, PtcError
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.task import TaskSpec
@@ -76,9 +78,9 @@ class Coordinator:
         host: Where they live.
         task_list: The shared list, open.
         journal: The run's journal.
-        address: The path of the Unix socket for workers; at most about 100 bytes.
+        scratch: The run's scratch folder, for the socket and the launch files.
         worker_argv: The program that is a worker; the path of its launch file is appended.
-        worker_config: What every worker is told: plain JSON, in its launch file.
+        launch_file: Returns what a worker is told, from its name and the key that it has to show.
         contents: What looks at the files of attempts, so that a later run can tell what has
             changed; None for nobody.
         clock: Monotonic seconds.
@@ -91,9 +93,9 @@ class Coordinator:
         host: Host,
         task_list: TaskList,
         journal: Journal,
-        address: Path,
+        scratch: Path,
         worker_argv: Sequence[str],
-        worker_config: Mapping[str, Any],
+        launch_file: Callable[[str, str], LaunchFile],
         contents: Contents | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,9 +107,9 @@ class Coordinator:
         self._crew = Crew(
             host=host,
             journal=journal,
-            address=address,
+            scratch=scratch,
             argv=worker_argv,
-            config=worker_config,
+            launch_file=launch_file,
             heard=self._heard,
             gone=self._lose,
         )
@@ -485,6 +487,7 @@ class Coordinator:
             remains = await self._crew.bury(worker, why, cookie)
         except Exception as error:  # noqa: BLE001 - whatever a host raises, its attempt has an end
             remains = Remains(ended=f"{why}; {error!r}")
+        remains = replace(remains, tail=self._journal.redactor.text(remains.tail))
         self._board.buried(worker, remains.ended, remains.tail)
         if self._board.stopping is None or attempt is not None:
             self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
@@ -492,7 +495,7 @@ class Coordinator:
             # Released before it may be tried again, or the next worker could not claim it. In a
             # thread: a worker that was killed with the task's lock in its hands leaves that locked
             # for seconds, which no other verdict should wait for.
-            owner = owner_name(self._journal.run_id, worker)
+            owner = RunNames(self._journal.run_id).owner(worker)
             with contextlib.suppress(Exception):
                 await in_thread(self._list.release, attempt.task_id, owner, seconds=RELEASING)
             # Else its last words, that it has ended the attempt, were heard after its end was seen.
@@ -504,8 +507,7 @@ class Coordinator:
         if self._board.stopping is not None:
             return self._board.stopping
         message = f"worker {worker} ended in the middle of its task: {remains.ended}"
-        evidence = self._journal.redactor.text(remains.tail)
-        return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=evidence)
+        return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
 
     def _stop(self, trouble: Trouble) -> None:
         if self._board.stopping is not None:

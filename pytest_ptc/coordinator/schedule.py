@@ -26,6 +26,8 @@ BEGIN_TIMEOUT = 45.0
 _ROUNDING = 1e-9
 #: So many times that workers die before one has ever called in: no further one will do better.
 HOPELESS_STARTS = 3
+#: Longest last line of a worker in a message, in characters.
+LONGEST_LAST_LINE = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,6 +207,8 @@ def _give_up(board: Board) -> list[Action]:
     if board.last_lost is not None:
         worker, ended, tail = board.last_lost
         message += f"; the last one, {worker}: {ended}"
+        if tail:
+            message += f", with the last line: {tail.splitlines()[-1][:LONGEST_LAST_LINE]}"
     trouble = Trouble(
         cause=Cause.NO_WORKERS,
         message=f"{message}; see the journal's worker events",

@@ -38,13 +38,13 @@ from pytest_ptc.hosts.tmux_language import (
     how_it_ended,
     literal,
     preparations,
-    socket_name,
     too_old,
     with_mend,
 )
 from pytest_ptc.hosts.tmux_socket import socket_place
 from pytest_ptc.interfaces.environment import worker_environment
 from pytest_ptc.interfaces.host import Remains
+from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.model.errors import HostError
 from pytest_ptc.system.processes import (
     ProcessIdentity,
@@ -145,7 +145,7 @@ class TmuxHost:
             raise self._error(problem)
         if not re.fullmatch(r"[\w.-]+", run_id):
             raise self._error(f"a run id that cannot name a socket: {run_id!r}")
-        self._socket_name = socket_name(run_id)
+        self._socket_name = RunNames(run_id).tmux_socket
         self._grace = grace
         self._env = worker_environment(os.environ)
         self._tmux = _tmux(socket_name=self._socket_name)

@@ -54,11 +54,6 @@ _OPTIONS = (
 )
 
 
-def socket_name(run_id: str) -> str:
-    """Return the name of the socket of a run's server."""
-    return f"ptc-{run_id}"
-
-
 def too_old(version: str) -> bool:
     """Tell whether this answer to `tmux -V` names a version older than `OLDEST`.
 

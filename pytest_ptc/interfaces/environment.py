@@ -67,11 +67,6 @@ _MEASURES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_")
 LONGEST_VARIABLE = 100_000
 
 
-def owner_name(run_id: str, worker: str) -> str:
-    """Return the owner that the shared list shows for a worker's task."""
-    return f"ptc-{run_id}-{worker}"
-
-
 def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what a worker inherits of pytest's environment, and its agents after it.
 

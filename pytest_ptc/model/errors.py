@@ -72,6 +72,10 @@ class AgentError(PtcError):
         self.trouble = trouble
 
 
+class LaunchFileError(PtcError):
+    """A worker's launch file that cannot be used; the message names the file."""
+
+
 class HostError(PtcError):
     """A host could not do what was asked; renders as `tmux/w3: new-window: no server running`.
 

@@ -31,6 +31,18 @@ class Attempt:
         """Return the attempt's name, unique in its run."""
         return f"{self.task_id}.{self.number}"
 
+    @classmethod
+    def parse(cls, name: str, *, worker: str) -> Attempt:
+        """Return the attempt of this name.
+
+        Raises:
+            ValueError: It is no name of an attempt.
+        """
+        task_id, dot, number = name.rpartition(".")
+        if not (dot and task_id and number.isascii() and number.isdigit()):
+            raise ValueError(f"not the name of an attempt: {name!r:.100}")
+        return cls(task_id=task_id, number=int(number), worker=worker)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:

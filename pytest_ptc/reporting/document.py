@@ -20,6 +20,7 @@ from pytest_ptc.model.item_states import (
     item_state,
     why_no_success,
 )
+from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.verdict import Severity, VerdictKind
 
 if TYPE_CHECKING:
@@ -232,10 +233,10 @@ class _Story:
         self.reports.setdefault(key, []).append(event)
 
     def _assigned(self, event: Mapping[str, Any]) -> None:
-        task_id, _, number = event["attempt"].rpartition(".")
-        attempt = _attempt(int(number), event["worker"], event["at"])
+        assigned = Attempt.parse(event["attempt"], worker=event["worker"])
+        attempt = _attempt(assigned.number, assigned.worker, event["at"])
         self._attempts[event["attempt"]] = attempt
-        self.tasks[task_id]["attempts"].append(attempt)
+        self.tasks[assigned.task_id]["attempts"].append(attempt)
 
     def _ended(self, event: Mapping[str, Any]) -> None:
         task = self.tasks[event["task"]]

@@ -15,6 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.journal.story import STORY, add_event
 from pytest_ptc.model.errors import JournalError, TaskListError
 from pytest_ptc.model.variables import RUN_COOKIE
@@ -24,7 +25,6 @@ from pytest_ptc.system.machine import arguments_of
 from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_trees, wait_gone
 from pytest_ptc.system.scratch import (
     is_scratch_place,
-    launch_file_of,
     not_our_scratch,
     remove_scratch,
 )
@@ -123,7 +123,7 @@ def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
         if event["event"] == "worker started" and event.get("created") is not None:
             worker = ProcessIdentity(event["pid"], event["created"])
             # The last argument of a worker is its launch file, in the run's scratch folder.
-            launch_file = launch_file_of(Path(run.began["scratch"]), event["worker"])
+            launch_file = ScratchPlaces(Path(run.began["scratch"])).launch_file(event["worker"])
             if str(launch_file) in (arguments_of(worker.pid) or ()):
                 known.append(worker)
     return end_trees(known, grace=0.0)
@@ -146,7 +146,7 @@ def _end_tmux(run: RecordedRun, done: Cleaned) -> None:
 
 def _not_our_socket(socket: Path, run_id: str) -> str | None:
     folder, there = socket.parent.lstat(), socket.lstat()
-    if socket.name != f"ptc-{run_id}" or not stat.S_ISSOCK(there.st_mode):
+    if socket.name != RunNames(run_id).tmux_socket or not stat.S_ISSOCK(there.st_mode):
         return "is not the socket of the run"
     if there.st_uid != os.geteuid() or folder.st_uid != os.geteuid():
         return "belongs to another user"
@@ -189,7 +189,7 @@ def _withdraw(run: RecordedRun, done: Cleaned) -> None:
         done.left.append(f"{path}: belongs to another user")
         return
     # It was made for the run, and named after it; what somebody else put there keeps it.
-    own = bool(run.began["own_list"]) and path.name == f"ptc-{run.run_id}"
+    own = bool(run.began["own_list"]) and path.name == RunNames(run.run_id).task_list
     store = TaskListStore(path.parent.parent, path.name, run_id=run.run_id, own=own)
     if count := store.withdraw_run():
         done.removed.append(f"{count} task{'s' * (count != 1)}")

@@ -18,6 +18,7 @@ from pytest_ptc.journal.attempt_journal import AttemptJournal
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import STORY, Story, StoryError, read_story
 from pytest_ptc.model.errors import JournalError, PtcError
+from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.runs.trust import place_problem, tracked_runs
 from pytest_ptc.system.machine import boot_id, process_space
@@ -230,8 +231,8 @@ def _standing(events: tuple[dict[str, Any], ...]) -> Standing:
             case {"event": "kept", "report": report, "nodeid": nodeid}:
                 kept += 1
                 kinds[f"kept {kept}"], names[f"kept {kept}"] = _kind(report), nodeid
-            case {"event": "assigned", "attempt": attempt}:
-                kinds[attempt.rpartition(".")[0]] = None
+            case {"event": "assigned", "attempt": attempt, "worker": worker}:
+                kinds[Attempt.parse(attempt, worker=worker).task_id] = None
             case {"event": "ended", "task": task}:
                 kinds[task] = _kind(event)
             case {"event": "settled", "task": task}:

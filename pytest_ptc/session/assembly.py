@@ -20,6 +20,8 @@ from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.inputs.agent_facts import agent_facts, files_of_agent, words_of_agent
 from pytest_ptc.inputs.contents import LISTS, Contents
+from pytest_ptc.interfaces.launch import LaunchFile, PytestProcess
+from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.journal.attempt_journal import journal_errors
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.runs.places import note_place
@@ -86,7 +88,7 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     host, fallback = _host(config, settings, run_id)
     return Run(
         run_id=run_id,
-        list_id=settings.task_list_id or f"ptc-{run_id}",
+        list_id=settings.task_list_id or RunNames(run_id).task_list,
         host=host,
         fallback=fallback,
         command=command,
@@ -232,6 +234,7 @@ def make_coordinator(
         PtcError: The journal or the list cannot be made.
     """
     key = key_to_write(config)
+    places = ScratchPlaces(scratch)
     claude = config_dir(os.environ)
     own_list = not settings.task_list_id
     task_list = TaskListStore(claude, run.list_id, run_id=run.run_id, own=own_list)
@@ -239,7 +242,7 @@ def make_coordinator(
     try:
         journal = make_journal(config, run.run_id, key, known_secrets(config, settings, run))
         with journal_errors(journal.folder):
-            client = str(_client_program(journal, run.claude, scratch)) if run.claude else None
+            client = _client_program(journal, run.claude, places) if run.claude else None
             commands = _commands_folder(journal)
         tell_begin(
             journal,
@@ -258,6 +261,32 @@ def make_coordinator(
     contents = _contents(config, settings, run, journal, [scratch, task_list.path])
     restarts = settings.max_worker_restart
     ourselves = ProcessIdentity.of(os.getpid())
+
+    def launch_file(worker: str, key: str) -> LaunchFile:
+        return LaunchFile(
+            worker=worker,
+            run_id=run.run_id,
+            agent=agent_place(settings),
+            journal=journal.folder,
+            scratch=scratch,
+            commands=commands,
+            start=config.invocation_params.dir,
+            task_list_id=run.list_id,
+            own_list=own_list,
+            claude_config=claude,
+            secrets=command_secrets(run),
+            command=run.command,
+            claude_code=client,
+            setting_sources=settings.setting_sources,
+            verdict_from_exit=settings.verdict_from_exit,
+            address=places.coordinator_socket,
+            key=key,
+            farewell=run.host.farewell,
+            pytest=PytestProcess(
+                pid=os.getpid(), created=ourselves.created if ourselves is not None else 0.0
+            ),
+        )
+
     coordinator = Coordinator(
         limits=Limits(
             workers=settings.workers,
@@ -269,23 +298,9 @@ def make_coordinator(
         host=run.host,
         task_list=task_list,
         journal=journal,
-        address=scratch / "coordinator",
+        scratch=scratch,
         worker_argv=(sys.executable, "-m", "pytest_ptc.worker"),
-        worker_config={
-            "agent": agent_place(settings),
-            "command": list(run.command),
-            "secrets": command_secrets(run),
-            "claude": client,
-            "setting_sources": list(settings.setting_sources),
-            "verdict_from_exit": settings.verdict_from_exit,
-            "task_list_id": run.list_id,
-            "own_list": own_list,
-            "claude_config": str(claude),
-            "path": str(commands),
-            "farewell": list(run.host.farewell),
-            "start": str(config.invocation_params.dir),
-            "pytest": [os.getpid(), ourselves.created if ourselves else 0.0],
-        },
+        launch_file=launch_file,
         contents=contents,
     )
     return coordinator, journal, task_list, contents
@@ -340,14 +355,13 @@ def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host,
         return made, None
     if settings.host != "process":
         from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem, unfit_tmux  # noqa: PLC0415
-        from pytest_ptc.hosts.tmux_language import socket_name  # noqa: PLC0415
         from pytest_ptc.hosts.tmux_socket import socket_problem  # noqa: PLC0415
 
         unfit = unfit_tmux()
         if settings.interactive and unfit is not None:
             raise ConfigError(f"--ptc-interactive needs tmux, which {unfit}")
         # Asked before anything starts: a worker could only tell it by not being there.
-        no_socket = socket_problem(socket_name(run_id), os.environ, os.getuid())
+        no_socket = socket_problem(RunNames(run_id).tmux_socket, os.environ, os.getuid())
         if settings.interactive and no_socket is not None:
             raise ConfigError(f"--ptc-interactive: {no_socket}")
         if no_socket is not None:
@@ -378,7 +392,7 @@ def command_secrets(run: Run) -> dict[str, str]:
     return {**secret_arguments(run.command), **secret_arguments(run.claude)}
 
 
-def _client_program(journal: Journal, argv: Sequence[str], scratch: Path) -> Path:
+def _client_program(journal: Journal, argv: Sequence[str], places: ScratchPlaces) -> Path:
     """Return Claude Code as one program: a script where it is a command with arguments."""
     program = Path(argv[0])
     if len(argv) == 1 and program.is_absolute():
@@ -390,7 +404,7 @@ def _client_program(journal: Journal, argv: Sequence[str], scratch: Path) -> Pat
     script = folder / "claude"
     # The words are not in the journal: there may be a key among them. Not executed where they are,
     # either, for a temporary folder may forbid that.
-    words = scratch / "claude.sh"
+    words = places.client_words
     words.touch(mode=0o600)
     words.write_text(f'exec {shlex.join([str(program), *argv[1:]])} "$@"\n')
     script.write_text(f"#!/bin/sh\n. {shlex.quote(str(words))}\n")

@@ -121,10 +121,14 @@ def earlier_tasks(run: RecordedRun) -> dict[Key, Earlier]:
     return found
 
 
+def _attempt(assigned: Mapping[str, Any]) -> Attempt:
+    return Attempt.parse(assigned["attempt"], worker=assigned["worker"])
+
+
 def _tasks(run: RecordedRun) -> Iterator[tuple[Key, Earlier]]:
     events = run.events
     ended = _by(events, "ended", lambda event: f"{event['task']}.{event['attempt']}")
-    assigned = _by(events, "assigned", lambda event: event["attempt"].rpartition(".")[0])
+    assigned = _by(events, "assigned", lambda event: _attempt(event).task_id)
     looked = _by(events, "content", lambda event: event["attempt"])
     for event in events:
         match event:
@@ -189,8 +193,7 @@ def _from_records(
     What was asked is told by the run's story: the attempt's own folder proves nothing of that.
     """
     spec = TaskSpec.from_json(dict(asked))
-    task_id, _, number = assigned["attempt"].rpartition(".")
-    attempt = Attempt(task_id=task_id, number=int(number), worker=assigned["worker"])
+    attempt = _attempt(assigned)
     nothing = Trouble(cause=Cause.WORKER_LOST, message="the run was killed")
     settled = demanded(recorded_or(nothing, journal, spec), spec)
     if not isinstance(settled, Verdict):

@@ -43,14 +43,6 @@ def make_scratch(run_id: str) -> Path:
     raise ConfigError("no writable temporary folder with a short path; set TMPDIR=/tmp")
 
 
-def launch_file_of(scratch: Path, worker: str) -> Path:
-    """Return the file that a worker is started with, by which it is known, too.
-
-    It is not in the journal: a command may have a secret among its arguments.
-    """
-    return scratch / "workers" / worker / "launch.json"
-
-
 def is_scratch_place(path: Path) -> bool:
     """Tell whether this is the path of a scratch folder: one of its name in a temporary folder."""
     temporary = {tempfile.gettempdir(), os.environ.get("TMPDIR") or "/tmp", "/tmp", "/var/tmp"}  # noqa: S108

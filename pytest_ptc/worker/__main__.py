@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.registry import agent_maker
 from pytest_ptc.interfaces.environment import anchored
-from pytest_ptc.model.errors import TaskListError
+from pytest_ptc.interfaces.launch import LaunchFile
+from pytest_ptc.model.errors import LaunchFileError, TaskListError
 from pytest_ptc.system.processes import ProcessIdentity, wait_gone
 from pytest_ptc.system.scratch import remove_scratch
 from pytest_ptc.system.strays import adopt_orphans
@@ -31,36 +31,39 @@ DEATH = 5.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Be the worker that the launch file named by the only argument describes."""
     (launch_file,) = sys.argv[1:] if argv is None else argv
-    config = json.loads(Path(launch_file).read_bytes())
+    try:
+        launch = LaunchFile.read(Path(launch_file))
+    except LaunchFileError as error:
+        # The last of the lines that the coordinator shows of a worker that ended.
+        print(f"pytest-ptc worker: {error}", file=sys.stderr)  # noqa: T201
+        return 2
     task_list = TaskListStore(
-        Path(config["claude_config"]),
-        config["task_list_id"],
-        run_id=config["run_id"],
-        own=config["own_list"],
+        launch.claude_config, launch.task_list_id, run_id=launch.run_id, own=launch.own_list
     )
     # A worker has no directory of the project's, and its agents have many.
-    environ = anchored(os.environ, config["start"])
+    environ = anchored(os.environ, str(launch.start))
     os.environ.clear()
     os.environ.update(environ)
     redactor = Redactor(os.environ)
-    redactor.learn(config["secrets"])
+    redactor.learn(launch.secrets)
     adopt_orphans()
-    agent = agent_maker(config["agent"])(config, os.environ)
-    worker = Worker(config, task_list=task_list, agent=agent, redactor=redactor)
+    agent = agent_maker(launch.agent)(launch, os.environ)
+    worker = Worker(launch, task_list=task_list, agent=agent, redactor=redactor)
     orphan = asyncio.run(worker.live())
     # The end of the line comes a moment before that of pytest. While that lives, it tidies itself.
-    if orphan and not wait_gone([ProcessIdentity(*config["pytest"])], DEATH):
-        _tidy(config, task_list)
+    pytest = ProcessIdentity(launch.pytest.pid, launch.pytest.created)
+    if orphan and not wait_gone([pytest], DEATH):
+        _tidy(launch, task_list)
     return 0
 
 
-def _tidy(config: dict[str, Any], task_list: TaskListStore) -> None:
+def _tidy(launch: LaunchFile, task_list: TaskListStore) -> None:
     """Remove what a killed pytest would have removed at the end of its run."""
-    remove_scratch(Path(config["address"]).parent, config["run_id"])
+    remove_scratch(launch.scratch, launch.run_id)
     with contextlib.suppress(TaskListError):
         task_list.withdraw_run()
-    if config["farewell"]:
-        os.execv(config["farewell"][0], config["farewell"])
+    if launch.farewell:
+        os.execv(launch.farewell[0], launch.farewell)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from typing import TYPE_CHECKING
 
 from pytest_ptc.interfaces import messages
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Seconds that a worker goes on calling while others keep the coordinator's socket busy.
 CALLING = 60.0
 _PAUSE = 0.02
 
 
-async def call(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def call(address: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Return a connection to the coordinator.
 
     Raises:
@@ -24,7 +28,7 @@ async def call(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
         line = socket.socket(socket.AF_UNIX)
         line.setblocking(False)
         try:
-            line.connect(address)
+            line.connect(str(address))
             break
         except BlockingIOError:
             # Its queue is full. Asyncio would take that for a connection that is on its way.

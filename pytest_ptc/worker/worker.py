@@ -14,12 +14,11 @@ import sys
 import time
 import traceback
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.agent import Job
-from pytest_ptc.interfaces.environment import owner_name
+from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.journal.attempt_journal import AttemptJournal
 from pytest_ptc.journal.closing import demanded, fail_or, recorded_or
 from pytest_ptc.model.errors import GitError, JournalError, PtcError
@@ -39,6 +38,7 @@ from pytest_ptc.worker.shared_list import WorkersList
 
 if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent import Agent
+    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.text.redaction import Redactor
 
@@ -47,12 +47,12 @@ class Worker:
     """One worker's life, from its launch file to its end."""
 
     def __init__(
-        self, config: dict[str, Any], *, task_list: TaskList, agent: Agent, redactor: Redactor
+        self, launch: LaunchFile, *, task_list: TaskList, agent: Agent, redactor: Redactor
     ) -> None:
-        self._config = config
-        self._name: str = config["worker"]
-        self._owner = owner_name(config["run_id"], config["worker"])
-        self._journal = Path(config["journal"])
+        self._launch = launch
+        self._name = launch.worker
+        self._owner = RunNames(launch.run_id).owner(launch.worker)
+        self._journal = launch.journal
         self._agent = agent
         self._redactor = redactor
         self._screen = Screen(sys.stdout.fileno(), redactor.text)
@@ -84,7 +84,7 @@ class Worker:
     async def _converse(self) -> bool:
         give_up = time.monotonic() + line.CALLING
         while True:
-            reader, self._line = await line.call(self._config["address"])
+            reader, self._line = await line.call(self._launch.address)
             orphan = await self._work(reader, self._line)
             # Hung up on before it was known: others that call without end may have caused that.
             if self._known or not orphan or time.monotonic() > give_up:
@@ -95,7 +95,7 @@ class Worker:
     async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
         job: asyncio.Task[None] | None = None
-        self._say(writer, messages.Hello(self._name, self._config["key"]))
+        self._say(writer, messages.Hello(self._name, self._launch.key))
         try:
             while line := await reader.readline():
                 self._known = True
@@ -134,8 +134,7 @@ class Worker:
         self._screen.redact = redactor.text
         folder = self._journal / "attempts" / assigned.attempt
         journal = AttemptJournal(folder, assigned.token, redactor)
-        task_id, _, number = assigned.attempt.rpartition(".")
-        attempt = Attempt(task_id=task_id, number=int(number), worker=self._name)
+        attempt = Attempt.parse(assigned.attempt, worker=self._name)
         said_fail = False
         try:
             report = await self._do(attempt, spec, journal, assigned.cookie, writer)
@@ -145,14 +144,14 @@ class Worker:
             problem = str(error) if isinstance(error, PtcError | OSError) else repr(error)
             self._screen.line(f"trouble: {problem}")
             if not assigned.last:
-                await self._release(task_id)
+                await self._release(attempt.task_id)
             self._say(
                 writer, messages.Ended(assigned.attempt, _clipped(problem), said_fail=said_fail)
             )
             return
         self._screen.verdict(report)
         if report.trouble is not None and not assigned.last:
-            await self._release(task_id)
+            await self._release(attempt.task_id)
             self._say(writer, messages.Ended(assigned.attempt))
             return
         # The journal has it: the view comes after the outcome.
@@ -210,7 +209,7 @@ class Worker:
         spec = job.spec
         if spec.isolation is None or spec.ref is None:
             return await self._bounded(job)
-        path = Path(self._config["address"]).parent / worktrees.FOLDER / job.attempt.name
+        path = self._launch.scratch / worktrees.FOLDER / job.attempt.name
         try:
             # In a thread: a checkout takes its time, and a quit must be heard.
             cwd, notes = await asyncio.to_thread(worktrees.add, spec.cwd, spec.ref, path)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
@@ -22,11 +23,11 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from tests.support.journals import KEY
+from tests.support.launch import launch_file
 from tests.support.messages_api import MessagesApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_ptc.interfaces.agent import Agent
 
@@ -120,15 +121,15 @@ def command_config(tmp_path: Path) -> dict[str, Any]:
     """Return what a worker is told of agent `command`."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    return {"command": [sys.executable, str(program)], "verdict_from_exit": False}
+    return {"command": (sys.executable, str(program))}
 
 
 def claude_config(tmp_path: Path) -> dict[str, Any]:
     """Return what a worker is told of agent `claude`."""
+    client = os.environ.get("TEST_CLAUDE_CODE")
     return {
-        "claude": os.environ.get("TEST_CLAUDE_CODE"),
-        "claude_config": str(tmp_path / ".claude"),
-        "setting_sources": [],
+        "claude_code": Path(client) if client else None,
+        "claude_config": tmp_path / ".claude",
     }
 
 
@@ -164,14 +165,16 @@ def bench(
 ) -> Iterator[Bench]:
     """An agent of each kind, which may leave nothing running."""
     kit = AGENTS[request.param]
-    config = {
+    launch = launch_file(
+        tmp_path,
+        run_id=RUN,
+        agent=request.param,
+        journal=tmp_path / "runs" / RUN,
+        task_list_id="contract",
+        commands=tmp_path,
+        scratch=tmp_path,
         **kit.config(tmp_path),
-        "run_id": RUN,
-        "journal": str(tmp_path / "runs" / RUN),
-        "task_list_id": "contract",
-        "path": str(tmp_path),
-        "address": str(tmp_path / "coordinator"),
-    }
+    )
     for name in [name for name in os.environ if name.startswith(("CLAUDE", "ANTHROPIC"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -179,7 +182,7 @@ def bench(
     with MessagesApi() as api:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-dummy")
-        agent = agent_maker(request.param)(config, dict(os.environ))
+        agent = agent_maker(request.param)(launch, dict(os.environ))
         bench = Bench(agent, journal, tmp_path, kit.told)
         yield bench
         bench.loop.run_until_complete(agent.close())

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.environment import owner_name
 from pytest_ptc.interfaces.host import Remains
+from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.journal.attempt_journal import AttemptJournal
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import JournalError
@@ -37,6 +37,7 @@ from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.recording import Record
 from pytest_ptc.worker.worker import Worker
 from tests.support.journals import KEY
+from tests.support.launch import launch_file
 
 if TYPE_CHECKING:
     from asyncio import StreamWriter
@@ -300,7 +301,7 @@ class WorkerProcess:
 
     def __init__(self, name: str, run: SimulatedRun) -> None:
         self.name = name
-        self.owner = owner_name(RUN_ID, name)
+        self.owner = RunNames(RUN_ID).owner(name)
         self.time = run.time
         self._observer = run.observer
         self._failure: AssertionError | None = None
@@ -400,15 +401,10 @@ class WorkerProcess:
     def _begin(self, run: SimulatedRun) -> asyncio.Task[bool]:
         _PROCESS.set(self)
         store = TaskListStore(run.config, "shared", run_id=RUN_ID, clock=run.time.clock)
-        config = {
-            "run_id": RUN_ID,
-            "worker": self.name,
-            "journal": str(run.journal.folder),
-            "key": "key",
-        }
+        launch = launch_file(run_id=RUN_ID, worker=self.name, journal=run.journal.folder)
         with contextlib.redirect_stdout(run.screen):
             worker = Worker(
-                config,
+                launch,
                 task_list=WorkersList(store, self),
                 agent=self.agent,
                 redactor=Redactor(),
@@ -719,9 +715,9 @@ class SimulatedRun:
             host=cast("Host", None),
             task_list=self.list,
             journal=self.journal,
-            address=folder / "socket",
+            scratch=folder,
             worker_argv=(),
-            worker_config={},
+            launch_file=lambda worker, key: launch_file(worker=worker, key=key),
             clock=self.time,
         )
         self.crew = SimulatedCrew(self)

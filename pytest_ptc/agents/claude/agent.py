@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.agents.claude.profile import Profile
     from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
 
@@ -331,9 +332,9 @@ def _beyond(trouble: Trouble, wait: float) -> Trouble:
     return replace(trouble, message=message)
 
 
-def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> ClaudeAgent:
+def make(launch: LaunchFile, environ: MutableMapping[str, str]) -> ClaudeAgent:
     """Return the agent that a worker's launch file describes."""
     # The SDK gives a client all of this process's environment: what it must not have goes.
     for name in set(environ) - set(inherited(environ)):
         environ.pop(name)
-    return ClaudeAgent(Surroundings.of(config, environ, os.geteuid()))
+    return ClaudeAgent(Surroundings.of(launch, environ, os.geteuid()))

@@ -26,6 +26,7 @@ from pytest_ptc.agents.claude.client import CLIENT_COOKIE
 from pytest_ptc.agents.claude.hook_server import HOOK_KEY, Talk, hook_settings
 from pytest_ptc.agents.claude.profile import Surroundings
 from pytest_ptc.agents.instructions import claude_prompt
+from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.agents.claude.profile import Profile
     from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
 
@@ -267,7 +269,7 @@ async def _end(process: ProcessIdentity, exited: asyncio.Future[int]) -> None:
     end_tree(process, grace=0.0)
 
 
-def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> InteractiveAgent:
+def make(launch: LaunchFile, environ: MutableMapping[str, str]) -> InteractiveAgent:
     """Return the agent that a worker's launch file describes.
 
     Raises:
@@ -277,7 +279,7 @@ def make(config: Mapping[str, Any], environ: MutableMapping[str, str]) -> Intera
         message = "the worker has no terminal for Claude Code's screen"
         raise AgentError(Trouble(cause=Cause.DIALOG, message=message))
     return InteractiveAgent(
-        Surroundings.of(config, environ, os.geteuid()),
-        socket=Path(config["address"]).with_name(f"hooks-{config['worker']}"),
+        Surroundings.of(launch, environ, os.geteuid()),
+        socket=ScratchPlaces(launch.scratch).hook_socket(launch.worker),
         pane={name: environ[name] for name in ("TMUX", "TMUX_PANE") if name in environ},
     )

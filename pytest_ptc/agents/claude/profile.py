@@ -6,7 +6,6 @@ Two tasks with the same profile can share one process.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL
@@ -16,7 +15,9 @@ from pytest_ptc.model.variables import RUN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.task import TaskSpec
 
 #: Tools that change nothing. They need no rule: Claude Code lets them read below the task's
@@ -111,16 +112,16 @@ class Surroundings:
     user: int
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], environ: Mapping[str, str], user: int) -> Surroundings:
+    def of(cls, launch: LaunchFile, environ: Mapping[str, str], user: int) -> Surroundings:
         """Return what a worker's launch file says."""
         return cls(
-            client=Path(config["claude"]) if config["claude"] else None,
-            run_id=config["run_id"],
-            task_list_id=config["task_list_id"],
-            claude_config=config["claude_config"],
-            setting_sources=tuple(config["setting_sources"]),
-            journals=str(Path(config["journal"]).parent),
-            scratch=str(Path(config["address"]).parent),
+            client=launch.claude_code,
+            run_id=launch.run_id,
+            task_list_id=launch.task_list_id,
+            claude_config=str(launch.claude_config),
+            setting_sources=launch.setting_sources,
+            journals=str(launch.journal.parent),
+            scratch=str(launch.scratch),
             environ=inherited(environ),
             user=user,
         )

@@ -12,6 +12,7 @@ from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
+from tests.support.launch import launch_file
 from tests.support.simulated_run import NO_ROOM, SimulatedRun, WorkerProcess, simulate_workers
 
 if TYPE_CHECKING:
@@ -107,9 +108,9 @@ def test_a_task_submitted_while_the_thread_ends_gets_a_result(
         host=cast("Host", None),
         task_list=run.list,
         journal=run.journal,
-        address=tmp_path / "unused",
+        scratch=tmp_path,
         worker_argv=(),
-        worker_config={},
+        launch_file=lambda worker, key: launch_file(worker=worker, key=key),
     )
     futures: list[Future[Result]] = []
 

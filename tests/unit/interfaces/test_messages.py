@@ -96,7 +96,7 @@ class Heard:
             self.changed.clear()
 
 
-def through(tmp_path: Path, use: Callable[[Door, Heard, str], Awaitable[None]]) -> Heard:
+def through(tmp_path: Path, use: Callable[[Door, Heard, Path], Awaitable[None]]) -> Heard:
     """Open a door, use it, and return what came through."""
 
     async def whole() -> Heard:
@@ -104,7 +104,7 @@ def through(tmp_path: Path, use: Callable[[Door, Heard, str], Awaitable[None]]) 
         door = Door(heard=heard.heard, gone=heard.lost, note=heard.note)
         server = await door.open(tmp_path / "s")
         try:
-            await asyncio.wait_for(use(door, heard, str(tmp_path / "s")), 30)
+            await asyncio.wait_for(use(door, heard, tmp_path / "s"), 30)
         finally:
             server.close()
             await door.close()
@@ -128,7 +128,7 @@ def through(tmp_path: Path, use: Callable[[Door, Heard, str], Awaitable[None]]) 
 def test_a_stranger_is_hung_up_on_and_locks_no_worker_out(tmp_path: Path, said: bytes) -> None:
     """Whatever he says; the worker that he claimed to be is heard after him."""
 
-    async def use(door: Door, heard: Heard, address: str) -> None:
+    async def use(door: Door, heard: Heard, address: Path) -> None:
         key = door.key_for("w1")
         reader, writer = await call(address)
         writer.write(said)
@@ -148,7 +148,7 @@ def test_a_stranger_is_hung_up_on_and_locks_no_worker_out(tmp_path: Path, said: 
 def test_a_workers_broken_line_ends_that_worker_alone(tmp_path: Path, said: bytes) -> None:
     """Broken by what it says, or by what is made of it."""
 
-    async def use(door: Door, heard: Heard, address: str) -> None:
+    async def use(door: Door, heard: Heard, address: Path) -> None:
         lines = []
         for worker in ("w1", "w2"):
             lines.append(await call(address))
@@ -171,7 +171,7 @@ def test_strangers_who_say_nothing_are_only_so_many(
     """The one that came first has to go, and a worker is heard among them."""
     monkeypatch.setattr(doors, "MAX_STRANGERS", 3)
 
-    async def use(door: Door, heard: Heard, address: str) -> None:
+    async def use(door: Door, heard: Heard, address: Path) -> None:
         strangers = [await call(address) for _ in range(4)]
         assert await strangers[0][0].read() == b""
         _, writer = await call(address)
@@ -189,7 +189,7 @@ def test_a_stranger_who_says_nothing_has_so_long(
     """Then he is hung up on."""
     monkeypatch.setattr(doors, "GREETING", 0.05)
 
-    async def use(_: Door, __: Heard, address: str) -> None:
+    async def use(_: Door, __: Heard, address: Path) -> None:
         reader, writer = await call(address)
         assert await reader.read() == b""
         writer.close()
@@ -200,7 +200,7 @@ def test_a_stranger_who_says_nothing_has_so_long(
 def test_many_strangers_fill_no_journal(tmp_path: Path) -> None:
     """The first of them are noted."""
 
-    async def use(_: Door, __: Heard, address: str) -> None:
+    async def use(_: Door, __: Heard, address: Path) -> None:
         for _i in range(2 * doors.MAX_NOTES):
             reader, writer = await call(address)
             writer.write(b"x\n")

@@ -30,7 +30,7 @@ ROOMS = {
     "hosts": {"interfaces", "model", "system"},
     "agents": {"interfaces", "journal", "model", "system", "text", "verdicts"},
     "coordinator": {"interfaces", "journal", "model", "system", "text"},
-    "runs": {"journal", "model", "system", "tasklist"},
+    "runs": {"interfaces", "journal", "model", "system", "tasklist"},
     "reporting": {"model", "text"},
     "hookspecs": {"interfaces", "model"},
     "worker": {"agents", "interfaces", "journal", "model", "system", "tasklist", "text"},
@@ -52,6 +52,8 @@ PURE = (
     # Data that may take too long to check is checked by another process, in `schemas`.
     "verdicts.verdict_json",
     "interfaces.messages",
+    "interfaces.names",
+    "interfaces.plain_json",
     "interfaces.environment",
     "journal.seals",
     "tasklist.task_format",
@@ -175,7 +177,7 @@ def test_what_only_decides_has_no_effects(place: str) -> None:
         names = {name.split(".")[0] for name in imports_of(path, typing_too=False)}
         assert not names & EFFECTS, path
         # A parser of texts is no effect.
-        assert names <= {*sys.stdlib_module_names, "pytest_ptc", "yaml"}, path
+        assert names <= {*sys.stdlib_module_names, "pytest_ptc", "msgspec", "yaml"}, path
 
 
 @pytest.mark.parametrize("package", EDGES)

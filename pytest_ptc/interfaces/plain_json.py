@@ -1,0 +1,56 @@
+"""Records of ours as JSON, from one process to another: typed on the way in, one error for all.
+
+The text is Python's `json`, not msgspec's: names of files and parameters of tests may hold bytes
+that are no UTF-8, as lone surrogates, which msgspec refuses. What it says is checked by msgspec.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def to_json(record: msgspec.Struct) -> bytes:
+    """Return a record as JSON, in ASCII and on one line.
+
+    Raises:
+        TypeError: A value in it is neither plain JSON nor a path.
+    """
+    return json.dumps(record, default=_plain).encode()
+
+
+def from_json(text: bytes, kind: type[T]) -> T:
+    """Return the record that a JSON text is.
+
+    Args:
+        text: The text.
+        kind: The record's type, or a union of types with tags.
+
+    Raises:
+        ValueError: It is no JSON, or another record, with a missing, an extra or a wrong field.
+    """
+    try:
+        return msgspec.convert(json.loads(text), kind, dec_hook=_typed)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _plain(value: object) -> str | dict[str, Any]:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, msgspec.Struct):
+        kind = value.__struct_config__
+        tag = {} if kind.tag_field is None else {kind.tag_field: kind.tag}
+        return {**tag, **msgspec.structs.asdict(value)}
+    raise TypeError(f"not plain JSON: {value!r:.100}")
+
+
+def _typed(kind: type[Any], value: object) -> Path:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"expected a path, got {type(value).__name__}")
