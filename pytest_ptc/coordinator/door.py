@@ -58,7 +58,7 @@ class Door:
     async def open(self, address: Path) -> asyncio.AbstractServer:
         """Begin to take calls."""
         return await asyncio.start_unix_server(
-            self._converse, address, limit=messages.LONGEST_FROM_WORKER
+            self._converse, address, limit=messages.MAX_WORKER_MESSAGE_BYTES
         )
 
     def key_for(self, worker: str) -> str:

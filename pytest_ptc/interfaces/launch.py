@@ -87,8 +87,9 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             LaunchFileError: It cannot be read, or is none; the message names it and says why.
         """
         try:
-            return from_json(path.read_bytes(), cls)
+            launch: LaunchFile = from_json(path.read_bytes(), cls)
         except OSError as error:
             raise LaunchFileError(f"launch file {path}: {error.strerror or error}") from error
         except ValueError as error:
             raise LaunchFileError(f"launch file {path}: is not one: {error}") from error
+        return launch

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-
-T = TypeVar("T")
 
 
 def to_json(record: msgspec.Struct) -> bytes:
@@ -24,7 +22,7 @@ def to_json(record: msgspec.Struct) -> bytes:
     return json.dumps(record, default=_plain).encode()
 
 
-def from_json(text: bytes, kind: type[T]) -> T:
+def from_json(text: bytes, kind: Any) -> Any:
     """Return the record that a JSON text is.
 
     Args:
@@ -38,6 +36,8 @@ def from_json(text: bytes, kind: type[T]) -> T:
         return msgspec.convert(json.loads(text), kind, dec_hook=_typed)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except msgspec.MsgspecError as error:  # before 0.20 it is no ValueError
+        raise ValueError(str(error)) from error
 
 
 def _plain(value: object) -> str | dict[str, Any]:

@@ -39,4 +39,4 @@ async def call(address: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
             line.close()
             raise
         await asyncio.sleep(_PAUSE)
-    return await asyncio.open_unix_connection(sock=line, limit=messages.LONGEST)
+    return await asyncio.open_unix_connection(sock=line, limit=messages.MAX_MESSAGE_BYTES)

@@ -269,7 +269,7 @@ class Worker:
 
 
 def _clipped(text: str) -> str:
-    return text[: messages.LONGEST_TEXT]
+    return text[: messages.MAX_TEXT_CHARS]
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

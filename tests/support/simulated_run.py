@@ -362,7 +362,7 @@ class WorkerProcess:
     def write(self, data: bytes) -> None:
         """Say something to the coordinator."""
         message = messages.decode(data)
-        with self.at(f"say {message.kind}"):
+        with self.at(f"say {messages.kind_of(message)}"):
             self.line.append(message)
 
     def report(self, journal: AttemptJournal, report: AttemptReport) -> AttemptReport:

@@ -48,7 +48,7 @@ SKIP = Verdict(verdict=VerdictKind.SKIP, summary="not here")
         messages.Waits("7.1", 1.5, "rate limit"),
         messages.Quit(),
     ],
-    ids=lambda message: message.kind,
+    ids=messages.kind_of,
 )
 def test_a_message_is_one_line_and_comes_back(message: messages.Message) -> None:
     """Whatever a message holds, it is one line, and that line is the message."""
