@@ -8,10 +8,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Most accents on one letter: more would hide a text of any length in one column.
 _MOST_ACCENTS = 4
+#: Most characters of one sign, such as an emoji with its modifiers or a syllable. What is longer is
+#: taken apart, as a terminal may do when it draws it.
+_LONGEST_SIGN = 5
+#: Letters that stand for the absence of one: nothing is drawn for them.
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _LINES = re.compile(r"\r\n?|\n")
@@ -68,28 +73,51 @@ def utf8(text: str) -> bytes:
 def _shown(text: str) -> Iterator[str]:
     accents = 0
     for char in text:
-        accents = 0 if _cells(char) else accents + 1
+        accents = 0 if _cells_alone(char) else accents + 1
         # Python calls every blank but the plain one unprintable.
         shape = char.isprintable() or unicodedata.category(char) == "Zs"
-        if shape and accents <= _MOST_ACCENTS:
+        if shape and char not in _FILLERS and accents <= _MOST_ACCENTS:
             yield char
         else:
             yield char.encode("unicode_escape").decode("ascii")
 
 
 def columns(text: str) -> int:
-    """Return how many columns of a terminal a printable text takes, at the most."""
-    return len(text) if text.isascii() else sum(map(_cells, text))
+    """Return how many columns of a terminal a printable text takes."""
+    return len(text) if text.isascii() else sum(map(_cells, _signs(text)))
+
+
+def _signs(text: str) -> Iterator[str]:
+    """Yield what a reader sees as one sign each: a letter with its accents, an emoji, a flag."""
+    if text.isascii():
+        yield from text
+        return
+    # Here and below, for `ptc record` measures nothing, and is waited for.
+    from wcwidth import iter_graphemes  # noqa: PLC0415
+
+    for sign in iter_graphemes(text):
+        yield from [sign] if len(sign) <= _LONGEST_SIGN else sign
 
 
 @lru_cache(maxsize=4096)
-def _cells(char: str) -> int:
-    # Asks for the wide, coloured form of the character before it; some terminals grant that.
-    if char == "\N{VARIATION SELECTOR-16}":
-        return 1
-    if unicodedata.category(char) in ("Mn", "Me"):
+def _cells(sign: str) -> int:
+    from wcwidth import width  # noqa: PLC0415 - as above
+
+    if len(sign) == 1:
+        return _cells_alone(sign)
+    # A mark without a letter is drawn as one.
+    return max(int(width(sign, control_codes="ignore")), *map(_cells_alone, sign))
+
+
+@lru_cache(maxsize=4096)
+def _cells_alone(char: str) -> int:
+    from wcwidth import wcwidth  # noqa: PLC0415 - as above
+
+    category = unicodedata.category(char)
+    if category in ("Mn", "Me"):
         return 0
-    return 2 if unicodedata.east_asian_width(char) in ("F", "W") else 1
+    # A mark with a width of its own takes none of its letter's.
+    return 1 if category == "Mc" else max(int(wcwidth(char)), 0)
 
 
 def clip(text: str, width: int) -> str:
@@ -104,26 +132,25 @@ def clip_left(text: str, width: int) -> str:
     if columns(text) <= width:
         return text
     dots = "..."[:width]
-    kept = text[len(text) - _fit(text[::-1], width - len(dots)) :]
-    # An accent whose letter was cut off would sit on the last dot.
-    while kept and not _cells(kept[0]):
-        kept = kept[1:]
-    return dots + kept
+    kept = _fitting(reversed(list(_signs(text))), width - len(dots))
+    return dots + "".join(reversed(kept))
 
 
 def _dotted(text: str, width: int) -> str:
     dots = "..."[:width]
-    return text[: _fit(text, width - len(dots))] + dots
+    return "".join(_fitting(_signs(text), width - len(dots))) + dots
 
 
-def _fit(text: str, width: int) -> int:
-    """Return how many of the first characters fit into `width` columns."""
-    used = 0
-    for index, char in enumerate(text):
-        used += _cells(char)
-        if used > width:
-            return index
-    return len(text)
+def _fitting(signs: Iterable[str], width: int) -> list[str]:
+    """Return the first signs, as many as fit into `width` columns."""
+    fitting: list[str] = []
+    left = width
+    for sign in signs:
+        left -= _cells(sign)
+        if left < 0:
+            break
+        fitting.append(sign)
+    return fitting
 
 
 def wrap(text: str, width: int, most: int) -> list[str]:
@@ -145,12 +172,14 @@ def wrap(text: str, width: int, most: int) -> list[str]:
 
 def _pieces(text: str, width: int) -> Iterator[str]:
     for word in text.split(" "):
-        rest = word
-        while columns(rest) > width:
-            cut = max(_fit(rest, width), 1)
-            if cut > 1 and rest.startswith("::", cut):
-                cut -= 1  # no line begins with `::`, see above
-            yield rest[:cut]
-            rest = rest[cut:]
-        if rest:
-            yield rest
+        if columns(word) <= width:
+            yield from [word] if word else []
+            continue
+        signs = list(_signs(word))
+        while signs:
+            cut = max(len(_fitting(signs, width)), 1)
+            # No line begins with `::`, see above.
+            if cut > 1 and signs[cut : cut + 2] == [":", ":"]:
+                cut -= 1
+            yield "".join(signs[:cut])
+            signs = signs[cut:]

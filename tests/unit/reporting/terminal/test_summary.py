@@ -158,6 +158,7 @@ def section(results: Sequence[Result], **more: Any) -> str:
         pytest.param("a\u202eb", r"a\u202eb", id="right-to-left"),
         pytest.param("a\u200bb\U000e0041", r"a\u200bb\U000e0041", id="invisible"),
         pytest.param("a\u2028b", r"a\u2028b", id="line-separator"),
+        pytest.param("a\u3164b", r"a\u3164b", id="filler"),
         pytest.param("a\ud800b", r"a\ud800b", id="lone-surrogate"),
         pytest.param(
             "größe 中文 e\u0301 ✅ a\u00a0b", "größe 中文 e\u0301 ✅ a\u00a0b", id="unicode"
@@ -218,10 +219,16 @@ def test_printable_text_stays_as_it_is(text: str) -> None:
         pytest.param("größe", 5, id="latin"),
         pytest.param("✅", 2, id="emoji"),
         pytest.param("⚠\ufe0f", 2, id="emoji-by-selector"),
+        pytest.param("1\ufe0f\u20e3", 2, id="keycap"),
+        pytest.param("\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}", 2, id="skin-tone"),
+        pytest.param("\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7", 4, id="two-flags"),
+        pytest.param("\u1112\u1161\u11ab", 2, id="syllable-of-parts"),
+        pytest.param("ก็", 1, id="thai"),
+        pytest.param("\u0915\u094d" * 30, 30, id="no-sign-is-that-long"),
     ],
 )
 def test_columns(text: str, expected: int) -> None:
-    """Wide characters take two columns, combining ones none."""
+    """Wide characters take two columns, combining ones none, and a sign of several is one."""
     assert columns(text) == expected
 
 
@@ -235,6 +242,13 @@ def test_columns(text: str, expected: int) -> None:
         pytest.param("abcdefghij", -1, "", "", id="negative"),
         pytest.param("中文中文中", 8, "中文...", "...文中", id="wide"),
         pytest.param("ae\u0301e\u0301e\u0301b", 4, "a...", "...b", id="combining"),
+        pytest.param(
+            "\U0001f1e9\U0001f1ea" * 4,
+            6,
+            "\U0001f1e9\U0001f1ea...",
+            "...\U0001f1e9\U0001f1ea",
+            id="flags",
+        ),
     ],
 )
 def test_clip(text: str, width: int, end: str, beginning: str) -> None:
