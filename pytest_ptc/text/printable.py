@@ -133,12 +133,18 @@ def clip_left(text: str, width: int) -> str:
         return text
     dots = "..."[:width]
     kept = _fitting(reversed(list(_signs(text))), width - len(dots))
-    return dots + "".join(reversed(kept))
+    while columns(shown := dots + "".join(reversed(kept))) > width:
+        kept.pop()
+    return shown
 
 
 def _dotted(text: str, width: int) -> str:
     dots = "..."[:width]
-    return "".join(_fitting(_signs(text), width - len(dots))) + dots
+    kept = _fitting(_signs(text), width - len(dots))
+    # Half of a sign that was taken apart may be one of another width.
+    while columns(shown := "".join(kept) + dots) > width:
+        kept.pop()
+    return shown
 
 
 def _fitting(signs: Iterable[str], width: int) -> list[str]:
