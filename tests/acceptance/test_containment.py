@@ -82,6 +82,7 @@ def causes(suite: Suite) -> dict[str, list[str | None]]:
     return found
 
 
+@pytest.mark.fault("garbage")
 @pytest.mark.parametrize("kind", sorted(vandal.FILES))
 def test_garbage_in_its_folder_ends_that_attempt_alone(suite: Suite, kind: str) -> None:
     """In place of each of our files; a fail that cannot be read any more is not tried again."""
@@ -111,6 +112,7 @@ def test_garbage_in_the_place_of_its_folder_ends_that_attempt_alone(
     assert causes(suite) == {"folder": ["records unreadable"]}
 
 
+@pytest.mark.fault("garbage")
 @pytest.mark.parametrize(
     "kind",
     [
@@ -137,6 +139,7 @@ def test_garbage_on_the_list_costs_nobody_anything(suite: Suite, kind: str) -> N
         shutil.rmtree(path)
 
 
+@pytest.mark.fault("garbage")
 @pytest.mark.parametrize("kind", sorted(vandal.CALLS))
 def test_garbage_to_the_socket_costs_nobody_anything(suite: Suite, kind: str) -> None:
     """Workers that start meanwhile are heard; no stranger is taken for one."""
@@ -144,6 +147,7 @@ def test_garbage_to_the_socket_costs_nobody_anything(suite: Suite, kind: str) ->
     assert causes(suite) == {"socket": [None]}
 
 
+@pytest.mark.fault("garbage")
 @pytest.mark.parametrize("seed", range(3))
 def test_garbage_of_every_kind_at_random(suite: Suite, seed: int) -> None:
     """Several vandals at once, each doing many things; none of them passes."""

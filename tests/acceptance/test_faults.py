@@ -22,6 +22,7 @@ HOSTS = pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 IN_TMUX = pytest.mark.parametrize("suite", ["tmux"], indirect=True)
 
 
+@pytest.mark.fault("worker-hit")
 @HOSTS
 @pytest.mark.parametrize("name", ["KILL", "TERM", "STOP"])
 def test_a_worker_that_is_hit_loses_no_verdict_and_makes_none_up(
@@ -45,6 +46,7 @@ def test_a_worker_that_is_hit_loses_no_verdict_and_makes_none_up(
     assert causes <= {"worker lost"} | also
 
 
+@pytest.mark.fault("agent-hit")
 def test_an_agent_that_is_hit_is_named_and_judged_by_what_it_recorded(suite: Suite) -> None:
     """An ended one has no pass, whatever it recorded; a stopped one is ended with its time."""
     suite.write(
@@ -70,6 +72,7 @@ def test_an_agent_that_is_hit_is_named_and_judged_by_what_it_recorded(suite: Sui
     )
 
 
+@pytest.mark.fault("terminal-gone")
 @IN_TMUX
 def test_a_terminal_that_is_taken_away_costs_its_tasks_another_attempt(suite: Suite) -> None:
     """Window, session or server: the workers in it are lost, others follow, and records count."""
@@ -113,6 +116,7 @@ print(json.dumps({"verdict": "pass", "summary": "loud"}))
 """
 
 
+@pytest.mark.fault("terminal-unread")
 @IN_TMUX
 @pytest.mark.parametrize("how", ["held", "stopped"])
 def test_a_terminal_that_nobody_reads_holds_nobody_up(
@@ -139,6 +143,7 @@ def test_a_terminal_that_nobody_reads_holds_nobody_up(
     result.stdout.fnmatch_lines([f"ptc error: worker lost - *{told}"])
 
 
+@pytest.mark.fault("agent-floods")
 @HOSTS
 def test_an_agent_in_a_loop_is_ended_with_its_last_lines(suite: Suite) -> None:
     """Lines without an end, and a line without an end, fill neither the disk nor the memory."""
@@ -177,6 +182,7 @@ print(json.dumps({"verdict": "pass", "summary": "left two"}))
 """
 
 
+@pytest.mark.fault("agent-leaves-children")
 @HOSTS
 def test_what_an_agent_leaves_behind_ends_with_its_task(suite: Suite) -> None:
     """When the test's body runs, what its agent has forked away is gone, though the run is on."""
@@ -234,6 +240,7 @@ tell("agent")
 """
 
 
+@pytest.mark.fault("run-timeout")
 @HOSTS
 def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
@@ -269,6 +276,7 @@ def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     assert asked == {"asked-agent", "asked-group", "asked-session"}
 
 
+@pytest.mark.fault("late-record")
 def test_what_is_recorded_while_the_agent_is_asked_to_end_counts(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +296,7 @@ def test_what_is_recorded_while_the_agent_is_asked_to_end_counts(
     result.stdout.fnmatch_lines(["ptc verdict: fail - late"])
 
 
+@pytest.mark.fault("two-records")
 def test_verdicts_that_agree_are_one(suite: Suite) -> None:
     """Recorded twice and printed once, the last words count."""
     suite.write(

@@ -28,6 +28,7 @@ print(json.dumps({"verdict": "pass", "summary": "all are there"}))
 """
 
 
+@pytest.mark.fault("many-runs")
 def test_ten_runs_in_one_checkout_do_not_touch_each_other(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,6 +47,7 @@ def test_ten_runs_in_one_checkout_do_not_touch_each_other(
         assert sum(path.is_dir() for path in (folder / "attempts").iterdir()) == 2
 
 
+@pytest.mark.fault("no-home")
 @HOSTS
 def test_without_a_home_the_list_has_no_place_unless_it_is_given_one(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
@@ -61,6 +63,7 @@ def test_without_a_home_the_list_has_no_place_unless_it_is_given_one(
     suite.run().assert_outcomes(passed=1)
 
 
+@pytest.mark.fault("root")
 @HOSTS
 def test_root_has_no_other_rules(suite: Suite) -> None:
     """As root of a namespace, whoever runs these tests: the agent is root, too."""
@@ -73,6 +76,7 @@ def test_root_has_no_other_rules(suite: Suite) -> None:
     result.assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.fault("odd-paths")
 @HOSTS
 def test_a_project_may_lie_anywhere(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spaces, quotes, other scripts and signs of tmux in every path, and no UTF-8 in the locale."""

@@ -21,6 +21,7 @@ LIST = ".claude/tasks/ours"
 OURS = "--ptc-task-list-id=ours"
 
 
+@pytest.mark.fault("journal-full")
 @pytest.mark.parametrize(
     ("suite", "spoil", "why"),
     [
@@ -53,6 +54,7 @@ def test_a_full_journal_keeps_what_it_has(suite: Suite, spoil: str, why: str) ->
     )
 
 
+@pytest.mark.fault("disk-full-at-start")
 @pytest.mark.parametrize("place", [JOURNALS, LIST])
 def test_a_disk_that_is_read_only_from_the_start_starts_nothing(suite: Suite, place: str) -> None:
     """It is a usage error that names the place and the reason, before there is any worker."""
@@ -64,6 +66,7 @@ def test_a_disk_that_is_read_only_from_the_start_starts_nothing(suite: Suite, pl
     assert not (suite.path / "began").exists()
 
 
+@pytest.mark.fault("disk-full-at-start")
 @pytest.mark.parametrize("options", ["size=64k", "nr_inodes=20"], ids=["blocks", "files"])
 def test_a_list_that_has_no_room_from_the_start_starts_nothing(suite: Suite, options: str) -> None:
     """Tasks that do not all fit on it are taken off it again, and the reason is told."""
@@ -77,6 +80,7 @@ def test_a_list_that_has_no_room_from_the_start_starts_nothing(suite: Suite, opt
     assert not (suite.path / "began").exists()
 
 
+@pytest.mark.fault("list-full")
 def test_a_list_that_is_full_costs_no_verdict(suite: Suite) -> None:
     """It shows an old state, the journal has the run, and our tasks are off it at the end."""
     place = suite.path / LIST
@@ -88,6 +92,7 @@ def test_a_list_that_is_full_costs_no_verdict(suite: Suite) -> None:
     (place / "filler").unlink()
 
 
+@pytest.mark.fault("list-full")
 def test_a_list_that_is_read_only_costs_no_verdict(suite: Suite) -> None:
     """What cannot be written cannot be tidied either: the tasks stay as they were."""
     place = suite.path / LIST
@@ -104,6 +109,7 @@ def test_a_list_that_is_read_only_costs_no_verdict(suite: Suite) -> None:
         (place / name).unlink()
 
 
+@pytest.mark.fault("list-broken")
 @pytest.mark.parametrize(
     ("suite", "remove"),
     [("process", f"rm {LIST}/*.json"), ("tmux", f"rm -r {LIST}")],
@@ -120,6 +126,7 @@ def test_a_list_that_is_gone_costs_no_verdict(suite: Suite, remove: str) -> None
     suite.run(OURS).assert_outcomes(passed=2, failed=1)
 
 
+@pytest.mark.fault("list-broken", "task-deleted")
 def test_broken_tasks_cost_no_verdict_and_those_of_others_are_theirs(suite: Suite) -> None:
     """A file that is no task is only a broken view; one that is gone or done is somebody else's."""
     suite.write(
@@ -169,6 +176,7 @@ if "pytest_ptc.worker" in sys.orig_argv:
 """
 
 
+@pytest.mark.fault("dead-locks")
 def test_locks_of_the_dead_hold_up_nobody_else(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +197,7 @@ def test_locks_of_the_dead_hold_up_nobody_else(
     assert [event["task"] for event in suite.events("ended")][-2:] == ["2", "2"]
 
 
+@pytest.mark.fault("clock-jumps")
 def test_a_clock_that_jumps_changes_nothing(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour forward and two back while tasks run, wait, fail and hang: all end as they should."""
     inject(suite, monkeypatch, CLOCK.format(str(suite.path / "shift")))

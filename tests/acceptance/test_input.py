@@ -131,6 +131,7 @@ def test_a_list_directory_that_cannot_be_used_is_told_before_any_worker(suite: S
     (suite.path / ".claude").unlink()
 
 
+@pytest.mark.fault("disk-full-at-start")
 def test_a_journal_that_cannot_be_written_is_told_before_any_worker(suite: Suite) -> None:
     """A cache directory that cannot hold the journal is a usage error that names the path."""
     (suite.path / ".pytest_cache/d/ptc").mkdir(parents=True)
@@ -203,6 +204,7 @@ def test_prompts_and_parameters_arrive_as_they_are(suite: Suite, nasty: str) -> 
     assert not list(suite.path.glob("**/pwned"))
 
 
+@pytest.mark.fault("inside-a-session")
 def test_the_environment_of_an_agent(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent gets its task's variables, and none of the session that pytest was started from."""
     monkeypatch.setenv("CLAUDECODE", "1")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.support.suite import Suite
 
 
+@pytest.mark.fault("signals")
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_ctrl_c_ends_the_run_and_everything_it_started(suite: Suite) -> None:
     """One Ctrl-C: pytest says so, workers and agents are gone, and so are our tasks."""
@@ -27,6 +28,7 @@ def test_ctrl_c_ends_the_run_and_everything_it_started(suite: Suite) -> None:
     assert suite.events("run ended")
 
 
+@pytest.mark.fault("signals")
 def test_a_second_ctrl_c_does_not_leave_anything_either(suite: Suite) -> None:
     """An impatient user gets the same, only sooner."""
     suite.write(test_a=HANGS)
@@ -40,6 +42,7 @@ def test_a_second_ctrl_c_does_not_leave_anything_either(suite: Suite) -> None:
     until(lambda: not suite.processes(), "the end of all processes", 5)
 
 
+@pytest.mark.fault("signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
 def test_a_signal_that_ends_a_job_ends_it_in_order(suite: Suite, number: int) -> None:
     """What CI systems and closed terminals send ends the run as Ctrl-C does, with its reports."""
@@ -53,6 +56,7 @@ def test_a_signal_that_ends_a_job_ends_it_in_order(suite: Suite, number: int) ->
     assert (suite.path / "report.xml").exists()
 
 
+@pytest.mark.fault("pytest-killed")
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_workers_end_themselves_when_pytest_is_killed(suite: Suite) -> None:
     """After SIGKILL of pytest no worker and no agent goes on for more than a few seconds."""
@@ -72,6 +76,7 @@ def test_an_agent_does_not_outlive_its_killed_worker(suite: Suite) -> None:
     assert agents_of(suite) == []
 
 
+@pytest.mark.fault("agent-leaves-children")
 def test_what_an_agent_leaves_behind_is_ended(suite: Suite) -> None:
     """A child that left the agent's group and session does not outlive the run."""
     suite.agent.write_text(
@@ -85,6 +90,7 @@ def test_what_an_agent_leaves_behind_is_ended(suite: Suite) -> None:
     assert agents_of(suite) == []
 
 
+@pytest.mark.fault("worker-hit")
 def test_a_recorded_verdict_outlives_its_worker(suite: Suite) -> None:
     """What the agent recorded before its worker was killed is the item's outcome."""
     suite.write(
@@ -96,6 +102,7 @@ def test_a_recorded_verdict_outlives_its_worker(suite: Suite) -> None:
     assert len(suite.events("assigned")) == 2
 
 
+@pytest.mark.fault("agent-hangs")
 def test_a_verdict_recorded_in_time_counts_though_the_agent_hangs(suite: Suite) -> None:
     """An agent that recorded and then hung is ended at the timeout, and its verdict stands."""
     suite.write(
@@ -106,6 +113,7 @@ def test_a_verdict_recorded_in_time_counts_though_the_agent_hangs(suite: Suite) 
     assert agents_of(suite) == []
 
 
+@pytest.mark.fault("many-runs")
 def test_two_runs_in_one_checkout_do_not_touch_each_other(suite: Suite) -> None:
     """Runs at once, even on one list, each do their own tasks exactly once."""
     suite.write(
@@ -120,6 +128,7 @@ def test_two_runs_in_one_checkout_do_not_touch_each_other(suite: Suite) -> None:
     assert len(suite.runs) == 2
 
 
+@pytest.mark.fault("agent-floods")
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_a_flood_of_output_is_kept_short(suite: Suite) -> None:
     """A hundred megabytes cost neither the disk nor the verdict on the last line."""

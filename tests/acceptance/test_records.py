@@ -78,6 +78,7 @@ sys.exit(int(status))
 """
 
 
+@pytest.mark.fault("worker-hit")
 @pytest.mark.parametrize(
     ("first", "second", "outcomes", "step"),
     [
@@ -124,6 +125,7 @@ SQL = {"severity": "blocker", "message": "sql injection"}
 MALFORMED = json.dumps({"verdict": "fail", "summary": "bad", "findings": [SQL]})
 
 
+@pytest.mark.fault("malformed-fail")
 @pytest.mark.parametrize(
     ("said", "then"),
     [
@@ -156,6 +158,7 @@ def test_whoever_said_fail_is_not_asked_again(suite: Suite, said: str, then: str
     result.stdout.fnmatch_lines(["ptc error: *it said fail: not tried again*"])
 
 
+@pytest.mark.fault("malformed-fail")
 @pytest.mark.parametrize(
     "said",
     [
@@ -208,6 +211,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.fault("late-record")
 def test_a_late_pass_never_counts(suite: Suite) -> None:
     """Recorded without the variable, or printed; a fail counts."""
     suite.agent.write_text(LATE)
@@ -244,6 +248,7 @@ print('{"verdict": "pass", "summary": "x"}')
 """
 
 
+@pytest.mark.fault("agent-leaves-children")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="best effort elsewhere")
 def test_what_hides_ends_with_its_task_too(suite: Suite) -> None:
     """When the test's body runs it is gone, and the worker has no dead child of it."""

@@ -33,6 +33,7 @@ def begun(suite: Suite) -> set[str]:
     return {names[event["attempt"].rpartition(".")[0]] for event in suite.events("assigned")}
 
 
+@pytest.mark.fault("pytest-killed")
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_a_killed_run_is_taken_over(suite: Suite) -> None:
     """Its verdicts stand, and say so; the rest is run; what it left is gone."""
@@ -61,6 +62,7 @@ def test_a_killed_run_is_taken_over(suite: Suite) -> None:
     again.stdout.fnmatch_lines(["ptc: 2 pass, 1 fail, 3 resumed in *"])
 
 
+@pytest.mark.fault("pytest-killed")
 def test_a_verdict_stands_that_nobody_lived_to_report(suite: Suite) -> None:
     """Recorded, and then worker and pytest were killed at once, as when the power goes."""
     suite.write(

@@ -47,6 +47,7 @@ def test_a_run_is_listed_and_stopped_in_order(suite: Suite) -> None:
     assert "there is not one run that is on, but none" in refused.stderr
 
 
+@pytest.mark.fault("pytest-killed")
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 @pytest.mark.parametrize("list_id", ["", "ours"])
 def test_what_a_killed_run_has_left_is_removed(suite: Suite, list_id: str) -> None:

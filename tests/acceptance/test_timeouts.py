@@ -62,6 +62,7 @@ def test_the_closest_limit_counts(
     assert limits(suite) == {"own": 20, "marked": 25, "named": 26, "plain": general}
 
 
+@pytest.mark.fault("agent-hangs")
 @METHODS
 def test_an_agent_is_ended_at_the_limit_of_pytest_timeout(suite: Suite, method: str) -> None:
     """It is an error of its item with the cause, and the session goes on."""
@@ -103,6 +104,7 @@ def test_a_rerun_waits_for_its_attempt_without_a_timer(suite: Suite, method: str
     suite.spawn(*args).assert_outcomes(passed=1)
 
 
+@pytest.mark.fault("late-record")
 def test_what_is_recorded_when_the_time_is_over_is_no_pass(suite: Suite) -> None:
     """A program that records a pass while it is being ended is told so, and its item is an error.
 

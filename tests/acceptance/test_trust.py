@@ -44,6 +44,7 @@ print(json.dumps({"verdict": "pass", "summary": "mine"}))
 """
 
 
+@pytest.mark.fault("foreign-record", "hostile-text")
 @pytest.mark.parametrize("silent", [False, True], ids=["victim-records", "victim-records-nothing"])
 def test_an_agent_cannot_record_for_another(suite: Suite, silent: bool) -> None:
     """With its own token, a forged line, and a forged report in the other's place."""
@@ -63,6 +64,7 @@ def test_an_agent_cannot_record_for_another(suite: Suite, silent: bool) -> None:
     assert sorted(report["about"].get("foreign_records", 0) for report in reports) == [0, 1]
 
 
+@pytest.mark.fault("late-record", "foreign-record")
 def test_what_comes_after_an_attempt_is_over_is_refused(suite: Suite) -> None:
     """A program that outlived its attempt, by what a worker cannot find, records no more."""
     suite.agent.write_text(

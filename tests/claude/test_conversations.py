@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.support.claude_suite import ClaudeSuite
 
@@ -78,6 +80,7 @@ def test_a_task_that_needs_other_circumstances_gets_another_client(claude: Claud
     assert "claude-sonnet-5" in models
 
 
+@pytest.mark.fault("agent-leaves-children")
 def test_what_a_task_leaves_running_is_ended_and_its_client_too(claude: ClaudeSuite) -> None:
     """A child that outlives its task does not meet the next one; nothing_left checks the rest."""
     leaves = 'use Bash {"command": "echo client $PPID; (setsid sleep 600 >/dev/null 2>&1 &)"}'

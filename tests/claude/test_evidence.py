@@ -78,6 +78,7 @@ def test_a_pass_without_a_look_is_marked_or_refused(
     }
 
 
+@pytest.mark.fault("malformed-fail")
 @SCREENS
 def test_a_verdict_refused_beside_an_accepted_one_is_no_pass(
     claude: ClaudeSuite, screen: tuple[str, ...]
@@ -107,6 +108,7 @@ def test_a_verdict_refused_beside_an_accepted_one_is_no_pass(
     assert len(claude.events("assigned")) == 6
 
 
+@pytest.mark.fault("hostile-text")
 def test_a_text_under_review_decides_nothing_but_at_worst_its_own_item(
     claude: ClaudeSuite,
 ) -> None:

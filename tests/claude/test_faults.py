@@ -65,6 +65,7 @@ HIT: dict[str, tuple[Any, str]] = {
 }
 
 
+@pytest.mark.fault("worker-hit")
 @pytest.mark.parametrize(
     ("claude", "screen", "names"),
     [
@@ -95,6 +96,7 @@ def once(name: str) -> str:
     return shell(f"[ -e began-{name} ] || {{ touch began-{name}; sleep 600; }}")
 
 
+@pytest.mark.fault("terminal-gone")
 @pytest.mark.parametrize(
     ("claude", "screen", "what"),
     [
@@ -122,6 +124,7 @@ def test_a_terminal_that_is_taken_away_costs_its_tasks_another_attempt(
     assert claude.events("worker lost")[0]["ended"].endswith(ended[what])
 
 
+@pytest.mark.fault("pytest-killed")
 @on("process", "screen")
 def test_a_killed_pytest_takes_workers_and_clients_with_it(
     claude: ClaudeSuite, screen: tuple[str, ...]
@@ -158,6 +161,7 @@ def test_what_a_killed_client_leaves_goes_with_the_run(
     assert not place.exists()
 
 
+@pytest.mark.fault("agent-floods", "late-record")
 def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite) -> None:
     """Endless output and a verdict that comes too late are ended; 100 MB are not the journal's."""
     claude.tasks(
@@ -173,6 +177,7 @@ def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite
     assert max(sizes) < 1_000_000
 
 
+@pytest.mark.fault("run-timeout")
 @on("process", "screen")
 def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch, screen: tuple[str, ...]
@@ -201,6 +206,7 @@ def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     assert (claude.path / "asked").exists()
 
 
+@pytest.mark.fault("journal-full")
 def test_a_full_journal_keeps_what_it_has(claude: ClaudeSuite) -> None:
     """What cannot be put on disk is refused to the model, and an error that names the place."""
     place = claude.path / ".pytest_cache/d/ptc"
@@ -231,6 +237,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.fault("list-broken")
 @pytest.mark.parametrize(
     ("claude", "screen", "names"),
     [
@@ -257,6 +264,7 @@ def test_a_list_that_is_broken_or_gone_costs_no_verdict(
     assert all(report["about"]["tool_calls"] == 1 for report in claude.reports().values())
 
 
+@pytest.mark.fault("list-full")
 def test_a_list_on_a_full_disk_costs_no_verdict(claude: ClaudeSuite) -> None:
     """The client cannot complete its task on the list; the journal has the verdict."""
     place = claude.path / ".claude/tasks/ours"
@@ -266,6 +274,7 @@ def test_a_list_on_a_full_disk_costs_no_verdict(claude: ClaudeSuite) -> None:
     (place / "filler").unlink()
 
 
+@pytest.mark.fault("clock-jumps")
 def test_a_clock_that_jumps_changes_nothing(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +290,7 @@ def test_a_clock_that_jumps_changes_nothing(
     assert all(0 <= event["seconds"] < 60 for event in claude.events("ended"))
 
 
+@pytest.mark.fault("many-runs")
 def test_two_runs_on_one_list_do_not_touch_each_other(claude: ClaudeSuite) -> None:
     """Two at once in one checkout, each with clients of its own, do each task once."""
     there = shell("touch run-$PTC_RUN; until [ $(ls | grep -c ^run-) = 2 ]; do sleep 0.05; done")
@@ -293,6 +303,7 @@ def test_two_runs_on_one_list_do_not_touch_each_other(claude: ClaudeSuite) -> No
         assert len(list((folder / "attempts").iterdir())) == 2
 
 
+@pytest.mark.fault("inside-a-session")
 def test_a_run_inside_a_session_is_no_part_of_it(claude: ClaudeSuite) -> None:
     """What Claude Code tells its tools of itself does not reach the clients of such a run."""
     wrapper = claude.path / "client"
@@ -317,6 +328,7 @@ def variables(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
+@pytest.mark.fault("odd-paths")
 @on("process", "screen")
 def test_a_project_may_lie_anywhere(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch, screen: tuple[str, ...]
@@ -339,6 +351,7 @@ def test_a_project_may_lie_anywhere(
         nothing_left(claude)
 
 
+@pytest.mark.fault("root")
 def test_root_has_no_other_rules(claude: ClaudeSuite) -> None:
     """As root of a namespace, whoever runs these tests: in the default mode all is as elsewhere."""
     claude.tasks(
@@ -348,6 +361,7 @@ def test_root_has_no_other_rules(claude: ClaudeSuite) -> None:
     claude.pytester.run(*shell_namespace(), *line).assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.fault("no-home")
 def test_without_a_home_a_configuration_directory_is_enough(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

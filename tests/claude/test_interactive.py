@@ -92,6 +92,7 @@ def test_a_person_may_attach_watch_and_type(claude: ClaudeSuite) -> None:
     assert "Mind the plums." in json.dumps([request.body for request in claude.api.requests])
 
 
+@pytest.mark.fault("list-broken")
 @pytest.mark.parametrize("purged", [False, True], ids=["kept", "purged"])
 def test_a_list_whose_tasks_are_all_completed_stays_while_the_run_is_on(
     claude: ClaudeSuite, purged: bool
@@ -189,6 +190,7 @@ def test_what_the_screen_cannot_do_is_refused_before_it_opens(
     assert state
 
 
+@pytest.mark.fault("agent-hangs")
 def test_a_session_that_hangs_is_ended_with_its_task(claude: ClaudeSuite) -> None:
     """The task's timeout holds, the terminal is taken back, and the next task has its session."""
     claude.tasks(hangs=("hang", {"timeout": 6}), after="record pass x")

@@ -87,6 +87,7 @@ def test_a_project_under_review_does_not_configure_its_reviewer(claude: ClaudeSu
     assert (claude.path / "made.txt").exists()
 
 
+@pytest.mark.fault("root")
 @pytest.mark.skipif(os.geteuid() != 0, reason="the rule is for root")
 def test_the_most_permissive_mode_is_refused_to_root_with_a_reason(claude: ClaudeSuite) -> None:
     """Claude Code itself refuses it; with IS_SANDBOX=1 it is allowed, and nothing is denied."""

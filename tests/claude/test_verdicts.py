@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.claude_verdicts import update
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def test_a_model_that_never_mends_its_verdict_ends_in_an_error(claude: ClaudeSui
     result.stdout.fnmatch_lines(["*malformed verdict*must be a JSON object, not a text*"])
 
 
+@pytest.mark.fault("no-verdict")
 def test_a_model_that_stops_without_a_verdict_is_told_twice(claude: ClaudeSuite) -> None:
     """Then its task ends as `no verdict`; one that minds the reminder ends as it records."""
     claude.tasks(
@@ -101,6 +104,7 @@ def test_a_model_that_stops_without_a_verdict_is_told_twice(claude: ClaudeSuite)
     assert 0 == told[0] < told[1] < told[2]
 
 
+@pytest.mark.fault("two-records")
 def test_of_several_verdicts_in_one_answer_a_fail_counts(claude: ClaudeSuite) -> None:
     """Whatever comes first; other verdicts that disagree are an error."""
     claude.tasks(
@@ -120,6 +124,7 @@ def test_of_several_verdicts_in_one_answer_a_fail_counts(claude: ClaudeSuite) ->
     }
 
 
+@pytest.mark.fault("foreign-record")
 def test_tasks_of_others_are_out_of_reach(claude: ClaudeSuite) -> None:
     """A model that completes or deletes another task on the list is refused; the list is whole."""
     folder = claude.claude / "tasks/ours"

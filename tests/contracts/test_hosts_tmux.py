@@ -154,6 +154,7 @@ def asked_while_stopped(host: TmuxHost, ask: Callable[[], Any]) -> Iterator[Futu
         yield asked
 
 
+@pytest.mark.fault("terminal-gone")
 def test_server_ended_while_a_worker_is_launched(tmux_world: HostWorld) -> None:
     """The worker comes up in a new server of ours, though tmux calls its silence no error."""
     host = tmux_host(tmux_world)
@@ -167,6 +168,7 @@ def test_server_ended_while_a_worker_is_launched(tmux_world: HostWorld) -> None:
     until(lambda: host.tail("w2") == "here", "the worker prints")
 
 
+@pytest.mark.fault("terminal-gone")
 def test_server_ended_while_a_worker_is_buried(tmux_world: HostWorld) -> None:
     """That nothing can be told of the worker any more is told."""
     host = tmux_host(tmux_world)
@@ -177,6 +179,7 @@ def test_server_ended_while_a_worker_is_buried(tmux_world: HostWorld) -> None:
         assert asked.result(DEADLINE).ended == "tmux server gone"
 
 
+@pytest.mark.fault("terminal-unread")
 def test_a_server_that_is_stopped_holds_nobody_up(
     tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.tasklist import TaskListStore
 
@@ -293,6 +295,7 @@ def claim_one(config: Path, task: str) -> None:
         note(config, "claimed", task)
 
 
+@pytest.mark.fault("dead-locks")
 def test_locks_of_the_killed_are_taken_over_by_one(tmp_path: Path) -> None:
     """When the holder of a lock was killed, many find its old lock and one of them claims."""
     store = new_store(tmp_path)

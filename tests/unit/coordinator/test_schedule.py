@@ -329,6 +329,7 @@ def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     assert isinstance(world.turn()[0], Kill)
 
 
+@pytest.mark.fault("worker-hit")
 def test_a_worker_stuck_past_its_deadline_is_killed(world: World) -> None:
     """A worker that does not end its attempt in time is ended, and its task with it."""
     world.submit("a")
@@ -690,6 +691,7 @@ def test_a_worker_gets_ready_for_the_task_that_will_be_its_own(world: World) -> 
     assert again.nodeid == "b"
 
 
+@pytest.mark.fault("worker-stopped-idle")
 def test_a_worker_that_does_not_begin_its_task_is_ended(world: World) -> None:
     """One that was stopped while it was idle is not waited for as long as its task might take."""
     world.begin = False

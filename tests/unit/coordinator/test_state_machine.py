@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -67,8 +68,6 @@ from tests.support.simulated_run import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
-
-    import pytest
 
     from pytest_ptc.interfaces.agent import Job
     from pytest_ptc.model.result import Result
@@ -713,6 +712,7 @@ def cost_of(report: AttemptReport, course: Course) -> float:
     return course.reserved if course.report is None else 0.0
 
 
+@pytest.mark.fault("storm")
 def test_no_task_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     """In ten thousand steps of many runs, every task ends exactly once, as it was recorded."""
     simulate_workers(monkeypatch)

@@ -303,6 +303,7 @@ def test_tree_and_marked_are_asked_and_ended_together(world: World) -> None:
         world.wait_for_file(name)
 
 
+@pytest.mark.fault("agent-leaves-children")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is how Linux shows them")
 def test_a_process_that_is_being_replaced_is_found_by_its_mark(tmp_path: Path) -> None:
     """The system shows no environment of it for a moment, which must not let it get away."""

@@ -207,6 +207,7 @@ def test_a_lock_that_is_touched_is_not_dead(tmp_path: Path, fake: FakeTime) -> N
     assert len(touches) > 10
 
 
+@pytest.mark.fault("clock-jumps")
 def test_a_jump_of_the_wall_clock_kills_no_live_lock(tmp_path: Path, fake: FakeTime) -> None:
     """When the clock jumps ahead, a holder that works for milliseconds keeps its lock."""
     theirs = lock_of_another(tmp_path)

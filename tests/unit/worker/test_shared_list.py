@@ -37,6 +37,7 @@ class StuckList:
         return call
 
 
+@pytest.mark.fault("held-lock")
 def test_a_lock_that_somebody_holds_holds_up_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker goes on; what it gave up waiting for is done in order, once that can be."""
     monkeypatch.setattr(shared_list, "PATIENCE", 0.05)

@@ -1,0 +1,266 @@
+"""The parts of the documentation that come from the code's own tables.
+
+`python -m tests.docs.generate` writes them anew, each between `<!-- generated: NAME -->` and
+`<!-- end -->`. `test_generated.py` fails where a page does not have what this would write.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest_ptc
+from pytest_ptc import hookspecs
+from pytest_ptc.collection.marker import KEYWORDS
+from pytest_ptc.collection.options import OPTIONS
+from pytest_ptc.model.trouble import RETRYABLE, Cause
+from pytest_ptc.text.secret_names import described
+from tests.docs.causes import WHAT_TO_DO
+from tests.docs.faults import fault_rows
+from tests.docs.keywords import MEANING
+from tests.unit.project.test_architecture import PACKAGE, ROOMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+_REGION = re.compile(
+    r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n)(?P<text>.*?)(?P<end><!-- end -->)",
+    re.DOTALL,
+)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; a cell's `|` is escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
+    )
+
+
+def code(text: object) -> str:
+    """Return a text as code, and nothing for an empty one."""
+    return f"`{text}`" if text not in ("", None) else ""
+
+
+def options() -> str:
+    """Return the table of options."""
+    rows = []
+    for option in OPTIONS:
+        default = option.default
+        if isinstance(default, bool):
+            default = str(default).lower()
+        help_text = option.help + (f"; environment `{option.env}`" if option.env else "")
+        rows.append(
+            (
+                code(option.cli if option.flag else ""),
+                code(option.ini),
+                "" if default == () else code(default),
+                help_text,
+            )
+        )
+    return table(("command line", "ini", "default", "meaning"), rows)
+
+
+def keywords() -> str:
+    """Return the table of the marker's keywords."""
+    rows = ((code(name), KEYWORDS[name].wanted, MEANING[name]) for name in KEYWORDS)
+    return table(("keyword", "value", "meaning"), rows)
+
+
+def causes() -> str:
+    """Return the table of causes, with what to do about each."""
+    return table(
+        ("cause", "another attempt with `retries`", "what to do"),
+        (
+            (code(cause), "yes" if cause in RETRYABLE else "no", WHAT_TO_DO[cause])
+            for cause in Cause
+        ),
+    )
+
+
+def secrets() -> str:
+    """Return which names of variables are those of secrets."""
+    return f"{described()}.\n"
+
+
+def _signature(function: ast.FunctionDef) -> str:
+    returns = ast.unparse(function.returns) if function.returns else "None"
+    return f"def {function.name}({ast.unparse(function.args)}) -> {returns}: ..."
+
+
+def _documented(name: str, signature: str, doc: str) -> str:
+    head, *rest = inspect.cleandoc(doc).split("\n\n")
+    parts = [f"### `{name}`\n", f"```python\n{signature}\n```\n", head + "\n"]
+    for part in rest:
+        title, _, lines = part.partition("\n")
+        if title in ("Args:", "Raises:", "Returns:"):
+            entries = re.split(r"\n(?=\S)", textwrap.dedent(lines))
+            parts.append(f"{title}\n")
+            parts += ["".join(f"- {_entry(entry)}\n" for entry in entries)]
+        else:
+            parts.append(part + "\n")
+    return "\n".join(parts)
+
+
+def _entry(text: str) -> str:
+    name, _, meaning = " ".join(text.split()).partition(": ")
+    return f"`{name}`: {meaning}" if meaning else name
+
+
+def hooks() -> str:
+    """Return every hook: its signature and what it is for."""
+    tree = ast.parse(inspect.getsource(hookspecs))
+    return "\n".join(
+        _documented(
+            node.name,
+            _signature(node),
+            ast.get_docstring(node) or "",
+        )
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("pytest_")
+    )
+
+
+def public_api() -> str:
+    """Return every public name: its signature and what it is for."""
+    return "\n".join(_public(name) for name in pytest_ptc.__all__)
+
+
+def _public(name: str) -> str:
+    found = getattr(pytest_ptc, name)
+    tree = ast.parse(inspect.getsource(found))
+    (node,) = tree.body
+    if isinstance(node, ast.FunctionDef):
+        return _documented(f"{name}()", _signature(node), found.__doc__ or "")
+    assert isinstance(node, ast.ClassDef), name
+    lines = [f"class {name}({', '.join(map(ast.unparse, node.bases))}):".replace("()", "")]
+    for entry in node.body:
+        if isinstance(entry, ast.AnnAssign | ast.Assign):
+            lines.append(f"    {ast.unparse(entry)}")
+        elif isinstance(entry, ast.FunctionDef) and not entry.name.startswith("_"):
+            lines += [f"    @{ast.unparse(mark)}" for mark in entry.decorator_list]
+            lines.append(f"    {_signature(entry)}")
+    if len(lines) == 1:
+        lines.append("    ...")
+    return _documented(name, "\n".join(lines), found.__doc__ or "")
+
+
+def report_schema() -> str:
+    """Return a table of the fields for each object of the run document."""
+    text = (PACKAGE / "reporting/run-report.schema.json").read_text(encoding="utf-8")
+    schema = json.loads(text)
+    objects = {"": schema, **{f"{name}": entry for name, entry in schema["$defs"].items()}}
+    for name in ("run", "totals"):
+        objects[name] = schema["properties"][name]
+    parts = []
+    for name, entry in objects.items():
+        if "properties" not in entry:
+            continue
+        title = f"`{name}`" if name else "The document"
+        rows = (
+            (code(field), _kind(value), value.get("description", ""))
+            for field, value in entry["properties"].items()
+        )
+        parts.append(f"### {title}\n\n" + table(("field", "type", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def _kind(value: Mapping[str, Any]) -> str:
+    if "$ref" in value:
+        return code(value["$ref"].rpartition("/")[2])
+    if "const" in value:
+        return code(json.dumps(value["const"]))
+    if "enum" in value:
+        return ", ".join(code(json.dumps(entry)) for entry in value["enum"])
+    if "anyOf" in value:
+        return " or ".join(_kind(entry) for entry in value["anyOf"])
+    kind = value.get("type", "any")
+    if kind == "array":
+        return f"list of {_kind(value.get('items', {}))}"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def rooms() -> str:
+    """Return the table of rooms, from the top down, with what each may import."""
+    rows = []
+    for room in reversed(ROOMS):
+        place = PACKAGE / room
+        source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        doc = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+        role = doc.split("\n\n")[0].replace("\n", " ")
+        name = f"{room}/" if place.is_dir() else f"{room}.py"
+        rows.append((code(name), role, ", ".join(sorted(ROOMS[room]))))
+    return table(("room", "its role", "may import"), rows)
+
+
+def floors() -> str:
+    """Return the rooms as a picture: each stands above all that it imports."""
+    floor: dict[str, int] = {}
+    for room, below in ROOMS.items():
+        floor[room] = max((floor[other] + 1 for other in below), default=0)
+    lines = [
+        f"{number:>2} | {'   '.join(room for room in ROOMS if floor[room] == number)}"
+        for number in sorted(set(floor.values()), reverse=True)
+    ]
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
+def faults() -> str:
+    """Return the table of faults, each with the tests that are marked with it."""
+    return table(
+        ("fault", "what the user sees", "tests"),
+        ((row.fault, row.seen, " ".join(code(test) for test in row.tests)) for row in fault_rows()),
+    )
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "options": options,
+    "keywords": keywords,
+    "causes": causes,
+    "secrets": secrets,
+    "hooks": hooks,
+    "public-api": public_api,
+    "report-schema": report_schema,
+    "rooms": rooms,
+    "floors": floors,
+    "faults": faults,
+}
+
+
+def pages() -> Iterator[Path]:
+    """Give every page of the site."""
+    yield from sorted(DOCS.rglob("*.md"))
+
+
+def generated_in(text: str) -> list[str]:
+    """Return the names of the parts in a page."""
+    return [match["name"] for match in _REGION.finditer(text)]
+
+
+def renewed(text: str) -> str:
+    """Return a page with every generated part as it is now."""
+    return _REGION.sub(
+        lambda match: f"{match['begin']}\n{PARTS[match['name']]()}\n{match['end']}", text
+    )
+
+
+def main() -> None:
+    """Write every page anew that has a generated part."""
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        new = renewed(text)
+        if new != text:
+            page.write_text(new, encoding="utf-8")
+            sys.stdout.write(f"{page.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()
