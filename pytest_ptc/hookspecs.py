@@ -1,7 +1,7 @@
 """Every extension point of pytest-ptc.
 
-An agent needs no hook: `--ptc-agent=package.module:function` names the function that makes it,
-which is called in the worker's process as `function(config, environ)`.
+An agent for one suite needs no hook: `--ptc-agent=package.module:function` names the function that
+makes it, which is called in the worker's process as `function(launch, environ)`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ptc.interfaces.agent_kind import AgentKind
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 @pytest.hookspec(firstresult=True)
 def pytest_ptc_make_host(config: pytest.Config, settings: Settings, run_id: str) -> Host | None:
     """Return the host that this run's workers live in, or None to let the next plugin choose."""
+
+
+@pytest.hookspec
+def pytest_ptc_agents(config: pytest.Config) -> Sequence[AgentKind] | None:
+    """Return the agents that `--ptc-agent` may name besides those that come with the package."""
 
 
 @pytest.hookspec

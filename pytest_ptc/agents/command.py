@@ -413,8 +413,8 @@ class _Program:
 def make(launch: LaunchFile, environ: Mapping[str, str]) -> CommandAgent:
     """Return the agent that a worker's launch file describes."""
     return CommandAgent(
-        argv=launch.command,
-        verdict_from_exit=launch.verdict_from_exit,
+        argv=launch.agent.argv,
+        verdict_from_exit=launch.agent.options["verdict_from_exit"],
         run_id=launch.run_id,
         task_list_id=launch.task_list_id,
         path=launch.commands,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,22 @@ _RUNS_MODULE = re.compile(
 )
 #: What separates names in a word: `--config=x`, `a,b`, and a shell's own signs.
 _BETWEEN = re.compile(r"[\s;|&()<>\"'=,]+")
+
+
+def split_command(place: str, command: str) -> tuple[str, ...]:
+    """Return the words of a command, split as a shell splits them.
+
+    Args:
+        place: Where it was set, for errors.
+        command: The command.
+
+    Raises:
+        ConfigError: Its quotes are open.
+    """
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise ConfigError(f"{place}: {command!r}: {error}") from None
 
 
 def anchored_command(argv: Sequence[str], root: Path, place: str) -> tuple[str, ...]:

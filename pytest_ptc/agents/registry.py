@@ -1,45 +1,116 @@
-"""What does a task."""
+"""Which agents there are, which of them a run has, and how a worker comes by it."""
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from pytest_ptc.agents.claude import setup as claude
+from pytest_ptc.agents.command_setup import configure_any, configure_command
+from pytest_ptc.interfaces.agent_kind import AgentChoice, AgentKind
 from pytest_ptc.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Iterable, MutableMapping, Sequence
 
     from pytest_ptc.interfaces.agent import Agent
+    from pytest_ptc.interfaces.agent_kind import AgentRequest
     from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.model.settings import Settings
 
-#: The agents that come with the package, and where each is made. An agent of somebody else's is
-#: named by its place, `package.module:function`, and made in the same way.
-AGENTS: Mapping[str, str] = {
-    "claude": "pytest_ptc.agents.claude.agent:make",
-    "command": "pytest_ptc.agents.command:make",
-}
+#: The agents that come with the package.
+AGENT_KINDS = (
+    AgentKind(
+        name="claude",
+        make="pytest_ptc.agents.claude.agent:make",
+        configure=claude.configure,
+        screen="pytest_ptc.agents.claude.interactive:make",
+    ),
+    AgentKind(
+        name="command",
+        make="pytest_ptc.agents.command:make",
+        configure=configure_command,
+        tells_tool_calls=False,
+    ),
+)
 
 
-#: Agent `claude` on its own screen.
-INTERACTIVE = "pytest_ptc.agents.claude.interactive:make"
+def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> AgentChoice:
+    """Return the agent that a run asks for; nothing is started or written.
+
+    Args:
+        request: What the run asks.
+        added: The kinds that other plugins bring.
+
+    Raises:
+        ConfigError: There is no such agent, or it cannot be used with these settings.
+    """
+    settings = request.settings
+    kind = _kind(settings.agent, [*AGENT_KINDS, *added])
+    make = _screen(kind, settings) if settings.interactive else kind.make
+    if settings.require_evidence and not kind.tells_tool_calls:
+        raise ConfigError(
+            f"ptc_require_evidence: agent {kind.name!r} does not tell whether it looked; leave it "
+            "out, or choose another agent with --ptc-agent"
+        )
+    plan = kind.configure(request)
+    if kind in AGENT_KINDS:
+        return AgentChoice(name=kind.name, make=make, plan=plan)
+    # A worker could only tell it by not being there.
+    load_maker(make)
+    return AgentChoice(
+        name=kind.name,
+        make=make,
+        plan=plan,
+        module=make.partition(":")[0],
+        search_path=tuple(os.path.join(request.start, entry) for entry in sys.path),  # noqa: PTH118
+    )
 
 
-def agent_maker(name: str) -> Callable[[LaunchFile, MutableMapping[str, str]], Agent]:
+def load_maker(
+    place: str, search_path: Sequence[str] = ()
+) -> Callable[[LaunchFile, MutableMapping[str, str]], Agent]:
     """Return the function that makes an agent from a worker's launch file and environment.
 
     The environment is the worker's own, `os.environ`: what an agent takes out of it is gone for all
     that the worker starts.
 
+    Args:
+        place: `package.module:function`.
+        search_path: Directories that the module may come from, besides those of this process.
+
     Raises:
-        ConfigError: There is no such agent.
+        ConfigError: There is no such module or function.
     """
-    place = AGENTS.get(name, name)
+    # Behind our own: no module of the suite may stand in for one that the worker needs.
+    sys.path += [entry for entry in search_path if entry not in sys.path]
     module, _, function = place.partition(":")
-    if not module or not function:
-        known = ", ".join(AGENTS)
-        raise ConfigError(f"ptc_agent: {name!r} is not an agent; use {known} or module:function")
     try:
         return cast("Callable[..., Agent]", getattr(import_module(module), function))
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"ptc_agent: {name!r} cannot be used: {error}") from error
+        raise ConfigError(f"ptc_agent: {place!r} cannot be used: {error}") from error
+
+
+def _kind(name: str, kinds: Sequence[AgentKind]) -> AgentKind:
+    named = [kind for kind in kinds if kind.name == name]
+    if len(named) > 1:
+        places = " and ".join(kind.make for kind in named)
+        raise ConfigError(f"ptc_agent: {name!r} is the name of {places}; rename one of them")
+    if named:
+        return named[0]
+    module, _, function = name.partition(":")
+    if not module or not function:
+        known = ", ".join(kind.name for kind in kinds)
+        raise ConfigError(f"ptc_agent: {name!r} is not an agent; use {known} or module:function")
+    return AgentKind(name=name, make=name, configure=configure_any)
+
+
+def _screen(kind: AgentKind, settings: Settings) -> str:
+    """Return the place of the function that makes an agent on its own screen."""
+    if kind.screen is None:
+        raise ConfigError(f"ptc_interactive: agent {kind.name!r} has no screen; use claude")
+    if settings.host == "process":
+        raise ConfigError("ptc_interactive: child processes have no screen; use --ptc-host=tmux")
+    return kind.screen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,20 +23,35 @@ class PytestProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     created: float
 
 
+class AgentLaunch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a worker comes by its agent.
+
+    Args:
+        make: The place of the function that makes it, `package.module:function`.
+        argv: Its program with arguments; empty for one in Python.
+        options: What its kind's `configure` has taken from the settings.
+        search_path: Directories that its module may come from, behind those of the worker.
+    """
+
+    make: str
+    argv: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+    search_path: tuple[str, ...] = ()
+
+
 class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a worker is told when it starts; its agent gets it, too.
 
     An agent of somebody else's is made by `make(launch, environ)` and may rely on these: `worker`,
-    `run_id`, `journal`, `scratch`, `commands`, `start`, `task_list_id`, `claude_config` and
-    `secrets`. The options of the shipped agents are there for all (`command`, `claude_code`,
-    `setting_sources`, `verdict_from_exit`): they are what the user asked for, whoever the agent is.
-    The rest is between worker and coordinator, and may change with any release. A file is written
-    and read by the same release, so a field more or less is an error.
+    `run_id`, `journal`, `scratch`, `commands`, `start`, `task_list_id`, `claude_config`, `secrets`,
+    and of `agent` on `argv` and `options`. The rest is between worker and coordinator, and may
+    change with any release. A file is written and read by the same release, so a field more or less
+    is an error.
 
     Args:
         worker: The worker's name, unique in its run: `w1`, `w2`, ...
         run_id: The run's id.
-        agent: The agent's name, or its place `package.module:function`.
+        agent: How it comes by its agent.
         journal: The run's folder in the journal, absolute.
         scratch: The run's private folder, absolute: nobody else can enter it, its path is short
             enough for Unix sockets in it, and it is removed with all in it at the run's end.
@@ -45,10 +61,6 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         own_list: Whether the list was made for this run, and goes with it.
         claude_config: Claude Code's configuration directory, which has the list.
         secrets: Texts that nothing may show, by the names of what they were found in.
-        command: The program of agent `command` with its arguments; empty for another agent.
-        claude_code: The Claude Code program; None for another agent.
-        setting_sources: Which settings files Claude Code reads: `user`, `project`, `local`.
-        verdict_from_exit: Whether the exit status of agent `command` is its verdict.
         address: The path of the coordinator's Unix socket.
         key: What the worker has to show there, once; secret.
         farewell: The program that the worker becomes when pytest was killed; empty for none.
@@ -57,7 +69,7 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     worker: str
     run_id: str
-    agent: str
+    agent: AgentLaunch
     journal: Path
     scratch: Path
     commands: Path
@@ -66,10 +78,6 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     own_list: bool
     claude_config: Path
     secrets: dict[str, str] = {}
-    command: tuple[str, ...] = ()
-    claude_code: Path | None = None
-    setting_sources: tuple[str, ...] = ()
-    verdict_from_exit: bool = False
     address: Path
     key: str
     farewell: tuple[str, ...] = ()

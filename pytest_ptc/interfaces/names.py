@@ -44,10 +44,9 @@ class ScratchPlaces:
         """Return the Unix socket that workers connect to."""
         return self.folder / "coordinator"
 
-    @property
-    def client_words(self) -> Path:
+    def client_words(self, worker: str) -> Path:
         """Return the script with the arguments of Claude Code's program, which may be secret."""
-        return self.folder / "claude.sh"
+        return self.folder / f"claude-{worker}.sh"
 
     def launch_file(self, worker: str) -> Path:
         """Return the file that a worker is started with, by which it is known, too.

@@ -10,17 +10,15 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.agents.programs import anchored_command, relative_names
-from pytest_ptc.agents.registry import INTERACTIVE, agent_maker
+from pytest_ptc.agents.registry import choose_agent
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
-from pytest_ptc.inputs.agent_facts import agent_facts, files_of_agent, words_of_agent
+from pytest_ptc.inputs.agent_facts import agent_facts, files_of_agent
 from pytest_ptc.inputs.contents import LISTS, Contents
-from pytest_ptc.interfaces.launch import LaunchFile, PytestProcess
+from pytest_ptc.interfaces.agent_kind import AgentRequest
+from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile, PytestProcess
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.journal.attempt_journal import journal_errors
 from pytest_ptc.model.errors import ConfigError
@@ -36,9 +34,11 @@ from pytest_ptc.text.secret_names import argument_secrets, secret_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import pytest
 
+    from pytest_ptc.interfaces.agent_kind import AgentChoice
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.settings import Settings
@@ -53,19 +53,14 @@ class Run:
         list_id: The shared list's id.
         host: Where workers live.
         fallback: Why the host is not the one that `auto` would rather have.
-        command: The program of agent `command`, complete.
-        claude: The Claude Code program with its arguments; empty for another agent.
-        unclear: Words of the program's arguments that name a file of the root directory, and may
-            name another in another directory.
+        agent: What does its tasks.
     """
 
     run_id: str
     list_id: str
     host: Host
     fallback: str | None
-    command: tuple[str, ...]
-    claude: tuple[str, ...]
-    unclear: tuple[str, ...] = ()
+    agent: AgentChoice
 
 
 def make_run(config: pytest.Config, settings: Settings) -> Run:
@@ -74,16 +69,15 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
     Raises:
         ConfigError: Something that the settings name is missing.
     """
-    agent_maker(agent_place(settings))
-    if settings.require_evidence and settings.agent == "command":
-        raise ConfigError(
-            "ptc_require_evidence: agent 'command' does not tell whether it looked; leave it out, "
-            "or choose another agent with --ptc-agent"
-        )
-    start = config.invocation_params.dir
-    of_command = settings.agent == "command"
-    command = command_argv(settings, config.rootpath, start) if of_command else ()
-    claude = client_argv(settings, start) if settings.agent == "claude" else ()
+    request = AgentRequest(
+        settings=settings,
+        rootpath=config.rootpath,
+        start=config.invocation_params.dir,
+        environ=os.environ,
+        claude_config=config_dir(os.environ),
+    )
+    added = [kind for kinds in config.hook.pytest_ptc_agents(config=config) for kind in kinds]
+    agent = choose_agent(request, added)
     run_id = new_run_id(time.time(), _last_run_id(config))
     host, fallback = _host(config, settings, run_id)
     return Run(
@@ -91,65 +85,8 @@ def make_run(config: pytest.Config, settings: Settings) -> Run:
         list_id=settings.task_list_id or RunNames(run_id).task_list,
         host=host,
         fallback=fallback,
-        command=command,
-        claude=claude,
-        unclear=relative_names(command, config.rootpath) or relative_names(claude, start),
+        agent=agent,
     )
-
-
-def agent_place(settings: Settings) -> str:
-    """Return the name or the place of the agent asked for, as `agent_maker` takes it.
-
-    Raises:
-        ConfigError: The real screen of an agent that has none was asked for.
-    """
-    if not settings.interactive:
-        return settings.agent
-    if settings.agent != "claude":
-        raise ConfigError(f"ptc_interactive: agent {settings.agent!r} has no screen; use claude")
-    if settings.host == "process":
-        raise ConfigError("ptc_interactive: child processes have no screen; use --ptc-host=tmux")
-    if settings.budget_usd is not None:
-        raise ConfigError(
-            "ptc_interactive: Claude Code's screen does not account for money; leave out "
-            "--ptc-budget-usd or --ptc-interactive"
-        )
-    return INTERACTIVE
-
-
-def client_argv(settings: Settings, start: Path | None = None) -> tuple[str, ...]:
-    """Return the Claude Code program and its arguments.
-
-    Args:
-        settings: What the user asked.
-        start: The directory that a relative path is from (default: the current one).
-
-    Raises:
-        ConfigError: There is none, or claude-agent-sdk is missing, through which it is driven.
-    """
-    sdk = find_spec("claude_agent_sdk")
-    if sdk is None or sdk.origin is None:
-        raise ConfigError(
-            "agent 'claude' needs claude-agent-sdk: pip install 'pytest-ptc[claude]'; or choose "
-            "another agent with --ptc-agent"
-        )
-    if settings.claude_code:
-        return _claude_code(settings.claude_code, start)
-    # Found without importing the SDK, which takes longer than all of pytest.
-    bundled = Path(sdk.origin).parent / "_bundled" / "claude"
-    return (str(bundled),) if bundled.is_file() else _claude_code("claude", start)
-
-
-def _claude_code(command: str, start: Path | None) -> tuple[str, ...]:
-    place = "CLAUDE_CODE"
-    return anchored_command(_split(place, command), start or Path.cwd(), place)
-
-
-def _split(place: str, command: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(command))
-    except ValueError as error:
-        raise ConfigError(f"{place}: {command!r}: {error}") from None
 
 
 def new_run_id(now: float, after: str = "") -> str:
@@ -184,35 +121,6 @@ def _last_run_id(config: pytest.Config) -> str:
         return ""
 
 
-def command_argv(settings: Settings, rootpath: Path, start: Path | None = None) -> tuple[str, ...]:
-    """Return the program of agent `command` and its arguments, found from any directory.
-
-    Args:
-        settings: What the user asked.
-        rootpath: Pytest's root directory, which relative paths are from.
-        start: The directory that a relative path in CLAUDE_CODE is from (default: the current one).
-
-    Raises:
-        ConfigError: There is none, its quotes are open, or it is not on PATH.
-    """
-    words = _split("ptc_command", settings.command)
-    if not words:
-        raise ConfigError(
-            "agent 'command' has no program: give one with --ptc-command='PROGRAM ARGUMENTS' or "
-            "the ini key ptc_command"
-        )
-    argv: list[str] = []
-    for word in words:
-        # Filled in after splitting, so that a path with spaces stays one argument.
-        if word == "{claude_code}":
-            argv += _claude_code(settings.claude_code or "claude", start)
-        else:
-            argv.append(
-                word.replace("{python}", sys.executable).replace("{rootpath}", str(rootpath))
-            )
-    return anchored_command(argv, rootpath, "ptc_command")
-
-
 def make_coordinator(
     config: pytest.Config,
     settings: Settings,
@@ -242,7 +150,6 @@ def make_coordinator(
     try:
         journal = make_journal(config, run.run_id, key, known_secrets(config, settings, run))
         with journal_errors(journal.folder):
-            client = _client_program(journal, run.claude, places) if run.claude else None
             commands = _commands_folder(journal)
         tell_begin(
             journal,
@@ -251,7 +158,7 @@ def make_coordinator(
             tmux_socket=getattr(run.host, "socket_path", None),
             scratch=str(scratch),
             own_list=own_list,
-            command=list(run.command or run.claude),
+            command=list(run.agent.plan.argv),
             task_list=str(task_list.path),
         )
     except BaseException:
@@ -266,7 +173,12 @@ def make_coordinator(
         return LaunchFile(
             worker=worker,
             run_id=run.run_id,
-            agent=agent_place(settings),
+            agent=AgentLaunch(
+                make=run.agent.make,
+                argv=run.agent.plan.argv,
+                options=dict(run.agent.plan.options),
+                search_path=run.agent.search_path,
+            ),
             journal=journal.folder,
             scratch=scratch,
             commands=commands,
@@ -274,11 +186,7 @@ def make_coordinator(
             task_list_id=run.list_id,
             own_list=own_list,
             claude_config=claude,
-            secrets=command_secrets(run),
-            command=run.command,
-            claude_code=client,
-            setting_sources=settings.setting_sources,
-            verdict_from_exit=settings.verdict_from_exit,
+            secrets=secret_arguments(run.agent.plan.argv),
             address=places.coordinator_socket,
             key=key,
             farewell=run.host.farewell,
@@ -308,18 +216,17 @@ def make_coordinator(
 
 def facts_of(settings: Settings, run: Run, rootpath: Path) -> dict[str, Any]:
     """Return what a verdict depends on besides its task and files: what the agent is, in parts."""
-    return agent_facts(settings, run.command or run.claude, rootpath, os.environ)
+    return agent_facts(settings, run.agent, rootpath, os.environ)
 
 
 def _contents(
     config: pytest.Config, settings: Settings, run: Run, journal: Journal, places: Sequence[Path]
 ) -> Contents:
     """Return what looks at the files that agents can see, and puts that into the journal."""
-    argv = run.command or run.claude
     return Contents(
-        agent=files_of_agent(settings, argv, config.rootpath, os.environ),
+        agent=files_of_agent(settings, run.agent, config.rootpath, os.environ),
         rootpath=str(config.rootpath),
-        more_words=words_of_agent(settings, argv),
+        more_words=run.agent.plan.words,
         ours=our_places(config, settings, [journal.folder.parent, *places]),
         tell=lambda attempt, content: journal.event(
             "content", attempt=attempt, content=content.to_json()
@@ -383,33 +290,8 @@ def known_secrets(config: pytest.Config, settings: Settings, run: Run) -> Redact
     redactor = Redactor(os.environ)
     redactor.learn(dict(entry.split("=", 1) for entry in settings.env if "=" in entry))
     redactor.learn(argument_secrets(config.invocation_params.args))
-    redactor.learn(command_secrets(run))
+    redactor.learn(secret_arguments(run.agent.plan.argv))
     return redactor
-
-
-def command_secrets(run: Run) -> dict[str, str]:
-    """Return the secrets among the arguments of the run's program."""
-    return {**secret_arguments(run.command), **secret_arguments(run.claude)}
-
-
-def _client_program(journal: Journal, argv: Sequence[str], places: ScratchPlaces) -> Path:
-    """Return Claude Code as one program: a script where it is a command with arguments."""
-    program = Path(argv[0])
-    if len(argv) == 1 and program.is_absolute():
-        return program
-    if os.sep in argv[0]:
-        program = program.absolute()
-    folder = journal.folder / "bin"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    script = folder / "claude"
-    # The words are not in the journal: there may be a key among them. Not executed where they are,
-    # either, for a temporary folder may forbid that.
-    words = places.client_words
-    words.touch(mode=0o600)
-    words.write_text(f'exec {shlex.join([str(program), *argv[1:]])} "$@"\n')
-    script.write_text(f"#!/bin/sh\n. {shlex.quote(str(words))}\n")
-    script.chmod(0o700)
-    return script
 
 
 def _commands_folder(journal: Journal) -> Path:

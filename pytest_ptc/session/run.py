@@ -189,24 +189,24 @@ class LiveRun:
             return
         root = self._config.rootpath
         modules = [root / spec.nodeid.partition("::")[0] for spec in specs]
-        programs = files_of((*self.facts.command, *self.facts.claude))
+        programs = files_of(self.facts.agent.plan.argv)
         found = changed_suite(root, ranges, since, [*modules, *programs])
         self.changed_suite = tuple(sorted({*self.changed_suite, *found}))
 
     def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:
         """Refuse a command of which nobody can tell whose files it names: ours, or the reviewed."""
-        names = self.facts.unclear
+        plan = self.facts.agent.plan
         root = self._config.rootpath.resolve()
         elsewhere = (
             spec for spec in specs if spec.isolation is not None or Path(spec.cwd).resolve() != root
         )
-        spec = next(elsewhere, None) if names else None
+        spec = next(elsewhere, None) if plan.unclear else None
         if spec is not None:
-            option = "CLAUDE_CODE" if self.facts.claude else "ptc_command"
+            name = plan.unclear[0]
             raise pytest.UsageError(
-                f"ptc: {spec.nodeid}: {option}: {names[0]!r} names a file of the root directory, "
-                f"and could be one of the task's directory: write {{rootpath}}/{names[0]} for a "
-                f"file of the reviewer, {{cwd}}/{names[0]} for one that is reviewed"
+                f"ptc: {spec.nodeid}: {plan.source}: {name!r} names a file of the root directory, "
+                f"and could be one of the task's directory: write {{rootpath}}/{name} for a "
+                f"file of the reviewer, {{cwd}}/{name} for one that is reviewed"
             )
 
     def resumption_lines(self) -> list[str]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.agents.registry import agent_maker
+from pytest_ptc.agents.registry import load_maker
 from pytest_ptc.interfaces.environment import anchored
 from pytest_ptc.interfaces.launch import LaunchFile
 from pytest_ptc.model.errors import LaunchFileError, TaskListError
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     redactor = Redactor(os.environ)
     redactor.learn(launch.secrets)
     adopt_orphans()
-    agent = agent_maker(launch.agent)(launch, os.environ)
+    agent = load_maker(launch.agent.make, launch.agent.search_path)(launch, os.environ)
     worker = Worker(launch, task_list=task_list, agent=agent, redactor=redactor)
     orphan = asyncio.run(worker.live())
     # The end of the line comes a moment before that of pytest. While that lives, it tidies itself.

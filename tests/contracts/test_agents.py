@@ -7,14 +7,14 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import pytest
 
-from pytest_ptc.agents.registry import agent_maker
+from pytest_ptc.agents.registry import AGENT_KINDS, load_maker
 from pytest_ptc.interfaces.agent import Job
+from pytest_ptc.interfaces.launch import AgentLaunch
 from pytest_ptc.journal.attempt_journal import OUTPUT
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.result import Attempt
@@ -28,6 +28,7 @@ from tests.support.messages_api import MessagesApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pytest_ptc.interfaces.agent import Agent
 
@@ -118,18 +119,21 @@ def started_by_jobs() -> list[list[str]]:
 
 
 def command_config(tmp_path: Path) -> dict[str, Any]:
-    """Return what a worker is told of agent `command`."""
+    """Return how a worker is told to make agent `command`."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    return {"command": (sys.executable, str(program))}
+    return {
+        "argv": (sys.executable, str(program)),
+        "options": {"verdict_from_exit": False},
+    }
 
 
-def claude_config(tmp_path: Path) -> dict[str, Any]:
-    """Return what a worker is told of agent `claude`."""
+def claude_config(_: Path) -> dict[str, Any]:
+    """Return how a worker is told to make agent `claude`."""
     client = os.environ.get("TEST_CLAUDE_CODE")
     return {
-        "claude_code": Path(client) if client else None,
-        "claude_config": tmp_path / ".claude",
+        "argv": (client,) if client else (),
+        "options": {"setting_sources": []},
     }
 
 
@@ -165,15 +169,16 @@ def bench(
 ) -> Iterator[Bench]:
     """An agent of each kind, which may leave nothing running."""
     kit = AGENTS[request.param]
+    (kind,) = (kind for kind in AGENT_KINDS if kind.name == request.param)
     launch = launch_file(
         tmp_path,
         run_id=RUN,
-        agent=request.param,
+        agent=AgentLaunch(make=kind.make, **kit.config(tmp_path)),
         journal=tmp_path / "runs" / RUN,
         task_list_id="contract",
         commands=tmp_path,
         scratch=tmp_path,
-        **kit.config(tmp_path),
+        claude_config=tmp_path / ".claude",
     )
     for name in [name for name in os.environ if name.startswith(("CLAUDE", "ANTHROPIC"))]:
         monkeypatch.delenv(name)
@@ -182,7 +187,7 @@ def bench(
     with MessagesApi() as api:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-dummy")
-        agent = agent_maker(request.param)(launch, dict(os.environ))
+        agent = load_maker(kind.make)(launch, dict(os.environ))
         bench = Bench(agent, journal, tmp_path, kit.told)
         yield bench
         bench.loop.run_until_complete(agent.close())

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pytest_ptc.interfaces.launch import LaunchFile, PytestProcess
+from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile, PytestProcess
 
 
 def launch_file(folder: Path = Path("/nowhere"), **changes: Any) -> LaunchFile:
@@ -15,7 +15,7 @@ def launch_file(folder: Path = Path("/nowhere"), **changes: Any) -> LaunchFile:
     fields = {
         "worker": "w1",
         "run_id": "r1",
-        "agent": "command",
+        "agent": AgentLaunch(make="pytest_ptc.agents.command:make"),
         "journal": folder / "runs" / "r1",
         "scratch": scratch,
         "commands": folder / "bin",

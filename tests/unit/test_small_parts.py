@@ -9,12 +9,10 @@ import pytest
 
 from pytest_ptc.agents.command import HEAD, TAIL, Output
 from pytest_ptc.agents.printed import Printed
-from pytest_ptc.agents.registry import agent_maker
 from pytest_ptc.collection.marker import plain
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.environment import LONGEST_VARIABLE, agent_environment, inherited
 from pytest_ptc.journal.attempt_journal import AttemptJournal
-from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -266,14 +264,6 @@ def test_run_ids_sort_by_time() -> None:
     ids = [new_run_id(1_795_346_284 + n / 1000) for n in range(0, 2000, 7)]
     assert ids == sorted(ids)
     assert len(set(ids)) == len(ids)
-
-
-def test_an_agent_is_found_by_name_or_place() -> None:
-    """Agents of the package have names, others are named by module and function."""
-    assert agent_maker("command").__module__ == "pytest_ptc.agents.command"
-    assert agent_maker("json:dumps").__name__ == "dumps"
-    with pytest.raises(ConfigError, match="use claude, command or module:function"):
-        agent_maker("oracle")
 
 
 def test_the_longest_task_is_begun_first() -> None:

@@ -26,8 +26,8 @@ from pytest_ptc.agents.claude.events import (
     Used,
 )
 from pytest_ptc.agents.claude.narrative import lines_of, redacted
-from pytest_ptc.agents.claude.profile import Surroundings
 from pytest_ptc.agents.claude.recorder import Recorder
+from pytest_ptc.agents.claude.setup import surroundings_of
 from pytest_ptc.agents.instructions import claude_prompt
 from pytest_ptc.interfaces.environment import inherited
 from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT, TRANSCRIPT
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
     from pathlib import Path
 
-    from pytest_ptc.agents.claude.profile import Profile
+    from pytest_ptc.agents.claude.profile import Profile, Surroundings
     from pytest_ptc.interfaces.agent import Job
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.task import TaskSpec
@@ -337,4 +337,4 @@ def make(launch: LaunchFile, environ: MutableMapping[str, str]) -> ClaudeAgent:
     # The SDK gives a client all of this process's environment: what it must not have goes.
     for name in set(environ) - set(inherited(environ)):
         environ.pop(name)
-    return ClaudeAgent(Surroundings.of(launch, environ, os.geteuid()))
+    return ClaudeAgent(surroundings_of(launch, environ))

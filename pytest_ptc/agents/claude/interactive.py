@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.agents.claude import dialogs
 from pytest_ptc.agents.claude.client import CLIENT_COOKIE
 from pytest_ptc.agents.claude.hook_server import HOOK_KEY, Talk, hook_settings
-from pytest_ptc.agents.claude.profile import Surroundings
+from pytest_ptc.agents.claude.setup import surroundings_of
 from pytest_ptc.agents.instructions import claude_prompt
 from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT
@@ -38,7 +38,7 @@ from pytest_ptc.system.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-    from pytest_ptc.agents.claude.profile import Profile
+    from pytest_ptc.agents.claude.profile import Profile, Surroundings
     from pytest_ptc.interfaces.agent import Job
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.task import TaskSpec
@@ -279,7 +279,7 @@ def make(launch: LaunchFile, environ: MutableMapping[str, str]) -> InteractiveAg
         message = "the worker has no terminal for Claude Code's screen"
         raise AgentError(Trouble(cause=Cause.DIALOG, message=message))
     return InteractiveAgent(
-        Surroundings.of(launch, environ, os.geteuid()),
+        surroundings_of(launch, environ),
         socket=ScratchPlaces(launch.scratch).hook_socket(launch.worker),
         pane={name: environ[name] for name in ("TMUX", "TMUX_PANE") if name in environ},
     )

@@ -112,14 +112,16 @@ class Surroundings:
     user: int
 
     @classmethod
-    def of(cls, launch: LaunchFile, environ: Mapping[str, str], user: int) -> Surroundings:
+    def of(
+        cls, launch: LaunchFile, environ: Mapping[str, str], user: int, client: Path | None
+    ) -> Surroundings:
         """Return what a worker's launch file says."""
         return cls(
-            client=launch.claude_code,
+            client=client,
             run_id=launch.run_id,
             task_list_id=launch.task_list_id,
             claude_config=str(launch.claude_config),
-            setting_sources=launch.setting_sources,
+            setting_sources=tuple(launch.agent.options["setting_sources"]),
             journals=str(launch.journal.parent),
             scratch=str(launch.scratch),
             environ=inherited(environ),

@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.agents.registry import INTERACTIVE
 from pytest_ptc.collection.marker import KEYWORDS
 from pytest_ptc.collection.options import OPTIONS, resolve
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.settings import Settings
-from pytest_ptc.session import assembly
-from pytest_ptc.session.assembly import agent_place, client_argv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Configure = Callable[..., pytest.Config]
 
@@ -136,111 +132,3 @@ def test_a_limit_or_source_that_cannot_be_is_refused(
     """A budget of nothing and a file that does not exist are mistakes, told with their place."""
     with pytest.raises(ConfigError, match=complaint):
         resolve(configure(ini, *args), {})
-
-
-@pytest.mark.parametrize(
-    ("ini", "args", "expected"),
-    [
-        pytest.param("", (), "claude", id="default"),
-        pytest.param("ptc_agent = command", (), "command", id="other"),
-        pytest.param("", ("--ptc-interactive",), INTERACTIVE, id="screen"),
-        pytest.param("ptc_host = tmux", ("--ptc-interactive",), INTERACTIVE, id="screen-in-tmux"),
-        pytest.param("ptc_host = process", (), "claude", id="no-screen-in-processes"),
-        pytest.param(
-            "ptc_agent = command",
-            ("--ptc-interactive",),
-            ConfigError("agent 'command' has no screen; use claude"),
-            id="command-has-no-screen",
-        ),
-        pytest.param(
-            "ptc_host = process",
-            ("--ptc-interactive",),
-            ConfigError("child processes have no screen; use --ptc-host=tmux"),
-            id="processes-have-no-screen",
-        ),
-        pytest.param("ptc_budget_usd = 1", (), "claude", id="budget"),
-        pytest.param(
-            "ptc_budget_usd = 1",
-            ("--ptc-interactive",),
-            ConfigError("Claude Code's screen does not account for money"),
-            id="the-screen-has-no-account",
-        ),
-    ],
-)
-def test_the_real_screen_is_that_of_claude_in_tmux(
-    configure: Configure, ini: str, args: tuple[str, ...], expected: str | ConfigError
-) -> None:
-    """The real screen is another agent, and asking for it where there is none is a mistake."""
-    settings = resolve(configure(ini, *args), {})
-    if isinstance(expected, str):
-        assert agent_place(settings) == expected
-    else:
-        with pytest.raises(ConfigError, match=f"ptc_interactive: {expected}"):
-            agent_place(settings)
-
-
-class Installed:
-    """Stands for the module spec of claude-agent-sdk, installed in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.origin = str(folder / "__init__.py")
-
-
-@pytest.mark.parametrize(
-    ("said", "bundled", "expected"),
-    [
-        pytest.param("", True, ["{sdk}/_bundled/claude"], id="the-sdks-own"),
-        pytest.param("", False, ["claude"], id="on-path"),
-        pytest.param("claude", True, ["claude"], id="said"),
-        pytest.param("sh -c 'claude x'", True, ["sh", "-c", "claude x"], id="with-arguments"),
-        pytest.param("./bin/claude", True, ["{start}/bin/claude"], id="relative"),
-        pytest.param("./my/claude", True, "is not a program in", id="relative-not-there"),
-        pytest.param(
-            "nowhere-to-be-found", True, "'nowhere-to-be-found' is not a program", id="not-there"
-        ),
-        pytest.param("/nowhere/claude", True, "is not a program on PATH", id="absolute"),
-        pytest.param("claude 'x", True, "No closing quotation", id="open-quote"),
-        pytest.param(
-            "  ",
-            True,
-            "CLAUDE_CODE",
-            id="blank",
-        ),
-    ],
-)
-def test_the_claude_code_that_is_run(
-    configure: Configure,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    said: str,
-    *,
-    bundled: bool,
-    expected: list[str] | str,
-) -> None:
-    """It is the one that CLAUDE_CODE says, else the SDK's own, else the one on PATH."""
-    sdk, programs = tmp_path / "sdk", tmp_path / "bin"
-    for program in [programs / "claude", *([sdk / "_bundled" / "claude"] if bundled else [])]:
-        program.parent.mkdir(parents=True)
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o700)
-    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
-    monkeypatch.setattr(assembly, "find_spec", lambda _: Installed(sdk))
-    settings = resolve(configure(), {"CLAUDE_CODE": said})
-    if isinstance(expected, list):
-        assert list(client_argv(settings, tmp_path)) == [
-            part.format(sdk=sdk, start=tmp_path) for part in expected
-        ]
-    else:
-        with pytest.raises(ConfigError, match=expected) as caught:
-            client_argv(settings, tmp_path)
-        assert "CLAUDE_CODE" in str(caught.value)
-
-
-@pytest.mark.parametrize("said", ["", "sh"])
-def test_claude_without_its_sdk_is_a_mistake_that_names_the_mend(
-    configure: Configure, monkeypatch: pytest.MonkeyPatch, said: str
-) -> None:
-    """Whatever CLAUDE_CODE says, the agent is driven through the SDK; the message installs it."""
-    monkeypatch.setattr(assembly, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"pip install 'pytest-ptc\[claude\]'"):
-        client_argv(resolve(configure(), {"CLAUDE_CODE": said}))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ptc.interfaces.launch import LaunchFile
+from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.model.errors import LaunchFileError
 from tests.support.launch import launch_file
@@ -18,10 +18,12 @@ from tests.support.launch import launch_file
 FULL = launch_file(
     Path("/a b/\udcff"),
     secrets={"TOKEN": "s\ud800"},
-    command=("/bin/sh", "-c", ""),
-    claude_code=Path("/bin/claude"),
-    setting_sources=("user",),
-    verdict_from_exit=True,
+    agent=AgentLaunch(
+        make="oracles:make",
+        argv=("/bin/sh", "-c", "\udcff"),
+        options={"sources": ["user"], "exit": True},
+        search_path=("/a b/\udcff",),
+    ),
     farewell=("/bin/true",),
 )
 
@@ -50,7 +52,7 @@ def changed(**fields: object) -> bytes:
         (changed(worker=...), "missing required field `worker`"),
         (changed(worker=7), r"Expected `str`, got `int` - at `\$.worker`"),
         (changed(journal=7), r"expected a path, got int - at `\$.journal`"),
-        (changed(command="/bin/sh"), r"at `\$.command`"),
+        (changed(agent={"make": "m:f", "argv": "sh"}), r"at `\$.agent.argv`"),
         (changed(wroker="w1"), "unknown field `wroker`"),
     ],
 )
@@ -94,9 +96,11 @@ def test_a_runs_names_are_its_own() -> None:
 def test_nothing_in_a_scratch_folder_is_in_two_places() -> None:
     """What is a worker's own has the worker's name in it."""
     places = ScratchPlaces(Path("/tmp/ptc-x"))
-    found = [places.coordinator_socket, places.client_words]
+    found = [places.coordinator_socket]
     found += [
-        place(worker) for place in (places.launch_file, places.hook_socket) for worker in "ab"
+        place(worker)
+        for place in (places.client_words, places.launch_file, places.hook_socket)
+        for worker in "ab"
     ]
     assert len(set(found)) == len(found)
     assert all(path.is_relative_to(places.folder) for path in found)

@@ -1,0 +1,108 @@
+"""What agent `claude` is in a run, decided in pytest's process."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ptc.agents.claude.profile import Surroundings
+from pytest_ptc.agents.programs import anchored_command, relative_names, split_command
+from pytest_ptc.interfaces.agent_kind import AgentPlan
+from pytest_ptc.interfaces.names import ScratchPlaces
+from pytest_ptc.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ptc.interfaces.agent_kind import AgentRequest
+    from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.model.settings import Settings
+
+#: What Claude Code reads of a project besides what the prompt names, and git may ignore.
+_OF_PROJECTS = (".claude/settings.json", ".claude/settings.local.json", "CLAUDE.local.md")
+#: What it reads of its configuration directory.
+_OF_USERS = ("settings.json", "CLAUDE.md")
+
+
+def configure(request: AgentRequest) -> AgentPlan:
+    """Return what agent `claude` is.
+
+    Raises:
+        ConfigError: Claude Code or claude-agent-sdk is missing, or its screen is asked for what it
+            cannot do.
+    """
+    settings = request.settings
+    if settings.interactive and settings.budget_usd is not None:
+        raise ConfigError(
+            "ptc_interactive: Claude Code's screen does not account for money; leave out "
+            "--ptc-budget-usd or --ptc-interactive"
+        )
+    argv = client_argv(settings, request.start)
+    of_user = _OF_USERS if "user" in settings.setting_sources else ()
+    return AgentPlan(
+        argv=argv,
+        source="CLAUDE_CODE",
+        unclear=relative_names(argv, request.start),
+        options={"setting_sources": list(settings.setting_sources)},
+        files=tuple(os.path.realpath(request.claude_config / name) for name in of_user),
+        words=_OF_PROJECTS,
+        distributions=("claude-agent-sdk",),
+    )
+
+
+def client_argv(settings: Settings, start: Path) -> tuple[str, ...]:
+    """Return the Claude Code program and its arguments.
+
+    Args:
+        settings: What the user asked.
+        start: The directory that a relative path is from.
+
+    Raises:
+        ConfigError: There is none, or claude-agent-sdk is missing, through which it is driven.
+    """
+    sdk = find_spec("claude_agent_sdk")
+    if sdk is None or sdk.origin is None:
+        raise ConfigError(
+            "agent 'claude' needs claude-agent-sdk: pip install 'pytest-ptc[claude]'; or choose "
+            "another agent with --ptc-agent"
+        )
+    if settings.claude_code:
+        return claude_code(settings.claude_code, start)
+    # Found without importing the SDK, which takes longer than all of pytest.
+    bundled = Path(sdk.origin).parent / "_bundled" / "claude"
+    return (str(bundled),) if bundled.is_file() else claude_code("claude", start)
+
+
+def claude_code(command: str, start: Path) -> tuple[str, ...]:
+    """Return the program and arguments of a command that is Claude Code.
+
+    Raises:
+        ConfigError: There is no such program.
+    """
+    return anchored_command(split_command("CLAUDE_CODE", command), start, "CLAUDE_CODE")
+
+
+def surroundings_of(launch: LaunchFile, environ: Mapping[str, str]) -> Surroundings:
+    """Return what a worker's launch file says of its clients, and make them one program."""
+    client = _one_program(launch) if launch.agent.argv else None
+    return Surroundings.of(launch, environ, os.geteuid(), client)
+
+
+def _one_program(launch: LaunchFile) -> Path:
+    """Return Claude Code as one program: a script where it is a command with arguments."""
+    argv = launch.agent.argv
+    program = Path(argv[0])
+    if len(argv) == 1 and program.is_absolute():
+        return program
+    script = launch.commands / f"claude-{launch.worker}"
+    # The words are not in the journal: there may be a key among them. Not executed where they are,
+    # either, for a temporary folder may forbid that.
+    words = ScratchPlaces(launch.scratch).client_words(launch.worker)
+    words.touch(mode=0o600)
+    words.write_text(f'exec {shlex.join(argv)} "$@"\n')
+    script.write_text(f"#!/bin/sh\n. {shlex.quote(str(words))}\n")
+    script.chmod(0o700)
+    return script

@@ -1,0 +1,59 @@
+"""What agents that are a program of the user's are in a run: `command`, and any in Python."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_ptc.agents.claude.setup import claude_code
+from pytest_ptc.agents.programs import anchored_command, relative_names, split_command
+from pytest_ptc.interfaces.agent_kind import AgentPlan
+from pytest_ptc.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_ptc.interfaces.agent_kind import AgentRequest
+
+
+def configure_command(request: AgentRequest) -> AgentPlan:
+    """Return what agent `command` is.
+
+    Raises:
+        ConfigError: There is no program.
+    """
+    if not request.settings.command.strip():
+        raise ConfigError(
+            "agent 'command' has no program: give one with --ptc-command='PROGRAM ARGUMENTS' or "
+            "the ini key ptc_command"
+        )
+    return configure_any(request)
+
+
+def configure_any(request: AgentRequest) -> AgentPlan:
+    """Return what an agent is that may run the program of `--ptc-command`.
+
+    Raises:
+        ConfigError: The program's quotes are open, or it is not on PATH.
+    """
+    argv = _command_argv(request) if request.settings.command.strip() else ()
+    return AgentPlan(
+        argv=argv,
+        source="ptc_command",
+        unclear=relative_names(argv, request.rootpath),
+        options={"verdict_from_exit": request.settings.verdict_from_exit},
+        words=argv[1:],
+    )
+
+
+def _command_argv(request: AgentRequest) -> tuple[str, ...]:
+    argv: list[str] = []
+    for word in split_command("ptc_command", request.settings.command):
+        # Filled in after splitting, so that a path with spaces stays one argument.
+        if word == "{claude_code}":
+            argv += claude_code(request.settings.claude_code or "claude", request.start)
+        else:
+            argv.append(
+                word.replace("{python}", sys.executable).replace(
+                    "{rootpath}", str(request.rootpath)
+                )
+            )
+    return anchored_command(argv, request.rootpath, "ptc_command")

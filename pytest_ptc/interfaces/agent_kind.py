@@ -1,0 +1,106 @@
+"""The agents that `--ptc-agent` can name: what each is, and what it makes of a run's settings.
+
+A kind is looked at twice. In pytest's process, before anything costs money, `configure` says which
+program and files the agent is, or why it cannot be used. In each worker, `make` makes the agent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pytest_ptc.model.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentRequest:
+    """What a run asks of its agent.
+
+    Args:
+        settings: What the user asked.
+        rootpath: Pytest's root directory.
+        start: The directory that pytest was started in.
+        environ: The environment of pytest's process.
+        claude_config: Claude Code's configuration directory, which has the shared list.
+    """
+
+    settings: Settings
+    rootpath: Path
+    start: Path
+    environ: Mapping[str, str]
+    claude_config: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentPlan:
+    """What an agent is in one run, decided before anything is started.
+
+    Args:
+        argv: Its program and arguments, found from any directory; empty for one in Python. They are
+            in the launch file, and secrets among them are redacted everywhere.
+        source: The option or variable that names the program, for messages.
+        unclear: Words of `argv` that name a file of the root directory, and may name another in
+            another directory.
+        options: What `make` needs of the settings, as plain JSON. A verdict depends on them: a run
+            with others does not keep the verdicts of this one.
+        files: Files besides the program that decide what the agent says; absolute paths.
+        words: Texts that name files of every task's own directory.
+        distributions: Installed distributions that have a part in what the agent says.
+    """
+
+    argv: tuple[str, ...] = ()
+    source: str = ""
+    unclear: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    distributions: tuple[str, ...] = ()
+
+
+def no_program(_: AgentRequest) -> AgentPlan:
+    """Return the plan of an agent that is Python code and needs nothing of the settings."""
+    return AgentPlan()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentKind:
+    """An agent that `--ptc-agent` can name.
+
+    Args:
+        name: Its name.
+        make: The place of the function that makes it in a worker, `package.module:function`. It is
+            called with the worker's launch file and environment.
+        configure: Says what the agent is in a run; raises ConfigError if it cannot be used.
+        screen: The place of the function that makes it on its own screen, for `--ptc-interactive`;
+            None if it has none.
+        tells_tool_calls: Whether it tells how often it used a tool, for `require_evidence`.
+    """
+
+    name: str
+    make: str
+    configure: Callable[[AgentRequest], AgentPlan] = no_program
+    screen: str | None = None
+    tells_tool_calls: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentChoice:
+    """A run's agent: which kind, and what it is in this run.
+
+    Args:
+        name: The kind's name.
+        make: The place of the function that makes it in a worker.
+        plan: What it is.
+        module: The module of an agent that does not come with this package.
+        search_path: Where that module, and what it imports, is looked for.
+    """
+
+    name: str
+    make: str
+    plan: AgentPlan
+    module: str | None = None
+    search_path: tuple[str, ...] = ()
