@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from copy import copy
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.collection.options import add_options, resolve
+from pytest_ptc.collection.keywords import marker_text
+from pytest_ptc.collection.options import add_options, give_values, resolve
 from pytest_ptc.collection.root_dirs import ROOTS
 from pytest_ptc.interfaces.environment import IN_XDIST
 from pytest_ptc.model.errors import ConfigError, MarkerError
@@ -26,11 +28,6 @@ if TYPE_CHECKING:
     from pytest_ptc.session.coordinator_fixture import PtcCoordinator
     from pytest_ptc.session.hooks import Runner
 
-MARKER = (
-    "ptc(prompt=<docstring>, *, timeout, retries, model, tools, permission_mode, cwd, env, "
-    "max_turns, budget_usd, schema, needs, gate, require_evidence, fail_on, isolation, ref, base): "
-    "have an agent do this test and judge it by the verdict that the agent records"
-)
 #: Options, as pytest keeps them, with which no test is run.
 _SHOWING = (
     "collectonly",
@@ -50,6 +47,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Read the command line again where an option of ours has taken a test's path for its value."""
+    if give_values(args):
+        early_config.known_args_namespace = parser.parse_known_args(
+            args, namespace=copy(early_config.option)
+        )
+
+
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the extension points."""
     from pytest_ptc import hookspecs  # noqa: PLC0415 - a cycle otherwise: specs name our types
@@ -59,7 +67,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make the run's runner if this run has workers."""
-    config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", marker_text())
     ROOTS.append(config.rootpath)
     try:
         settings = resolve(config)

@@ -75,10 +75,10 @@ def asked_by(
         assert task is not None, "it is marked"
         _check_fixtures(item, task)
         needed[item] = task
-        needs: Sequence[str] = task.options.get("needs", ())
+        needs: Sequence[str] = task.keywords.get("needs", ())
         return needs
 
-    said = {task.nodeid: task.options.get("needs", ()) for task in selected.values()}
+    said = {task.nodeid: task.keywords.get("needs", ()) for task in selected.values()}
     try:
         found = match_needs(said, others, needs_of)
     except MarkerError as error:

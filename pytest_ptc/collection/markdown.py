@@ -15,7 +15,7 @@ import pytest
 from pytest_ptc.collection.fan_out import matching, require_matches, tree
 from pytest_ptc.collection.front_matter import SuiteError, parted, read_matter
 from pytest_ptc.collection.item_ids import item_id, unique_ids
-from pytest_ptc.collection.marker import KEYWORDS, checked_options
+from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
 from pytest_ptc.model.errors import ListingError, MarkerError
 from pytest_ptc.system.git.changed_files import Change, changes_since, link_detail, selected
 from pytest_ptc.system.patterns import checked_patterns, matches
@@ -33,8 +33,6 @@ __all__ = ["MarkdownFile", "MarkdownItem", "NothingItem", "Suite", "SuiteError",
 MAX_SUITE_BYTES = 1024 * 1024
 #: Keys of the front matter beside the marker's keywords.
 _OWN_KEYS = ("each", "xfail", "skip")
-#: Keywords of the marker that leave the judgement to a body, which such a file has not.
-_NEED_A_BODY = ("gate",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,7 @@ class Suite:
         prompt: Its body.
         line: Where the body begins, from 1.
         each: What it fans out over, as the front matter has it; None for one item.
-        options: The marker's keywords, not yet checked.
+        keywords: The marker's keywords, not yet checked.
         lines: The line of every key of the front matter.
         xfail: Why its items are expected to fail.
         skip: Why they are not run.
@@ -54,7 +52,7 @@ class Suite:
     prompt: str
     line: int
     each: Any = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    keywords: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
     xfail: str | None = None
     skip: str | None = None
@@ -87,13 +85,13 @@ def read_suite(text: str) -> Suite:
             if not isinstance(reason, str) or not reason.strip():
                 raise SuiteError(lines[name], f"{name}: must be a text, the reason")
             reasons[name] = printable(reason.strip())
-    for name in _NEED_A_BODY:
-        if name in values:
+    for name in values:
+        if name in KEYWORDS and not KEYWORDS[name].in_front_matter:
             problem = "leaves the judgement to a test's body, and this file has none: leave it out"
             raise SuiteError(lines[name], f"{name}: {problem}")
     if values.pop("each", each) is not None and each is None:
         raise SuiteError(lines["each"], "each: is empty")
-    return Suite(prompt=body.strip(), line=line, each=each, options=values, lines=lines, **reasons)
+    return Suite(prompt=body.strip(), line=line, each=each, keywords=values, lines=lines, **reasons)
 
 
 def fanned_out(each: Any, root: Path) -> FannedOut:
@@ -224,7 +222,7 @@ class MarkdownFile(pytest.File):
 
     def _items(self, suite: Suite) -> Iterator[pytest.Item]:
         try:
-            checked_options(self.nodeid, suite.options, self.config.rootpath)
+            checked_keywords(self.nodeid, suite.keywords, self.config.rootpath)
         except MarkerError as error:
             known = f"; or {', '.join(_OWN_KEYS)}" if "unknown" in error.problem else ""
             problem = f"{error.field}: {error.problem}{known}"
@@ -291,7 +289,7 @@ class MarkdownItem(_Item):
         self.ptc_changed_since = changed_since if isinstance(changed_since, str) else None
         self._line = suite.line
         # There is no body that could judge: whatever `ptc_gate` says, the verdict does.
-        self.add_marker(pytest.mark.ptc(suite.prompt, **{**suite.options, "gate": True}))
+        self.add_marker(pytest.mark.ptc(suite.prompt, **{**suite.keywords, "gate": True}))
         if suite.xfail is not None:
             self.add_marker(pytest.mark.xfail(reason=suite.xfail, strict=True))
         if suite.skip is not None:

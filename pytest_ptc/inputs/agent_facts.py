@@ -55,7 +55,7 @@ def files_of_agent(
 
 
 def _environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    return inherited(environ) | dict(entry.split("=", 1) for entry in settings.env)
+    return inherited(environ) | settings.variables
 
 
 def _from_top(argv: Sequence[str], rootpath: Path) -> list[str]:

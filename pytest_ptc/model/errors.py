@@ -28,6 +28,10 @@ class ConfigError(PtcError):
     """An option, ini value or environment variable that cannot be used; it says the mend."""
 
 
+class ValueRefused(PtcError):  # noqa: N818 - it says what happened to the value
+    """A value of the right type that cannot be used; the message says why, and the fix."""
+
+
 class MarkerError(PtcError):
     """A marker or prompt that cannot become a task.
 

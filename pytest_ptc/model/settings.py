@@ -2,59 +2,69 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-HOSTS = ("auto", "tmux", "process")
-GITHUB = ("auto", "yes", "no")
-FAIL_ON = ("verdict", "critical", "high", "medium", "low", "info")
-ISOLATIONS = ("worktree",)
-PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
+if TYPE_CHECKING:
+    from pytest_ptc.model.choices import (
+        FailOn,
+        GithubUse,
+        HostName,
+        Isolation,
+        PermissionMode,
+        SettingSource,
+        SkipMeans,
+    )
 
 
 class Settings(NamedTuple):
-    """What the user asked of this run, resolved once; field by field in `OPTIONS`.
+    """What the user asked of this run, resolved once; a field for each option.
 
     Not a dataclass: making one of this size takes 7 ms, and every pytest run would pay for it.
     """
 
     workers: int
     agent: str
-    host: str
+    host: HostName
     command: str
     verdict_from_exit: bool
     claude_code: str
     interactive: bool
-    setting_sources: tuple[str, ...]
+    setting_sources: tuple[SettingSource, ...]
     task_list_id: str
     max_worker_restart: int | None
-    timeout: float | None
     run_timeout: float | None
+    budget_usd: float | None
+    timeout: float | None
     retries: int
-    model: str
-    tools: tuple[str, ...]
-    permission_mode: str
-    cwd: str
+    model: str | None
+    tools: tuple[str, ...] | None
+    permission_mode: PermissionMode | None
+    cwd: str | None
     env: tuple[str, ...]
     max_turns: int | None
-    budget_usd: float | None
     task_budget_usd: float | None
     gate: bool
     require_evidence: bool
+    fail_on: FailOn
+    isolation: Isolation | None
     resume: str
-    fail_on: str
     exit_codes: bool
     require: str
-    on_skip: str
-    isolation: str
+    on_skip: SkipMeans | None
     json: str
     sarif: str
     gitlab: str
     html: str
-    github: str
+    github: GithubUse
     properties: bool
 
     @property
-    def skip_means(self) -> str:
+    def variables(self) -> dict[str, str]:
+        """Return the variables that are added to every agent's environment."""
+        return dict(entry.split("=", 1) for entry in self.env)
+
+    @property
+    def skip_means(self) -> SkipMeans:
         """Return what a verdict of skip makes of its test: `skip` or `error`."""
         return self.on_skip or ("error" if self.exit_codes else "skip")
 

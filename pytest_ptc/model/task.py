@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_ptc.model.choices import FailOn, Isolation, PermissionMode, SkipMeans
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSpec:
@@ -51,15 +53,15 @@ class TaskSpec:
     needs: tuple[str, ...] = ()
     gate: bool = True
     require_evidence: bool = False
-    fail_on: str = "verdict"
-    on_skip: str = "skip"
-    isolation: str | None = None
+    fail_on: FailOn = "verdict"
+    on_skip: SkipMeans = "skip"
+    isolation: Isolation | None = None
     ref: str | None = None
     base: str | None = None
     schema: Mapping[str, Any] | None = None
     model: str | None = None
     tools: tuple[str, ...] | None = None
-    permission_mode: str | None = None
+    permission_mode: PermissionMode | None = None
     max_turns: int | None = None
     budget_usd: float | None = None
 

@@ -288,7 +288,7 @@ def _host(config: pytest.Config, settings: Settings, run_id: str) -> tuple[Host,
 def known_secrets(config: pytest.Config, settings: Settings, run: Run) -> Redactor:
     """Return what redacts all secrets that a run is started with, those of commands too."""
     redactor = Redactor(os.environ)
-    redactor.learn(dict(entry.split("=", 1) for entry in settings.env if "=" in entry))
+    redactor.learn(settings.variables)
     redactor.learn(argument_secrets(config.invocation_params.args))
     redactor.learn(secret_arguments(run.agent.plan.argv))
     return redactor

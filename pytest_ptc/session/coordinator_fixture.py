@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.collection.marker import checked_options, checked_prompt, task_spec
+from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
+from pytest_ptc.collection.marker import checked_prompt
+from pytest_ptc.collection.task_specs import task_spec
 from pytest_ptc.model.errors import MarkerError
 from pytest_ptc.session.promises import Promise, Promises
 from pytest_ptc.text.template import fields_of
@@ -92,8 +94,8 @@ class PtcCoordinator:
         for field in fields_of(text):
             if field not in params:
                 raise MarkerError(name, f"{{{field}}}", "has no value; give it in params")
-        for keyword in ("needs", "gate"):
-            if keyword in options:
+        for keyword in options:
+            if keyword in KEYWORDS and not KEYWORDS[keyword].in_submit:
                 raise MarkerError(name, keyword, "has no meaning here: the test judges itself")
         return task_spec(
             self._settings,
@@ -101,7 +103,7 @@ class PtcCoordinator:
             source=source,
             prompt=text,
             params=params,
-            options=checked_options(name, options, self._rootpath),
+            keywords=checked_keywords(name, options, self._rootpath),
             rootpath=self._rootpath,
             general_timeout=self._general_timeout,
         )

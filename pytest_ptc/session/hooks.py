@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.collection.collected import asked_by, is_marked
-from pytest_ptc.collection.marker import MarkedTask, general_timeout
+from pytest_ptc.collection.timeouts import general_timeout
 from pytest_ptc.model.errors import MarkerError
 from pytest_ptc.model.item_states import BAD, final_report
 from pytest_ptc.reporting.terminal.progress import Progress
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from concurrent.futures import Future
 
+    from pytest_ptc.collection.marker import MarkedTask
     from pytest_ptc.model.item_states import PhaseReport
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings

@@ -7,7 +7,6 @@ cannot be shown is run again, and the terminal says why.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,11 +48,6 @@ def run_to_resume(
     Raises:
         ConfigError: There is not one such run, it is still on, or it is refused.
     """
-    if wanted != LAST and not re.fullmatch(r"[\w-]+", wanted):
-        raise ConfigError(
-            f"--ptc-resume: {wanted!r} is not the end of a run's id; write --ptc-resume last on "
-            "the command line, or --ptc-resume=RUN"
-        )
     if wanted == LAST:
         run = found[-1] if found else None
     else:

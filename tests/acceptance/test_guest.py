@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.collection.options import OPTIONS
+from pytest_ptc.collection.options import all_options
 
 if TYPE_CHECKING:
     from tests.support.suite import Suite
@@ -66,7 +66,7 @@ def test_after_collection_errors_nothing_is_started(suite: Suite) -> None:
 def test_the_options_are_documented(suite: Suite) -> None:
     """Every option of the table stands in `--help`, on the command line or as an ini key."""
     text = suite.pytester.runpytest_inprocess("--help").stdout.str()
-    for option in OPTIONS:
+    for option in all_options():
         assert option.ini in text
         assert not option.flag or option.cli in text
 
@@ -131,6 +131,28 @@ def test_no_heavy_import_without_workers(suite: Suite) -> None:
     suite.write(test_a=f"import sys\ndef test_it():\n    assert not {heavy!r} & set(sys.modules)\n")
     result = suite.pytester.runpytest_subprocess("-p", "no:libtmux", "-p", "no:xdist")
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("option", ["--ptc-resume", "--ptc-github"])
+def test_an_option_that_may_stand_alone_takes_no_path_for_its_value(
+    suite: Suite, option: str
+) -> None:
+    """The tests that follow it are the ones that are run, with their ini file and conftest."""
+    folder = suite.path / "checks"
+    folder.mkdir()
+    (folder / "conftest.py").write_text(
+        "import pytest\n\ndef pytest_addoption(parser):\n    parser.addoption('--of-checks')\n\n"
+        "@pytest.fixture(scope='session')\ndef word():\n    return 'pass'\n"
+    )
+    (folder / "test_it.py").write_text(
+        "import pytest\n@pytest.mark.ptc('{word}')\ndef test_it(): pass\n"
+    )
+    suite.write(test_other="def test_other(): assert False\n")
+    # Its option is known only if the conftest of the path was found in time.
+    result = suite.run(option, "checks", "--of-checks=1")
+    result.assert_outcomes(passed=1)
+    said = {"--ptc-resume": "ptc: resumes nothing: there is no earlier run"}.get(option)
+    assert said is None or said in result.outlines
 
 
 def test_the_summary_is_one_line_when_quiet_and_all_is_well(suite: Suite) -> None:

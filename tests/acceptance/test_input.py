@@ -69,17 +69,35 @@ def test_all_bad_markers_are_told_at_once(suite: Suite) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        pytest.param(["--ptc-workers=-1"], "--ptc-workers: -1 must be 0 or more", id="negative"),
-        pytest.param(["--ptc-host=docker"], "--ptc-host: 'docker' must be one of", id="host"),
-        pytest.param(["--ptc-timeout=0"], "--ptc-timeout: 0.0 must be above 0", id="timeout"),
-        pytest.param(["--ptc-timeout=nan"], "--ptc-timeout: nan must be above 0", id="nan"),
+        pytest.param(
+            ["--ptc-workers=-1"],
+            "--ptc-workers: must be a whole number from 0, not -1",
+            id="negative",
+        ),
+        pytest.param(
+            ["--ptc-host=docker"],
+            "--ptc-host: must be one of auto, tmux, process, not 'docker'",
+            id="host",
+        ),
+        pytest.param(
+            ["--ptc-timeout=0"],
+            "--ptc-timeout: must be a number of seconds above 0, not 0.0",
+            id="timeout",
+        ),
+        pytest.param(
+            ["--ptc-timeout=nan"],
+            "--ptc-timeout: must be a number of seconds above 0, not nan",
+            id="nan",
+        ),
         pytest.param(["--ptc-agent=oracle"], "ptc_agent: 'oracle' is not an agent", id="agent"),
         pytest.param(["--ptc-agent=os:nothing"], "'os:nothing' cannot be used", id="agent-place"),
         pytest.param(["--ptc-command=no-such-program x"], "is not a program on PATH", id="missing"),
         pytest.param(["--ptc-command='open"], "No closing quotation", id="quote"),
         pytest.param(["-o", "ptc_command="], "agent 'command' has no program", id="none"),
         pytest.param(["-o", "ptc_retries=two"], "ptc_retries: ", id="ini-type"),
-        pytest.param(["-o", "ptc_env=A"], "ptc_env: ('A',) 'A' is not of the form", id="ini-env"),
+        pytest.param(
+            ["-o", "ptc_env=A"], "ptc_env: must be lines of the form NAME=value", id="ini-env"
+        ),
         pytest.param(["-n2"], "--ptc-workers cannot be used with -n", id="xdist"),
     ],
 )

@@ -228,7 +228,10 @@ def test_runs_that_cannot_be_resumed_are_refused_before_anything_is_started(suit
     for given, said in (
         ("--ptc-resume", "*is still on; wait for it*"),
         ("--ptc-resume=abc", "*there is not one run 'abc', but none*"),
-        ("--ptc-resume=tests/x.py", "*not the end of a run's id; write --ptc-resume last*"),
+        (
+            "--ptc-resume=tests/x.py",
+            "*--ptc-resume: must be the end of a run's id, or last, not 'tests/x.py'*",
+        ),
     ):
         refused = suite.run(given)
         assert refused.ret == pytest.ExitCode.USAGE_ERROR

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_ptc
 from pytest_ptc import hookspecs
-from pytest_ptc.collection.marker import KEYWORDS
-from pytest_ptc.collection.options import OPTIONS
+from pytest_ptc.collection.keywords import keywords_table
+from pytest_ptc.collection.options import options_table
 from pytest_ptc.model.trouble import RETRYABLE, Cause
+from pytest_ptc.text.markdown import markdown_table
 from pytest_ptc.text.secret_names import described
 from tests.docs.causes import WHAT_TO_DO
 from tests.docs.faults import fault_rows
-from tests.docs.keywords import MEANING
 from tests.unit.project.test_architecture import PACKAGE, ROOMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -37,47 +37,14 @@ _REGION = re.compile(
 )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; a cell's `|` is escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
-    )
-
-
 def code(text: object) -> str:
     """Return a text as code, and nothing for an empty one."""
     return f"`{text}`" if text not in ("", None) else ""
 
 
-def options() -> str:
-    """Return the table of options."""
-    rows = []
-    for option in OPTIONS:
-        default = option.default
-        if isinstance(default, bool):
-            default = str(default).lower()
-        help_text = option.help + (f"; environment `{option.env}`" if option.env else "")
-        rows.append(
-            (
-                code(option.cli if option.flag else ""),
-                code(option.ini),
-                "" if default == () else code(default),
-                help_text,
-            )
-        )
-    return table(("command line", "ini", "default", "meaning"), rows)
-
-
-def keywords() -> str:
-    """Return the table of the marker's keywords."""
-    rows = ((code(name), KEYWORDS[name].wanted, MEANING[name]) for name in KEYWORDS)
-    return table(("keyword", "value", "meaning"), rows)
-
-
 def causes() -> str:
     """Return the table of causes, with what to do about each."""
-    return table(
+    return markdown_table(
         ("cause", "another attempt with `retries`", "what to do"),
         (
             (code(cause), "yes" if cause in RETRYABLE else "no", WHAT_TO_DO[cause])
@@ -169,7 +136,7 @@ def report_schema() -> str:
             (code(field), _kind(value), value.get("description", ""))
             for field, value in entry["properties"].items()
         )
-        parts.append(f"### {title}\n\n" + table(("field", "type", "meaning"), rows))
+        parts.append(f"### {title}\n\n" + markdown_table(("field", "type", "meaning"), rows))
     return "\n".join(parts)
 
 
@@ -198,7 +165,7 @@ def rooms() -> str:
         role = doc.split("\n\n")[0].replace("\n", " ")
         name = f"{room}/" if place.is_dir() else f"{room}.py"
         rows.append((code(name), role, ", ".join(sorted(ROOMS[room]))))
-    return table(("room", "its role", "may import"), rows)
+    return markdown_table(("room", "its role", "may import"), rows)
 
 
 def floors() -> str:
@@ -215,15 +182,15 @@ def floors() -> str:
 
 def faults() -> str:
     """Return the table of faults, each with the tests that are marked with it."""
-    return table(
+    return markdown_table(
         ("fault", "what the user sees", "tests"),
         ((row.fault, row.seen, " ".join(code(test) for test in row.tests)) for row in fault_rows()),
     )
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
-    "options": options,
-    "keywords": keywords,
+    "options": options_table,
+    "keywords": keywords_table,
     "causes": causes,
     "secrets": secrets,
     "hooks": hooks,

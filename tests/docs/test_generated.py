@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.collection.marker import KEYWORDS
 from pytest_ptc.model.trouble import Cause
 from tests.docs.causes import WHAT_TO_DO
 from tests.docs.faults import FAULTS, fault_rows, marked_tests
 from tests.docs.generate import PARTS, ROOT, generated_in, pages, renewed
-from tests.docs.keywords import MEANING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,11 +31,6 @@ def test_every_part_is_on_one_page() -> None:
 def test_every_cause_says_what_to_do() -> None:
     """And nothing is said about a cause that is gone."""
     assert set(WHAT_TO_DO) == set(Cause)
-
-
-def test_every_keyword_has_a_meaning() -> None:
-    """And nothing is said about a keyword that is gone."""
-    assert set(MEANING) == set(KEYWORDS)
 
 
 def test_every_fault_in_the_table_is_tested() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_ptc.agents.command import HEAD, TAIL, Output
 from pytest_ptc.agents.printed import Printed
-from pytest_ptc.collection.marker import plain
+from pytest_ptc.collection.task_specs import plain
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.environment import LONGEST_VARIABLE, agent_environment, inherited
 from pytest_ptc.journal.attempt_journal import AttemptJournal

@@ -79,7 +79,7 @@ def test_what_looks_like_front_matter_elsewhere_is_refused(text: str, line: int)
 def test_prose_may_have_rules_and_examples(text: str) -> None:
     """Whatever it has of front matter is no setting, and is not refused."""
     suite = read_suite(text)
-    assert not suite.options
+    assert not suite.keywords
     assert suite.prompt == text.removeprefix("---\n---\n").strip()
 
 
@@ -88,7 +88,7 @@ def test_prose_may_have_rules_and_examples(text: str) -> None:
 def test_marks_and_ends_of_lines_of_other_systems_are_no_part_of_it(mark: str, end: str) -> None:
     """A byte order mark, carriage returns."""
     suite = read_suite(mark + end.join(["---", "fail_on: high", "---  ", "Check.", "it"]))
-    assert (suite.options, suite.prompt, suite.line) == ({"fail_on": "high"}, "Check.\nit", 4)
+    assert (suite.keywords, suite.prompt, suite.line) == ({"fail_on": "high"}, "Check.\nit", 4)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import typing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.collection.marker import KEYWORDS
-from pytest_ptc.collection.options import OPTIONS, resolve
+from pytest_ptc.collection.keywords import KEYWORDS
+from pytest_ptc.collection.options import all_options, give_values, options_table, resolve
+from pytest_ptc.model import choices
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.settings import Settings
 
@@ -30,15 +32,84 @@ def configure(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Con
     return parse
 
 
+def literal(annotation: Any) -> set[str]:
+    """Return the texts of all `Literal` types in an annotation."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return set(typing.get_args(annotation))
+    return {text for part in typing.get_args(annotation) for text in literal(part)}
+
+
 def test_every_option_is_a_setting_and_every_setting_an_option() -> None:
     """The frozen settings and the table say the same names in the same order."""
-    assert [option.name for option in OPTIONS] == list(Settings._fields)
+    assert [option.name for option in all_options()] == list(Settings._fields)
+
+
+def test_settings_have_the_types_of_their_options() -> None:
+    """A choice is a `Literal` of the same names; a number is one; what may be unset says so."""
+    hints = typing.get_type_hints(Settings, vars(choices))
+    of_ini = {"int": int, "float": float, "string": str, "bool": bool, "args": tuple}
+    for option in all_options():
+        hint = hints[option.name]
+        parts = [part for part in (typing.get_args(hint) or (hint,)) if part is not type(None)]
+        assert literal(hint) >= set(option.choices), option.name
+        assert (type(None) in typing.get_args(hint)) == (option.default is None), option.name
+        if option.choices:
+            assert literal(hint) == set(option.choices), option.name
+        elif typing.get_origin(hint) is not tuple:
+            found = {typing.get_origin(part) or part for part in parts}
+            assert found == {of_ini[option.type.ini]}, option.name
 
 
 def test_every_keyword_has_an_ini_default() -> None:
     """A suite can set what every marker would say, but for what only one test can mean."""
-    inis = {option.name for option in OPTIONS}
+    inis = {option.name for option in all_options()}
     assert set(KEYWORDS) - inis == {"needs", "schema", "ref", "base"}
+
+
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [
+        pytest.param(["--ptc-resume", "tests"], ["--ptc-resume=last", "tests"], id="path"),
+        pytest.param(["tests", "--ptc-resume"], ["tests", "--ptc-resume=last"], id="last"),
+        pytest.param(["--ptc-github", "a::b"], ["--ptc-github=yes", "a::b"], id="node"),
+        pytest.param(["--ptc-resume=ab1", "t"], ["--ptc-resume=ab1", "t"], id="value"),
+        pytest.param(["--", "--ptc-resume", "t"], ["--", "--ptc-resume", "t"], id="a-path-itself"),
+        pytest.param(["-k", "ptc-resume"], ["-k", "ptc-resume"], id="another-options"),
+    ],
+)
+def test_an_option_that_stands_alone_has_its_value(given: list[str], then: list[str]) -> None:
+    """Nothing that follows it can be taken for its value."""
+    args = list(given)
+    assert give_values(args) == (given != then)
+    assert args == then
+
+
+def test_an_empty_value_is_the_default_where_that_is_nothing(configure: Configure) -> None:
+    """An unset variable of a pipeline asks for no report; it does not weaken a gate."""
+    settings = resolve(
+        configure("ptc_model =", "--ptc-json=", "--ptc-on-skip=", "--ptc-model="), {}
+    )
+    assert (settings.json, settings.on_skip, settings.model) == ("", None, None)
+    assert resolve(configure("ptc_fail_on =\nptc_tools ="), {})[:2] == (0, "claude")
+    with pytest.raises(ConfigError, match=r"--ptc-fail-on: must be one of verdict, .*, not ''"):
+        resolve(configure("", "--ptc-fail-on="), {})
+
+
+def test_a_variable_that_cannot_be_is_refused_without_the_others(configure: Configure) -> None:
+    """Another line may hold a secret."""
+    with pytest.raises(ConfigError, match="ptc_env: must be lines of the form") as caught:
+        resolve(configure("ptc_env =\n  TOKEN=hunter2\n  A\n"), {})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_table_of_options_is_markdown() -> None:
+    """A row for each option, with its names, its default and its meaning."""
+    _, line, *rows = options_table().splitlines()
+    assert line == "| --- | --- | --- | --- |"
+    assert len(rows) == len(all_options())
+    assert rows[0] == (
+        "| `--ptc-workers` | `ptc_workers` | `0` | run marked tests on N workers; 0 skips them |"
+    )
 
 
 def test_defaults(configure: Configure) -> None:
@@ -79,9 +150,9 @@ def test_claude_code_is_taken_from_the_environment(configure: Configure) -> None
 
 def test_a_bad_value_is_told_with_where_it_was_said(configure: Configure) -> None:
     """The message names the flag, the variable or the ini key."""
-    with pytest.raises(ConfigError, match="--ptc-retries: -1 must be 0 or more"):
+    with pytest.raises(ConfigError, match="--ptc-retries: must be a whole number from 0, not -1"):
         resolve(configure("", "--ptc-retries=-1"), {})
-    with pytest.raises(ConfigError, match="ptc_max_turns: 0 must be 1 or more"):
+    with pytest.raises(ConfigError, match="ptc_max_turns: must be a whole number from 1, not 0"):
         resolve(configure("ptc_max_turns = 0"), {})
     with pytest.raises(ConfigError, match=r"CLAUDE_CODE_TASK_LIST_ID: .* NUL"):
         resolve(configure(), {"CLAUDE_CODE_TASK_LIST_ID": "a\0b"})
@@ -118,12 +189,20 @@ def test_what_an_agent_may_cost_show_and_read(
 @pytest.mark.parametrize(
     ("ini", "args", "complaint"),
     [
-        ("", ("--ptc-budget-usd=0",), r"--ptc-budget-usd: 0.0 must be above 0"),
-        ("", ("--ptc-budget-usd=nan",), r"--ptc-budget-usd: nan must be above 0"),
-        ("ptc_budget_usd = -1", (), r"ptc_budget_usd: -1.0 must be above 0"),
-        ("ptc_task_budget_usd = 0", (), r"ptc_task_budget_usd: 0.0 must be above 0"),
+        (
+            "",
+            ("--ptc-budget-usd=0",),
+            r"--ptc-budget-usd: must be a number of US dollars above 0, not 0.0",
+        ),
+        ("", ("--ptc-budget-usd=nan",), r"--ptc-budget-usd: must be .* above 0, not nan"),
+        ("ptc_budget_usd = -1", (), r"ptc_budget_usd: must be .* above 0, not -1.0"),
+        ("ptc_task_budget_usd = 0", (), r"ptc_task_budget_usd: must be .* above 0, not 0.0"),
         ("ptc_task_budget_usd = much", (), r"ptc_task_budget_usd: "),
-        ("ptc_setting_sources = user all", (), r"'all' is not one of user, project, local"),
+        (
+            "ptc_setting_sources = user all",
+            (),
+            r"must be names among user, project, local, not \('user', 'all'\)",
+        ),
     ],
 )
 def test_a_limit_or_source_that_cannot_be_is_refused(

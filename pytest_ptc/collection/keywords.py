@@ -1,0 +1,307 @@
+"""The keywords of the marker `ptc`, each declared once.
+
+From this table come the text of the marker in `pytest --markers`, the checks of what markers, front
+matter and `ptc_coordinator.submit` say, the options that set a keyword for all tests of a run, and
+the table of the documentation. A task has a field of each keyword's name.
+
+Every pytest run on the machine imports this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.collection.value_types import (
+    ASSIGNMENTS,
+    COMMIT,
+    DIRECTORY,
+    DOLLARS,
+    ENVIRONMENT,
+    FLAG,
+    SCHEMA,
+    SECONDS,
+    TEST_NAMES,
+    TEXT,
+    TEXTS,
+    ValueType,
+    one_of,
+    whole_from,
+)
+from pytest_ptc.model.choices import FailOn, Isolation, PermissionMode
+from pytest_ptc.model.errors import MarkerError, PtcError, ValueRefused
+from pytest_ptc.text.template import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+class DefaultOption(NamedTuple):
+    """The option by which a suite says a keyword for all of its tests.
+
+    Args:
+        help: One line for `--help`.
+        value: The value where nobody says anything.
+        flag: Whether the option stands on the command line, too.
+        name: Its name; None for that of the keyword.
+        type: What it takes; None for what the keyword takes.
+        metavar: What `--help` calls its value, where its type does not say it.
+    """
+
+    help: str
+    value: Any = None
+    flag: bool = False
+    name: str | None = None
+    type: ValueType | None = None
+    metavar: str | None = None
+
+
+class Keyword(NamedTuple):
+    """One keyword of the marker.
+
+    Args:
+        name: The keyword, a key of front matter, and the task's field.
+        type: What it takes.
+        help: What it means, for the documentation.
+        option: What sets it for all tests; None for what only one test can mean.
+        check: Returns a value of the type as a task has it, given pytest's root directory, or
+            raises `PtcError` with what is wrong and the fix; None where the type says it all.
+        has_fields: Whether the text's `{fields}` are filled as the prompt's are.
+        in_front_matter: Whether a Markdown suite may say it.
+        in_submit: Whether work that a test submits may say it.
+    """
+
+    name: str
+    type: ValueType
+    help: str
+    option: DefaultOption | None = None
+    check: Callable[[Any, Path], Any] | None = None
+    has_fields: bool = False
+    in_front_matter: bool = True
+    in_submit: bool = True
+
+    @property
+    def setting(self) -> str | None:
+        """Return the field of `Settings` that is this keyword's default."""
+        return None if self.option is None else self.option.name or self.name
+
+
+def _directory(value: str, rootpath: Path) -> str:
+    # Only for marked tests, as all that is imported within a function here.
+    from pytest_ptc.collection.task_directory import task_directory  # noqa: PLC0415
+
+    # What is filled in later is checked then.
+    return value if fields_of(value) else task_directory(value, rootpath)
+
+
+def _json_schema(value: dict[str, Any], _: Path) -> dict[str, Any]:
+    from pytest_ptc.verdicts.schemas import schema_problem  # noqa: PLC0415
+
+    problem = schema_problem(value)
+    if problem is not None:
+        raise ValueRefused(problem)
+    return value
+
+
+_DECLARED = (
+    Keyword(
+        "timeout",
+        SECONDS,
+        "seconds that one attempt may take; else those of pytest-timeout's marker, "
+        "`--ptc-timeout`, pytest-timeout's `--timeout`, 600",
+        DefaultOption(
+            "seconds one attempt may take (default: pytest-timeout's limit, else 600)", flag=True
+        ),
+    ),
+    Keyword(
+        "retries",
+        whole_from(0),
+        "extra attempts after an infrastructure error (crash, timeout, rate limit); never "
+        "after a fail",
+        DefaultOption("attempts after trouble in the machinery", value=0, flag=True),
+    ),
+    Keyword(
+        "model",
+        TEXT,
+        "the model; agent `command` ignores it",
+        DefaultOption("the model, in the agent's own words", flag=True),
+    ),
+    Keyword(
+        "tools",
+        TEXTS,
+        "what Claude Code may do, see [permissions](../guides/permissions.md)",
+        DefaultOption(
+            "the tools Claude Code may use, or rules like Bash(git show HEAD) "
+            "(default: Read Grep Glob)"
+        ),
+    ),
+    Keyword(
+        "permission_mode",
+        one_of(PermissionMode),
+        "Claude Code's permission mode, see [permissions](../guides/permissions.md)",
+        DefaultOption(
+            "Claude Code's permission mode (default: dontAsk, which denies what `tools` does not "
+            "name)"
+        ),
+    ),
+    Keyword(
+        "cwd",
+        DIRECTORY,
+        "the agent's directory, from the root directory; may hold fields",
+        DefaultOption("the agents' directory (default: rootdir)"),
+        check=_directory,
+        has_fields=True,
+    ),
+    Keyword(
+        "env",
+        ENVIRONMENT,
+        "variables added to the agent's environment",
+        DefaultOption(
+            "variables for the agents, one NAME=value a line", value=(), type=ASSIGNMENTS
+        ),
+    ),
+    Keyword(
+        "max_turns",
+        whole_from(1),
+        "the most turns of one attempt; agent `command` ignores it",
+        DefaultOption("most turns of an agent"),
+    ),
+    Keyword(
+        "budget_usd",
+        DOLLARS,
+        "the most US dollars of one attempt; agent `command` ignores it",
+        DefaultOption(
+            "most US dollars an attempt may cost: the default of the marker's budget_usd",
+            name="task_budget_usd",
+            metavar="USD",
+        ),
+    ),
+    Keyword(
+        "schema",
+        SCHEMA,
+        "what the verdict's `data` must meet; whole in itself, because nothing is fetched",
+        check=_json_schema,
+    ),
+    Keyword(
+        "needs",
+        TEST_NAMES,
+        "tests whose tasks must pass first: names in the same file, or node ids; one that is "
+        "not selected (`-k`, `--lf`, a node id) is run as a task, without its test",
+        in_submit=False,
+    ),
+    Keyword(
+        "gate",
+        FLAG,
+        "`False`: the body of the test alone judges, even a verdict of fail",
+        DefaultOption("whether a verdict of fail fails its test", value=True),
+        # There is no body that could judge; and the test that submits work judges itself.
+        in_front_matter=False,
+        in_submit=False,
+    ),
+    Keyword(
+        "require_evidence",
+        FLAG,
+        "`True`: a pass or a skip of an agent that used no tool is an error",
+        DefaultOption(
+            "make a pass or skip an error whose agent used no tool before it recorded",
+            value=False,
+            flag=True,
+        ),
+    ),
+    Keyword(
+        "fail_on",
+        one_of(FailOn),
+        "a finding of this severity or worse fails the test though its verdict is a pass or a "
+        "skip; `verdict`: none does",
+        DefaultOption(
+            "what fails a test: a verdict of fail alone (verdict), or a finding of this severity "
+            "or worse, too: critical, high, medium, low, info",
+            value="verdict",
+            flag=True,
+        ),
+    ),
+    Keyword(
+        "isolation",
+        one_of(Isolation),
+        "each attempt has a git worktree of its own, removed afterwards, even after a crash",
+        DefaultOption(
+            "worktree: give each attempt a git worktree of its own (default: the directory itself)"
+        ),
+    ),
+    Keyword(
+        "ref",
+        COMMIT,
+        "with `isolation`: the commit or branch of the worktree (default `HEAD`)",
+        has_fields=True,
+    ),
+    Keyword(
+        "base",
+        COMMIT,
+        "with `isolation`: the commit or branch whose difference to `ref` is put behind the prompt",
+        has_fields=True,
+    ),
+)
+
+#: By their names, in the order in which they are shown.
+KEYWORDS: dict[str, Keyword] = {keyword.name: keyword for keyword in _DECLARED}
+
+
+def marker_text() -> str:
+    """Return the marker's line for `pytest --markers`."""
+    return (
+        f"ptc(prompt=<docstring>, *, {', '.join(KEYWORDS)}): have an agent do this test and judge "
+        "it by the verdict that the agent records"
+    )
+
+
+def checked_keywords(nodeid: str, given: Mapping[str, Any], rootpath: Path) -> dict[str, Any]:
+    """Return a test's keywords, each checked and as a task has it.
+
+    Raises:
+        MarkerError: A keyword that is unknown, of the wrong type, or that cannot be used.
+    """
+    unknown = [name for name in given if name not in KEYWORDS]
+    if unknown:
+        raise MarkerError(nodeid, unknown[0], f"unknown keyword; known are {', '.join(KEYWORDS)}")
+    values = {}
+    for name, value in given.items():
+        keyword = KEYWORDS[name]
+        problem = keyword.type.problem(value)
+        if problem is not None:
+            raise MarkerError(nodeid, name, problem)
+        values[name] = keyword.type.converted(value)
+        if keyword.check is not None:
+            try:
+                values[name] = keyword.check(values[name], rootpath)
+            except PtcError as error:
+                raise MarkerError(nodeid, name, str(error)) from error
+    return values
+
+
+def fields_in(values: Mapping[str, Any]) -> list[str]:
+    """Return the names of the fields in a test's keywords, in the order of the table."""
+    texts = [
+        values[name] for name, keyword in KEYWORDS.items() if keyword.has_fields and name in values
+    ]
+    return [field for text in texts for field in fields_of(text)]
+
+
+def keywords_table() -> str:
+    """Return the keywords as the Markdown table of `docs/reference/keywords.md`."""
+    from pytest_ptc.text.markdown import markdown_table  # noqa: PLC0415 - for documentation alone
+
+    return markdown_table(
+        ("keyword", "value", "set for all tests by", "meaning"),
+        (
+            (f"`{keyword.name}`", keyword.type.words, _set_by(keyword), keyword.help)
+            for keyword in KEYWORDS.values()
+        ),
+    )
+
+
+def _set_by(keyword: Keyword) -> str:
+    if keyword.option is None:
+        return ""
+    name = keyword.option.name or keyword.name
+    flag = f"`--ptc-{name.replace('_', '-')}`, " if keyword.option.flag else ""
+    return f"{flag}`ptc_{name}`"

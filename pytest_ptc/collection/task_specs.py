@@ -1,0 +1,131 @@
+"""From what a test asks for, and the settings of the run, to a complete task."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.collection.keywords import KEYWORDS
+from pytest_ptc.collection.task_directory import DirectoryError, task_directory
+from pytest_ptc.collection.timeouts import DEFAULT_TIMEOUT_S
+from pytest_ptc.model.errors import GitError, MarkerError
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.system.git.command import git
+from pytest_ptc.system.git.commits import name_problem, resolve
+from pytest_ptc.system.git.diffs import diff
+from pytest_ptc.text.template import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from pytest_ptc.model.settings import Settings
+
+
+def task_spec(
+    settings: Settings,
+    *,
+    nodeid: str,
+    source: str,
+    prompt: str,
+    params: Mapping[str, Any],
+    keywords: Mapping[str, Any],
+    rootpath: Path,
+    general_timeout: float | None = None,
+    trusted: Collection[str] = (),
+) -> TaskSpec:
+    """Return a task with every default of the settings applied where `keywords` is silent.
+
+    Args:
+        settings: What the user asked of the run.
+        nodeid: The node id.
+        source: The file that the test comes from, as `TaskSpec` has it.
+        prompt: The prompt, not filled.
+        params: What it, and keywords that have fields, are filled from.
+        keywords: The marker's keywords, checked.
+        rootpath: Pytest's root directory, which directories are named from.
+        general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
+        trusted: The names in `params` whose values come from session fixtures.
+
+    Raises:
+        MarkerError: What was filled in names no directory, or no commit.
+    """
+    values = {**_defaults(settings, general_timeout), **keywords}
+    # Before it is filled: where its text may lead depends on what is filled in.
+    directory = values.pop("cwd", None) or "."
+    try:
+        cwd = task_directory(directory, rootpath, params, trusted)
+    except DirectoryError as error:
+        raise MarkerError(nodeid, "cwd", str(error)) from error
+    for name, value in values.items():
+        if KEYWORDS[name].has_fields:
+            values[name] = fill(value, params)
+    values["env"] = settings.variables | values.get("env", {})
+    spec = TaskSpec(
+        nodeid=nodeid,
+        source=source,
+        prompt=fill(prompt, params),
+        params={name: plain(value) for name, value in params.items()},
+        cwd=cwd,
+        on_skip=settings.skip_means,
+        **values,
+    )
+    return _at_commits(spec)
+
+
+def _defaults(settings: Settings, general_timeout: float | None) -> dict[str, Any]:
+    """Return the keywords that the settings have a value of; for others, the task has a default."""
+    said = {
+        name: getattr(settings, keyword.setting)
+        for name, keyword in KEYWORDS.items()
+        # A suite's variables are added to, and not replaced.
+        if keyword.setting is not None and name != "env"
+    }
+    timeout = said.pop("timeout") or general_timeout or DEFAULT_TIMEOUT_S
+    return {
+        "timeout": timeout,
+        **{name: value for name, value in said.items() if value is not None},
+    }
+
+
+def _at_commits(spec: TaskSpec) -> TaskSpec:
+    """Return the task with its commits in full: what they name must not change under the run."""
+    if spec.isolation is None:
+        named = next((name for name in ("ref", "base") if getattr(spec, name) is not None), None)
+        if named is not None:
+            raise MarkerError(spec.nodeid, named, "has no meaning without isolation='worktree'")
+        return spec
+    try:
+        # Before the names are: where there is no repository, that is what is wrong.
+        git(spec.cwd, "rev-parse", "--show-toplevel")
+    except GitError as error:
+        problem = f"{error}; a worktree needs a git repository around {spec.cwd}"
+        raise MarkerError(spec.nodeid, "isolation", problem) from error
+    ref = _commit(spec, "ref", "HEAD" if spec.ref is None else spec.ref)
+    base = None if spec.base is None else _commit(spec, "base", spec.base)
+    if base is not None:
+        try:
+            # Before anything is paid for: what does not fit into the prompt is told now.
+            diff(spec.cwd, base, ref)
+        except GitError as error:
+            raise MarkerError(spec.nodeid, "base", str(error)) from error
+    return replace(spec, ref=ref, base=base)
+
+
+def _commit(spec: TaskSpec, field: str, name: str) -> str:
+    try:
+        return resolve(spec.cwd, name)
+    except GitError as error:
+        problem = str(error)
+        if name_problem(name) is None:
+            problem += f"; name a commit or branch of the repository in {spec.cwd}"
+        raise MarkerError(spec.nodeid, field, problem) from error
+
+
+def plain(value: Any) -> Any:
+    """Return the value as plain JSON; what JSON cannot hold becomes its text."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return str(value)

@@ -1,0 +1,20 @@
+"""What can be chosen by name: in options, in the marker, in front matter."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+#: Where workers live.
+HostName = Literal["auto", "tmux", "process"]
+#: Whether a run annotates files and writes a summary on GitHub.
+GithubUse = Literal["auto", "yes", "no"]
+#: What fails a test beside a verdict of fail: nothing, or a finding of this severity or worse.
+FailOn = Literal["verdict", "critical", "high", "medium", "low", "info"]
+#: What a verdict of skip makes of its test.
+SkipMeans = Literal["skip", "error"]
+#: What an attempt has of its own.
+Isolation = Literal["worktree"]
+#: Claude Code's permission modes.
+PermissionMode = Literal["default", "acceptEdits", "plan", "dontAsk", "bypassPermissions"]
+#: Claude Code's settings files.
+SettingSource = Literal["user", "project", "local"]
