@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pkgutil
+from importlib import import_module
+
 import pytest
 
+import pytest_ptc
 from tests.support.suite import Suite, clean_environment, nothing_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Pytester forgets after each run in this process what that run has imported; what is imported
+# here is not imported anew 300 times.
+for module in pkgutil.walk_packages(pytest_ptc.__path__, "pytest_ptc."):
+    if not module.name.endswith(("__main__", "hook_client")):
+        import_module(module.name)
 
 
 @pytest.fixture
