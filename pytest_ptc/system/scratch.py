@@ -6,6 +6,7 @@ made, a directory of this user's that nobody else can enter, and holds the mark 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -70,10 +71,28 @@ def not_our_scratch(path: Path, run_id: str) -> str | None:
 
 
 def remove_scratch(path: Path, run_id: str) -> str | None:
-    """Remove a run's scratch folder; return why it was left, if it was."""
+    """Remove a run's scratch folder; return why it was left, if it was.
+
+    The mark goes last: of several workers that remove the folder of a killed pytest, and of clients
+    that still write into it, the last one has to find the mark.
+    """
     if not os.path.lexists(path):
         return None
     if (why := not_our_scratch(path, run_id)) is not None:
-        return why
-    shutil.rmtree(path, ignore_errors=True)
+        # Another one of the run's processes has removed it meanwhile.
+        return why if os.path.lexists(path) else None
+    with contextlib.suppress(OSError):
+        for entry in path.iterdir():
+            if entry.name != MARK:
+                _remove(entry)
+        if [entry.name for entry in path.iterdir()] == [MARK]:
+            shutil.rmtree(path, ignore_errors=True)
     return "cannot be removed" if path.exists() else None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pkgutil
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pytest
 

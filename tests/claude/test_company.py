@@ -96,7 +96,7 @@ with socket.socket() as any_socket:
     siocsifflags, iff_up = 0x8914, 1
     fcntl.ioctl(any_socket, siocsifflags, struct.pack("16sh", b"lo", iff_up))
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from tests.claude.messages_api import MessagesApi
+from tests.support.messages_api import MessagesApi
 with MessagesApi() as api:
     os.environ["ANTHROPIC_BASE_URL"] = api.url
     status = subprocess.run([sys.executable, "-m", "pytest", "--ptc-workers=2"]).returncode
