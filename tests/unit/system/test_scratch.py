@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.system import scratch
 from pytest_ptc.system.scratch import MARK, make_scratch, remove_scratch
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def test_a_folder_that_is_still_written_to_keeps_its_mark(
             (made / "bin").mkdir()
 
     with monkeypatch.context() as patch:
-        patch.setattr(scratch.shutil, "rmtree", removed_while_a_client_writes)
+        patch.setattr(shutil, "rmtree", removed_while_a_client_writes)
         assert remove_scratch(made, "run-1") == "cannot be removed"
     assert (made / MARK).read_text() == "run-1"
     assert remove_scratch(made, "run-1") is None
