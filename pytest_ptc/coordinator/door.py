@@ -1,8 +1,9 @@
-"""The socket that workers call, and who of those that do is one.
+"""The door that workers call at, and who of those that do is one.
 
-Anything of the same user can connect to it. Whoever has not shown a worker's key is a stranger: he
-may say one short line, for so long, and there are only so many of them at once. What a worker says
-is read as far as a line may be long; a line that is no message ends that worker, and nobody else.
+It is a Unix socket: anything of the same user can connect to it. Whoever has not shown a worker's
+key is a stranger: he may say one short line, for so long, and there are only so many of them at
+once. What a worker says is read as far as a line may be long; a line that is no message ends that
+worker, and nobody else.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import secrets
 from typing import TYPE_CHECKING
 
 from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.line import StreamLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pytest_ptc.interfaces.line import Line
 
 #: Seconds that a stranger has to say who he is; a worker does so at once.
 GREETING = 30.0
@@ -49,16 +53,16 @@ class Door:
         self._note = note
         self._notes_left = MAX_NOTES
         self._keys: dict[str, str] = {}
-        self._lines: dict[str, asyncio.StreamWriter] = {}
-        self._strangers: dict[asyncio.StreamWriter, None] = {}
+        self._lines: dict[str, Line] = {}
+        self._strangers: dict[Line, None] = {}
 
     def __repr__(self) -> str:
         return f"<Door {sorted(self._lines)}, {len(self._strangers)} strangers>"
 
     async def open(self, address: Path) -> asyncio.AbstractServer:
-        """Begin to take calls."""
+        """Begin to take calls on a Unix socket; its path may have at most about 100 bytes."""
         return await asyncio.start_unix_server(
-            self._converse, address, limit=messages.MAX_WORKER_MESSAGE_BYTES
+            self._called, address, limit=messages.MAX_WORKER_MESSAGE_BYTES
         )
 
     def key_for(self, worker: str) -> str:
@@ -69,7 +73,7 @@ class Door:
     def say(self, worker: str, message: messages.Message) -> None:
         """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
         if worker in self._lines:
-            self._lines[worker].write(messages.encode(message))
+            self._lines[worker].say(message)
 
     def hang_up(self, worker: str) -> None:
         """Close the line to a worker, which calls no more."""
@@ -83,45 +87,45 @@ class Door:
             line.close()
         await asyncio.sleep(0)  # transports close in the loop's next round
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear one caller out, from the hello to the end of the connection."""
+    async def take(self, line: Line) -> None:
+        """Hear one caller out, from the hello to the end of the line."""
         worker = None
         try:
-            hello = await self._greeting(reader, writer)
+            hello = await self._greeting(line)
             worker = hello.worker
-            self._lines[worker] = writer
+            self._lines[worker] = line
             self._heard(worker, hello)
-            while line := await reader.readline():
-                self._heard(worker, messages.decode(line))
+            while (message := await line.hear()) is not None:
+                self._heard(worker, message)
         except asyncio.CancelledError:
             return  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
         except Exception as error:  # noqa: BLE001 - one caller's trouble is its own
             self._broken(worker, error)
         finally:
             if worker is None:
-                writer.close()
+                line.close()
         if worker is not None:
             self._gone(worker, "its connection ended")
 
-    async def _greeting(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> messages.Hello:
+    async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.take(StreamLine(reader, writer))
+
+    async def _greeting(self, line: Line) -> messages.Hello:
         """Return the hello of a caller that is a worker.
 
         Raises:
             ValueError: It is none.
             asyncio.TimeoutError: It has said nothing for too long.
-            ConnectionError: It is gone.
         """
-        self._strangers[writer] = None
+        self._strangers[line] = None
         if len(self._strangers) > MAX_STRANGERS:
             first = next(iter(self._strangers))
             del self._strangers[first]
-            first.transport.abort()
+            first.close()
         try:
-            hello = messages.decode(await asyncio.wait_for(reader.readline(), GREETING))
+            hello = await asyncio.wait_for(line.hear(), GREETING)
         finally:
-            self._strangers.pop(writer, None)
+            self._strangers.pop(line, None)
         if not isinstance(hello, messages.Hello):
             raise ValueError("its first message is no hello")  # noqa: TRY004 - as broken as others
         key = self._keys.get(hello.worker)

@@ -1,4 +1,4 @@
-"""A worker's line to its coordinator."""
+"""A worker's call to its coordinator, over a Unix socket."""
 
 from __future__ import annotations
 
@@ -8,35 +8,40 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.line import StreamLine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_ptc.interfaces.line import Line
+
 #: Seconds that a worker goes on calling while others keep the coordinator's socket busy.
-CALLING = 60.0
-_PAUSE = 0.02
+CALL_PATIENCE_S = 60.0
+#: Seconds between two calls.
+CALL_PAUSE_S = 0.02
 
 
-async def call(address: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a connection to the coordinator.
+async def call(address: Path) -> Line:
+    """Return a line to the coordinator.
 
     Raises:
         OSError: It is gone, or was busy all the time.
     """
-    give_up = time.monotonic() + CALLING
+    give_up = time.monotonic() + CALL_PATIENCE_S
     while True:
-        line = socket.socket(socket.AF_UNIX)
-        line.setblocking(False)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.setblocking(False)
         try:
-            line.connect(str(address))
+            connection.connect(str(address))
             break
         except BlockingIOError:
             # Its queue is full. Asyncio would take that for a connection that is on its way.
-            line.close()
+            connection.close()
             if time.monotonic() > give_up:
                 raise
         except BaseException:
-            line.close()
+            connection.close()
             raise
-        await asyncio.sleep(_PAUSE)
-    return await asyncio.open_unix_connection(sock=line, limit=messages.MAX_MESSAGE_BYTES)
+        await asyncio.sleep(CALL_PAUSE_S)
+    streams = await asyncio.open_unix_connection(sock=connection, limit=messages.MAX_MESSAGE_BYTES)
+    return StreamLine(*streams)

@@ -32,13 +32,14 @@ from pytest_ptc.system.git.diffs import diff
 from pytest_ptc.system.processes import end_marked
 from pytest_ptc.system.threads import in_thread
 from pytest_ptc.text.template import with_diff, with_notes
-from pytest_ptc.worker import line
+from pytest_ptc.worker.line import CALL_PATIENCE_S, call
 from pytest_ptc.worker.pane import Screen
 from pytest_ptc.worker.shared_list import WorkersList
 
 if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent import Agent
     from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.interfaces.line import Line
     from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.text.redaction import Redactor
 
@@ -57,7 +58,7 @@ class Worker:
         self._redactor = redactor
         self._screen = Screen(sys.stdout.fileno(), redactor.text)
         self._list = WorkersList(task_list, self._screen.line)
-        self._line: asyncio.StreamWriter | None = None
+        self._line: Line | None = None
         #: Whether the coordinator has answered.
         self._known = False
 
@@ -82,41 +83,39 @@ class Worker:
         return orphan
 
     async def _converse(self) -> bool:
-        give_up = time.monotonic() + line.CALLING
+        give_up = time.monotonic() + CALL_PATIENCE_S
         while True:
-            reader, self._line = await line.call(self._launch.address)
-            orphan = await self._work(reader, self._line)
+            self._line = line = await call(self._launch.address)
+            orphan = await self._work(line)
             # Hung up on before it was known: others that call without end may have caused that.
             if self._known or not orphan or time.monotonic() > give_up:
                 return orphan
-            self._line.close()
+            line.close()
             await asyncio.sleep(0.1)
 
-    async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _work(self, line: Line) -> bool:
         """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
         job: asyncio.Task[None] | None = None
-        self._say(writer, messages.Hello(self._name, self._launch.key))
+        line.say(messages.Hello(self._name, self._launch.key))
         try:
-            while line := await reader.readline():
+            while (message := await line.hear()) is not None:
                 self._known = True
-                match messages.decode(line):
+                match message:
                     case messages.Prepare(like):
-                        job = asyncio.create_task(self._get_ready(like, writer))
+                        job = asyncio.create_task(self._get_ready(like, line))
                     case messages.Assigned() as assigned:
                         if job is not None:
                             await job
-                        job = asyncio.create_task(self._attempt(assigned, writer))
+                        job = asyncio.create_task(self._attempt(assigned, line))
                     case _:
                         return False
-        except ConnectionError:
-            pass  # the coordinator is gone, as at the end of the line
         finally:
             if job is not None:
                 job.cancel()
                 await asyncio.gather(job, return_exceptions=True)
         return True
 
-    async def _get_ready(self, like: dict[str, Any] | None, writer: asyncio.StreamWriter) -> None:
+    async def _get_ready(self, like: dict[str, Any] | None, line: Line) -> None:
         if like is not None:
             spec = TaskSpec.from_json(like)
             self._screen.redact = self._redactor.plus(spec.env).text
@@ -125,10 +124,10 @@ class Worker:
                 await self._agent.prepare(spec)
             except Exception as error:  # noqa: BLE001 - a worker that never calls in holds up the run
                 self._screen.line(f"agent {self._agent.name} did not get ready: {error!r}")
-        self._say(writer, messages.Ready())
+        line.say(messages.Ready())
         self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
 
-    async def _attempt(self, assigned: messages.Assigned, writer: asyncio.StreamWriter) -> None:
+    async def _attempt(self, assigned: messages.Assigned, line: Line) -> None:
         spec = TaskSpec.from_json(assigned.spec)
         redactor = self._redactor.plus({**spec.env, ATTEMPT_TOKEN: assigned.token})
         self._screen.redact = redactor.text
@@ -137,7 +136,7 @@ class Worker:
         attempt = Attempt.parse(assigned.attempt, worker=self._name)
         said_fail = False
         try:
-            report = await self._do(attempt, spec, journal, assigned.cookie, writer)
+            report = await self._do(attempt, spec, journal, assigned.cookie, line)
             said_fail = report.said_fail
             report = journal.file(report)
         except Exception as error:  # noqa: BLE001 - whatever it was, the coordinator waits for an end
@@ -145,17 +144,15 @@ class Worker:
             self._screen.line(f"trouble: {problem}")
             if not assigned.last:
                 await self._release(attempt.task_id)
-            self._say(
-                writer, messages.Ended(assigned.attempt, _clipped(problem), said_fail=said_fail)
-            )
+            line.say(messages.Ended(assigned.attempt, _clipped(problem), said_fail=said_fail))
             return
         self._screen.verdict(report)
         if report.trouble is not None and not assigned.last:
             await self._release(attempt.task_id)
-            self._say(writer, messages.Ended(assigned.attempt))
+            line.say(messages.Ended(assigned.attempt))
             return
         # The journal has it: the view comes after the outcome.
-        self._say(writer, messages.Ended(assigned.attempt))
+        line.say(messages.Ended(assigned.attempt))
         await self._list.complete(attempt.task_id, self._owner, {"ptc": _for_list(report)})
 
     async def _do(
@@ -164,7 +161,7 @@ class Worker:
         spec: TaskSpec,
         journal: AttemptJournal,
         cookie: str,
-        writer: asyncio.StreamWriter,
+        line: Line,
     ) -> AttemptReport:
         started = time.monotonic()
         spent: list[Usage] = []
@@ -176,7 +173,7 @@ class Worker:
         )
         if ended is None:
             journal.begin(deadline)
-            self._say(writer, messages.Claimed(attempt.name))
+            line.say(messages.Claimed(attempt.name))
             job = Job(
                 attempt=attempt,
                 spec=spec,
@@ -186,8 +183,8 @@ class Worker:
                 show=self._screen.line,
                 spent=spent.append,
                 about=about.update,
-                waits=lambda seconds, why: self._say(
-                    writer, messages.Waits(attempt.name, seconds, _clipped(why))
+                waits=lambda seconds, why: line.say(
+                    messages.Waits(attempt.name, seconds, _clipped(why))
                 ),
                 listed=lambda: self._list.has(attempt.task_id),
             )
@@ -263,9 +260,6 @@ class Worker:
     async def _release(self, task_id: str) -> None:
         # Before the coordinator hears of the end, or the next worker could not claim it.
         await self._list.release(task_id, self._owner)
-
-    def _say(self, writer: asyncio.StreamWriter, message: messages.Message) -> None:
-        writer.write(messages.encode(message))
 
 
 def _clipped(text: str) -> str:

@@ -38,9 +38,9 @@ from pytest_ptc.verdicts.recording import Record
 from pytest_ptc.worker.worker import Worker
 from tests.support.journals import KEY
 from tests.support.launch import launch_file
+from tests.support.lines import FakeLine
 
 if TYPE_CHECKING:
-    from asyncio import StreamWriter
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from contextvars import Context
@@ -314,7 +314,7 @@ class WorkerProcess:
         self.line: deque[messages.Message] = deque()
         #: What a killed worker's agent was on: it lives on until the coordinator ends it.
         self.orphan: Job | None = None
-        self._reader = asyncio.StreamReader(loop=self.loop)
+        self._line = FakeLine(self._say)
         self._task = copy_context().run(self._begin, run)
 
     def __repr__(self) -> str:
@@ -327,7 +327,7 @@ class WorkerProcess:
 
     def hear(self, message: messages.Message) -> None:
         """Send it a message."""
-        self._reader.feed_data(messages.encode(message))
+        self._line.put(message)
 
     def move(self) -> None:
         """Let it do all it can do now."""
@@ -359,9 +359,9 @@ class WorkerProcess:
 
     # What the worker's code calls.
 
-    def write(self, data: bytes) -> None:
+    def _say(self, message: messages.Message | None) -> None:
         """Say something to the coordinator."""
-        message = messages.decode(data)
+        assert message is not None, "a worker's end is seen by other means"
         with self.at(f"say {messages.kind_of(message)}"):
             self.line.append(message)
 
@@ -409,7 +409,7 @@ class WorkerProcess:
                 agent=self.agent,
                 redactor=Redactor(),
             )
-        return self.loop.create_task(worker._work(self._reader, cast("StreamWriter", self)))
+        return self.loop.create_task(worker._work(self._line))
 
 
 #: What files a report, outside of simulated workers too.

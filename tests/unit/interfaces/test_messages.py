@@ -10,7 +10,6 @@ import pytest
 from pytest_ptc.coordinator import door as doors
 from pytest_ptc.coordinator.door import Door
 from pytest_ptc.interfaces import messages
-from pytest_ptc.worker.line import call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,6 +64,11 @@ def test_what_is_no_message_is_a_value_error(line: bytes) -> None:
     """Whatever it is, and nothing else is raised."""
     with pytest.raises(ValueError, match=r"|"):
         messages.decode(line)
+
+
+async def call(address: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection on which anything can be said."""
+    return await asyncio.open_unix_connection(address)
 
 
 class Heard:
