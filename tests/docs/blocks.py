@@ -2,7 +2,7 @@
 
 A comment before a block, `<!-- check: status=1 -->`, says how that one is checked. The comment
 `<!-- files: examples/review -->` puts that folder of `docs/` into the page's own. Blocks between
-`<!-- generated: NAME -->` and `<!-- end -->` are not here: `test_generated.py` checks them.
+`<!-- generated: NAME -->` and `<!-- end -->` are not here: `test_generated_docs.py` checks them.
 """
 
 from __future__ import annotations

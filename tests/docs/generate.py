@@ -1,7 +1,8 @@
 """The parts of the documentation that come from the code's own tables.
 
 `python -m tests.docs.generate` writes them anew, each between `<!-- generated: NAME -->` and
-`<!-- end -->`. `test_generated.py` fails where a page does not have what this would write.
+`<!-- end -->`. `tests/unit/project/test_generated_docs.py` fails where a page does not
+have what this would write.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def test_a_page_has_what_would_be_generated(page: Path) -> None:
     """`python -m tests.docs.generate` writes what is missing."""
     text = page.read_text(encoding="utf-8")
-    assert renewed(text) == text
+    assert renewed(text) == text, "run `python -m tests.docs.generate`"
 
 
 def test_every_part_is_on_one_page() -> None:
