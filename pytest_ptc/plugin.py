@@ -75,13 +75,16 @@ def pytest_configure(config: pytest.Config) -> None:
         if why_not is not None:
             config.stash[WHY_NOT] = why_not
             if not _only_shows(config) and not _of_another(config):
-                _say_unjudged(config, settings, why_not)
+                _say_unjudged(config, settings)
             return
         # Only a run with workers pays for these.
-        from pytest_ptc.session.gatekeeper import Gatekeeper  # noqa: PLC0415
+        from pytest_ptc.session.gatekeeper import Gatekeeper, RunUnderGate  # noqa: PLC0415
         from pytest_ptc.session.hooks import Runner, SetUpBypass  # noqa: PLC0415
+        from pytest_ptc.session.promises import Promises  # noqa: PLC0415
+        from pytest_ptc.session.publisher import Publisher  # noqa: PLC0415
         from pytest_ptc.session.report_hooks import Reports  # noqa: PLC0415
         from pytest_ptc.session.run import LiveRun  # noqa: PLC0415
+        from pytest_ptc.session.tickets import TicketBook  # noqa: PLC0415
 
         start = config.invocation_params.dir
         reports = Reports(
@@ -94,24 +97,35 @@ def pytest_configure(config: pytest.Config) -> None:
         # Before anything can be refused.
         reports.remove_stale()
         live = LiveRun.of(config, settings)
-        gate = Gatekeeper(config, settings, None)
-        runner = Runner(config, settings, live, gate)
+        book, promises = TicketBook(), Promises()
+        publisher = Publisher(config, settings, live, book)
+        gate = Gatekeeper(config, settings, RunUnderGate(book, promises, publisher))
+        runner = Runner(
+            config,
+            settings,
+            run=live,
+            book=book,
+            publisher=publisher,
+            gate=gate,
+            promises=promises,
+        )
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUNNER] = runner
+    # Before the runner, which then puts the exit status into the journal when the gate is done.
+    config.pluginmanager.register(gate, "ptc-gate")
     config.pluginmanager.register(runner, "ptc-runner")
     # Later ones are called earlier: this one around the runner's own set-up.
     config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
-    config.pluginmanager.register(gate, "ptc-gate")
     config.pluginmanager.register(reports, "ptc-reports")
 
 
-def _say_unjudged(config: pytest.Config, settings: Settings, why_not: str) -> None:
+def _say_unjudged(config: pytest.Config, settings: Settings) -> None:
     """Have a run without workers say that nothing was judged, where a gate or reports are asked."""
     if settings.gate_options:
         from pytest_ptc.session.gatekeeper import Gatekeeper  # noqa: PLC0415 - only where it is asked for
 
-        config.pluginmanager.register(Gatekeeper(config, settings, why_not), "ptc-gate")
+        config.pluginmanager.register(Gatekeeper(config, settings), "ptc-gate")
     files = (settings.json, settings.sarif, settings.gitlab, settings.html)
     # An agent that runs the tests has their options, and the reports are of the run that it is in.
     ours = not os.environ.get(RUN_COOKIE) and not _only_sets_up(config)

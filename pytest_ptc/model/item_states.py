@@ -1,10 +1,9 @@
-"""What became of an item, and whether the run is a success: decided here and nowhere else. Pure.
+"""What became of an item: decided here and nowhere else. Pure.
 
 The terminal's summary, every report and the exit status show what these functions return. The
 material is what pytest reported last of each phase of an item, its plugins' word on that included,
-what the agent recorded, and the exit status of the session. Nothing that was reported badly is made
-good by what came later: a teardown that is fine hides no failed call, and a passing body hides no
-failed subtest.
+and what the agent recorded. Nothing that was reported badly is made good by what came later: a
+teardown that is fine hides no failed call, and a passing body hides no failed subtest.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pytest_ptc.model.trouble import Cause
 from pytest_ptc.model.verdict import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
 
 class ItemState(str, Enum):
@@ -50,19 +49,6 @@ BAD = frozenset(
 
 #: States that say that the item's test ran, or need not run.
 FINE = frozenset({ItemState.XPASSED, ItemState.SKIPPED, ItemState.XFAILED, ItemState.PASSED})
-
-#: What pytest's exit statuses, and ours, say of a run that is no success.
-_STATUSES: Mapping[int, str] = {
-    1: "tests failed",
-    2: "pytest was interrupted, or could not collect the tests",
-    3: "pytest or one of its plugins broke",
-    4: "pytest was not used as it can be",
-    5: "pytest ran no test",
-    10: "items were not judged",
-}
-
-#: Exit statuses with which pytest has run all that it meant to run.
-_CAME_TO_ITS_END = frozenset({0, 1, 10})
 
 _SUBMITTED = re.compile(r"::submit\[\d+\]$")
 
@@ -168,38 +154,3 @@ def item_state(
 def is_submitted(nodeid: str) -> bool:
     """Tell whether a task was submitted by a test, which judges by it as it likes."""
     return _SUBMITTED.search(nodeid) is not None
-
-
-def came_to_its_end(exit_status: int | None) -> bool:
-    """Tell whether a session with this exit status has run all that it meant to run."""
-    return exit_status in _CAME_TO_ITS_END
-
-
-def why_no_success(
-    *,
-    exit_status: int | None,
-    ended: bool,
-    stopped: str | None,
-    states: Sequence[ItemState],
-    judged: int,
-) -> str | None:
-    """Return why a run is no success; None if it is one.
-
-    Args:
-        exit_status: Pytest's, the last that it was set to; None where it is not known.
-        ended: Whether the run ended in order.
-        stopped: Why it began nothing more before all was done.
-        states: What became of its marked items.
-        judged: How many tasks have a verdict other than error.
-    """
-    if not ended or exit_status is None:
-        return "the run was killed, or is still on"
-    if exit_status != 0:
-        why = _STATUSES.get(exit_status, "a plugin set it")
-        return f"pytest ended with status {exit_status}: {why}"
-    if stopped is not None:
-        return f"the run was stopped: {stopped}"
-    bad = sum(state in BAD for state in states)
-    if bad:
-        return f"{bad} item{'s' * (bad != 1)} did not pass"
-    return None if judged else "no item was judged by an agent"

@@ -15,3 +15,8 @@ JOURNAL_KEY = "PTC_JOURNAL_KEY"
 
 #: When the attempt is over, in seconds of `time.monotonic()`.
 ATTEMPT_DEADLINE = "PTC_DEADLINE"
+
+
+def is_true(value: str | None) -> bool:
+    """Tell whether an environment variable such as `CI` is set to something true."""
+    return (value or "").strip().lower() not in ("", "0", "false", "no", "off")

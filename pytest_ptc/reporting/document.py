@@ -11,14 +11,13 @@ import posixpath
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.model.greenness import came_to_its_end, why_no_success
 from pytest_ptc.model.item_states import (
     ItemState,
     PhaseReport,
-    came_to_its_end,
     final_report,
     is_submitted,
     item_state,
-    why_no_success,
 )
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.verdict import Severity, VerdictKind

@@ -9,7 +9,7 @@ from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
 from pytest_ptc.collection.marker import checked_prompt
 from pytest_ptc.collection.task_specs import task_spec
 from pytest_ptc.model.errors import MarkerError
-from pytest_ptc.session.promises import Promise, Promises
+from pytest_ptc.session.promises import Promise
 from pytest_ptc.text.template import fields_of
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
+    from pytest_ptc.session.promises import Promises
 
 
 class PtcCoordinator:
@@ -34,14 +35,14 @@ class PtcCoordinator:
         current: Callable[[], tuple[str, str, object | None]],
         submit: Callable[[TaskSpec], Future[Result]],
         general_timeout: float | None,
+        promises: Promises,
     ) -> None:
         self._settings = settings
         self._rootpath = rootpath
         self._current = current
         self._submit = submit
         self._general_timeout = general_timeout
-        #: What was submitted, and whether anybody asks for it.
-        self.promises = Promises()
+        self._promises = promises
         #: Each test counts its own, so that its tasks have the same names in the next run.
         self._numbers: dict[str, count[int]] = {}
 
@@ -66,7 +67,7 @@ class PtcCoordinator:
         name = f"{current}::submit[{number}]"
         promise = Promise(name, owner)
         task = self._submit(self._spec(name, source, prompt, dict(params or {}), options))
-        self.promises.add(promise)
+        self._promises.add(promise)
         task.add_done_callback(lambda ended: promise.fulfil(ended.result()))
         return promise
 

@@ -1,35 +1,59 @@
 """The gate of one pytest session: what was collected, what became of it, and the exit status.
 
 It watches what pytest reports, whoever runs the items, and decides nothing itself: that is in
-`gate.py`. A run without workers has one too, if somebody asked for a gate by an option.
+`greenness.py`. A run without workers has one too, if somebody asked for a gate by an option.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from pytest_ptc.collection.collected import is_marked
 from pytest_ptc.interfaces.environment import IN_XDIST
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.greenness import (
+    ALL,
+    Reason,
+    Standing,
+    asks,
+    reasons,
+    session_status,
+    without_workers,
+)
 from pytest_ptc.model.item_states import PhaseReport, final_report
-from pytest_ptc.model.variables import RUN_COOKIE
-from pytest_ptc.session.gate import ALL, Reason, Standing, asks, is_true, reasons, without_workers
-from pytest_ptc.session.outcomes import ONLY_TROUBLE, phase_report
+from pytest_ptc.model.variables import RUN_COOKIE, is_true
+from pytest_ptc.session.outcomes import phase_report
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
 
-    from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
+    from pytest_ptc.session.promises import Promises
+    from pytest_ptc.session.publisher import Publisher
+    from pytest_ptc.session.tickets import TicketBook
 
 #: Exit statuses with which pytest's terminal shows a summary of its own.
 _SUMMARIZED = (0, 1, 2, 4, 5)
 #: Where nobody means to run anything, nothing is missed.
 _REFUSED = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR)
+
+
+class RunUnderGate(NamedTuple):
+    """What a run with workers knows of its items.
+
+    Args:
+        book: The items, and how their tasks ended.
+        promises: What was submitted, and whether anybody has asked for it.
+        publisher: Writes the run's own summary, where pytest shows none, and takes secrets out.
+    """
+
+    book: TicketBook
+    promises: Promises
+    publisher: Publisher
 
 
 class Gatekeeper:
@@ -38,13 +62,15 @@ class Gatekeeper:
     Args:
         config: Pytest's configuration.
         settings: What the user asked for.
-        why_not: Why no marked test is run in this session; None if they are run.
+        run: What a run with workers knows of its items; None where no marked test is run.
 
     Raises:
         ConfigError: What is required cannot be met.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings, why_not: str | None) -> None:
+    def __init__(
+        self, config: pytest.Config, settings: Settings, run: RunUnderGate | None = None
+    ) -> None:
         if settings.require == ALL and config.getoption("lf", default=False):
             raise ConfigError(
                 "--ptc-require=all cannot be met beside --lf, which leaves out what passed; say "
@@ -52,7 +78,7 @@ class Gatekeeper:
             )
         self._config = config
         self._settings = settings
-        self._why_not = why_not
+        self._run = run
         #: All items that collectors made, chosen or not, in order.
         self.seen: dict[pytest.Item, None] = {}
         #: The items that pytest had before any plugin took some out, and after.
@@ -61,22 +87,12 @@ class Gatekeeper:
         self._reports: dict[pytest.Item, list[PhaseReport]] = {}
         self._elsewhere: dict[str, None] = {}
         self._running: pytest.Item | None = None
-        self._reasons: list[Reason] | None = None
+        #: Why the run is not green, as far as that was found.
+        self._reasons: dict[Reason, None] = {}
         self._shown = False
-        #: Filled by the runner: the name and the result of an item's task, and what is not awaited.
-        self.name_of: Callable[[pytest.Item], str] = lambda item: item.nodeid
-        self.result_of: Callable[[pytest.Item], Result | None] = lambda _: None
-        self.excused: Callable[[pytest.Item], bool] = lambda _: False
-        self.unawaited: Callable[[], Sequence[str]] = tuple
-        #: Filled by the runner: takes secrets out of a text; writes the run's own summary, where
-        #: pytest shows none.
-        self.redact: Callable[[str], str] = lambda text: text
-        self.write_summary: Callable[[pytest.TerminalReporter], None] = lambda _: None
 
     def __repr__(self) -> str:
         return f"<Gatekeeper of {len(self._selected)} marked>"
-
-    # What there is.
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(
@@ -109,15 +125,13 @@ class Gatekeeper:
         wanted = [item for item in session.items if is_marked(item) or is_empty(item)]
         self._selected = dict.fromkeys(wanted)
         marked = sum(map(is_marked, wanted))
-        if marked and self._why_not and self._settings.workers == 0 and _in_ci():
+        if marked and self._run is None and self._settings.workers == 0 and _in_ci():
             asked = self._settings.gate_options
             if asked:
                 raise pytest.UsageError(
                     f"{asks(asked)}, and --ptc-workers is 0: {marked} marked tests "
                     "would be skipped; give --ptc-workers=N, or leave those options out"
                 )
-
-    # What becomes of it.
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -132,8 +146,8 @@ class Gatekeeper:
         if item is None:
             self._take_elsewhere(report)
         else:
-            told = phase_report(report, self._config)
-            self._reports.setdefault(item, []).append(told)
+            phase = phase_report(report, self._config)
+            self._reports.setdefault(item, []).append(phase)
 
     def _item_of(self, report: pytest.TestReport) -> pytest.Item | None:
         running = self._running
@@ -147,14 +161,11 @@ class Gatekeeper:
         if isinstance(skipped, tuple) and str(skipped[2]).endswith(IN_XDIST):
             self._elsewhere[report.nodeid] = None
 
-    # The end.
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(
         self, session: pytest.Session, exitstatus: int | pytest.ExitCode
     ) -> Generator[None, object, object]:
         """Decide before anybody reports it; see afterwards that nobody has undone it."""
-        self._decide(session)
         self._enforce(session)
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         hidden = getattr(reporter, "no_summary", False)
@@ -162,12 +173,20 @@ class Gatekeeper:
         if reporter is not None and (exitstatus not in _SUMMARIZED or hidden):
             if self._config.get_terminal_writer().width_of_current_line:
                 reporter.write_line("")
-            if not hidden:
-                self.write_summary(reporter)
+            if not hidden and self._run is not None:
+                self._run.publisher.write_summary(reporter)
             self._show(reporter)
         result = yield
         self._enforce(session)
         return result
+
+    @pytest.hookimpl(specname="pytest_sessionfinish", trylast=True)
+    def pytest_enforce_ptc_gate(self, session: pytest.Session) -> None:
+        """See that no plugin has undone it before reports are made.
+
+        Pytest looks for hooks among what is named `pytest_...` alone.
+        """
+        self._enforce(session)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
@@ -182,23 +201,38 @@ class Gatekeeper:
         if self._shown:
             return
         self._shown = True
-        for reason in self._reasons or ():
-            reporter.write_line(printable(self.redact(f"ptc: not green: {reason.text}")), red=True)
+        for reason in self._reasons:
+            text = f"ptc: not green: {reason.text}"
+            if self._run is not None:
+                text = self._run.publisher.redact(text)
+            reporter.write_line(printable(text), red=True)
 
-    def _decide(self, session: pytest.Session) -> None:
-        if session.exitstatus in _REFUSED:
-            self._reasons = []
-        elif self._why_not is not None:
-            self._reasons = self._unjudged()
-        else:
-            self._reasons = reasons(
-                self._standings(),
-                require=self._settings.require,
-                unawaited=self.unawaited(),
-            )
+    def _enforce(self, session: pytest.Session) -> None:
+        """Have the session end with the status that is decided."""
+        counted = int(session.exitstatus)
+        if counted in _REFUSED:
+            return
+        self._reasons.update(dict.fromkeys(self._found(counted)))
+        status = session_status(
+            counted,
+            list(self._reasons),
+            failures=session.testsfailed,
+            unjudged=self._run.book.unjudged if self._run is not None else 0,
+            exit_codes=self._settings.exit_codes,
+        )
+        if status != counted:
+            session.exitstatus = status
 
-    def _unjudged(self) -> list[Reason]:
+    def _found(self, counted: int) -> list[Reason]:
+        """Return why the session is not green, by what pytest counts now."""
         settings = self._settings
+        if self._run is not None:
+            return reasons(
+                self._standings(),
+                require=settings.require,
+                unawaited=self._run.promises.unawaited(),
+                counted=counted,
+            )
         asked = settings.gate_options if _in_ci() else settings.gate_by_name
         names = [*(item.nodeid for item in self._selected if is_marked(item)), *self._elsewhere]
         reason = without_workers(asked, names)
@@ -207,12 +241,13 @@ class Gatekeeper:
         return reasons(self._standings(), require=settings.require)
 
     def _standings(self) -> list[Standing]:
+        book = self._run.book if self._run is not None else None
         return [
             Standing(
-                self.name_of(item),
+                item.nodeid if book is None else book.name_of(item),
                 self._outcome_of(item),
-                self.result_of(item),
-                excused=self.excused(item),
+                None if book is None else book.result_of(item),
+                excused=book is not None and book.get(item) is None,
                 selected=item in self._selected,
                 empty=is_empty(item),
             )
@@ -222,13 +257,6 @@ class Gatekeeper:
     def _outcome_of(self, item: pytest.Item) -> str | None:
         final = final_report(self._reports.get(item, ()))
         return final.outcome if final is not None else None
-
-    def _enforce(self, session: pytest.Session) -> None:
-        if not self._reasons or session.exitstatus != pytest.ExitCode.OK:
-            return
-        failed = any(reason.failed for reason in self._reasons)
-        codes = self._settings.exit_codes and not failed
-        session.exitstatus = ONLY_TROUBLE if codes else pytest.ExitCode.TESTS_FAILED
 
 
 def is_empty(item: pytest.Item) -> bool:

@@ -1,15 +1,7 @@
-"""From a task's result to its item's outcome.
+"""From a task's result to its item's outcome, as pytest takes it: raised, or put into a report.
 
-    verdict pass                     the body runs, and its outcome is the item's
-    verdict fail                     failed, in the call phase, before the body
-    a finding as bad as `fail_on`    failed, likewise
-    verdict skip                     skipped, with the summary as reason; an error with
-                                     `ptc_on_skip = error`, or under `xfail(strict=True)`
-    verdict error, or any trouble    error, in the setup phase
-
-What is failed is failed before any fixture is set up: one that skips would hide it. With
-`gate=False` the body judges a verdict of pass, fail or skip alone. An item without a verdict
-that counts is never anything but an error or a failure.
+`ruling.py` decides. What is failed is failed in the call phase, before any fixture is set up: one
+that skips would hide it.
 """
 
 from __future__ import annotations
@@ -18,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.model.item_states import PhaseReport, final_report, item_state, phase_outcome
+from pytest_ptc.model.item_states import PhaseReport, phase_outcome
+from pytest_ptc.model.ruling import Ruling, ruling_on
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.terminal.failure import failure_text, trouble_text
-from pytest_ptc.reporting.wording import Final
+from pytest_ptc.session.tickets import final_of
 from pytest_ptc.system import pytest_internals
 from pytest_ptc.text.printable import printable
 
@@ -30,10 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ptc.model.result import Result
-
-
-#: Pytest's exit status where no test failed and nothing else went wrong but the machinery.
-ONLY_TROUBLE = 10
 
 
 class SetUpBypassed(pytest_internals.Failed):
@@ -51,18 +40,24 @@ def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
     Raises:
         SetUpBypassed: It fails, in the call phase.
     """
-    if result.refused:
-        raise SetUpBypassed(failure_text(result, journal), pytrace=False)
-    verdict = result.verdict
-    if verdict is None:
-        pytest.fail(trouble_text(result, journal), pytrace=False)
-    if verdict.verdict is VerdictKind.ERROR:
-        pytest.fail(failure_text(result, journal), pytrace=False)
-    if verdict.verdict is VerdictKind.SKIP and result.spec.gate:
-        why = "the canary was not judged" if canary else "ptc_on_skip is error"
-        if canary or result.spec.on_skip == "error":
+    match ruling_on(result, must_fail=canary):
+        case Ruling.FAILED:
+            raise SetUpBypassed(failure_text(result, journal), pytrace=False)
+        case Ruling.ERROR:
+            pytest.fail(_error_text(result, journal), pytrace=False)
+        case Ruling.SKIP_IS_ERROR:
+            why = "the canary was not judged" if canary else "ptc_on_skip is error"
             pytest.fail(f"{failure_text(result, journal)}\n{why}: a skip is no pass", pytrace=False)
-        pytest.skip(printable(verdict.summary))
+        case Ruling.SKIPPED:
+            assert result.verdict is not None, "a skip is a verdict"
+            pytest.skip(printable(result.verdict.summary))
+        case Ruling.BODY:
+            return
+
+
+def _error_text(result: Result, journal: Path) -> str:
+    text = trouble_text if result.verdict is None else failure_text
+    return text(result, journal)
 
 
 def add_properties(item: pytest.Item, result: Result) -> None:
@@ -91,10 +86,9 @@ def add_state(
 
 def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     """Fail the item in its call phase unless its verdict lets its body run."""
-    verdict = result.verdict if result else None
-    if result is None or verdict is None:
+    if result is None or result.verdict is None:
         pytest.fail(printable(f"ptc error: {otherwise}"), pytrace=False)
-    if result.refused or (result.spec.gate and verdict.verdict is not VerdictKind.PASS):
+    if ruling_on(result) is not Ruling.BODY:
         pytest.fail(failure_text(result, journal), pytrace=False)
 
 
@@ -137,26 +131,6 @@ def phase_report(report: pytest.TestReport, config: pytest.Config) -> PhaseRepor
         part=type(report) is not pytest.TestReport and hasattr(report, "context"),
     )
     return PhaseReport(report.when, outcome, first_line(report), expected_why(report))
-
-
-def final_of(result: Result | None, reports: Sequence[PhaseReport]) -> Final:
-    """Return what became of an item.
-
-    Args:
-        result: How its task ended; None where it has none yet, or nobody could be asked.
-        reports: What pytest reported of it.
-    """
-    last = final_report(reports)
-    verdict = result.verdict if result else None
-    trouble = result.trouble if result else None
-    state = item_state(
-        last.outcome if last else None,
-        verdict=verdict.verdict.value if verdict else None,
-        cause=trouble.cause.value if trouble else None,
-        gate=result.spec.gate if result else True,
-        blocked=bool(result.blocking) if result else False,
-    )
-    return Final(state, last.phase if last else None, last.message if last else None)
 
 
 def first_line(report: pytest.TestReport) -> str | None:

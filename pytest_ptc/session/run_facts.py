@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.errors import GitError
-from pytest_ptc.model.item_states import came_to_its_end
+from pytest_ptc.model.greenness import came_to_its_end
 from pytest_ptc.system.git.command import git
 from pytest_ptc.system.git.repositories import repository_top
 from pytest_ptc.text.redaction import Redactor

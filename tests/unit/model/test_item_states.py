@@ -1,4 +1,4 @@
-"""What became of an item and of a run: every row of the decision."""
+"""What became of an item: every row of the decision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pytest_ptc.model.item_states import (
     is_submitted,
     item_state,
     phase_outcome,
-    why_no_success,
 )
 
 OUTCOMES = (None, "passed", "failed", "error", "skipped", "xfailed", "xpassed")
@@ -141,28 +140,6 @@ def test_every_state_is_good_or_bad() -> None:
     """A new one must be decided on."""
     assert set(ItemState) == BAD | FINE
     assert not BAD & FINE
-
-
-@pytest.mark.parametrize(
-    ("more", "why"),
-    [
-        ({}, None),
-        ({"exit_status": None}, "the run was killed, or is still on"),
-        ({"ended": False}, "the run was killed, or is still on"),
-        ({"exit_status": 1}, "pytest ended with status 1: tests failed"),
-        ({"exit_status": 99}, "pytest ended with status 99: a plugin set it"),
-        ({"stopped": "the budget is used"}, "the run was stopped: the budget is used"),
-        ({"states": [ItemState.PASSED, ItemState.UNDONE]}, "1 item did not pass"),
-        ({"states": [ItemState.FAILED] * 2}, "2 items did not pass"),
-        ({"states": [], "judged": 0}, "no item was judged by an agent"),
-        ({"states": [ItemState.SKIPPED], "judged": 0}, "no item was judged by an agent"),
-    ],
-)
-def test_why_a_run_is_no_success(more: dict[str, object], why: str | None) -> None:
-    """One reason, the one that says most."""
-    given: dict[str, object] = {"exit_status": 0, "ended": True, "stopped": None, "judged": 1}
-    given |= {"states": [ItemState.PASSED], **more}
-    assert why_no_success(**given) == why  # type: ignore[arg-type]
 
 
 def test_work_that_a_test_submits_is_known_by_its_name() -> None:

@@ -64,7 +64,7 @@ PURE = (
     "collection.task_names",
     "coordinator.board",
     "coordinator.schedule",
-    "session.gate",
+    "session.tickets",
     "reporting.document",
     "reporting.issues",
     "reporting.task_states",

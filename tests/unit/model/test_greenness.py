@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.session.gate import (
+from pytest_ptc.model.greenness import (
+    FAILED,
+    NOT_JUDGED,
+    PASSED,
+    Reason,
     Standing,
     is_judged,
-    is_true,
     reasons,
+    session_status,
     shortfall,
+    why_no_success,
     without_workers,
 )
+from pytest_ptc.model.item_states import BAD, ItemState
 from tests.support.results import CRITICAL, result
 
 if TYPE_CHECKING:
@@ -33,16 +39,23 @@ ROWS = [
     pytest.param(
         result("pass", findings=CRITICAL, fail_on="high"), {"xfailed"}, id="pass, blocked"
     ),
-    pytest.param(
-        result("skip", findings=CRITICAL, fail_on="high"), {"xfailed"}, id="skip, blocked"
-    ),
+    pytest.param(result("skip", findings=CRITICAL, fail_on="high"), set(), id="skip, blocked"),
     pytest.param(
         result("pass", findings=CRITICAL, fail_on="high", gate=False),
         {"passed", "skipped", "xfailed", "xpassed"},
         id="pass, blocked, no gate",
     ),
+    pytest.param(result("skip"), {"skipped"}, id="skip"),
+    pytest.param(result("skip", gate=False), {"passed", "skipped", "xpassed"}, id="skip, no gate"),
+    pytest.param(
+        result("pass", findings=CRITICAL),
+        {"passed", "skipped", "xfailed", "xpassed"},
+        id="pass, found",
+    ),
     pytest.param(result("error"), set(), id="error"),
+    pytest.param(result("error", gate=False), set(), id="error, no gate"),
     pytest.param(result(None), set(), id="trouble"),
+    pytest.param(result(None, gate=False), set(), id="trouble, no gate"),
     pytest.param(None, {"skipped"}, id="no task"),
 ]
 
@@ -54,6 +67,16 @@ def test_what_was_reported_must_fit_what_was_recorded(
 ) -> None:
     """Pytest counts what is red; of all else, only these pairs are an outcome made of a verdict."""
     assert (shortfall(Standing("t", outcome, ended)) is None) == (outcome in green | RED)
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize(("ended", "green"), ROWS)
+def test_an_item_that_lacks_nothing_is_in_a_good_state_and_the_other_way_round(
+    ended: Result | None, green: set[str], outcome: str | None
+) -> None:
+    """The exit status and every report tell the same of an item."""
+    item = Standing("t", outcome, ended)
+    assert (item.state in BAD) == (outcome not in green)
 
 
 @pytest.mark.parametrize("outcome", [None, "skipped", "xfailed"])
@@ -70,6 +93,21 @@ def test_a_fail_behind_it_is_a_failure_and_nothing_else_is() -> None:
     assert hidden is not None
     assert missing is not None
     assert (hidden.failed, missing.failed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ended", "failed"),
+    [("failed", result("fail"), True), ("failed", None, True), ("error", result(None), False)],
+)
+def test_what_pytest_has_reported_as_red_and_does_not_count_is_a_reason(
+    outcome: str, ended: Result | None, failed: bool
+) -> None:
+    """A plugin has reset the exit status, or the count. Where pytest counts it, it is told once."""
+    item = Standing("t", outcome, ended)
+    assert reasons([item], counted=FAILED) == []
+    (reason,) = reasons([item], counted=PASSED)
+    assert reason.failed is failed
+    assert reasons([item._replace(selected=False)], counted=PASSED) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +130,7 @@ def test_a_skip_is_no_judgement(kind: str | None, outcome: str | None, judged: b
     assert is_judged(Standing("t", outcome, result(kind))) is judged
 
 
-PASSED = Standing("a", "passed", result("pass"))
+JUDGED = Standing("a", "passed", result("pass"))
 SKIPPED = Standing("b", "skipped", excused=True)
 DESELECTED = Standing("c", selected=False)
 EMPTY = Standing("d", "passed", empty=True)
@@ -101,15 +139,15 @@ EMPTY = Standing("d", "passed", empty=True)
 @pytest.mark.parametrize(
     ("items", "require", "green"),
     [
-        ([PASSED, SKIPPED, DESELECTED], "", True),
-        ([PASSED], "all", True),
-        ([PASSED, SKIPPED], "all", False),
-        ([PASSED, DESELECTED], "all", False),
+        ([JUDGED, SKIPPED, DESELECTED], "", True),
+        ([JUDGED], "all", True),
+        ([JUDGED, SKIPPED], "all", False),
+        ([JUDGED, DESELECTED], "all", False),
         ([], "all", False),
         ([EMPTY], "all", True),
-        ([EMPTY, PASSED], "2", True),
-        ([PASSED, SKIPPED], "1", True),
-        ([PASSED, SKIPPED], "2", False),
+        ([EMPTY, JUDGED], "2", True),
+        ([JUDGED, SKIPPED], "1", True),
+        ([JUDGED, SKIPPED], "2", False),
         ([], "1", False),
         ([], "", True),
     ],
@@ -143,15 +181,6 @@ def test_without_workers_a_gate_with_marked_tests_is_not_green() -> None:
     assert "--ptc-exit-codes, --ptc-json ask for a gate" in reason.text
 
 
-@pytest.mark.parametrize(
-    ("value", "true"),
-    [(None, False), ("", False), ("0", False), ("False", False), ("true", True), ("1", True)],
-)
-def test_a_variable_is_true_as_ci_systems_have_it(value: str | None, true: bool) -> None:
-    """GitHub and GitLab set `CI=true`; people unset it in many ways."""
-    assert is_true(value) is true
-
-
 def test_a_test_sees_a_pass_as_the_gate_does() -> None:
     """One meaning of pass: a finding as bad as `fail_on` is none, `gate=False` or not."""
     for gate in (True, False):
@@ -162,3 +191,65 @@ def test_a_test_sees_a_pass_as_the_gate_does() -> None:
     below = result("pass", findings=CRITICAL, fail_on="verdict").shown_verdict
     assert below is not None
     assert below.passed
+
+
+LOST = Reason("1 not judged: a")
+HIDDEN = Reason("1 failed by verdict and not run: a", failed=True)
+
+
+@pytest.mark.parametrize(
+    ("counted", "why", "failures", "unjudged", "statuses"),
+    [
+        pytest.param(0, [], 0, 0, (0, 0), id="green"),
+        pytest.param(0, [LOST], 0, 0, (1, NOT_JUDGED), id="not judged"),
+        pytest.param(0, [HIDDEN], 0, 0, (1, 1), id="a fail is hidden"),
+        pytest.param(0, [LOST, HIDDEN], 0, 0, (1, 1), id="both"),
+        pytest.param(1, [], 2, 0, (1, 1), id="failures"),
+        pytest.param(1, [], 2, 1, (1, 1), id="a failure beside an error"),
+        pytest.param(1, [], 2, 2, (1, NOT_JUDGED), id="errors alone"),
+        pytest.param(1, [LOST], 2, 2, (1, NOT_JUDGED), id="errors, and more not judged"),
+        pytest.param(1, [HIDDEN], 2, 2, (1, 1), id="errors, and a hidden fail"),
+        pytest.param(1, [], 0, 0, (1, 1), id="a plugin's"),
+        *[pytest.param(n, [HIDDEN], 1, 1, (n, n), id=f"status {n}") for n in (2, 3, 4, 5, 99)],
+    ],
+)
+def test_the_exit_status(
+    counted: int, why: list[Reason], failures: int, unjudged: int, statuses: tuple[int, int]
+) -> None:
+    """Never better than pytest's, never 0 with a reason, and 10 only where nothing failed.
+
+    The second status is that of a run with `--ptc-exit-codes`.
+    """
+    for exit_codes, status in zip((False, True), statuses, strict=True):
+        assert status == session_status(
+            counted, why, failures=failures, unjudged=unjudged, exit_codes=exit_codes
+        )
+
+
+def test_an_exit_status_is_decided_once() -> None:
+    """Asked again, as it is after each group of plugins, it stays."""
+    for status in (FAILED, NOT_JUDGED):
+        again = session_status(status, [LOST], failures=0, unjudged=0, exit_codes=True)
+        assert again == status
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({}, None),
+        ({"exit_status": None}, "the run was killed, or is still on"),
+        ({"ended": False}, "the run was killed, or is still on"),
+        ({"exit_status": 1}, "pytest ended with status 1: tests failed"),
+        ({"exit_status": 99}, "pytest ended with status 99: a plugin set it"),
+        ({"stopped": "the budget is used"}, "the run was stopped: the budget is used"),
+        ({"states": [ItemState.PASSED, ItemState.UNDONE]}, "1 item did not pass"),
+        ({"states": [ItemState.FAILED] * 2}, "2 items did not pass"),
+        ({"states": [], "judged": 0}, "no item was judged by an agent"),
+        ({"states": [ItemState.SKIPPED], "judged": 0}, "no item was judged by an agent"),
+    ],
+)
+def test_why_a_run_is_no_success(more: dict[str, object], why: str | None) -> None:
+    """One reason, the one that says most."""
+    given: dict[str, object] = {"exit_status": 0, "ended": True, "stopped": None, "judged": 1}
+    given |= {"states": [ItemState.PASSED], **more}
+    assert why_no_success(**given) == why  # type: ignore[arg-type]

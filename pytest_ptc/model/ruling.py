@@ -1,0 +1,56 @@
+"""What the result of a task makes of its item, before the item's own body has a say. Pure.
+
+    verdict pass                     the body runs, and its outcome is the item's
+    verdict fail                     failed
+    a finding as bad as `fail_on`    failed
+    verdict skip                     skipped; an error with `ptc_on_skip = error`, or for an item
+                                     that must fail
+    verdict error, or any trouble    error
+
+With `gate=False` the body judges a verdict of pass, fail or skip alone. An item without a verdict
+that counts is never anything but an error or a failure.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pytest_ptc.model.verdict import VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_ptc.model.result import Result
+
+
+class Ruling(Enum):
+    """What becomes of an item by its result."""
+
+    #: The item's own body decides.
+    BODY = "body"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    #: Nothing was judged.
+    ERROR = "error"
+    #: A skip where that is no pass.
+    SKIP_IS_ERROR = "skip is an error"
+
+
+def ruling_on(result: Result | None, *, must_fail: bool = False) -> Ruling:
+    """Return what becomes of an item.
+
+    Args:
+        result: How its task ended; None where it has none.
+        must_fail: Whether the item must fail, by `xfail(strict=True)`: it is a canary, and one that
+            was skipped has found nothing.
+    """
+    if result is None or result.verdict is None:
+        return Ruling.ERROR
+    if result.refused:
+        return Ruling.FAILED
+    kind = result.verdict.verdict
+    if kind is VerdictKind.ERROR:
+        return Ruling.ERROR
+    if kind is VerdictKind.SKIP and result.spec.gate:
+        strict = must_fail or result.spec.on_skip == "error"
+        return Ruling.SKIP_IS_ERROR if strict else Ruling.SKIPPED
+    return Ruling.BODY

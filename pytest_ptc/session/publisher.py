@@ -1,0 +1,167 @@
+"""What a run tells: to terminal, journal and plugins, and to the next run how long tasks took."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.reporting.terminal.progress import Progress
+from pytest_ptc.reporting.terminal.status import header_lines
+from pytest_ptc.reporting.terminal.summary import summary
+from pytest_ptc.reporting.wording import ending
+from pytest_ptc.session.durations import keep_durations
+from pytest_ptc.text.printable import printable
+
+if TYPE_CHECKING:
+    from pytest_ptc.model.item_states import PhaseReport
+    from pytest_ptc.model.lifecycle import Snapshot
+    from pytest_ptc.model.result import Result
+    from pytest_ptc.model.settings import Settings
+    from pytest_ptc.session.run import LiveRun
+    from pytest_ptc.session.tickets import Ticket, TicketBook
+
+
+class Publisher:
+    """Tells people, pipelines and plugins of a run with workers; decides nothing.
+
+    Args:
+        config: Pytest's configuration.
+        settings: What the user asked for.
+        run: The run.
+        book: The items, and what became of them.
+    """
+
+    def __init__(
+        self, config: pytest.Config, settings: Settings, run: LiveRun, book: TicketBook
+    ) -> None:
+        self._config = config
+        self._settings = settings
+        self._run = run
+        self._book = book
+        #: Pytest's session, when it is over and has its exit status.
+        self.session: pytest.Session | None = None
+
+    def __repr__(self) -> str:
+        return f"<Publisher of {self._run!r}>"
+
+    # Before and while items run.
+
+    def header(self) -> list[str]:
+        """Return what the run is made of and how to watch it."""
+        facts = self._run.facts
+        return header_lines(
+            workers=self._settings.workers,
+            host=facts.host.name,
+            agent=self._settings.agent,
+            list_id=facts.list_id,
+            attach=facts.host.attach,
+            note=facts.fallback,
+            budget=self._settings.budget_usd,
+            task_budget=self._settings.task_budget_usd,
+            resumes=self._run.resumes,
+        )
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Return the block of lines that shows how far the run is."""
+        # Not before the first item: until then pytest has no terminal reporter.
+        return Progress(self._terminal, sys.stdout)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the run as it was after the last event."""
+        return self._run.snapshot
+
+    @property
+    def shown_folder(self) -> Path:
+        """Return the journal as a reader finds it; nothing before there is one."""
+        return self._run.shown_folder if self._run.begun else Path()
+
+    def redact(self, text: str) -> str:
+        """Return a text without the secrets that the run knows."""
+        return self._run.redact(text)
+
+    def tell_result(self, result: Result) -> None:
+        """Tell plugins, and the summary later, how a task ended."""
+        self._book.results.append(result)
+        self._config.hook.pytest_ptc_result(config=self._config, result=result)
+
+    def tell_report(self, ticket: Ticket, report: pytest.TestReport, phase: PhaseReport) -> None:
+        """Put what became of an item into the journal, of which reports are made."""
+        if phase.outcome is None or not self._run.begun:
+            return
+        path, line, _ = report.location
+        self._run.tell(
+            "item",
+            task=ticket.result.task_id if ticket.result is not None else None,
+            nodeid=ticket.marked.nodeid,
+            outcome=phase.outcome,
+            phase=phase.phase,
+            message=phase.message,
+            path=path,
+            line=None if line is None else line + 1,
+            xfail=phase.xfail,
+        )
+
+    def tell_needed(self, item: pytest.Item, result: Result) -> None:
+        """Put down what a task came to that has no item here: its outcome is its verdict."""
+        passed = result.shown_verdict is not None and result.shown_verdict.passed
+        path, line, _ = item.location
+        self._run.tell(
+            "item",
+            task=result.task_id,
+            nodeid=result.spec.nodeid,
+            outcome="passed" if passed else "failed" if result.judged else "error",
+            phase="setup",
+            message=None if passed else ending(result).said,
+            path=path,
+            line=None if line is None else line + 1,
+            xfail=None,
+        )
+
+    def tell_kept(self) -> None:
+        """Say why verdicts of the run that is taken up are asked for again, before that is paid."""
+        reporter = self._terminal
+        if reporter is None:
+            return
+        for line in self._run.resumption_lines():
+            reporter.ensure_newline()
+            reporter.write_line(printable(self.redact(line)))
+
+    # The end.
+
+    def keep_durations(self) -> None:
+        """Keep what tasks took, for the next run."""
+        keep_durations(self._config, self._book.results)
+
+    def write_summary(self, reporter: pytest.TerminalReporter) -> None:
+        """Close with what the run came to, if it came to have a task."""
+        if not self._book.results and not self._run.begun:
+            return
+        lines = summary(
+            self._book.results,
+            wall=self._run.wall,
+            journal=self._run.shown_folder,
+            width=self._config.get_terminal_writer().fullwidth,
+            verbosity=self._config.get_verbosity(),
+            finals=self._book.finals,
+            unasked=sum(ticket.unasked for ticket in self._book.selected.values()),
+            budget=self._settings.budget_usd,
+            problems=self._run.problems,
+            changed_suite=self._run.changed_suite,
+            succeeded=self.session is not None and self.session.exitstatus == pytest.ExitCode.OK,
+        )
+        self.tell_kept()
+        # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
+        for text, markup in lines:
+            reporter.write_line(self.redact(text), **markup)
+
+    @property
+    def _terminal(self) -> pytest.TerminalReporter | None:
+        reporter: pytest.TerminalReporter | None
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        return reporter
