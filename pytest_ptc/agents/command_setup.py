@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.claude.setup import claude_code
-from pytest_ptc.agents.programs import anchored_command, relative_names, split_command
+from pytest_ptc.agents.command_line import anchored_command, relative_names, split_command
 from pytest_ptc.interfaces.agent_kind import AgentPlan
 from pytest_ptc.model.errors import ConfigError
 

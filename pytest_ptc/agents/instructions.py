@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_ptc.interfaces.agent import Job
+
 
 _FINDINGS = """\
 "findings": [{"severity": "info|low|medium|high|critical", "message": "...", "path": "src/x.py", \
@@ -32,6 +34,11 @@ When you are done, record your verdict with one call of TaskUpdate: taskId "{tas
 "completed", metadata {{"ptc": {{"verdict": "pass|fail|skip|error", "summary": "one or two \
 sentences", {_FINDINGS}, "data": null}}}}
 {_MEANING}{form}"""
+
+
+def program_prompt(job: Job) -> str:
+    """Return what an agent that is a program gets: its task, and how to record the verdict."""
+    return f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
 
 
 def protocol_text(task_id: str) -> str:

@@ -18,31 +18,8 @@ if TYPE_CHECKING:
 #: Most lines of one kind that are put on disk as they are read: a program in a loop must not fill
 #: the disk. Of further ones only the last line of the output is.
 _MAX_RECORDS = 50
-#: Bytes kept of the end of a line that is longer than a verdict may be.
-_TAIL = 64 * 1024
 #: Characters of a line that a message shows.
 _SHOWN = 200
-
-
-class Line:
-    """A line that is being read, of bounded size however long it is."""
-
-    def __init__(self) -> None:
-        self._head = bytearray()
-        self._tail = b""
-
-    def feed(self, piece: bytes) -> None:
-        """Take what comes next of it."""
-        room = LONGEST + 1 - len(self._head)
-        self._head += piece[:room]
-        if len(piece) > room:
-            self._tail = (self._tail + piece[room:])[-_TAIL:]
-
-    def take(self) -> bytes:
-        """Return the line, without its middle if it is too long, and begin the next one."""
-        line = bytes(self._head) + self._tail
-        self._head, self._tail = bytearray(), b""
-        return line
 
 
 class Printed:
@@ -61,7 +38,8 @@ class Printed:
     def __init__(self, journal: Ledger, schema: Mapping[str, Any] | None, prompt: str = "") -> None:
         self._journal = journal
         self._schema = schema
-        self._lines = {"stdout": Lines(prompt), "stderr": Lines(prompt)}
+        repeated = prompt.encode("utf-8", "replace").decode()
+        self._lines = {"stdout": Lines(repeated), "stderr": Lines(repeated)}
         self._counts: dict[str, int] = {}
         self._calls = 0
         self._held: Record | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from pytest_ptc.agents.programs import files_of
+from pytest_ptc.agents.command_line import files_of
 from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.runs.cleaning import clean_run

@@ -199,8 +199,8 @@ def test_what_an_agent_leaves_behind_ends_with_its_task(suite: Suite) -> None:
 PATIENT = """
 import sys
 if "pytest_ptc.worker" in sys.orig_argv:
-    import pytest_ptc.agents.command
-    pytest_ptc.agents.command.GRACE = {}
+    import pytest_ptc.agents.program
+    pytest_ptc.agents.program.GRACE = {}
 """
 
 #: Has a child in its group and one in a session of its own, and says what it is sent.

@@ -26,7 +26,8 @@ PASS = '{"verdict": "pass", "summary": "second"}'
 KILLS = """
 import os, signal, sys
 
-OURS = ("agents/command", "agents/printed", "interfaces/messages", "journal/attempt_journal",
+OURS = ("agents/command", "agents/output", "agents/printed", "agents/program",
+        "agents/program_verdict", "interfaces/messages", "journal/attempt_journal",
         "journal/closing", "system/git/worktrees", "system/strays", "verdicts/endings",
         "verdicts/fail_signs", "verdicts/recording", "verdicts/verdict_json", "worker/__main__",
         "worker/worker")

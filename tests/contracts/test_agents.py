@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
@@ -28,7 +29,6 @@ from tests.support.messages_api import MessagesApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_ptc.interfaces.agent import Agent
 
@@ -46,6 +46,14 @@ if what == "die":
     os.kill(os.getpid(), 9)
 if what != "nothing":
     print(json.dumps({"verdict": what, "summary": "as asked"}))
+"""
+#: Puts what the program says into events.
+JSON_PROGRAM = """
+import json, subprocess, sys
+with subprocess.Popen(sys.argv[1:], stdin=sys.stdin, stdout=subprocess.PIPE, text=True) as program:
+    for line in program.stdout:
+        print(json.dumps({"type": "text", "text": line.rstrip()}), flush=True)
+sys.exit(program.returncode != 0)
 """
 COOKIE = f"contract-cookie-{os.getpid()}"
 #: Unique to this process: others may run these tests, too.
@@ -128,6 +136,15 @@ def command_config(tmp_path: Path) -> dict[str, Any]:
     }
 
 
+def json_lines_config(tmp_path: Path) -> dict[str, Any]:
+    """Return how a worker is told to make the documentation's agent for JSON lines."""
+    words = command_config(tmp_path)["argv"]
+    program = tmp_path / "json_program.py"
+    program.write_text(JSON_PROGRAM)
+    place = Path(__file__).parents[2] / "docs" / "examples" / "json_lines"
+    return {"argv": (sys.executable, str(program), *words), "search_path": (str(place),)}
+
+
 def claude_config(_: Path) -> dict[str, Any]:
     """Return how a worker is told to make agent `claude`."""
     client = os.environ.get("TEST_CLAUDE_CODE")
@@ -156,11 +173,17 @@ def claude_told(word: str) -> str:
 class Kit(NamedTuple):
     """How an agent is made, and how it is brought to behave."""
 
+    make: str
     config: Callable[[Path], dict[str, Any]]
     told: Callable[[str], str]
 
 
-AGENTS = {"command": Kit(command_config, str), "claude": Kit(claude_config, claude_told)}
+MAKE = {kind.name: kind.make for kind in AGENT_KINDS}
+AGENTS = {
+    "command": Kit(MAKE["command"], command_config, str),
+    "json-lines": Kit("json_lines:make", json_lines_config, str),
+    "claude": Kit(MAKE["claude"], claude_config, claude_told),
+}
 
 
 @pytest.fixture(params=AGENTS)
@@ -169,11 +192,10 @@ def bench(
 ) -> Iterator[Bench]:
     """An agent of each kind, which may leave nothing running."""
     kit = AGENTS[request.param]
-    (kind,) = (kind for kind in AGENT_KINDS if kind.name == request.param)
     launch = launch_file(
         tmp_path,
         run_id=RUN,
-        agent=AgentLaunch(make=kind.make, **kit.config(tmp_path)),
+        agent=AgentLaunch(make=kit.make, **kit.config(tmp_path)),
         journal=tmp_path / "runs" / RUN,
         task_list_id="contract",
         commands=tmp_path,
@@ -187,7 +209,8 @@ def bench(
     with MessagesApi() as api:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-dummy")
-        agent = load_maker(kind.make)(launch, dict(os.environ))
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        agent = load_maker(launch.agent.make, launch.agent.search_path)(launch, dict(os.environ))
         bench = Bench(agent, journal, tmp_path, kit.told)
         yield bench
         bench.loop.run_until_complete(agent.close())
@@ -241,7 +264,7 @@ def test_what_an_agent_says_is_shown_and_kept(bench: Bench) -> None:
     bench.run("pass")
     assert "at work on pass" in bench.lines
     log = next(iter(bench.cwd.glob(f"runs/contract/attempts/*/{OUTPUT}")))
-    assert "at work on pass\n" in log.read_text()
+    assert "at work on pass" in log.read_text()
 
 
 def test_the_schema_holds_for_every_way_to_record(bench: Bench) -> None:

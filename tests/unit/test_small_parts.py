@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.agents.command import HEAD, TAIL, Output
+from pytest_ptc.agents.output import HEAD, TAIL, Output
 from pytest_ptc.agents.printed import Printed
 from pytest_ptc.collection.task_specs import plain
 from pytest_ptc.interfaces import messages
@@ -226,14 +226,14 @@ def shown_output(folder: Path, *chunks: bytes) -> tuple[Output, list[str]]:
     journal = AttemptJournal(folder, "token")
     output = Output(folder / "log", lines.append, Redactor(), Printed(journal, None))
     for chunk in chunks:
-        output.from_stdout(chunk)
+        output.take("stdout", chunk)
     return output, lines
 
 
 def test_the_middle_of_a_flood_is_cut(tmp_path: Path) -> None:
     """The beginning and the end of the output stay, and the file says what is missing."""
     output, _ = shown_output(tmp_path, b"first\n", *[b"y" * 65_535 + b"\n"] * 100)
-    output.from_stdout(b"last\n")
+    output.take("stdout", b"last\n")
     output.close()
     text = (tmp_path / "log").read_bytes()
     assert text.startswith(b"first\n")

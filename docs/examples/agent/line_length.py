@@ -32,6 +32,6 @@ class LineLengthAgent:
         """End what is kept between tasks: nothing."""
 
 
-def make(config, environ):
+def make(launch, environ):
     """Return the agent, in the worker's process."""
     return LineLengthAgent()

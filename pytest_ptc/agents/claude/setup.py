@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.claude.profile import Surroundings
-from pytest_ptc.agents.programs import anchored_command, relative_names, split_command
+from pytest_ptc.agents.command_line import anchored_command, relative_names, split_command
 from pytest_ptc.interfaces.agent_kind import AgentPlan
 from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.model.errors import ConfigError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.agents import printed as module
-from pytest_ptc.agents.command import Output
 from pytest_ptc.agents.instructions import protocol_text
-from pytest_ptc.agents.printed import Line, Printed
+from pytest_ptc.agents.output import Line, Output
+from pytest_ptc.agents.printed import Printed
 from pytest_ptc.journal.attempt_journal import AttemptJournal
 from pytest_ptc.journal.closing import recorded_or
 from pytest_ptc.model.result import Attempt
@@ -54,9 +54,9 @@ def taken(
     printed = Printed(journal, None, prompt)
     output = Output(journal.folder / "output.log", lambda _: None, Redactor(), printed)
     for line in stderr:
-        output.from_stderr(line + b"\n")
+        output.take("stderr", line + b"\n")
     for line in lines:
-        output.from_stdout(line + b"\n")
+        output.take("stdout", line + b"\n")
     output.close()
     return printed
 
@@ -162,11 +162,11 @@ def test_a_line_is_on_disk_when_it_is_taken(journal: AttemptJournal) -> None:
     output = Output(
         journal.folder / "output.log", lambda _: None, Redactor(), Printed(journal, None)
     )
-    output.from_stdout(FAIL[:9])
+    output.take("stdout", FAIL[:9])
     assert not journal.records()
-    output.from_stdout(FAIL[9:])
+    output.take("stdout", FAIL[9:])
     assert not journal.records()
-    output.from_stdout(b"\n")
+    output.take("stdout", b"\n")
     (record,) = journal.records()
     assert record.says_fail
     output.close()
@@ -176,7 +176,7 @@ def test_the_line_that_is_unfinished_at_the_end_is_one(journal: AttemptJournal) 
     """A program need not print a line's end."""
     printed = Printed(journal, None)
     output = Output(journal.folder / "output.log", lambda _: None, Redactor(), printed)
-    output.from_stdout(PASS)
+    output.take("stdout", PASS)
     output.finish()
     assert outcome(judge(journal.records(), Ended(0, printed.last))) == "pass"
     output.close()

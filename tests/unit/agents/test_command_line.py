@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.agents.programs import anchored_command, files_of, relative_names
+from pytest_ptc.agents.command_line import anchored_command, files_of, relative_names
 from pytest_ptc.collection.task_directory import DirectoryError, task_directory
 from pytest_ptc.interfaces.environment import anchored, inherited, with_guarded_git
 from pytest_ptc.model.errors import ConfigError

@@ -1,0 +1,288 @@
+"""A supervised child process: a program that does a job, and all that it starts.
+
+It is started in the task's directory with the attempt's environment, is fed its prompt, and is read
+line by line. When it ends, or its time is over, nothing of it lives on. An agent that is a program
+says what to start, and makes of the lines what was recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_ptc.agents.output import Output
+from pytest_ptc.interfaces.environment import agent_environment
+from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT
+from pytest_ptc.model.errors import AgentError
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.variables import ATTEMPT_COOKIE
+from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
+from pytest_ptc.system.strays import end_strays
+from pytest_ptc.text.printable import utf8
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.agents.output import LineReader
+    from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.interfaces.launch import LaunchFile
+
+#: Seconds that output may still come after the program has ended: something that it left behind,
+#: and that hides from us, may hold the pipe open for ever.
+LINGER = 0.5
+#: Seconds between SIGTERM and SIGKILL for a program that must end.
+GRACE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProgramEnd:
+    """How a program ended by itself.
+
+    Args:
+        status: Its exit status, negative for the signal that ended it.
+        tail: The last lines that it printed.
+    """
+
+    status: int
+    tail: str
+
+
+class Programs:
+    """What starts programs for the jobs of one worker.
+
+    Args:
+        launch: The worker's launch file.
+        environ: The environment that programs inherit from.
+    """
+
+    def __init__(self, launch: LaunchFile, environ: Mapping[str, str]) -> None:
+        self._run_id = launch.run_id
+        self._task_list_id = launch.task_list_id
+        self._scratch = launch.scratch
+        path = f"{launch.commands}{os.pathsep}{environ.get('PATH', os.defpath)}"
+        self._environ = {**environ, "PATH": path}
+
+    async def run(
+        self,
+        job: Job,
+        argv: Sequence[str],
+        text: str,
+        reader: LineReader,
+        *,
+        show: Callable[[str], None] | None = None,
+        exited: Callable[[int], None] = lambda _: None,
+    ) -> ProgramEnd:
+        """Run a program on a job until it, and all that it started, has ended.
+
+        Cancelled, it ends all of that: SIGTERM, then SIGKILL after `GRACE` seconds.
+
+        Args:
+            job: The job; its prompt, as the program gets it, and output are kept in its folder.
+            argv: The program and its arguments; `{cwd}` in them is the task's directory.
+            text: What the program gets on standard input.
+            reader: Takes what it prints, line by line.
+            show: Shows a line of its output to whoever watches; None for the job's own.
+            exited: Takes the exit status before what is left of the output is read.
+
+        Raises:
+            AgentError: It cannot be started, or `reader` broke.
+        """
+        job.journal.keep(PROMPT, text)
+        async with self._params_file(job) as params:
+            output = Output(job.folder / OUTPUT, show or job.show, job.journal.redactor, reader)
+            others = running()
+            try:
+                program = _Program(self._start(job, argv, params), job.cookie, others)
+                try:
+                    status = await program.attend(text, output, exited)
+                finally:
+                    program.end_group()
+            finally:
+                output.close()
+        if output.error is not None:
+            message = f"what the program printed could not be read: {output.error!r}"
+            raise AgentError(
+                Trouble(cause=Cause.MACHINERY, message=message, evidence=output.tail())
+            ) from output.error
+        return ProgramEnd(status=status, tail=output.tail())
+
+    @contextlib.asynccontextmanager
+    async def _params_file(self, job: Job) -> AsyncIterator[Path]:
+        """Write the task's parameters; not in the journal: they may hold what must not stay."""
+        path = self._scratch / f"params-{job.attempt.name}.json"
+        try:
+            path.write_text(json.dumps(dict(job.spec.params)), encoding="ascii")
+        except OSError as error:
+            message = f"the task's parameters cannot be written: {path}: {error.strerror}"
+            raise AgentError(Trouble(cause=Cause.MACHINERY, message=message)) from error
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _start(self, job: Job, argv: Sequence[str], params: Path) -> subprocess.Popen[bytes]:
+        environ = agent_environment(
+            self._environ,
+            attempt=job.attempt,
+            spec=job.spec,
+            folder=job.folder,
+            params_file=params,
+            cookie=job.cookie,
+            token=job.journal.token or "",
+            deadline=job.deadline,
+            run_id=self._run_id,
+            task_list_id=self._task_list_id,
+        )
+        try:
+            return subprocess.Popen(
+                [word.replace("{cwd}", job.spec.cwd) for word in argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=job.spec.cwd,
+                env=environ,
+                # A group of its own, so that all of it can be ended at once.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise AgentError(_not_started(error, job, argv[0])) from error
+
+
+def _not_started(error: OSError, job: Job, program: str) -> Trouble:
+    if isinstance(error, FileNotFoundError) and not os.path.isdir(job.spec.cwd):  # noqa: PTH112
+        problem = f"its directory {job.spec.cwd} is gone"
+    elif isinstance(error, FileNotFoundError):
+        problem = "there is no such program; mend ptc_command or PATH"
+    else:
+        problem = error.strerror or str(error)
+    return Trouble(cause=Cause.AGENT_MISSING, message=f"{program}: {problem}")
+
+
+class _Program:
+    """A program that is at work on a job, with all that it starts.
+
+    Args:
+        process: The program, which leads a group of its own.
+        cookie: What marks it and all that it starts.
+        others: The pids of all processes that were there before it.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], cookie: str, others: frozenset[int]
+    ) -> None:
+        self.process = process
+        # Nobody has waited for it yet: its pid is its own.
+        self._identity = ProcessIdentity.of(process.pid)
+        self._cookie = cookie
+        self._others = others
+
+    async def attend(self, text: str, output: Output, exited: Callable[[int], None]) -> int:
+        """Feed the program, read it, and return its exit status when it has ended."""
+        loop = asyncio.get_running_loop()
+        process = self.process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        feeder = _Feeder(utf8(text))
+        await loop.connect_write_pipe(lambda: feeder, process.stdin)
+        feeder.feed()
+        readers = [
+            _Reader(lambda data: output.take("stdout", data)),
+            _Reader(lambda data: output.take("stderr", data)),
+        ]
+        transports = [
+            (await loop.connect_read_pipe(lambda reader=reader: reader, pipe))[0]  # type: ignore[misc]
+            for reader, pipe in zip(readers, (process.stdout, process.stderr), strict=True)
+        ]
+        ended = loop.run_in_executor(None, process.wait)
+        try:
+            status = await asyncio.shield(ended)
+            exited(status)
+            # Before it is judged: what goes on could record something that nobody would read.
+            self.end_rest()
+            await asyncio.wait([reader.closed for reader in readers], timeout=LINGER)
+            output.finish()
+        except asyncio.CancelledError:
+            # In a thread: what it says when it is asked to end is still read.
+            await loop.run_in_executor(None, self.end)
+            await ended
+            # Not in a thread: meanwhile this one may have a child of ours check what was said.
+            self.end_rest()
+            raise
+        finally:
+            feeder.stop()
+            for transport in transports:
+                transport.close()
+        return status
+
+    def end(self) -> None:
+        """Ask all of it to end, and kill what does not."""
+        if self._identity is not None:
+            end_tree_and_marked(self._identity, ATTEMPT_COOKIE, self._cookie, GRACE)
+        self.process.kill()
+
+    def end_rest(self) -> None:
+        """Kill what it has left when it ended, in its group or in sessions of their own."""
+        self.end_group()
+        end_marked(ATTEMPT_COOKIE, self._cookie, grace=0.0, but=self._others)
+        end_strays(but=frozenset([self.process.pid]))
+
+    def end_group(self) -> None:
+        """Kill what is in its group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class _Reader(asyncio.Protocol):
+    """Hands on what a pipe gives, and tells when it is closed."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self._take(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+
+class _Feeder(asyncio.BaseProtocol):
+    """Writes a text into a pipe and closes it; a program that does not read it is not in error."""
+
+    _transport: asyncio.WriteTransport
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._open = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        self._open = True
+
+    def feed(self) -> None:
+        """Write the text and then the end.
+
+        Not in `connection_made`: asyncio registers the pipe only after that, and a pipe that is
+        closed by then stays registered, so that the next one of its number is never watched.
+        """
+        if self._open:
+            self._transport.write(self._text)
+            self._transport.write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._open = False
+
+    def stop(self) -> None:
+        """Write no more, whatever is left."""
+        if self._open:
+            self._transport.abort()

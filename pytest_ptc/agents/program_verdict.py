@@ -1,0 +1,108 @@
+"""From a program's run to its verdict: what it recorded, printed, and ended with."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_ptc.journal.closing import fail_or
+from pytest_ptc.model.errors import AgentError, JournalError
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.system.threads import in_thread
+from pytest_ptc.verdicts.endings import Ended, describe_status, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_ptc.agents.output import LineReader
+    from pytest_ptc.agents.printed import Printed
+    from pytest_ptc.agents.program import ProgramEnd, Programs
+    from pytest_ptc.interfaces.agent import Job
+
+#: Bytes of a program's last line that are the reason of a fail by its exit status.
+LONGEST_REASON = 300
+
+
+def no_verdict(_: int, __: str) -> None:
+    """Take an exit status for no verdict."""
+
+
+async def program_verdict(
+    programs: Programs,
+    job: Job,
+    argv: Sequence[str],
+    text: str,
+    printed: Printed,
+    *,
+    reader: LineReader | None = None,
+    show: Callable[[str], None] | None = None,
+    status_verdict: Callable[[int, str], Verdict | None] = no_verdict,
+) -> Verdict | Trouble:
+    """Run a program on a job and return what it recorded, or why that does not count.
+
+    Args:
+        programs: What starts it.
+        job: The job.
+        argv: The program and its arguments.
+        text: What it gets on standard input.
+        printed: Finds verdicts among its words, which are on disk before they are believed.
+        reader: Takes its lines, and hands on to `printed` what of them are its words; None if all
+            of its output is.
+        show: Shows a line of its output to whoever watches; None for the job's own.
+        status_verdict: Returns the verdict that an exit status is, given the last line, if it is
+            one.
+    """
+
+    def put_status(status: int) -> None:
+        """Put on disk how the program ended, and what that says."""
+        said = printed.last_line[:LONGEST_REASON].decode("utf-8", "replace")
+        job.journal.ended(Ended(status, printed.last), status_verdict(status, said))
+
+    def exited(status: int) -> None:
+        if status != 0:
+            # At once: from here on no pass that it recorded counts.
+            with contextlib.suppress(JournalError):
+                put_status(status)
+
+    try:
+        end = await programs.run(job, argv, text, reader or printed, show=show, exited=exited)
+        # Only now: a fail among what was still to be read is on disk before.
+        put_status(end.status)
+    except AgentError as error:
+        return await in_thread(fail_or, error.trouble, job.journal, job.spec)
+    except JournalError as error:
+        return await in_thread(_not_kept, error, printed, job)
+    job.about(status=describe_status(end.status), settings={"command": list(argv)})
+    # In a thread: held to a schema, data may take seconds, and a quit must be heard.
+    judged = await in_thread(_judged, job, end, printed)
+    if isinstance(judged, Verdict) and judged.verdict is VerdictKind.FAIL:
+        said = printed.last_line[:LONGEST_REASON].decode("utf-8", "replace")
+        if status_verdict(end.status, said) is not None:
+            job.about(last_lines=end.tail)
+    return judged
+
+
+def _judged(job: Job, end: ProgramEnd, printed: Printed) -> Verdict | Trouble:
+    try:
+        records, ended = job.journal.story(job.spec.schema)
+    except JournalError as error:
+        return _not_kept(error, printed, job)
+    # What is not on disk is not believed, but for a fail.
+    records += [record for record in printed.unwritten if record.says_fail]
+    judged = judge(records, ended or Ended(end.status))
+    if printed.problem is not None and (judged is None or isinstance(judged, Trouble)):
+        return _not_kept(printed.problem, printed, job)
+    assert judged is not None
+    return replace(judged, evidence=end.tail) if isinstance(judged, Trouble) else judged
+
+
+def _not_kept(error: JournalError, printed: Printed, job: Job) -> Verdict | Trouble:
+    """Return what a program came to whose records cannot be kept: a fail is one all the same."""
+    fails = [record for record in printed.unwritten if record.says_fail]
+    for record in reversed(fails):
+        if record.verdict is not None:
+            return record.verdict
+    trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
+    return trouble.after_fail() if fails else fail_or(trouble, job.journal, job.spec)
