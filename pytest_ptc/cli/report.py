@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.cli.report_names import REPORTS
 from pytest_ptc.cli.runs import named_run
+from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
@@ -32,7 +33,7 @@ def report(arguments: argparse.Namespace) -> list[str]:
         raise ConfigError("say which: see `ptc report --help`")
     if printed > 1:
         raise ConfigError("only one report can go to standard output")
-    made = document(run.events)
+    made = document([event_to_json(event) for event in run.events])
     lines = annotation_lines(made) if arguments.github else []
     for name, path in asked.items():
         lines += _written(name, path, made, run.folder)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.coordinator.door import Door
 from pytest_ptc.interfaces.host import LaunchPlan, Remains
 from pytest_ptc.interfaces.names import ScratchPlaces
+from pytest_ptc.journal.events import WorkerLineBroken, WorkerStarted
 from pytest_ptc.model.errors import HostError, JournalError
 from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.system import own_files
@@ -84,7 +85,7 @@ class Crew:
         if (process := ProcessIdentity.of(pid)) is not None:
             self._processes[worker] = process
         created = process.created if process is not None else None
-        self._journal.event("worker started", worker=worker, pid=pid, created=created)
+        self._journal.append(WorkerStarted(worker=worker, pid=pid, created=created))
         if await _ended(pid):
             self._gone(worker, "its process ended")
 
@@ -137,7 +138,7 @@ class Crew:
         )
 
     def _broken(self, worker: str | None, why: str) -> None:
-        self._journal.event("worker line broken", worker=worker, error=why)
+        self._journal.append(WorkerLineBroken(worker=worker, error=why))
 
     def _kill(self, worker: str, why: str, cookie: str | None) -> Remains:
         if (process := self._processes.pop(worker, None)) is not None:

@@ -37,6 +37,7 @@ from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.host import Remains
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.interfaces.tasklist import NewTask
+from pytest_ptc.journal import events
 from pytest_ptc.journal.closing import closing_report, unreadable
 from pytest_ptc.model.errors import JournalError, PtcError
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
@@ -212,7 +213,7 @@ class Coordinator:
             self._loop.run_until_complete(self._serve())
         except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
             self._failure = error
-            self._journal.event("coordinator failed", error=traceback.format_exc())
+            self._journal.append(events.CoordinatorFailed(error=traceback.format_exc()))
         finally:
             self._started.set()
             self.cpu_seconds = time.thread_time() - before
@@ -221,7 +222,7 @@ class Coordinator:
 
     def _loop_problem(self, _: asyncio.AbstractEventLoop, problem: dict[str, Any]) -> None:
         told = problem.get("exception") or problem.get("message")
-        self._journal.event("loop problem", problem=f"{told!r:.500}")
+        self._journal.append(events.LoopProblem(problem=f"{told!r:.500}"))
 
     async def _serve(self) -> None:
         server = await self._crew.listen()
@@ -307,21 +308,22 @@ class Coordinator:
 
     def _tell(self, entry: _Entry, fingerprint: Mapping[str, str]) -> None:
         """Put down a task, or the verdict that stands for it, for whoever takes up this run."""
+        parts = dict(fingerprint)
         if entry.kept is None:
-            spec = entry.spec.to_json()
-            self._journal.event(
-                "submitted", task=entry.task_id, fingerprint=dict(fingerprint), spec=spec
+            self._journal.append(
+                events.TaskSubmitted(task=entry.task_id, spec=entry.spec, fingerprint=parts)
             )
         else:
-            self._journal.event(
-                "kept",
-                task=entry.task_id,
-                nodeid=entry.spec.nodeid,
-                spec=entry.spec.to_json(),
-                fingerprint=dict(fingerprint),
-                content=dict(entry.kept.content),
-                run=entry.kept.run_id,
-                report=entry.kept.report.to_json(),
+            self._journal.append(
+                events.VerdictKept(
+                    task=entry.task_id,
+                    nodeid=entry.spec.nodeid,
+                    spec=entry.spec,
+                    fingerprint=parts,
+                    content=entry.kept.content,
+                    run=entry.kept.run_id,
+                    report=events.KeptReport.of(entry.kept.report),
+                )
             )
 
     def _received(self) -> list[_Entry]:
@@ -368,7 +370,9 @@ class Coordinator:
             del self._at_work[attempt.name]
             self._close(AttemptReport(attempt=attempt, seconds=0.0, trouble=_machinery(error)))
             return
-        self._journal.event("assigned", attempt=attempt.name, worker=worker, content=seen)
+        self._journal.append(
+            events.AttemptAssigned(attempt=attempt.name, worker=worker, content=seen)
+        )
 
     def _ended(self, attempt: Attempt, otherwise: Trouble, *, was_filed: bool = False) -> None:
         """End an attempt by what the journal has of it, or by this trouble."""
@@ -401,20 +405,19 @@ class Coordinator:
             trouble = unreadable(JournalError(f"journal {journal.folder}: {problem}"), otherwise)
             report = AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
             by_worker, digest = False, None
-        self._close(report, by_worker=by_worker, sha256=digest)
+        self._journal.append(events.AttemptEnded.of(report, sha256=digest))
+        if self._contents is not None:
+            self._contents.ended(report.attempt.name)
+        self._close(report, by_worker=by_worker)
 
-    def _close(self, report: AttemptReport, *, by_worker: bool = True, **told: str | None) -> None:
-        if told:
-            self._journal.event("ended", **report.to_json(), **told)
-            if self._contents is not None:
-                self._contents.ended(report.attempt.name)
+    def _close(self, report: AttemptReport, *, by_worker: bool = True) -> None:
         self._board.ended(report, self._clock(), by_worker=by_worker)
         self._wake.set()
 
     def _hand_on(self, result: Result) -> None:
         future = self._open.pop(result.task_id).future
         if (trouble := result.trouble_outside) is not None:
-            self._journal.event("settled", task=result.task_id, trouble=trouble.to_json())
+            self._journal.append(events.TaskGivenUp(task=result.task_id, trouble=trouble))
         future.set_result(result)
 
     def _abandon(self, entries: Iterable[_Entry]) -> None:
@@ -426,7 +429,7 @@ class Coordinator:
             else "the run was over",
         )
         for task_id, spec, future, _ in entries:
-            self._journal.event("settled", task=task_id, trouble=trouble.to_json())
+            self._journal.append(events.TaskGivenUp(task=task_id, trouble=trouble))
             future.set_result(Result(task_id=task_id, spec=spec, trouble_outside=trouble))
 
     # Workers.
@@ -438,11 +441,11 @@ class Coordinator:
                 self._greet(worker)
             case messages.Ready() if self._board.workers[worker].state is WorkerState.STARTING:
                 self._board.called_in(worker, self._clock())
-                self._journal.event("worker ready", worker=worker)
+                self._journal.append(events.WorkerReady(worker=worker))
                 self._wake.set()
             case messages.Claimed(name) if attempt is not None and attempt.name == name:
                 self._board.claimed(worker)
-                self._journal.event("claimed", attempt=name, worker=worker)
+                self._journal.append(events.AttemptClaimed(attempt=name, worker=worker))
             case messages.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
             case messages.Ended(name, problem, said_fail) if attempt and attempt.name == name:
@@ -451,7 +454,9 @@ class Coordinator:
                 told = trouble.after_fail() if said_fail else trouble
                 self._ended(attempt, told, was_filed=problem is None)
             case _:
-                self._journal.event("stale message", worker=worker, message=f"{message!r:.500}")
+                self._journal.append(
+                    events.StaleMessage(worker=worker, message=f"{message!r:.500}")
+                )
 
     def _greet(self, worker: str) -> None:
         """Tell a worker that has started what to get ready for, or that there is nothing to do."""
@@ -464,7 +469,9 @@ class Coordinator:
     def _hold(self, attempt: Attempt, seconds: float, why: str) -> None:
         """Hold back further attempts, at most for as long as one of them might take."""
         seconds = min(seconds, self._board.tasks[attempt.task_id].spec.timeout)
-        self._journal.event("held", attempt=attempt.name, seconds=round(seconds, 3), why=why)
+        self._journal.append(
+            events.AttemptsHeld(attempt=attempt.name, seconds=round(seconds, 3), why=why)
+        )
         self._board.waits(why, self._clock() + seconds)
         self._wake.set()
 
@@ -490,7 +497,7 @@ class Coordinator:
         remains = replace(remains, tail=self._journal.redactor.text(remains.tail))
         self._board.buried(worker, remains.ended, remains.tail)
         if self._board.stopping is None or attempt is not None:
-            self._journal.event("worker lost", worker=worker, why=why, ended=remains.ended)
+            self._journal.append(events.WorkerLost(worker=worker, why=why, ended=remains.ended))
         if attempt is not None:
             # Released before it may be tried again, or the next worker could not claim it. In a
             # thread: a worker that was killed with the task's lock in its hands leaves that locked
@@ -513,7 +520,7 @@ class Coordinator:
         if self._board.stopping is not None:
             return
         self._board.stopped(trouble)
-        self._journal.event("stopping", why=trouble.message)
+        self._journal.append(events.RunStopping(why=trouble.message))
         for worker in self._board.live_workers:
             self._crew.say(worker.name, messages.Quit())
         self._loop.call_later(GRACE, lambda: self._errand(self._end_crew()))

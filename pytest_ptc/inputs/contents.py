@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.inputs.disk import Disk, combined
 from pytest_ptc.inputs.named_files import (
@@ -26,6 +26,7 @@ from pytest_ptc.inputs.named_files import (
     texts_of,
 )
 from pytest_ptc.inputs.trees import Trees, toplevel
+from pytest_ptc.model.content import Content
 from pytest_ptc.model.errors import GitError, PtcError
 from pytest_ptc.system.git.command import git
 from pytest_ptc.system.git.repositories import repository_top
@@ -51,39 +52,6 @@ _REST = 2.0
 _LONGEST_REST = 1.0
 
 LISTS = "contents"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Content:
-    """What a task's agent could see, as hashes of its parts.
-
-    Args:
-        tree: Of the repository that its directory is in, or the commit of its worktree.
-        named: Of ignored files, files elsewhere, branches and tags that its words name.
-        agent: Of the files that the agent is made of.
-        stat: Of inodes, sizes and times of all of it: another one after every write.
-        problem: Why it cannot be told; then nothing else counts, and its task is run again.
-    """
-
-    tree: str = ""
-    named: str = ""
-    agent: str = ""
-    stat: str = ""
-    problem: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON, one key a field."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def from_json(cls, value: Any) -> Content | None:
-        """Return what `to_json` wrote; None for anything else."""
-        if not isinstance(value, dict) or not isinstance(value.get("problem"), str | None):
-            return None
-        names = ("tree", "named", "agent", "stat")
-        if not all(isinstance(value.get(name), str) for name in names):
-            return None
-        return cls(**{name: value[name] for name in names}, problem=value["problem"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,7 +145,7 @@ class Contents:
                 self._tasks[spec.nodeid] = self._task(spec, look)
             return self._take([spec.nodeid for spec in specs], look)
 
-    def began(self, attempt: str, spec: TaskSpec) -> dict[str, Any] | None:
+    def began(self, attempt: str, spec: TaskSpec) -> Content | None:
         """Return what an attempt that begins now could see, by the latest look; never waits."""
         content = self._latest.get(spec.nodeid)
         if content is None:
@@ -185,7 +153,7 @@ class Contents:
         if content.problem is None:
             with self._change:
                 self._open[attempt] = spec.nodeid
-        return content.to_json()
+        return content
 
     def ended(self, attempt: str) -> None:
         """Have what an attempt could see at its end looked at, and told; never waits."""

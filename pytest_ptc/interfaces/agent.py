@@ -8,13 +8,14 @@ whatever a plugin brings through `hookspecs.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from pytest_ptc.interfaces.ledger import Ledger
+    from pytest_ptc.model.content import Content
     from pytest_ptc.model.result import Attempt, Usage
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 class Contents(Protocol):
     """What looks at the files that attempts could see. No method waits or raises."""
 
-    def began(self, attempt: str, spec: TaskSpec) -> dict[str, Any] | None:
-        """Return what an attempt that begins now could see, as JSON; None if nobody has looked."""
+    def began(self, attempt: str, spec: TaskSpec) -> Content | None:
+        """Return what an attempt that begins now could see; None if nobody has looked."""
 
     def ended(self, attempt: str) -> None:
         """Have what it could see at its end looked at, and put into the journal."""

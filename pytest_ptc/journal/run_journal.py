@@ -23,9 +23,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from pytest_ptc.journal.attempt_journal import AttemptJournal, journal_errors
+from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import STORY
 from pytest_ptc.text.redaction import Redactor
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_ptc.journal.events import Event
     from pytest_ptc.model.result import Attempt
     from pytest_ptc.model.task import TaskSpec
 
@@ -49,7 +53,7 @@ class Journal:
         clock: Seconds since the epoch, for the `at` of every event.
 
     Raises:
-        JournalError: The folder cannot be made; from any method but `event`, it cannot be written.
+        JournalError: The folder cannot be made; from any method but `append`, it cannot be written.
     """
 
     def __init__(
@@ -87,12 +91,12 @@ class Journal:
     def __repr__(self) -> str:
         return f"<Journal {self.folder}>"
 
-    def event(self, name: str, **fields: Any) -> None:
-        """Append one event: its name, when it was (seconds since the epoch), and its fields.
+    def append(self, event: Event) -> None:
+        """Append an event, with the time that it is.
 
         A full disk costs the story, and not the run: verdicts are in the attempts' own folders.
         """
-        told = self.redactor.json({"event": name, "at": round(self._clock(), 6), **fields})
+        told = self.redactor.json(event_to_json(replace(event, at=round(self._clock(), 6))))
         with self._lock:
             self._lost += 1
             try:

@@ -13,21 +13,22 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.structs import replace
+
+from pytest_ptc.journal.events import FORMAT, EventError, RunBegan, event_from_json, event_to_json
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.system.regular_files import open_regular
 from pytest_ptc.text.strict_json import strict_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from typing import BinaryIO
 
+    from pytest_ptc.journal.events import Event
     from pytest_ptc.journal.seals import RunKey
 
 #: The run's story, in the run's folder.
 STORY = "journal.jsonl"
-#: The form of journals that this version writes and reads; it is in a story's first event.
-FORMAT = 2
 #: The longest story and the longest line that are read: prompts of ten thousand tasks fit.
 MAX_STORY_BYTES = 1 << 30
 MAX_LINE_BYTES = 1 << 26
@@ -47,10 +48,17 @@ class Story(NamedTuple):
         size: Bytes of the whole file: more than `end` where the last line was cut short.
     """
 
-    events: tuple[dict[str, Any], ...]
+    events: tuple[Event, ...]
     code: bytes
     end: int
     size: int
+
+    @property
+    def began(self) -> RunBegan:
+        """Return its first event."""
+        first = self.events[0]
+        assert isinstance(first, RunBegan), "no other story is read"
+        return first
 
 
 def read_story(path: Path, key: RunKey | None) -> Story:
@@ -73,7 +81,7 @@ def read_story(path: Path, key: RunKey | None) -> Story:
 
 
 def _read(file: BinaryIO, key: RunKey | None) -> Story:
-    events: list[dict[str, Any]] = []
+    events: list[Event] = []
     code, end = key.start if key is not None else b"", 0
     while line := file.readline(MAX_LINE_BYTES):
         if not line.endswith(b"\n"):
@@ -87,23 +95,30 @@ def _read(file: BinaryIO, key: RunKey | None) -> Story:
         if found is None:
             raise StoryError(_why_not(line, events, key))
         text, code = found
-        events.append(json.loads(text))
+        events.append(_event(json.loads(text), len(events) + 1))
         end += len(line)
     if not events:
         raise StoryError(f"its {STORY} is empty")
-    began = events[0]
-    if began.get("event") != "run" or began.get("format") != FORMAT:
-        raise StoryError(f"its journal has format {began.get('format')!r}, not {FORMAT}")
     return Story(tuple(events), code, end, end)
 
 
-def add_event(path: Path, story: Story, key: RunKey, event: Mapping[str, Any]) -> bool:
+def _event(value: dict[str, Any], number: int) -> Event:
+    """Return an event that verifies; the first one says whether this version can read them."""
+    if number == 1 and (value.get("event") != "run" or value.get("format") != FORMAT):
+        raise StoryError(f"its journal has format {value.get('format')!r}, not {FORMAT}")
+    try:
+        return event_from_json(value)
+    except EventError as error:
+        raise StoryError(f"its event {number} {error}") from error
+
+
+def add_event(path: Path, story: Story, key: RunKey, event: Event) -> bool:
     """Add an event to a story that nobody writes any more; False if somebody did meanwhile.
 
     Raises:
         OSError: It cannot be written.
     """
-    line, _ = key.line({"at": round(time.time(), 6), **event}, story.code)
+    line, _ = key.line(event_to_json(replace(event, at=round(time.time(), 6))), story.code)
     flags = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags)
     try:
@@ -120,7 +135,7 @@ def add_event(path: Path, story: Story, key: RunKey, event: Mapping[str, Any]) -
         os.close(descriptor)
 
 
-def _why_not(line: bytes, before: list[dict[str, Any]], key: RunKey | None) -> str:
+def _why_not(line: bytes, before: list[Event], key: RunKey | None) -> str:
     """Return why a line does not verify, by what it says of itself, which proves nothing."""
     if before:
         return f"has been changed: event {len(before) + 1} does not verify"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.model.content import Content
 from pytest_ptc.model.verdict import Finding, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -166,12 +167,12 @@ class Kept:
     Args:
         run_id: The run that recorded it.
         report: Its attempt's report.
-        content: What the agent could see, and what this run sees, as JSON (`contents.py`).
+        content: What the agent could see, and what this run sees.
     """
 
     run_id: str
     report: AttemptReport
-    content: Mapping[str, Any] = field(default_factory=dict)
+    content: Content = field(default_factory=Content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

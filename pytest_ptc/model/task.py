@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+# An event is decoded by these types: they are there at run time.
+from collections.abc import Mapping  # noqa: TC003
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_ptc.model.choices import FailOn, Isolation, PermissionMode, SkipMeans
+from pytest_ptc.model.choices import (  # noqa: TC001
+    FailOn,
+    Isolation,
+    PermissionMode,
+    SkipMeans,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -102,7 +102,7 @@ def _run(
     ended = next((event for event in events if event["event"] == "run ended"), None)
     stopped = next((event["why"] for event in events if event["event"] == "stopping"), None)
     stopped = None if stopped == "the run ended" else stopped
-    in_order = ended is not None and "cleaned" not in ended
+    in_order = ended is not None
     # Of a report that is made within the session the last one is the one that counts.
     sessions = [event for event in events if event["event"] == "session ended"]
     exit_status = sessions[-1]["exit_status"] if sessions else None
@@ -213,7 +213,7 @@ class _Story:
                 self._attempts[event["attempt"]]["claimed"] = event["at"]
             case "ended":
                 self._ended(event)
-            case "settled" if event["task"] in self.tasks:
+            case "given up" if event["task"] in self.tasks:
                 self.tasks[event["task"]] |= {"verdict": None, "trouble": event["trouble"]}
             case "item":
                 self._reported(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ptc.journal.attempt_journal import REPORT, changed_files
+from pytest_ptc.journal.events import AttemptEnded, kind_of
 from pytest_ptc.journal.story import STORY
 from pytest_ptc.model.errors import JournalError
 
@@ -18,17 +19,16 @@ def audit_run(run: RecordedRun) -> tuple[int, list[str]]:
     Returns:
         How many attempts there are, and what is wrong, a sentence each.
     """
-    ended = [event for event in run.events if event["event"] == "ended"]
+    ended = [event for event in run.events if isinstance(event, AttemptEnded)]
     problems = [
-        f"{STORY}: {event['lost_before']} events before {event['event']!r} were not written"
+        f"{STORY}: {event.lost_before} events before {kind_of(event)!r} were not written"
         for event in run.events
-        if event.get("lost_before")
+        if event.lost_before
     ]
     if run.story.size > run.story.end:
         problems.append(f"{STORY}: its last line was cut short")
     for event in ended:
-        name = f"{event['task']}.{event['attempt']}"
-        problems += [f"{name}: {wrong}" for wrong in _audited(run, name, event.get("sha256"))]
+        problems += [f"{event.name}: {wrong}" for wrong in _audited(run, event.name, event.sha256)]
     return len(ended), problems
 
 

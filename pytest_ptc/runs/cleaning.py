@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
+from pytest_ptc.journal.events import RunCleaned, TaskSubmitted, WorkerStarted
 from pytest_ptc.journal.story import STORY, add_event
 from pytest_ptc.model.errors import JournalError, TaskListError
 from pytest_ptc.model.variables import RUN_COOKIE
@@ -64,7 +65,7 @@ def watch(run: RecordedRun) -> NoReturn:
     Raises:
         TaskListError: Its workers have no screen.
     """
-    socket = run.began["tmux_socket"]
+    socket = run.began.tmux_socket
     tmux = shutil.which("tmux")
     if socket is None or tmux is None:
         raise TaskListError(f"run {run.run_id} has no screen to watch: its host is no tmux")
@@ -90,7 +91,7 @@ def clean_run(run: RecordedRun) -> Cleaned:
     _end_tmux(run, done)
     _remove_scratch(run, done)
     _withdraw(run, done)
-    event = {"event": "run ended", "cleaned": done.removed, "left": done.left}
+    event = RunCleaned(removed=tuple(done.removed), left=tuple(done.left))
     try:
         add_event(run.folder / STORY, run.story, run.key, event)
     except OSError as error:
@@ -116,22 +117,22 @@ def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:
 
 def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
     """End workers that did not end with their run, as stopped ones; return what survived."""
-    if not run.of_this_boot:
+    if not run.of_this_boot or run.began.scratch is None:
         return []
     known = []
     for event in run.events:
-        if event["event"] == "worker started" and event.get("created") is not None:
-            worker = ProcessIdentity(event["pid"], event["created"])
+        if isinstance(event, WorkerStarted) and event.created is not None:
+            worker = ProcessIdentity(event.pid, event.created)
             # The last argument of a worker is its launch file, in the run's scratch folder.
-            launch_file = ScratchPlaces(Path(run.began["scratch"])).launch_file(event["worker"])
+            launch_file = ScratchPlaces(Path(run.began.scratch)).launch_file(event.worker)
             if str(launch_file) in (arguments_of(worker.pid) or ()):
                 known.append(worker)
     return end_trees(known, grace=0.0)
 
 
 def _end_tmux(run: RecordedRun, done: Cleaned) -> None:
-    socket = Path(run.began["tmux_socket"] or os.devnull)
-    if run.began["tmux_socket"] is None or not os.path.lexists(socket):
+    socket = Path(run.began.tmux_socket or os.devnull)
+    if run.began.tmux_socket is None or not os.path.lexists(socket):
         return
     if (why := _not_our_socket(socket, run.run_id)) is not None:
         done.left.append(f"{socket}: {why}")
@@ -156,7 +157,9 @@ def _not_our_socket(socket: Path, run_id: str) -> str | None:
 
 
 def _remove_scratch(run: RecordedRun, done: Cleaned) -> None:
-    scratch = Path(run.began["scratch"])
+    if run.began.scratch is None:
+        return
+    scratch = Path(run.began.scratch)
     gone = not os.path.lexists(scratch)
     if is_scratch_place(scratch) and (gone or not_our_scratch(scratch, run.run_id) is None):
         # Git's notes of worktrees stay when the folder has been removed already.
@@ -171,13 +174,15 @@ def _remove_scratch(run: RecordedRun, done: Cleaned) -> None:
 
 def _isolated(run: RecordedRun) -> list[str]:
     """Return a directory of each repository of which the run had worktrees."""
-    specs = (event["spec"] for event in run.events if event["event"] == "submitted")
-    return [spec["cwd"] for spec in specs if spec.get("isolation") is not None]
+    specs = (event.spec for event in run.events if isinstance(event, TaskSubmitted))
+    return [spec.cwd for spec in specs if spec.isolation is not None]
 
 
 def _withdraw(run: RecordedRun, done: Cleaned) -> None:
     """Take the run's tasks off the shared list, and the list with them if it was the run's own."""
-    path = Path(run.began["task_list"])
+    if run.began.task_list is None:
+        return
+    path = Path(run.began.task_list)
     try:
         seen = path.lstat()
     except OSError:
@@ -189,7 +194,7 @@ def _withdraw(run: RecordedRun, done: Cleaned) -> None:
         done.left.append(f"{path}: belongs to another user")
         return
     # It was made for the run, and named after it; what somebody else put there keeps it.
-    own = bool(run.began["own_list"]) and path.name == RunNames(run.run_id).task_list
+    own = run.began.own_list and path.name == RunNames(run.run_id).task_list
     store = TaskListStore(path.parent.parent, path.name, run_id=run.run_id, own=own)
     if count := store.withdraw_run():
         done.removed.append(f"{count} task{'s' * (count != 1)}")

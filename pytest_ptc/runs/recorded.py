@@ -12,23 +12,36 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal.events import (
+    AttemptAssigned,
+    AttemptEnded,
+    ItemReported,
+    RunCleaned,
+    RunEnded,
+    RunStopping,
+    TaskGivenUp,
+    TaskSubmitted,
+    VerdictKept,
+)
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import STORY, Story, StoryError, read_story
 from pytest_ptc.model.errors import JournalError, PtcError
-from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.runs.trust import place_problem, tracked_runs
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pytest_ptc.journal.events import Event, RunBegan
     from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.model.trouble import Trouble
+    from pytest_ptc.model.verdict import Verdict
 
 
 class RunState(Enum):
@@ -81,35 +94,34 @@ class RecordedRun:
         return self.folder.name
 
     @property
-    def events(self) -> tuple[dict[str, Any], ...]:
+    def events(self) -> tuple[Event, ...]:
         """Return what the story tells."""
         return self.story.events
 
     @property
-    def began(self) -> Mapping[str, Any]:
-        """Return the fields of its first event."""
-        return self.story.events[0]
+    def began(self) -> RunBegan:
+        """Return its first event."""
+        return self.story.began
 
     @property
     def attach(self) -> str | None:
         """Return the command with which a person can watch, if there is one."""
-        found: str | None = self.began["attach"]
-        return found
+        return self.began.attach
 
     @property
     def pytest(self) -> ProcessIdentity:
         """Return the process that is or was pytest."""
-        return ProcessIdentity(self.began["pid"], self.began["created"])
+        return ProcessIdentity(self.began.pid, self.began.created)
 
     @property
     def of_this_boot(self) -> bool:
         """Tell whether its processes were started since this machine was, if they were here."""
-        return bool(self.began.get("boot") == boot_id())
+        return self.began.boot == boot_id()
 
     @property
     def in_sight(self) -> bool:
         """Tell whether its processes would be seen from here, or cannot be alive any more."""
-        return not self.of_this_boot or self.began.get("process_space") == process_space()
+        return not self.of_this_boot or self.began.process_space == process_space()
 
     @cached_property
     def standing(self) -> Standing:
@@ -183,7 +195,7 @@ def _opened(
         return RefusedRun(run_id, said if said.startswith("its ") else f"it {said}")
     assert run_key is not None, "without a key no line verifies"
     run = RecordedRun(folder=folder, key=run_key, story=story, state=RunState.ENDED)
-    if any(event["event"] == "run ended" for event in story.events):
+    if any(isinstance(event, RunEnded | RunCleaned) for event in story.events):
         return run
     alive = run.of_this_boot and run.in_sight and run.pytest.alive
     state = RunState.RUNNING if alive else RunState.KILLED
@@ -219,33 +231,29 @@ class Standing(NamedTuple):
 _KINDS = ("pass", "fail", "skip", "error")
 
 
-def _standing(events: tuple[dict[str, Any], ...]) -> Standing:
+def _standing(events: Iterable[Event]) -> Standing:
     kinds: dict[str, str | None] = {}
     names: dict[str, str] = {}
-    kept = 0
+    failed: set[str] = set()
     stopped = over = False
     for event in events:
         match event:
-            case {"event": "submitted", "task": task, "spec": spec}:
-                kinds[task], names[task] = None, spec["nodeid"]
-            case {"event": "kept", "report": report, "nodeid": nodeid}:
-                kept += 1
-                kinds[f"kept {kept}"], names[f"kept {kept}"] = _kind(report), nodeid
-            case {"event": "assigned", "attempt": attempt, "worker": worker}:
-                kinds[Attempt.parse(attempt, worker=worker).task_id] = None
-            case {"event": "ended", "task": task}:
-                kinds[task] = _kind(event)
-            case {"event": "settled", "task": task}:
-                kinds[task] = _kind(event)
-            case {"event": "stopping"}:
+            case TaskSubmitted(task=task, spec=spec):
+                kinds[task], names[task] = None, spec.nodeid
+            case VerdictKept(task=task, nodeid=nodeid, report=report):
+                kinds[task], names[task] = _kind(report.verdict, report.trouble), nodeid
+            case AttemptAssigned(given=attempt):
+                kinds[attempt.task_id] = None
+            case AttemptEnded(task=task, verdict=verdict, trouble=trouble):
+                kinds[task] = _kind(verdict, trouble)
+            case TaskGivenUp(task=task, trouble=trouble):
+                kinds[task] = _kind(None, trouble)
+            case ItemReported(outcome="failed" | "error", nodeid=nodeid):
+                failed.add(nodeid)
+            case RunStopping():
                 stopped = True
-            case {"event": "run ended"}:
+            case RunEnded() | RunCleaned():
                 over = True
-    failed = {
-        event["nodeid"]
-        for event in events
-        if event["event"] == "item" and event["outcome"] in ("failed", "error")
-    }
     told = Counter(
         "fail" if kind == "pass" and names.get(task) in failed else kind
         for task, kind in kinds.items()
@@ -254,18 +262,18 @@ def _standing(events: tuple[dict[str, Any], ...]) -> Standing:
     return Standing(len(kinds), told, stopped and over and sum(told.values()) < len(kinds))
 
 
-def _kind(report: Mapping[str, Any]) -> str | None:
+def _kind(verdict: Verdict | None, trouble: Trouble | None) -> str | None:
     """Return what a task came to; None where the run ended before it did."""
-    if (verdict := report.get("verdict")) is not None:
-        return str(verdict["verdict"])
-    return None if report["trouble"]["cause"] in _NOT_DONE else "error"
+    if verdict is not None:
+        return verdict.verdict.value
+    return None if trouble is not None and trouble.cause in _NOT_DONE else "error"
 
 
 #: Causes by which a task was ended that could have gone on.
-_NOT_DONE = frozenset({Cause.STOPPED.value, Cause.RUN_TIMEOUT.value, Cause.BUDGET.value})
+_NOT_DONE = frozenset({Cause.STOPPED, Cause.RUN_TIMEOUT, Cause.BUDGET})
 
 
-def whole_story(journal: Journal) -> list[dict[str, Any]]:
+def whole_story(journal: Journal) -> list[Event]:
     """Return what a run's journal tells, and that it does not tell everything, if that is so.
 
     Raises:
@@ -277,5 +285,5 @@ def whole_story(journal: Journal) -> list[dict[str, Any]]:
         raise JournalError(f"journal {journal.folder}: {error}") from error
     if journal.problem is not None:
         why = f"the journal is incomplete: {journal.problem}"
-        events.insert(1, {"event": "stopping", "at": events[0]["at"], "why": why})
+        events.insert(1, RunStopping(at=events[0].at, why=why))
     return events

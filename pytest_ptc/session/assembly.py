@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from pytest_ptc.agents.registry import choose_agent
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
@@ -21,11 +23,12 @@ from pytest_ptc.interfaces.agent_kind import AgentRequest
 from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile, PytestProcess
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.journal.attempt_journal import journal_errors
+from pytest_ptc.journal.events import ContentSeen
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.runs.places import note_place
-from pytest_ptc.session.journal_setup import key_to_write, make_journal, tell_begin
+from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_journal
 from pytest_ptc.session.our_places import our_places, resolved_cache_dir
-from pytest_ptc.session.run_facts import run_facts
+from pytest_ptc.session.run_facts import run_began
 from pytest_ptc.system.processes import ProcessIdentity
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import TaskListStore
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.agent_kind import AgentChoice
     from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.journal.events import RunBegan
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.settings import Settings
 
@@ -151,15 +155,17 @@ def make_coordinator(
         journal = make_journal(config, run.run_id, key, known_secrets(config, settings, run))
         with journal_errors(journal.folder):
             commands = _commands_folder(journal)
-        tell_begin(
+        begin_story(
             journal,
-            **facts_for_reports(config, settings, run, resumes),
-            attach=run.host.attach,
-            tmux_socket=getattr(run.host, "socket_path", None),
-            scratch=str(scratch),
-            own_list=own_list,
-            command=list(run.agent.plan.argv),
-            task_list=str(task_list.path),
+            replace(
+                facts_for_reports(config, settings, run, resumes),
+                attach=run.host.attach,
+                tmux_socket=getattr(run.host, "socket_path", None),
+                scratch=str(scratch),
+                own_list=own_list,
+                command=tuple(run.agent.plan.argv),
+                task_list=str(task_list.path),
+            ),
         )
     except BaseException:
         task_list.close()
@@ -228,18 +234,16 @@ def _contents(
         rootpath=str(config.rootpath),
         more_words=run.agent.plan.words,
         ours=our_places(config, settings, [journal.folder.parent, *places]),
-        tell=lambda attempt, content: journal.event(
-            "content", attempt=attempt, content=content.to_json()
-        ),
+        tell=lambda attempt, content: journal.append(ContentSeen(attempt=attempt, content=content)),
         folder=journal.folder / LISTS,
     )
 
 
 def facts_for_reports(
     config: pytest.Config, settings: Settings, run: Run, resumes: str | None
-) -> dict[str, Any]:
+) -> RunBegan:
     """Return what reports tell of a run that has workers."""
-    return run_facts(
+    return run_began(
         config,
         settings,
         run_id=run.run_id,

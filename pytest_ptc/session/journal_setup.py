@@ -6,25 +6,25 @@ What stands in the way is found here, before any worker is started, and is a usa
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from pytest_ptc.journal.attempt_journal import journal_errors
 from pytest_ptc.journal.keys import existing_key, journal_key
 from pytest_ptc.journal.run_journal import Journal
-from pytest_ptc.journal.story import FORMAT
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.runs.places import BELOW_CACHE
 from pytest_ptc.runs.trust import link_on_the_way
 from pytest_ptc.session.our_places import resolved_cache_dir
 from pytest_ptc.system.git.repositories import repository_top
-from pytest_ptc.system.machine import boot_id, process_space
-from pytest_ptc.system.processes import ProcessIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
+    from pytest_ptc.journal.events import RunBegan
     from pytest_ptc.text.redaction import Redactor
 
 
@@ -76,26 +76,16 @@ def make_journal(config: pytest.Config, run_id: str, key: bytes, redactor: Redac
     return Journal(runs, run_id, key=key, redactor=redactor)
 
 
-def tell_begin(journal: Journal, **facts: Any) -> None:
+def begin_story(journal: Journal, began: RunBegan) -> None:
     """Write the first event of a run's story.
 
     Args:
         journal: The run's journal, which is empty.
-        facts: What there is to tell of the run.
+        began: The event, but for the name of the journal's key.
 
     Raises:
         JournalError: There is no room for it.
     """
-    ourselves = ProcessIdentity.of(os.getpid())
-    journal.event(
-        "run",
-        format=FORMAT,
-        key=journal.key.name,
-        pid=os.getpid(),
-        created=ourselves.created if ourselves else 0.0,
-        boot=boot_id(),
-        process_space=process_space(),
-        **facts,
-    )
+    journal.append(replace(began, key=journal.key.name))
     if journal.problem is not None:
         raise JournalError(f"journal {journal.folder}: {journal.problem}")

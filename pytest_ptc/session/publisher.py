@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc.journal.events import ItemReported
 from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines
 from pytest_ptc.reporting.terminal.summary import summary
@@ -96,15 +97,16 @@ class Publisher:
             return
         path, line, _ = report.location
         self._run.tell(
-            "item",
-            task=ticket.result.task_id if ticket.result is not None else None,
-            nodeid=ticket.marked.nodeid,
-            outcome=phase.outcome,
-            phase=phase.phase,
-            message=phase.message,
-            path=path,
-            line=None if line is None else line + 1,
-            xfail=phase.xfail,
+            ItemReported(
+                task=ticket.result.task_id if ticket.result is not None else None,
+                nodeid=ticket.marked.nodeid,
+                outcome=phase.outcome,
+                phase=phase.phase,
+                message=phase.message,
+                path=path,
+                line=None if line is None else line + 1,
+                xfail=phase.xfail,
+            )
         )
 
     def tell_needed(self, item: pytest.Item, result: Result) -> None:
@@ -112,15 +114,16 @@ class Publisher:
         passed = result.shown_verdict is not None and result.shown_verdict.passed
         path, line, _ = item.location
         self._run.tell(
-            "item",
-            task=result.task_id,
-            nodeid=result.spec.nodeid,
-            outcome="passed" if passed else "failed" if result.judged else "error",
-            phase="setup",
-            message=None if passed else ending(result).said,
-            path=path,
-            line=None if line is None else line + 1,
-            xfail=None,
+            ItemReported(
+                task=result.task_id,
+                nodeid=result.spec.nodeid,
+                outcome="passed" if passed else "failed" if result.judged else "error",
+                phase="setup",
+                message=None if passed else ending(result).said,
+                path=path,
+                line=None if line is None else line + 1,
+                xfail=None,
+            )
         )
 
     def tell_kept(self) -> None:

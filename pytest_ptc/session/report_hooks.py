@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_ptc.journal.attempt_journal import OUTPUT
+from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.model.errors import ConfigError, PtcError
 from pytest_ptc.reporting.document import document, document_text
 from pytest_ptc.reporting.formats.github import LARGEST_SUMMARY, annotation_lines, step_summary
@@ -23,7 +24,7 @@ from pytest_ptc.reporting.formats.gitlab import gitlab_text
 from pytest_ptc.reporting.formats.sarif import sarif_text
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
-from pytest_ptc.session.run_facts import run_facts, story_without_tasks
+from pytest_ptc.session.run_facts import run_began, story_without_tasks
 from pytest_ptc.system import own_files
 from pytest_ptc.system.git.repositories import repository_top
 from pytest_ptc.text.printable import printable
@@ -31,6 +32,7 @@ from pytest_ptc.text.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from pytest_ptc.journal.events import Event
     from pytest_ptc.model.settings import Settings
 
 #: Most bytes of the end of an attempt's output that are read for the page.
@@ -100,7 +102,7 @@ class Reports:
         settings: Settings,
         start: Path,
         environ: Mapping[str, str],
-        story: Callable[[pytest.Session], Sequence[Mapping[str, Any]]],
+        story: Callable[[pytest.Session], Sequence[Event]],
         journal: Callable[[], Path | None] = lambda: None,
     ) -> None:
         asked = {name: str(getattr(settings, name)) for name in FORMATS}
@@ -188,7 +190,7 @@ class Reports:
         """Make files and annotations by what the exit status is now."""
         self._told_status = int(session.exitstatus)
         with self._told("reports", counts=bool(self.paths) or self._asked_github):
-            made = document(self._story(session))
+            made = document([event_to_json(event) for event in self._story(session)])
             for name in names:
                 path = self.paths[name]
                 with self._told(f"--ptc-{name}"):
@@ -205,7 +207,7 @@ class Reports:
     def _add_summary(self, session: pytest.Session) -> None:
         if self._summary:
             with self._told(STEP_SUMMARY, counts=self._asked_github):
-                made = document(self._story(session))
+                made = document([event_to_json(event) for event in self._story(session)])
                 add_summary(Path(self._summary), made, base=self._base)
         if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -244,10 +246,10 @@ def reports_without_workers(
         ConfigError: Two reports would be one file.
     """
 
-    def story(session: pytest.Session) -> list[dict[str, Any]]:
-        facts = run_facts(config, settings, run_id="without-workers", host="none", list_id="")
+    def story(session: pytest.Session) -> list[Event]:
+        began = run_began(config, settings, run_id="without-workers", host="none", list_id="")
         why_not = "the run had no workers (--ptc-workers=N): no agent judged anything"
-        return story_without_tasks(facts, session, why_not)
+        return story_without_tasks(began, session, why_not)
 
     reports = Reports(settings, config.invocation_params.dir, environ, story)
     reports.remove_stale()

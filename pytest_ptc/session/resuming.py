@@ -8,24 +8,31 @@ cannot be shown is run again, and the terminal says why.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.inputs.contents import Content, read_list
+from pytest_ptc.inputs.contents import read_list
 from pytest_ptc.inputs.fingerprint import changed_parts
 from pytest_ptc.inputs.trees import changes
-from pytest_ptc.journal.attempt_journal import report_from_json
 from pytest_ptc.journal.closing import demanded, recorded_or
-from pytest_ptc.model.errors import ConfigError, JournalError, VerdictError
-from pytest_ptc.model.result import Attempt, AttemptReport, Kept
-from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.journal.events import (
+    AttemptAssigned,
+    AttemptEnded,
+    ContentSeen,
+    TaskSubmitted,
+    VerdictKept,
+)
+from pytest_ptc.model.errors import ConfigError, JournalError
+from pytest_ptc.model.result import AttemptReport, Kept
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_ptc.journal.attempt_journal import AttemptJournal
+    from pytest_ptc.model.content import Content
+    from pytest_ptc.model.task import TaskSpec
 
 #: The last run, whichever it is.
 LAST = "last"
@@ -96,11 +103,6 @@ class Earlier:
 Key = tuple[str, str]
 
 
-def key_of(spec: Mapping[str, Any]) -> Key:
-    """Return what tells a task from all others of its run, and is the same in the next."""
-    return str(spec.get("source", "")), str(spec["nodeid"])
-
-
 def earlier_tasks(run: RecordedRun) -> dict[Key, Earlier]:
     """Return what a run came to, task by task; of several goes at one, as by `--reruns`, the last.
 
@@ -115,60 +117,46 @@ def earlier_tasks(run: RecordedRun) -> dict[Key, Earlier]:
     return found
 
 
-def _attempt(assigned: Mapping[str, Any]) -> Attempt:
-    return Attempt.parse(assigned["attempt"], worker=assigned["worker"])
-
-
 def _tasks(run: RecordedRun) -> Iterator[tuple[Key, Earlier]]:
-    events = run.events
-    ended = _by(events, "ended", lambda event: f"{event['task']}.{event['attempt']}")
-    assigned = _by(events, "assigned", lambda event: _attempt(event).task_id)
-    looked = _by(events, "content", lambda event: event["attempt"])
-    for event in events:
+    """Yield each task of a run, by its last attempt, in the order of the story."""
+    assigned: dict[str, AttemptAssigned] = {}
+    ended: dict[str, AttemptEnded] = {}
+    seen: dict[str, Content] = {}
+    for event in run.events:
         match event:
-            case {"event": "kept", "spec": dict(spec), "fingerprint": dict(parts)}:
-                content = Content.from_json(event.get("content"))
-                kept = _told(event["run"], event["report"])
-                yield key_of(spec), Earlier(kept=kept, parts=parts, begun=content, ended=content)
-            case {"event": "submitted", "task": task, "fingerprint": dict(parts), "spec": spec}:
-                attempt = assigned.get(task)
-                if attempt is None:
-                    yield key_of(spec), Earlier(kept=None, parts=parts, begun=None, ended=None)
-                    continue
-                name = attempt["attempt"]
-                yield (
-                    key_of(spec),
-                    Earlier(
-                        kept=_found(run, attempt, spec, ended.get(name)),
-                        parts=parts,
-                        begun=Content.from_json(attempt.get("content")),
-                        ended=Content.from_json(looked.get(name, {}).get("content")),
-                    ),
+            case AttemptAssigned():
+                assigned[event.given.task_id] = event
+            case AttemptEnded():
+                ended[event.name] = event
+            case ContentSeen():
+                seen[event.attempt] = event.content
+    for event in run.events:
+        match event:
+            case VerdictKept(spec=spec, content=content):
+                kept = Kept(run_id=event.run, report=event.report.report)
+                earlier = Earlier(kept=kept, parts=event.fingerprint, begun=content, ended=content)
+            case TaskSubmitted(spec=spec):
+                last = assigned.get(event.task)
+                name = last.attempt if last is not None else ""
+                earlier = Earlier(
+                    kept=_kept(run, last, spec, ended.get(name)) if last is not None else None,
+                    parts=event.fingerprint,
+                    begun=last.content if last is not None else None,
+                    ended=seen.get(name),
                 )
+            case _:
+                continue
+        yield (spec.source, spec.nodeid), earlier
 
 
-def _by(events: Iterable[Mapping[str, Any]], name: str, key: Any) -> dict[str, Mapping[str, Any]]:
-    return {key(event): event for event in events if event["event"] == name}
-
-
-def _told(run_id: str, report: Mapping[str, Any]) -> Kept | None:
-    try:
-        return Kept(run_id=run_id, report=report_from_json(report))
-    except (KeyError, TypeError, ValueError, VerdictError):
-        return None
-
-
-def _found(
-    run: RecordedRun,
-    assigned: Mapping[str, Any],
-    spec: Mapping[str, Any],
-    ended: Mapping[str, Any] | None,
+def _kept(
+    run: RecordedRun, assigned: AttemptAssigned, spec: TaskSpec, ended: AttemptEnded | None
 ) -> Kept | None:
-    """Return the verdict that an attempt's folder holds, if it is one that stands."""
+    """Return the verdict that an attempt's folder holds, if it is one that can be kept."""
     try:
-        journal = run.attempt(assigned["attempt"])
+        journal = run.attempt(assigned.attempt)
         report, digest = journal.filed()
-        if ended is not None and ended.get("sha256") not in (None, digest):
+        if ended is not None and ended.sha256 not in (None, digest):
             return None  # somebody has changed the report since the coordinator read it
         report = report or _from_records(journal, assigned, spec)
     except JournalError:
@@ -180,14 +168,13 @@ def _found(
 
 
 def _from_records(
-    journal: AttemptJournal, assigned: Mapping[str, Any], asked: Mapping[str, Any]
+    journal: AttemptJournal, assigned: AttemptAssigned, spec: TaskSpec
 ) -> AttemptReport | None:
     """Return what an attempt came to that nobody lived to report; None if nothing was recorded.
 
     What was asked is told by the run's story: the attempt's own folder proves nothing of that.
     """
-    spec = TaskSpec.from_json(dict(asked))
-    attempt = _attempt(assigned)
+    attempt = assigned.given
     nothing = Trouble(cause=Cause.WORKER_LOST, message="the run was killed")
     settled = demanded(recorded_or(nothing, journal, spec), spec)
     if not isinstance(settled, Verdict):
@@ -282,13 +269,13 @@ class Resumption:
     def __init__(self, run: RecordedRun) -> None:
         self._run = run
         self._tasks = earlier_tasks(run)
-        self._stand = 0
+        self._kept = 0
         self._fresh: dict[str, list[str]] = {}
 
     def __repr__(self) -> str:
         return f"<Resumption of {self._run.run_id}>"
 
-    def standing(
+    def kept(
         self,
         specs: Sequence[TaskSpec],
         parts: Mapping[str, Mapping[str, str]],
@@ -314,10 +301,7 @@ class Resumption:
             now = contents[spec.nodeid]
             change = why_not(earlier, parts[spec.nodeid], now)
             if change is None:
-                kept = earlier.kept
-                found[spec.nodeid] = Kept(
-                    run_id=kept.run_id, report=kept.report, content=now.to_json()
-                )
+                found[spec.nodeid] = replace(earlier.kept, content=now)
             else:
                 reasons[spec.nodeid] = change.what + self._detail(change, entries)
         needs = {spec.nodeid: spec.needs for spec in specs}
@@ -325,7 +309,7 @@ class Resumption:
             for nodeid in fresh:
                 del found[nodeid]
                 reasons[nodeid] = "a task that it needs is run again"
-        self._stand += len(found)
+        self._kept += len(found)
         for nodeid, reason in reasons.items():
             self._fresh.setdefault(reason, []).append(nodeid)
         return found
@@ -333,12 +317,12 @@ class Resumption:
     def lines(self) -> list[str]:
         """Return what is to be said of it since the last call; nothing, where all stands."""
         told, self._fresh = self._fresh, {}
-        stand, self._stand = self._stand, 0
+        kept, self._kept = self._kept, 0
         if not told:
             return []
-        total = stand + sum(map(len, told.values()))
+        total = kept + sum(map(len, told.values()))
         verdicts = "verdict" if total == 1 else "verdicts"
-        first = f"ptc: {stand} of {total} {verdicts} of run {self._run.run_id} stand"
+        first = f"ptc: {kept} of {total} {verdicts} of run {self._run.run_id} stand"
         if len(told) == 1:
             (reason,) = told
             return [f"{first}: {reason}"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_ptc.agents.command_line import files_of
 from pytest_ptc.inputs.fingerprint import fingerprint
+from pytest_ptc.journal.events import RunEnded, SuiteChanged
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.runs.cleaning import clean_run
 from pytest_ptc.runs.recorded import RefusedRun, RunState, open_runs, whole_story
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.coordinator.loop import Coordinator
     from pytest_ptc.inputs.contents import Contents
+    from pytest_ptc.journal.events import Event
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Kept, Result
@@ -172,12 +175,12 @@ class LiveRun:
             if self._parts is None:
                 self._parts = self._begin()
             if self.changed_suite:
-                self._parts.journal.event("suite changed", paths=list(self.changed_suite))
+                self._parts.journal.append(SuiteChanged(paths=self.changed_suite))
             contents = self._parts.contents.take(specs)
             kept: dict[str, Kept] = {}
             if resume and self._resumption is not None:
                 entries = self._parts.contents.entries
-                kept = self._resumption.standing(specs, marks, contents, entries)
+                kept = self._resumption.kept(specs, marks, contents, entries)
             return self._parts.coordinator.submit(specs, fingerprints=marks, kept=kept)
         except PtcError as error:
             raise pytest.UsageError(f"ptc: {error}") from error
@@ -217,23 +220,23 @@ class LiveRun:
             return [f"ptc: resumes {self.resumes}"]
         return self._resumption.lines() if self._resumption is not None else []
 
-    def tell(self, event: str, **fields: Any) -> None:
+    def tell(self, event: Event) -> None:
         """Put an event into the journal, if there is one that is open."""
         if self.is_on:
-            self._begun.journal.event(event, **fields)
+            self._begun.journal.append(event)
 
     def redact(self, text: str) -> str:
         """Return a text without the secrets that the run knows."""
         return self._parts.journal.redactor.text(text) if self._parts is not None else text
 
-    def story(self, session: pytest.Session) -> list[dict[str, Any]]:
+    def story(self, session: pytest.Session) -> list[Event]:
         """Return the journal, for the reports that are made of it."""
         if self._parts is None:
             resumes = self.earlier.run_id if self.earlier else None
-            facts = facts_for_reports(self._config, self._settings, self.facts, resumes)
-            return story_without_tasks(facts, session)
+            began = facts_for_reports(self._config, self._settings, self.facts, resumes)
+            return story_without_tasks(began, session)
         # The journal has it when nobody can change it any more.
-        end = {"event": "session ended", "at": time.time(), **session_end(session)}
+        end = replace(session_end(session), at=time.time())
         return [*whole_story(self._parts.journal), end]
 
     def end(self, when_quiet: Callable[[], object]) -> None:
@@ -255,7 +258,7 @@ class LiveRun:
                 task_list.close()
             except PtcError as error:
                 self.problems.append(f"tasks left on the shared list: {error}")
-            journal.event("run ended", seconds=round(self.wall, 3))
+            journal.append(RunEnded(seconds=round(self.wall, 3)))
             if journal.problem:
                 self.problems.append(f"journal incomplete: {journal.problem}")
             worktrees.remove_all(self._isolated, scratch)
@@ -270,7 +273,7 @@ class LiveRun:
             return
         self._closed = True
         if session is not None:
-            self._parts.journal.event("session ended", **session_end(session))
+            self._parts.journal.append(session_end(session))
         self._parts.journal.close()
 
     @property

@@ -7,21 +7,35 @@ import os
 import sys
 import time
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from pytest_ptc.journal.events import (
+    FORMAT,
+    RunBegan,
+    RunEnded,
+    RunStopping,
+    SessionEnded,
+    event_from_json,
+    event_to_json,
+)
 from pytest_ptc.model.errors import GitError
 from pytest_ptc.model.greenness import came_to_its_end
 from pytest_ptc.system.git.command import git
 from pytest_ptc.system.git.repositories import repository_top
+from pytest_ptc.system.machine import boot_id, process_space
+from pytest_ptc.system.processes import ProcessIdentity
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.text.secret_names import argument_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pytest
 
+    from pytest_ptc.journal.events import Event
     from pytest_ptc.model.settings import Settings
 
 #: Files that stand for a whole repository, the best first.
@@ -34,7 +48,7 @@ _MOST_FOLDERS = 200
 _NO_TESTS = 5
 
 
-def run_facts(
+def run_began(
     config: pytest.Config,
     settings: Settings,
     *,
@@ -42,8 +56,8 @@ def run_facts(
     host: str,
     list_id: str,
     resumes: str | None = None,
-) -> dict[str, Any]:
-    """Return what reports tell of a run as a whole.
+) -> RunBegan:
+    """Return the first event of a run that has no task yet, and no journal.
 
     Args:
         config: Pytest's.
@@ -54,57 +68,71 @@ def run_facts(
         resumes: The earlier run that it takes up.
     """
     top = repository_top(config.rootpath)
-    return {
-        "run_id": run_id,
-        "workers": settings.workers,
-        "host": host,
-        "agent": settings.agent,
-        "task_list_id": list_id,
-        "rootdir": str(config.rootpath),
-        "repository": None if top is None else str(top),
-        "commit": None if top is None else _commit(top),
-        "anchor": _anchor(top or config.rootpath, config.inipath),
-        "arguments": list(config.invocation_params.args),
-        "python": sys.version.split()[0],
-        "pytest_ptc": version("pytest-ptc"),
-        "resumes": resumes,
-        "fail_on": settings.fail_on,
-    }
+    ourselves = ProcessIdentity.of(os.getpid())
+    return RunBegan(
+        format=FORMAT,
+        key="",
+        pid=os.getpid(),
+        created=ourselves.created if ourselves else 0.0,
+        boot=boot_id(),
+        process_space=process_space(),
+        run_id=run_id,
+        workers=settings.workers,
+        host=host,
+        agent=settings.agent,
+        task_list_id=list_id,
+        rootdir=str(config.rootpath),
+        repository=None if top is None else str(top),
+        commit=None if top is None else _commit(top),
+        anchor=_anchor(top or config.rootpath, config.inipath),
+        arguments=tuple(map(str, config.invocation_params.args)),
+        python=sys.version.split()[0],
+        pytest_ptc=version("pytest-ptc"),
+        resumes=resumes,
+        fail_on=settings.fail_on,
+        attach=None,
+        tmux_socket=None,
+        scratch=None,
+        task_list=None,
+        own_list=False,
+        command=(),
+    )
 
 
 def story_without_tasks(
-    facts: Mapping[str, Any], session: pytest.Session, why_not: str | None = None
-) -> list[dict[str, Any]]:
+    began: RunBegan, session: pytest.Session, why_not: str | None = None
+) -> list[Event]:
     """Return the journal of a run that was over before it had one.
 
     Args:
-        facts: What there is to tell of the run.
+        began: Its first event.
         session: Pytest's, when it is over.
         why_not: Why no agent was asked anything; None for a run that has workers.
     """
     redactor = Redactor(os.environ)
-    redactor.learn(argument_secrets(facts["arguments"]))
-    events = [
-        redactor.json({"event": "run", "at": time.time(), **facts}),
-        {"event": "run ended", "at": time.time()},
-        {"event": "session ended", "at": time.time(), **session_end(session)},
+    redactor.learn(argument_secrets(began.arguments))
+    now = time.time()
+    events: list[Event] = [
+        event_from_json(redactor.json(event_to_json(replace(began, at=now)))),
+        RunEnded(at=now, seconds=0.0),
+        replace(session_end(session), at=now),
     ]
     status = int(session.exitstatus)
     if why_not is None and not came_to_its_end(status) and status != _NO_TESTS:
         why_not = "pytest ended before there was a task"
     if why_not is not None:
-        events.insert(1, {"event": "stopping", "at": time.time(), "why": why_not})
+        events.insert(1, RunStopping(at=now, why=why_not))
     return events
 
 
-def session_end(session: pytest.Session) -> dict[str, int]:
-    """Return what reports tell of the end of pytest's session."""
+def session_end(session: pytest.Session) -> SessionEnded:
+    """Return the event of the end of pytest's session."""
     # What has rightly nothing to judge is no task, and judged all the same.
     empty = (getattr(item, "ptc_nothing_to_judge", None) for item in session.items)
-    return {
-        "exit_status": int(session.exitstatus),
-        "nothing_to_judge": sum(why is not None for why in empty),
-    }
+    return SessionEnded(
+        exit_status=int(session.exitstatus),
+        nothing_to_judge=sum(why is not None for why in empty),
+    )
 
 
 def _commit(top: Path) -> str | None:

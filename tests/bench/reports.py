@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import STORY, read_story
 from pytest_ptc.reporting.document import document
@@ -99,7 +100,7 @@ def _once(folder: Path) -> dict[str, Any]:
 
     key = RunKey(KEY, folder.name)
     events = timed("reading the journal", lambda: read_story(folder / STORY, key).events)
-    made = timed("the document", lambda: document(events))
+    made = timed("the document", lambda: document([event_to_json(event) for event in events]))
     for name, maker in report_hooks.FORMATS.items():
         timed(name, partial(maker, made, report_hooks.Target(folder, folder / f"report.{name}")))
     timed("annotations", lambda: annotation_lines(made))

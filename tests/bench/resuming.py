@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_ptc.inputs.contents import Content
+    from pytest_ptc.model.content import Content
 
 FILES, FILES_IN_FOLDER = 5_000, 20
 ROUNDS = 40

@@ -89,7 +89,7 @@ class Story:
                 told = self.attempts[event["task"], event["attempt"]]
                 told.ended, told.word = event["at"], _word(event)
                 self.last[event["task"]] = told.word
-            case "settled":
+            case "given up":
                 self.last[event["task"]] = _word(event)
             case "run ended":
                 self.ended = True

@@ -5,7 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ptc.journal.events import (
+    Event,
+    RunEnded,
+    SessionEnded,
+    event_from_json,
+    event_to_json,
+)
+from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.reporting.document import document
+from tests.support.journals import began
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,65 +71,47 @@ def document_of(
         status: Pytest's exit status; None for the one that pytest has for these outcomes.
         run: Other facts about the run.
     """
-    return document(events_of(*items, over=over, status=status, **run))
+    events = events_of(*items, over=over, status=status, **run)
+    return document([event_to_json(event) for event in events])
 
 
 def events_of(
     *items: Item, over: bool = True, status: int | None = None, **run: Any
-) -> list[dict[str, Any]]:
+) -> list[Event]:
     """Return the journal of a run of these items."""
-    events: list[dict[str, Any]] = [_run(run)]
-    for number, item in enumerate(items, 1):
-        events += _events(str(number), item)
-    for at, event in enumerate(events):
-        event["at"] = BEGAN + at
+    told = [event for number, item in enumerate(items, 1) for event in _events(str(number), item)]
+    events: list[Event] = [began(at=BEGAN, **run)]
+    events += [event_from_json({**event, "at": BEGAN + at}) for at, event in enumerate(told, 1)]
     if over:
         end = BEGAN + len(events)
         if status is None:
             status = int(any(item.outcome in ("failed", "error") for item in items))
-        events.append({"event": "run ended", "at": end})
-        events.append({"event": "session ended", "at": end, "exit_status": status})
+        events.append(RunEnded(at=end, seconds=end - BEGAN))
+        events.append(SessionEnded(at=end, exit_status=status, nothing_to_judge=0))
     return events
 
 
-def _run(more: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "event": "run",
-        "run_id": "20270115-080000-000aa",
-        "workers": 2,
-        "host": "process",
-        "agent": "claude",
-        "task_list_id": "ptc-20270115-080000-000aa",
-        "rootdir": "/repo",
-        "repository": "/repo",
-        "commit": "c" * 40,
-        "anchor": "README.md",
-        "arguments": [],
-        "python": "3.11.7",
-        "pytest_ptc": "0.1.0",
-        "resumes": None,
-        "fail_on": "verdict",
-        **more,
-    }
-
-
 def _events(task: str, item: Item) -> list[dict[str, Any]]:
-    asked = {"prompt": "Do it.", "params": {}, "cwd": "/repo", "gate": True}
-    spec = {"nodeid": item.nodeid, **asked, **item.spec}
+    asked = TaskSpec(nodeid=item.nodeid, prompt="Do it.", timeout=600.0, cwd="/repo")
+    spec = {**asked.to_json(), **item.spec}
     report = _report(task, item)
     events: list[dict[str, Any]]
-    if item.resumed is not None:
-        kept = {"event": "kept", "nodeid": item.nodeid, "run": item.resumed}
+    if item.resumed is not None and report["verdict"] is not None:
+        kept: dict[str, Any] = {"event": "kept", "task": f"kept {task}", "nodeid": item.nodeid}
+        kept |= {"run": item.resumed, "fingerprint": {}, "content": {}}
         events = [{**kept, "spec": spec, "report": report}]
     else:
-        events = [{"event": "submitted", "task": task, "spec": spec}]
+        events = [{"event": "submitted", "task": task, "spec": spec, "fingerprint": {}}]
         if report["verdict"] or report["trouble"]:
             assigned = {"event": "assigned", "attempt": f"{task}.1", "worker": "w1"}
-            events += [assigned, {"event": "ended", "sha256": None, **report}]
+            events += [
+                {**assigned, "content": None},
+                {"event": "ended", "sha256": None, **report},
+            ]
     if item.outcome is not None:
         path = item.nodeid.partition("::")[0]
         told = {"nodeid": item.nodeid, "outcome": item.outcome, "phase": "call", "path": path}
-        unsaid = {"message": None, "line": item.line, "xfail": None}
+        unsaid = {"task": None, "message": None, "line": item.line, "xfail": None}
         events.append({"event": "item", **told, **unsaid, **item.event})
     return events
 

@@ -19,12 +19,14 @@ from hypothesis import strategies as st
 from pytest_ptc.inputs import contents as contents_module
 from pytest_ptc.inputs import disk, trees
 from pytest_ptc.inputs.agent_files import AgentFiles, agent_files
-from pytest_ptc.inputs.contents import Content, Contents, read_list
+from pytest_ptc.inputs.contents import Contents, read_list
 from pytest_ptc.inputs.trees import Trees, changes
 from pytest_ptc.model.task import TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_ptc.model.content import Content
 
 #: Seconds until a test that waits for a thread gives up.
 SOON = 20.0
@@ -574,9 +576,9 @@ def test_attempts_that_end_share_a_look(repo: Path) -> None:
     assert len({content.tree for content in told.values()}) == 1
     for name, content in begun.items():
         assert content is not None
-        assert content["tree"] != told[f"{name}.1"].tree
+        assert content.tree != told[f"{name}.1"].tree
     # The next attempt begins with what the last look saw.
-    assert contents.began("a.2", specs[0]) == told["a.1"].to_json()
+    assert contents.began("a.2", specs[0]) == told["a.1"]
     contents.ended("a.2")
     assert set(told) == {"a.1", "b.1", "c.1"}
 
@@ -589,7 +591,7 @@ def test_what_nobody_looked_at_is_not_looked_at_again(tmp_path: Path) -> None:
     contents.take([spec])
     begun = contents.began("t.1", spec)
     assert begun is not None
-    assert begun["problem"]
+    assert begun.problem
     contents.ended("t.1")
     contents.ended("unknown")
     contents.close()

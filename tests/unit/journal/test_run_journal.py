@@ -19,6 +19,13 @@ import pytest
 
 from pytest_ptc.journal.attempt_journal import RECORDS, REPORT, TASK, AttemptJournal
 from pytest_ptc.journal.closing import closing_report, demanded
+from pytest_ptc.journal.events import (
+    RunBegan,
+    RunEnded,
+    RunStopping,
+    StaleMessage,
+    WorkerReady,
+)
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.journal.seals import RunKey, sealed
 from pytest_ptc.journal.story import STORY, read_story
@@ -29,7 +36,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.verdicts.endings import Ended
 from pytest_ptc.verdicts.recording import Record
-from tests.support.journals import KEY, read_events
+from tests.support.journals import KEY, began, read_events
 from tests.support.vandal import FILES
 
 if TYPE_CHECKING:
@@ -79,17 +86,17 @@ def test_only_the_user_can_enter(journal: Journal, attempt: AttemptJournal) -> N
 
 def test_events_are_lines_in_order(journal: Journal) -> None:
     """An event is one line of JSON, with its name and its time."""
-    journal.event("first", text="two\nlines")
-    journal.event("second")
+    journal.append(RunStopping(why="two\nlines"))
+    journal.append(WorkerReady(worker="w1"))
     journal.close()
     lines = (journal.folder / STORY).read_text().splitlines()
     assert [json.loads(line).keys() for line in lines] == [
-        {"event", "at", "text", "mac"},
-        {"event", "at", "mac"},
+        {"event", "at", "why", "mac"},
+        {"event", "at", "worker", "mac"},
     ]
     assert read_events(journal.folder) == [
-        {"event": "first", "at": 12.5, "text": "two\nlines"},
-        {"event": "second", "at": 12.5},
+        {"event": "stopping", "at": 12.5, "why": "two\nlines"},
+        {"event": "worker ready", "at": 12.5, "worker": "w1"},
     ]
 
 
@@ -98,7 +105,7 @@ def test_a_full_disk_costs_the_story_and_not_the_run(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "run-1", key=KEY)
     journal._events.close()
     journal._events = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 - closed by it
-    journal.event("lost")
+    journal.append(RunStopping(why="lost"))
     journal.close()
     assert journal.problem == "No space left on device"
 
@@ -106,16 +113,17 @@ def test_a_full_disk_costs_the_story_and_not_the_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 10, -1], ids=["first-byte", "middle", "all-but-its-end"])
 def test_what_was_cut_short_spoils_itself_alone(journal: Journal, cut: int) -> None:
     """What a full disk took of a line goes with the next event, which says that one is missing."""
-    journal.event("run", format=2)
+    journal.append(began())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "_events", Short(journal._events, cut))
-        journal.event("cut")
-    journal.event("whole")
-    journal.event("next")
+        journal.append(RunStopping(why="cut"))
+    journal.append(RunStopping(why="whole"))
+    journal.append(RunEnded(seconds=1.0))
     assert journal.problem == "it has no room for all events"
     story = read_story(journal.folder / STORY, journal.key)
-    assert [event["event"] for event in story.events] == ["run", "whole", "next"]
-    assert [event.get("lost_before") for event in story.events] == [None, 1, None]
+    assert [type(event) for event in story.events] == [RunBegan, RunStopping, RunEnded]
+    assert story.events[1] == RunStopping(at=12.5, lost_before=1, why="whole")
+    assert [event.lost_before for event in story.events] == [0, 1, 0]
 
 
 class Short:
@@ -142,7 +150,7 @@ def test_a_signal_in_the_middle_of_an_event_leaves_a_journal_that_verifies(
     journal: Journal, when: str
 ) -> None:
     """Ctrl-C between the write and our note of it: the next event stands behind what is there."""
-    journal.event("run", format=2)
+    journal.append(began())
 
     class Interrupted(Short):
         def write(self, line: bytes) -> int:
@@ -153,21 +161,21 @@ def test_a_signal_in_the_middle_of_an_event_leaves_a_journal_that_verifies(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "_events", Interrupted(journal._events, 0))
         with pytest.raises(KeyboardInterrupt):
-            journal.event("interrupted")
-    journal.event("next")
+            journal.append(RunStopping(why="interrupted"))
+    journal.append(RunEnded(seconds=1.0))
     events = read_story(journal.folder / STORY, journal.key).events
-    there = ["interrupted"] if when == "after" else []
-    assert [event["event"] for event in events] == ["run", *there, "next"]
-    assert events[-1].get("lost_before") == (None if there else 1)
+    there = [RunStopping] if when == "after" else []
+    assert [type(event) for event in events] == [RunBegan, *there, RunEnded]
+    assert events[-1].lost_before == (0 if there else 1)
 
 
 def test_events_of_two_threads_at_once_all_verify(journal: Journal) -> None:
     """Pytest's thread and the coordinator's both tell of a run."""
-    journal.event("run", format=2)
+    journal.append(began())
 
-    def tell(name: str) -> None:
+    def tell(worker: str) -> None:
         for number in range(200):
-            journal.event(name, number=number)
+            journal.append(StaleMessage(worker=worker, message=str(number)))
 
     threads = [threading.Thread(target=tell, args=(name,)) for name in "ab"]
     for thread in threads:
@@ -175,21 +183,22 @@ def test_events_of_two_threads_at_once_all_verify(journal: Journal) -> None:
     for thread in threads:
         thread.join()
     events = read_story(journal.folder / STORY, journal.key).events
+    stale = [event for event in events if isinstance(event, StaleMessage)]
     for name in "ab":
-        numbers = [event["number"] for event in events if event["event"] == name]
-        assert numbers == list(range(200))
+        numbers = [event.message for event in stale if event.worker == name]
+        assert numbers == [str(number) for number in range(200)]
 
 
 def test_what_somebody_adds_while_the_run_is_on_is_gone_with_the_next_event(
     journal: Journal,
 ) -> None:
     """The story is the coordinator's alone."""
-    journal.event("run", format=2)
+    journal.append(began())
     with (journal.folder / STORY).open("ab") as file:
         file.write(b'{"event": "item", "outcome": "passed"}\n')
-    journal.event("next")
-    assert [event["event"] for event in read_events(journal.folder)] == ["run", "next"]
-    assert read_story(journal.folder / STORY, journal.key).events[-1]["event"] == "next"
+    journal.append(RunEnded(seconds=1.0))
+    assert [event["event"] for event in read_events(journal.folder)] == ["run", "run ended"]
+    assert isinstance(read_story(journal.folder / STORY, journal.key).events[-1], RunEnded)
 
 
 def test_tokens_can_be_made_again_by_whoever_has_the_key_and_by_nobody_else(

@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from pytest_ptc.journal.events import (
+    FORMAT,
+    AttemptEnded,
+    RunCleaned,
+    RunEnded,
+    TaskSubmitted,
+    WorkerReady,
+    event_to_json,
+)
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import (
-    FORMAT,
     MAX_LINE_BYTES,
     MAX_STORY_BYTES,
     STORY,
@@ -20,20 +29,36 @@ from pytest_ptc.journal.story import (
     add_event,
     read_story,
 )
-from tests.support.journals import KEY, write_story
+from pytest_ptc.model.result import Attempt, AttemptReport
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from tests.support.journals import KEY, began, write_story
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_ptc.journal.events import Event
+
 RUN = "20270115-080000-000aa"
 SEALING = RunKey(KEY, RUN)
-EVENTS: list[dict[str, Any]] = [
-    {"event": "run", "pid": 1, "pytest_ptc": "9"},
-    {"event": "submitted", "task": "1", "spec": {"nodeid": "t.py::test", "prompt": 'say "no"'}},
-    {"event": "ended", "task": "1", "verdict": {"verdict": "fail", "summary": "ü\n"}},
-    {"event": "ended", "task": "2", "verdict": {"verdict": "pass", "summary": "x"}},
-    {"event": "run ended"},
+ENDED = AttemptReport(
+    attempt=Attempt(task_id="1", number=1, worker="w1"),
+    seconds=2.0,
+    verdict=Verdict(verdict=VerdictKind.FAIL, summary="ü\n"),
+)
+EVENTS: list[Event] = [
+    began(key=SEALING.name, at=1.0),
+    TaskSubmitted(
+        at=2.0,
+        task="1",
+        spec=TaskSpec(nodeid="t.py::test", prompt='say "no"', timeout=1.0, cwd="/"),
+        fingerprint={},
+    ),
+    AttemptEnded.of(ENDED, sha256=None),
+    WorkerReady(at=4.0, worker="w1"),
+    RunEnded(at=5.0, seconds=4.0),
 ]
+CLEANED = RunCleaned(removed=("socket",), left=())
 
 
 @pytest.fixture
@@ -43,20 +68,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / RUN
 
 
-def events_in(folder: Path, key: RunKey | None = SEALING) -> list[dict[str, Any]]:
+def events_in(folder: Path, key: RunKey | None = SEALING) -> list[Event]:
     """Return what a story tells."""
     return list(read_story(folder / STORY, key).events)
-
-
-def written() -> list[dict[str, Any]]:
-    """Return what was written."""
-    return [{**EVENTS[0], "format": FORMAT, "key": SEALING.name}, *EVENTS[1:]]
 
 
 def test_a_story_comes_back_as_it_was_written(folder: Path) -> None:
     """Every event in its place, and where a further one would stand."""
     story = read_story(folder / STORY, SEALING)
-    assert list(story.events) == written()
+    assert list(story.events) == EVENTS
     assert story.end == story.size == (folder / STORY).stat().st_size
 
 
@@ -104,8 +124,8 @@ def test_whatever_is_changed_nothing_is_told_that_was_not_written(
     except StoryError:
         assert changed != text
         return
-    assert events == written()[: len(events)]
-    if events != written():
+    assert events == EVENTS[: len(events)]
+    if events != EVENTS:
         # Only the end may be missing: what follows the last whole line is one that was cut short.
         assert b"\n" not in changed[read_story(story, SEALING).end :]
 
@@ -116,7 +136,7 @@ def _of_another_run(folder: Path) -> None:
 
 
 def _unsealed(folder: Path) -> None:
-    lines = [f"{json.dumps(event)}\n" for event in EVENTS]
+    lines = [f"{json.dumps(event_to_json(event))}\n" for event in EVENTS]
     (folder / STORY).write_text("".join(lines))
 
 
@@ -130,11 +150,15 @@ def _edited(folder: Path) -> None:
 
 
 def _newer(folder: Path) -> None:
-    code, lines = SEALING.start, b""
-    for event in EVENTS:
-        line, code = SEALING.line({**event, "format": FORMAT + 1}, code)
-        lines += line + b"\n"
-    (folder / STORY).write_bytes(lines)
+    line, _ = SEALING.line({"event": "run", "format": FORMAT + 1}, SEALING.start)
+    (folder / STORY).write_bytes(line + b"\n")
+
+
+def _lacking(field: str, number: int) -> Any:
+    told = [event_to_json(event) for event in EVENTS]
+    where, _, name = field.rpartition(".")
+    del (told[number - 1][where] if where else told[number - 1])[name]
+    return lambda folder: write_story(folder, told)
 
 
 def _fifo(folder: Path) -> None:
@@ -169,6 +193,9 @@ def _long_line(folder: Path) -> None:
         (_unsealed, "carries no seal"),
         (_edited, "event 3 does not verify"),
         (_newer, f"format {FORMAT + 1}"),
+        (_lacking("scratch", 1), "its event 1 'run' lacks the field 'scratch'"),
+        (_lacking("spec.prompt", 2), "its event 2 'submitted' lacks the field 'spec.prompt'"),
+        (_lacking("at", 5), "its event 5 'run ended' lacks the field 'at'"),
         (_text(""), "is empty"),
         (_text("[1]\n"), "does not begin as a run's journal does"),
         (_text('{"event": ["run"]}\n'), "does not begin as a run's journal does"),
@@ -208,8 +235,8 @@ def test_what_was_cut_short_gives_way_to_what_is_added(folder: Path) -> None:
     (folder / STORY).write_bytes(whole[:-20])
     story = read_story(folder / STORY, SEALING)
     assert story.size > story.end
-    assert add_event(folder / STORY, story, SEALING, {"event": "run ended", "cleaned": []})
-    assert not add_event(folder / STORY, story, SEALING, {"event": "run ended", "cleaned": []})
+    assert add_event(folder / STORY, story, SEALING, CLEANED)
+    assert not add_event(folder / STORY, story, SEALING, CLEANED)
     events = events_in(folder)
-    assert events[:-1] == written()[:-1]
-    assert (events[-1]["event"], events[-1]["cleaned"]) == ("run ended", [])
+    assert events[:-1] == EVENTS[:-1]
+    assert events[-1] == replace(CLEANED, at=events[-1].at)

@@ -55,6 +55,7 @@ PURE = (
     "interfaces.names",
     "interfaces.plain_json",
     "interfaces.environment",
+    "journal.events",
     "journal.seals",
     "tasklist.task_format",
     "inputs.fingerprint",

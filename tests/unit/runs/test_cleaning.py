@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ptc.journal.events import RunCleaned, WorkerStarted
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.runs.cleaning import clean_run
 from pytest_ptc.runs.recorded import RunState, open_run
@@ -24,24 +25,20 @@ from tests.support.journals import KEY, read_events, write_story
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_ptc.journal.events import Event
     from pytest_ptc.runs.recorded import RecordedRun
 
 RUN = "20270115-080000-000aa"
 
 
-def killed_run(root: Path, *more: dict[str, Any], **began: Any) -> RecordedRun:
+def killed_run(root: Path, *more: Event, **began: Any) -> RecordedRun:
     """Return a killed run, whose journal verifies and says this."""
     folder = root / ".pytest_cache/d/ptc/runs" / RUN
     named = {
-        "pid": 999_999_999,
-        "created": 1.0,
         "boot": boot_id(),
         "process_space": process_space(),
-        "attach": None,
-        "tmux_socket": None,
         "scratch": str(root / "none"),
         "task_list": str(root / "none"),
-        "own_list": False,
     }
     write_story(folder, [*events_of(over=False, **{**named, **began}), *more])
     run = open_run(folder, root, KEY)
@@ -137,10 +134,10 @@ def test_a_process_is_ended_only_if_it_is_a_worker_of_the_run(
     with subprocess.Popen(line, stdin=subprocess.PIPE) as process:
         identity = ProcessIdentity.of(process.pid)
         assert identity is not None
-        told = {"worker": "w1", "pid": process.pid, "created": identity.created}
+        started = WorkerStarted(worker="w1", pid=process.pid, created=identity.created)
         began: dict[str, Any] = {"scratch": str(tmp_path / "ptc-ours")}
         began |= {} if boot is None else {"boot": boot}
-        clean_run(killed_run(tmp_path, {"event": "worker started", **told}, **began))
+        clean_run(killed_run(tmp_path, started, **began))
         if not ends:
             assert process.poll() is None
             process.communicate(b"\n")
@@ -161,4 +158,6 @@ def test_a_cleaned_run_has_ended(tmp_path: Path) -> None:
     clean_run(run)
     again = open_run(run.folder, tmp_path, KEY)
     assert again.state is RunState.ENDED
-    assert again.events[-1]["cleaned"] == []
+    last = again.events[-1]
+    assert isinstance(last, RunCleaned)
+    assert (last.removed, last.left) == ((), ())

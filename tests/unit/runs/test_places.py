@@ -16,7 +16,7 @@ from tests.support.documents import Item, events_of
 from tests.support.journals import KEY, write_story
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 INI = "[pytest]\n"
 
@@ -117,19 +117,12 @@ def test_a_run_leaves_a_note_of_its_place(tmp_path: Path) -> None:
 # --- which folder is a run's
 
 RUN = "20270115-080000-000aa"
-BEGAN: Mapping[str, Any] = {
-    "pid": 999_999_999,
-    "created": 1.0,
-    "boot": "another",
-    "process_space": None,
-    "attach": None,
-}
 
 
 def run_in(root: Path, *items: Item, over: bool = True) -> Path:
     """Write a run's journal below a root directory, and return its folder."""
     folder = root / ".pytest_cache/d/ptc/runs" / RUN
-    write_story(folder, events_of(*items, over=over, **BEGAN))
+    write_story(folder, events_of(*items, over=over))
     (folder / "attempts/1.1").mkdir(parents=True, mode=0o700)
     (folder / "attempts/1.1/report.json").touch(0o644)
     return folder

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_ptc.inputs.contents import Content
+from pytest_ptc.model.content import Content
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.session.resuming import Earlier, why_not
@@ -91,12 +91,3 @@ def test_why_a_verdict_does_not_stand(earlier: Earlier, now: Content, reason: st
     if reason is not None:
         assert change is not None
         assert reason in change.what
-
-
-@pytest.mark.parametrize(
-    "value", [None, 1, {}, {"tree": 1}, {**SAME.to_json(), "problem": 1}, {"problem": "x"}]
-)
-def test_what_is_no_content_is_none(value: object) -> None:
-    """A journal may hold anything."""
-    assert Content.from_json(value) is None
-    assert Content.from_json(SAME.to_json()) == SAME

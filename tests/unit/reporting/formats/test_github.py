@@ -12,6 +12,7 @@ from cmarkgfm.cmark import Options  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_ptc.model.trouble import Cause
 from pytest_ptc.reporting.formats.github import (
     LARGEST_SUMMARY,
     MOST_ANNOTATIONS,
@@ -68,7 +69,7 @@ ITEMS = st.builds(
     verdict=st.sampled_from([None, "pass", "fail", "error"]),
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     summary=SAID,
-    trouble=st.none() | st.tuples(SAID, SAID),
+    trouble=st.none() | st.tuples(st.sampled_from(Cause), SAID),
     event=st.fixed_dictionaries({"message": st.none() | ANY_TEXT}),
     resumed=st.none() | SAID,
     report=st.sampled_from([{}, {"about": {"tool_calls": 0}}]),

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_ptc.model.errors import ReportError
+from pytest_ptc.model.trouble import Cause
 from pytest_ptc.reporting.formats import sarif as module
 from pytest_ptc.reporting.formats.gitlab import gitlab_text
 from pytest_ptc.reporting.formats.sarif import sarif, sarif_text
@@ -39,7 +40,7 @@ ITEMS = st.builds(
     verdict=st.sampled_from([None, "pass", "fail", "skip", "error"]),
     findings=st.lists(FINDINGS, max_size=4).map(tuple),
     summary=TEXTS,
-    trouble=st.none() | st.tuples(TEXTS, TEXTS),
+    trouble=st.none() | st.tuples(st.sampled_from(Cause), TEXTS),
     event=st.fixed_dictionaries({"xfail": st.none() | TEXTS, "message": st.none() | TEXTS}),
 )
 
