@@ -148,7 +148,9 @@ def test_garbage_to_the_socket_costs_nobody_anything(suite: Suite, kind: str) ->
 
 
 @pytest.mark.fault("garbage")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def test_garbage_of_every_kind_at_random(suite: Suite, seed: int) -> None:
     """Several vandals at once, each doing many things; none of them passes."""
     vandals = [

@@ -84,7 +84,12 @@ sys.exit(int(status))
     ("first", "second", "outcomes", "step"),
     [
         # At a few points it is only in its output yet: then nobody knows that it is valid.
-        pytest.param(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 1, id="fail"),
+        pytest.param(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 8, id="fail"),
+        pytest.param(
+            *(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 1),
+            id="fail-at-every-point",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(f"{NEARLY} 0", f"{PASS} 0", {"errors"}, 8, id="malformed-fail"),
         pytest.param(f"{PASS} 0", "- 3", {"passed", "errors"}, 8, id="pass"),
         pytest.param(f"{PASS} 3", "- 3", {"errors"}, 8, id="pass-then-3"),
