@@ -12,7 +12,7 @@ findings = [
 ]
 verdict = {
     "verdict": "fail" if findings else "pass",
-    "summary": f"{path}: {len(findings)} calls of eval()",
+    "summary": f"{path}: {len(findings)} call(s) of eval()",
     "findings": findings,
 }
 print(json.dumps(verdict))
