@@ -29,6 +29,9 @@ ROOT = Path(__file__).parents[2]
 HOME = "/home/me"
 #: Seconds that the commands of one block may take.
 PATIENCE_S = 120
+#: What a comment may say of a block, by its kind.
+_CHECKS = {"sh": re.compile(r"syntax|status=\d+"), "text": re.compile("picture")}
+_NONE = re.compile(r"(?!)")
 _STATUS = re.compile(r"status=(\d+)")
 #: Plugins that no page is about, and that cost two seconds of import a run.
 _WITHOUT = "-p no:hypothesispytest -p no:libtmux -p no:anyio -p no:xdist -p no:django"
@@ -76,7 +79,9 @@ class Player:
             try:
                 if check is None:
                     raise PageError(f"blocks of kind {block.kind!r} are not checked")  # noqa: TRY301 - one place names the line
-                if block.check == "syntax" and block.kind == "sh":
+                if block.check and not _CHECKS.get(block.kind, _NONE).fullmatch(block.check):
+                    raise PageError(f"{block.kind} blocks have no check {block.check!r}")  # noqa: TRY301 - as above
+                if block.check == "syntax":
                     check_commands(block.text)
                 else:
                     self._write(block)
@@ -109,8 +114,6 @@ class Player:
             return
         done = self._run(["bash", "-euo", "pipefail", "-c", block.text], self.folder)
         status = _STATUS.fullmatch(block.check)
-        if block.check and status is None:
-            raise PageError(f"unknown check {block.check!r}")
         if done.returncode != (int(status[1]) if status else 0):
             raise PageError(f"status {done.returncode}:\n{done.stdout}")
         self._output = done.stdout

@@ -59,6 +59,7 @@ def test_every_page_is_in_the_site() -> None:
         ("```ini\n[pytest]\nptc_nothing = 1\n```\n", "line 1: "),
         ('```json\n{"verdict": "fine"}\n```\n', "line 1: "),
         ("```yaml\n- run: pytest --ptc-nothing\n```\n", "line 1: there is no option"),
+        ("<!-- check: syntax -->\n```python\n1\n```\n", "line 2: python blocks have no check"),
         ("<!-- check: syntax -->\n\nwords\n", "line 3: no block follows"),
         ("<!-- files: examples/nothing -->\n", "is no folder"),
     ],

@@ -12,9 +12,10 @@ from typing_extensions import assert_type
 
 import pytest_ptc
 from pytest_ptc import Finding, PtcError, Severity, Verdict, VerdictKind, files
+from pytest_ptc.interfaces.agent_kind import AgentKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
     import pytest
@@ -90,6 +91,12 @@ class Plugin:
         assert_type(run_id, str)
         config.rootpath.joinpath(run_id)
         return None
+
+    def pytest_ptc_agents(self, config: pytest.Config) -> Sequence[AgentKind] | None:
+        """Name an agent."""
+        config.rootpath.joinpath("agents")
+        AgentKind(name="mine")  # type: ignore[call-arg]
+        return [AgentKind(name="mine", make="package.module:function")]
 
     def pytest_ptc_result(self, config: pytest.Config, result: Result) -> None:
         """Read how a task ended."""
