@@ -82,8 +82,9 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_ptc.session.hooks import Runner, SetUpBypass  # noqa: PLC0415
         from pytest_ptc.session.promises import Promises  # noqa: PLC0415
         from pytest_ptc.session.publisher import Publisher  # noqa: PLC0415
+        from pytest_ptc.session.pytest_place import place_of, session_end  # noqa: PLC0415
         from pytest_ptc.session.report_hooks import Reports  # noqa: PLC0415
-        from pytest_ptc.session.run import LiveRun  # noqa: PLC0415
+        from pytest_ptc.session.run import Run  # noqa: PLC0415
         from pytest_ptc.session.tickets import TicketBook  # noqa: PLC0415
 
         start = config.invocation_params.dir
@@ -91,19 +92,27 @@ def pytest_configure(config: pytest.Config) -> None:
             settings,
             start,
             os.environ,
-            lambda session: live.story(session),  # noqa: PLW0108 - it is not made yet
-            lambda: live.folder,
+            lambda session: run.story(session_end(session)),
+            lambda: run.folder,
         )
         # Before anything can be refused.
         reports.remove_stale()
-        live = LiveRun.of(config, settings)
+        kinds = config.hook.pytest_ptc_agents(config=config)
+        run = Run.planned(
+            place_of(config, settings),
+            settings,
+            other_host=lambda run_id: config.hook.pytest_ptc_make_host(
+                config=config, settings=settings, run_id=run_id
+            ),
+            more_agents=[kind for some in kinds for kind in some],
+        )
         book, promises = TicketBook(), Promises()
-        publisher = Publisher(config, settings, live, book)
+        publisher = Publisher(config, settings, run, book)
         gate = Gatekeeper(config, settings, RunUnderGate(book, promises, publisher))
         runner = Runner(
             config,
             settings,
-            run=live,
+            run=run,
             book=book,
             publisher=publisher,
             gate=gate,

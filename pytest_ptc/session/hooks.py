@@ -30,6 +30,8 @@ from pytest_ptc.session.outcomes import (
     raise_in_setup,
 )
 from pytest_ptc.session.prompts import filled_tasks
+from pytest_ptc.session.pytest_place import session_end, usage_errors
+from pytest_ptc.session.run import RunPhase
 from pytest_ptc.session.signals import ending_in_order
 from pytest_ptc.session.tickets import TicketState
 from pytest_ptc.system import pytest_internals
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from pytest_ptc.session.gatekeeper import Gatekeeper
     from pytest_ptc.session.promises import Promises
     from pytest_ptc.session.publisher import Publisher
-    from pytest_ptc.session.run import LiveRun
+    from pytest_ptc.session.run import Run
     from pytest_ptc.session.tickets import Ticket, TicketBook
 
 
@@ -58,7 +60,7 @@ class Runner:
         config: pytest.Config,
         settings: Settings,
         *,
-        run: LiveRun,
+        run: Run,
         book: TicketBook,
         publisher: Publisher,
         gate: Gatekeeper,
@@ -87,7 +89,7 @@ class Runner:
         )
 
     def __repr__(self) -> str:
-        return f"<Runner {self._run.facts.run_id} {self._book!r}>"
+        return f"<Runner {self._run.plan.run_id} {self._book!r}>"
 
     def verdict_of(self, item: pytest.Item) -> Verdict:
         """Return the verdict of the item that is running."""
@@ -108,7 +110,8 @@ class Runner:
         return self._book.name_of(item), source, None if self._wide_fixtures else item
 
     def _submit_one(self, spec: TaskSpec) -> Future[Result]:
-        (future,) = self._run.submit([spec], resume=True)
+        with usage_errors():
+            (future,) = self._run.submit([spec], resume=True)
         future.add_done_callback(lambda ended: self._book.results.append(ended.result()))
         return future
 
@@ -140,7 +143,8 @@ class Runner:
         with ending_in_order():
             try:
                 if not broken:
-                    self._run.take_up()
+                    with usage_errors():
+                        self._run.take_up()
                 if self._book.selected and not broken:
                     self._publish()
                     self._lineup = self._line_up(session.items)
@@ -156,9 +160,10 @@ class Runner:
         place = {nodeid: position for position, nodeid in enumerate(order)}
         tasks.sort(key=lambda task: place[task[1].nodeid])
         since = [getattr(item, "ptc_changed_since", None) for item, _ in tasks]
-        futures = self._run.submit(
-            [spec for _, spec in tasks], resume=True, since=[name for name in since if name]
-        )
+        with usage_errors():
+            futures = self._run.submit(
+                [spec for _, spec in tasks], resume=True, since=[name for name in since if name]
+            )
         self._publisher.tell_kept()
         tickets = dict(self._book.all())
         for (item, spec), future in zip(tasks, futures, strict=True):
@@ -228,7 +233,8 @@ class Runner:
     def _result_to_run_by(self, item: pytest.Item, ticket: Ticket, spec: TaskSpec) -> Result:
         """Return the result of an item that is about to run: of an attempt of its own each time."""
         if ticket.state is TicketState.RUN:
-            (future,) = self._run.submit([spec])
+            with usage_errors():
+                (future,) = self._run.submit([spec])
             self._book.publish_again(ticket, future)
         if ticket.result is None:
             # No timer runs: pytest-timeout stops an item's with the failure that is run again.
@@ -316,7 +322,7 @@ class Runner:
         Pytest looks for hooks among what is named `pytest_...` alone.
         """
         result = yield
-        self._run.close(session)
+        self._run.close(session_end(session))
         return result
 
     def pytest_unconfigure(self) -> None:
@@ -326,7 +332,7 @@ class Runner:
 
     def _end(self) -> None:
         """End the run, and keep what it took for the next one; may be called again."""
-        if not self._run.is_on:
+        if self._run.phase is not RunPhase.ACTIVE:
             return
         self._publisher.progress.clear()
         try:

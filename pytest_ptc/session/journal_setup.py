@@ -1,4 +1,4 @@
-"""The journal of a pytest session: where it is, with which key it is written, and its first event.
+"""The journal of a run: where it is, with which key it is written, and its first event.
 
 What stands in the way is found here, before any worker is started, and is a usage error.
 """
@@ -14,56 +14,48 @@ from pytest_ptc.journal.attempt_journal import journal_errors
 from pytest_ptc.journal.keys import existing_key, journal_key
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import JournalError
-from pytest_ptc.runs.places import BELOW_CACHE
 from pytest_ptc.runs.trust import link_on_the_way
-from pytest_ptc.session.our_places import resolved_cache_dir
 from pytest_ptc.system.git.repositories import repository_top
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from pytest_ptc.journal.events import RunBegan
+    from pytest_ptc.session.place import RunPlace
     from pytest_ptc.text.redaction import Redactor
 
 
-def runs_folder(config: pytest.Config) -> Path:
-    """Return the folder of all runs' journals, in pytest's cache; nothing is made."""
-    return resolved_cache_dir(config) / BELOW_CACHE
-
-
-def key_to_write(config: pytest.Config) -> bytes:
+def key_to_write(root: Path) -> bytes:
     """Return the key of this user's journals, made if there is none.
 
     Raises:
         ConfigError: There is no place for it, or it is not to be trusted.
     """
-    return journal_key(os.environ, _trees(config))
+    return journal_key(os.environ, _trees(root))
 
 
-def key_to_read(config: pytest.Config) -> bytes | None:
+def key_to_read(root: Path) -> bytes | None:
     """Return the key of this user's journals; None if nothing was ever written with one.
 
     Raises:
         ConfigError: It is not to be trusted.
     """
-    return existing_key(os.environ, _trees(config))
+    return existing_key(os.environ, _trees(root))
 
 
-def _trees(config: pytest.Config) -> list[Path]:
-    repository = repository_top(config.rootpath)
-    return [config.rootpath, *([repository] if repository is not None else [])]
+def _trees(root: Path) -> list[Path]:
+    repository = repository_top(root)
+    return [root, *([repository] if repository is not None else [])]
 
 
-def make_journal(config: pytest.Config, run_id: str, key: bytes, redactor: Redactor) -> Journal:
+def make_journal(place: RunPlace, run_id: str, key: bytes, redactor: Redactor) -> Journal:
     """Make a run's journal.
 
     Raises:
         JournalError: Its folder cannot be made, or is reached through a link.
     """
-    runs = runs_folder(config)
-    if (step := link_on_the_way(runs, config.rootpath)) is not None:
+    runs = place.runs
+    if (step := link_on_the_way(runs, place.root)) is not None:
         # It may lead anywhere, and nobody could tell later whose journals are behind it.
         kind = "a link" if step.is_symlink() else "not a directory"
         raise JournalError(
@@ -71,8 +63,7 @@ def make_journal(config: pytest.Config, run_id: str, key: bytes, redactor: Redac
             "key cache_dir"
         )
     with journal_errors(runs):
-        if getattr(config, "cache", None) is not None:
-            config.cache.mkdir("ptc")  # with what marks it as a cache
+        place.make_cache()
     return Journal(runs, run_id, key=key, redactor=redactor)
 
 

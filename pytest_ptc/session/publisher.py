@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +17,13 @@ from pytest_ptc.session.durations import keep_durations
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_ptc.model.item_states import PhaseReport
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
-    from pytest_ptc.session.run import LiveRun
+    from pytest_ptc.session.run import Run
     from pytest_ptc.session.tickets import Ticket, TicketBook
 
 
@@ -37,30 +38,29 @@ class Publisher:
     """
 
     def __init__(
-        self, config: pytest.Config, settings: Settings, run: LiveRun, book: TicketBook
+        self, config: pytest.Config, settings: Settings, run: Run, book: TicketBook
     ) -> None:
         self._config = config
         self._settings = settings
         self._run = run
         self._book = book
+        self._refusal_told = False
         #: Pytest's session, when it is over and has its exit status.
         self.session: pytest.Session | None = None
 
     def __repr__(self) -> str:
         return f"<Publisher of {self._run!r}>"
 
-    # Before and while items run.
-
     def header(self) -> list[str]:
         """Return what the run is made of and how to watch it."""
-        facts = self._run.facts
+        plan = self._run.plan
         return header_lines(
             workers=self._settings.workers,
-            host=facts.host.name,
+            host=plan.host.name,
             agent=self._settings.agent,
-            list_id=facts.list_id,
-            attach=facts.host.attach,
-            note=facts.fallback,
+            list_id=plan.list_id,
+            attach=plan.host.attach,
+            note=plan.fallback,
             budget=self._settings.budget_usd,
             task_budget=self._settings.task_budget_usd,
             resumes=self._run.resumes,
@@ -79,8 +79,8 @@ class Publisher:
 
     @property
     def shown_folder(self) -> Path:
-        """Return the journal as a reader finds it; nothing before there is one."""
-        return self._run.shown_folder if self._run.begun else Path()
+        """Return the journal as a reader finds it."""
+        return self._run.shown_folder
 
     def redact(self, text: str) -> str:
         """Return a text without the secrets that the run knows."""
@@ -131,11 +131,16 @@ class Publisher:
         reporter = self._terminal
         if reporter is None:
             return
-        for line in self._run.resumption_lines():
+        for line in (*self._refusal(), *self._run.resumption_lines()):
             reporter.ensure_newline()
             reporter.write_line(printable(self.redact(line)))
 
-    # The end.
+    def _refusal(self) -> list[str]:
+        """Return that the earlier run is not taken up, where no header says it."""
+        if self._refusal_told or self._run.refused is None or self._config.get_verbosity() >= 0:
+            return []
+        self._refusal_told = True
+        return [f"ptc: resumes {self._run.resumes}"]
 
     def keep_durations(self) -> None:
         """Keep what tasks took, for the next run."""

@@ -24,6 +24,7 @@ from pytest_ptc.reporting.formats.gitlab import gitlab_text
 from pytest_ptc.reporting.formats.sarif import sarif_text
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
+from pytest_ptc.session.pytest_place import place_of, session_end
 from pytest_ptc.session.run_facts import run_began, story_without_tasks
 from pytest_ptc.system import own_files
 from pytest_ptc.system.git.repositories import repository_top
@@ -247,9 +248,10 @@ def reports_without_workers(
     """
 
     def story(session: pytest.Session) -> list[Event]:
-        began = run_began(config, settings, run_id="without-workers", host="none", list_id="")
+        place = place_of(config, settings)
+        began = run_began(place, settings, run_id="without-workers", host="none", list_id="")
         why_not = "the run had no workers (--ptc-workers=N): no agent judged anything"
-        return story_without_tasks(began, session, why_not)
+        return story_without_tasks(began, session_end(session), why_not)
 
     reports = Reports(settings, config.invocation_params.dir, environ, story)
     reports.remove_stale()

@@ -1,105 +1,160 @@
-"""The run of one pytest session: made when its first task is submitted, ended once.
+"""A run with workers, from its plan to its closed journal; it knows nothing of pytest.
 
-Here pytest's settings meet the coordinator, the journal and the shared list. What an item is, and
-how it takes its outcome, is the runner's.
+Pytest's hooks are one caller; any program can be another:
+
+    with Run.planned(place, settings) as run:
+        results = [future.result() for future in run.submit(specs)]
+
+Nothing is started, and nothing is on disk, before the first task. What an item is, and how it takes
+its outcome, is its caller's matter.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import pytest
 from msgspec.structs import replace
 
 from pytest_ptc.agents.command_line import files_of
+from pytest_ptc.inputs.agent_facts import agent_facts
 from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.journal.events import RunEnded, SuiteChanged
-from pytest_ptc.model.errors import PtcError
+from pytest_ptc.model.errors import ConfigError, IllegalMove, PtcError
 from pytest_ptc.runs.cleaning import clean_run
 from pytest_ptc.runs.recorded import RefusedRun, RunState, open_runs, whole_story
-from pytest_ptc.session.assembly import facts_for_reports, facts_of, make_coordinator, make_run
-from pytest_ptc.session.journal_setup import key_to_read, runs_folder
+from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
+from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.resuming import Resumption, run_to_resume
-from pytest_ptc.session.run_facts import session_end, story_without_tasks
+from pytest_ptc.session.run_facts import story_without_tasks
 from pytest_ptc.session.suite_changes import changed_suite
 from pytest_ptc.system.git import worktrees
 from pytest_ptc.system.git.repositories import repository_top
-from pytest_ptc.system.scratch import make_scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
-    from pytest_ptc.coordinator.loop import Coordinator
-    from pytest_ptc.inputs.contents import Contents
-    from pytest_ptc.journal.events import Event
-    from pytest_ptc.journal.run_journal import Journal
+    from typing_extensions import Self
+
+    from pytest_ptc.interfaces.agent_kind import AgentKind
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.journal.events import Event, SessionEnded
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Kept, Result
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.runs.recorded import RecordedRun
-    from pytest_ptc.session.assembly import Run
-    from pytest_ptc.tasklist.store import TaskListStore
+    from pytest_ptc.session.assembly import OpenRun, RunPlan
+    from pytest_ptc.session.place import RunPlace
 
 
-class LiveRun:
-    """A run with workers; nothing is started, and nothing is on disk, before the first task.
+class RunPhase(Enum):
+    """Where a run stands."""
+
+    #: Nothing is started, and nothing is on disk.
+    PLANNED = "planned"
+    #: It has had a task: there is a journal, and there may be workers.
+    ACTIVE = "active"
+    #: All workers have ended; the journal waits for the end of its caller.
+    ENDED = "ended"
+    #: The journal is closed.
+    CLOSED = "closed"
+
+    def move(self, to: RunPhase) -> RunPhase:
+        """Return `to` if the table allows the move.
+
+        Raises:
+            IllegalMove: It does not.
+        """
+        if to not in MOVES[self]:
+            raise IllegalMove("run", self, to)
+        return to
+
+
+MOVES: Mapping[RunPhase, frozenset[RunPhase]] = MappingProxyType(
+    {
+        RunPhase.PLANNED: frozenset({RunPhase.ACTIVE}),
+        RunPhase.ACTIVE: frozenset({RunPhase.ENDED}),
+        RunPhase.ENDED: frozenset({RunPhase.CLOSED}),
+        RunPhase.CLOSED: frozenset(),
+    }
+)
+
+
+class Run:
+    """A run with workers.
 
     Args:
-        config: Pytest's configuration.
+        place: Where it takes place.
         settings: What the user asked for.
-        run: What is known of the run before it begins.
+        plan: What it is made of.
         earlier: The run that this one takes up, or the one that it would, were it not refused.
     """
 
     def __init__(
         self,
-        config: pytest.Config,
+        place: RunPlace,
         settings: Settings,
-        run: Run,
+        plan: RunPlan,
         earlier: RecordedRun | RefusedRun | None = None,
     ) -> None:
-        self.facts = run
+        self.plan = plan
         self.refused = earlier if isinstance(earlier, RefusedRun) else None
         self.earlier = earlier if not isinstance(earlier, RefusedRun) else None
+        self.phase = RunPhase.PLANNED
         #: How long it took, in seconds, once it has ended.
         self.wall = 0.0
         #: What could not be written down or tidied up, a sentence each.
         self.problems: list[str] = []
         #: Files of suite, configuration and reviewer that the change under review brings.
         self.changed_suite: tuple[str, ...] = ()
-        self._config = config
+        self._place = place
         self._settings = settings
         self._resumption: Resumption | None = None
-        self._told_refused = False
         #: Directories of repositories of which there are worktrees.
         self._isolated: set[str] = set()
-        self._parts: _Parts | None = None
-        self._ended = False
-        self._closed = False
+        #: What it holds, from its first task on.
+        self._open: OpenRun | None = None
 
     @classmethod
-    def of(cls, config: pytest.Config, settings: Settings) -> LiveRun:
-        """Return the run of this pytest session.
+    def planned(
+        cls,
+        place: RunPlace,
+        settings: Settings,
+        *,
+        other_host: Callable[[str], Host | None] = lambda _: None,
+        more_agents: Iterable[AgentKind] = (),
+    ) -> Run:
+        """Return a run; arguments as for `plan_run`.
 
         Raises:
             ConfigError: Something that the settings name is missing.
         """
-        run = make_run(config, settings)
+        plan = plan_run(place, settings, other_host=other_host, more_agents=more_agents)
         earlier = None
         if settings.resume:
-            runs = runs_folder(config)
-            there = runs.is_dir() and any(runs.iterdir())
-            key = key_to_read(config) if there else None
-            earlier = run_to_resume(open_runs(runs, config.rootpath, key), settings.resume)
-        return cls(config, settings, run, earlier)
+            there = place.runs.is_dir() and any(place.runs.iterdir())
+            key = key_to_read(place.root) if there else None
+            earlier = run_to_resume(open_runs(place.runs, place.root, key), settings.resume)
+        return cls(place, settings, plan, earlier)
 
     def __repr__(self) -> str:
-        return f"<LiveRun {self.facts.run_id}>"
+        return f"<Run {self.plan.run_id} {self.phase.value}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.end()
+        finally:
+            self.close()
 
     @property
     def resumes(self) -> str | None:
@@ -113,43 +168,36 @@ class LiveRun:
     @property
     def begun(self) -> bool:
         """Tell whether it has come to have a task."""
-        return self._parts is not None
-
-    @property
-    def is_on(self) -> bool:
-        """Tell whether it has begun and not ended."""
-        return self.begun and not self._ended
+        return self.phase is not RunPhase.PLANNED
 
     @property
     def folder(self) -> Path | None:
         """Return its journal, once it has one."""
-        return self._parts.journal.folder if self._parts is not None else None
+        return self._open.journal.folder if self._open is not None else None
 
     @property
     def shown_folder(self) -> Path:
-        """Return its journal by the shortest path from where pytest was started."""
-        folder = self._begun.journal.folder
-        start = self._config.invocation_params.dir
-        return folder.relative_to(start) if folder.is_relative_to(start) else folder
+        """Return its journal by the shortest path from where the program was started.
+
+        Before there is one, that is the start itself.
+        """
+        return self._place.shown(self.folder) if self.folder is not None else Path()
 
     @property
     def snapshot(self) -> Snapshot:
-        """Return it as it was after the last event."""
-        return self._begun.coordinator.snapshot
+        """Return it as it was after the last event; it has begun."""
+        return self._held.coordinator.snapshot
 
     def take_up(self) -> None:
         """Take over the earlier run: remove what it left, and read what it came to.
 
         Raises:
-            pytest.UsageError: What it left cannot be removed.
+            PtcError: What it left cannot be removed.
         """
         if self.earlier is None:
             return
-        try:
-            if self.earlier.state is RunState.KILLED and self.earlier.in_sight:
-                clean_run(self.earlier)
-        except PtcError as error:
-            raise pytest.UsageError(f"ptc: {error}") from error
+        if self.earlier.state is RunState.KILLED and self.earlier.in_sight:
+            clean_run(self.earlier)
         self._resumption = Resumption(self.earlier)
 
     def submit(
@@ -163,152 +211,125 @@ class LiveRun:
             since: Commits and branches since whose fork the working tree has changed.
 
         Raises:
-            pytest.UsageError: The run cannot begin, or the tasks cannot be published.
+            PtcError: The run cannot begin, or the tasks cannot be published.
         """
         self._refuse_unclear(specs)
         if resume:
             self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
-        agent = facts_of(self._settings, self.facts, self._config.rootpath)
+        # What a verdict depends on besides its task and files: what the agent is, in parts.
+        agent = agent_facts(self._settings, self.plan.agent, self._place.root, os.environ)
         marks = {spec.nodeid: fingerprint(spec, agent, _top(spec)) for spec in specs}
-        try:
-            if self._parts is None:
-                self._parts = self._begin()
-            if self.changed_suite:
-                self._parts.journal.append(SuiteChanged(paths=self.changed_suite))
-            contents = self._parts.contents.take(specs)
-            kept: dict[str, Kept] = {}
-            if resume and self._resumption is not None:
-                entries = self._parts.contents.entries
-                kept = self._resumption.kept(specs, marks, contents, entries)
-            return self._parts.coordinator.submit(specs, fingerprints=marks, kept=kept)
-        except PtcError as error:
-            raise pytest.UsageError(f"ptc: {error}") from error
+        if self._open is None:
+            resumes = self.earlier.run_id if self.earlier else None
+            self._open = open_run(self._place, self._settings, self.plan, resumes=resumes)
+            self.phase = self.phase.move(RunPhase.ACTIVE)
+        if self.changed_suite:
+            self._open.journal.append(SuiteChanged(paths=self.changed_suite))
+        contents = self._open.contents.take(specs)
+        kept: dict[str, Kept] = {}
+        if resume and self._resumption is not None:
+            kept = self._resumption.kept(specs, marks, contents, self._open.contents.entries)
+        return self._open.coordinator.submit(specs, fingerprints=marks, kept=kept)
 
     def _name_changes(self, specs: Sequence[TaskSpec], since: Sequence[str]) -> None:
         """Note what the change under review brings of its own judge."""
         ranges = [(spec.cwd, spec.base, spec.ref) for spec in specs if spec.ref is not None]
         if not ranges and not since:
             return
-        root = self._config.rootpath
+        root = self._place.root
         modules = [root / spec.nodeid.partition("::")[0] for spec in specs]
-        programs = files_of(self.facts.agent.plan.argv)
+        programs = files_of(self.plan.agent.plan.argv)
         found = changed_suite(root, ranges, since, [*modules, *programs])
         self.changed_suite = tuple(sorted({*self.changed_suite, *found}))
 
     def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:
         """Refuse a command of which nobody can tell whose files it names: ours, or the reviewed."""
-        plan = self.facts.agent.plan
-        root = self._config.rootpath.resolve()
+        agent = self.plan.agent.plan
+        root = self._place.root.resolve()
         elsewhere = (
             spec for spec in specs if spec.isolation is not None or Path(spec.cwd).resolve() != root
         )
-        spec = next(elsewhere, None) if plan.unclear else None
+        spec = next(elsewhere, None) if agent.unclear else None
         if spec is not None:
-            name = plan.unclear[0]
-            raise pytest.UsageError(
-                f"ptc: {spec.nodeid}: {plan.source}: {name!r} names a file of the root directory, "
+            name = agent.unclear[0]
+            raise ConfigError(
+                f"{spec.nodeid}: {agent.source}: {name!r} names a file of the root directory, "
                 f"and could be one of the task's directory: write {{rootpath}}/{name} for a "
                 f"file of the reviewer, {{cwd}}/{name} for one that is reviewed"
             )
 
     def resumption_lines(self) -> list[str]:
         """Return why verdicts of the earlier run do not stand, as far as that was not said yet."""
-        if self.refused is not None and self._config.get_verbosity() < 0 and not self._told_refused:
-            # The header, which has it otherwise, is not shown.
-            self._told_refused = True
-            return [f"ptc: resumes {self.resumes}"]
         return self._resumption.lines() if self._resumption is not None else []
 
     def tell(self, event: Event) -> None:
-        """Put an event into the journal, if there is one that is open."""
-        if self.is_on:
-            self._begun.journal.append(event)
+        """Put an event into the journal while the run is active; else it is lost."""
+        if self.phase is RunPhase.ACTIVE:
+            self._held.journal.append(event)
 
     def redact(self, text: str) -> str:
         """Return a text without the secrets that the run knows."""
-        return self._parts.journal.redactor.text(text) if self._parts is not None else text
+        return self._open.journal.redactor.text(text) if self._open is not None else text
 
-    def story(self, session: pytest.Session) -> list[Event]:
-        """Return the journal, for the reports that are made of it."""
-        if self._parts is None:
+    def story(self, session_end: SessionEnded) -> list[Event]:
+        """Return the journal, for the reports that are made of it.
+
+        Args:
+            session_end: How the caller's session ends; the journal has it when nobody can change it
+                any more.
+        """
+        if self._open is None:
             resumes = self.earlier.run_id if self.earlier else None
-            began = facts_for_reports(self._config, self._settings, self.facts, resumes)
-            return story_without_tasks(began, session)
-        # The journal has it when nobody can change it any more.
-        end = replace(session_end(session), at=time.time())
-        return [*whole_story(self._parts.journal), end]
+            began = began_without_task(self._place, self._settings, self.plan, resumes)
+            return story_without_tasks(began, session_end)
+        return [*whole_story(self._open.journal), replace(session_end, at=time.time())]
 
-    def end(self, when_quiet: Callable[[], object]) -> None:
-        """End workers and tidy the shared list.
+    def end(self, when_quiet: Callable[[], object] = lambda: None) -> None:
+        """End workers and tidy the shared list, if the run is active.
 
         Args:
             when_quiet: Called when all workers have ended.
         """
-        coordinator, journal, task_list, contents, scratch, began = self._begun
+        if self.phase is not RunPhase.ACTIVE:
+            return
+        held = self._held
         try:
-            coordinator.close()
-            contents.close()
+            held.coordinator.close()
+            held.contents.close()
             when_quiet()
         finally:
             # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
-            self._ended = True
-            self.wall = time.monotonic() - began
+            self.phase = self.phase.move(RunPhase.ENDED)
+            self.wall = time.monotonic() - held.began
             try:
-                task_list.close()
+                held.task_list.close()
             except PtcError as error:
                 self.problems.append(f"tasks left on the shared list: {error}")
-            journal.append(RunEnded(seconds=round(self.wall, 3)))
-            if journal.problem:
-                self.problems.append(f"journal incomplete: {journal.problem}")
-            worktrees.remove_all(self._isolated, scratch)
-            shutil.rmtree(scratch, ignore_errors=True)
+            held.journal.append(RunEnded(seconds=round(self.wall, 3)))
+            if held.journal.problem:
+                self.problems.append(f"journal incomplete: {held.journal.problem}")
+            worktrees.remove_all(self._isolated, held.scratch)
+            shutil.rmtree(held.scratch, ignore_errors=True)
 
-    def close(self, session: pytest.Session | None = None) -> None:
-        """Put down how pytest's session ended, if that is known, and close the journal.
+    def close(self, session_end: SessionEnded | None = None) -> None:
+        """Put down how the caller's session ended, if that is known, and close the journal.
 
-        May be called again.
+        Nothing is done of a run that has not ended.
         """
-        if self._parts is None or self._closed:
+        if self.phase is not RunPhase.ENDED:
             return
-        self._closed = True
-        if session is not None:
-            self._parts.journal.append(session_end(session))
-        self._parts.journal.close()
+        self.phase = self.phase.move(RunPhase.CLOSED)
+        if session_end is not None:
+            self._held.journal.append(session_end)
+        self._held.journal.close()
 
     @property
-    def _begun(self) -> _Parts:
-        assert self._parts is not None, "no task has been submitted"
-        return self._parts
-
-    def _begin(self) -> _Parts:
-        began = time.monotonic()
-        scratch = make_scratch(self.facts.run_id)
-        try:
-            made = make_coordinator(
-                self._config,
-                self._settings,
-                self.facts,
-                scratch,
-                resumes=self.earlier.run_id if self.earlier else None,
-            )
-        except BaseException:
-            shutil.rmtree(scratch, ignore_errors=True)
-            raise
-        return _Parts(*made, scratch, began)
+    def _held(self) -> OpenRun:
+        assert self._open is not None, "no task has been submitted"
+        return self._open
 
 
 def _top(spec: TaskSpec) -> str | None:
     top = repository_top(spec.cwd)
     return None if top is None else str(top)
-
-
-class _Parts(NamedTuple):
-    """What a run is made of when it has begun; `began` is on the monotonic clock, in seconds."""
-
-    coordinator: Coordinator
-    journal: Journal
-    task_list: TaskListStore
-    contents: Contents
-    scratch: Path
-    began: float

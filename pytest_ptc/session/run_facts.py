@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
-
     from pytest_ptc.journal.events import Event
     from pytest_ptc.model.settings import Settings
+    from pytest_ptc.session.place import RunPlace
 
 #: Files that stand for a whole repository, the best first.
 _WELL_KNOWN = ("README.md", "README.rst", "README.txt", "README", "pyproject.toml", "setup.cfg")
@@ -49,7 +48,7 @@ _NO_TESTS = 5
 
 
 def run_began(
-    config: pytest.Config,
+    place: RunPlace,
     settings: Settings,
     *,
     run_id: str,
@@ -60,14 +59,14 @@ def run_began(
     """Return the first event of a run that has no task yet, and no journal.
 
     Args:
-        config: Pytest's.
+        place: Where it takes place.
         settings: What the user asked.
         run_id: The run's id.
         host: Where its workers live.
         list_id: The shared list's id.
         resumes: The earlier run that it takes up.
     """
-    top = repository_top(config.rootpath)
+    top = repository_top(place.root)
     ourselves = ProcessIdentity.of(os.getpid())
     return RunBegan(
         format=FORMAT,
@@ -81,11 +80,11 @@ def run_began(
         host=host,
         agent=settings.agent,
         task_list_id=list_id,
-        rootdir=str(config.rootpath),
+        rootdir=str(place.root),
         repository=None if top is None else str(top),
         commit=None if top is None else _commit(top),
-        anchor=_anchor(top or config.rootpath, config.inipath),
-        arguments=tuple(map(str, config.invocation_params.args)),
+        anchor=_anchor(top or place.root, place.config_file),
+        arguments=place.arguments,
         python=sys.version.split()[0],
         pytest_ptc=version("pytest-ptc"),
         resumes=resumes,
@@ -100,13 +99,13 @@ def run_began(
 
 
 def story_without_tasks(
-    began: RunBegan, session: pytest.Session, why_not: str | None = None
+    began: RunBegan, session_end: SessionEnded, why_not: str | None = None
 ) -> list[Event]:
     """Return the journal of a run that was over before it had one.
 
     Args:
         began: Its first event.
-        session: Pytest's, when it is over.
+        session_end: How the session of its caller ended.
         why_not: Why no agent was asked anything; None for a run that has workers.
     """
     redactor = Redactor(os.environ)
@@ -115,24 +114,14 @@ def story_without_tasks(
     events: list[Event] = [
         event_from_json(redactor.json(event_to_json(replace(began, at=now)))),
         RunEnded(at=now, seconds=0.0),
-        replace(session_end(session), at=now),
+        replace(session_end, at=now),
     ]
-    status = int(session.exitstatus)
+    status = session_end.exit_status
     if why_not is None and not came_to_its_end(status) and status != _NO_TESTS:
         why_not = "pytest ended before there was a task"
     if why_not is not None:
         events.insert(1, RunStopping(at=now, why=why_not))
     return events
-
-
-def session_end(session: pytest.Session) -> SessionEnded:
-    """Return the event of the end of pytest's session."""
-    # What has rightly nothing to judge is no task, and judged all the same.
-    empty = (getattr(item, "ptc_nothing_to_judge", None) for item in session.items)
-    return SessionEnded(
-        exit_status=int(session.exitstatus),
-        nothing_to_judge=sum(why is not None for why in empty),
-    )
 
 
 def _commit(top: Path) -> str | None:
@@ -143,13 +132,16 @@ def _commit(top: Path) -> str | None:
         return None
 
 
-def _anchor(top: Path, inipath: Path | None) -> str | None:
+def _anchor(top: Path, config_file: Path | None) -> str | None:
     """Return a file below a folder that can stand for all of it, relative to it and with `/`.
 
     What is about the whole run, or about a test that lies elsewhere, is shown at this file: GitHub
     refuses a report that has anything without a place.
     """
-    wanted = [*([inipath] if inipath is not None else []), *(top / name for name in _WELL_KNOWN)]
+    wanted = [
+        *([config_file] if config_file is not None else []),
+        *(top / name for name in _WELL_KNOWN),
+    ]
     for path in (*wanted, *_files_below(top)):
         with contextlib.suppress(OSError, ValueError):
             if path.is_file() and not path.is_symlink():

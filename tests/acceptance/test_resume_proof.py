@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.session.assembly import new_run_id
+from pytest_ptc.session.run_ids import new_run_id
 from tests.support.journals import read_events
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
-from pytest_ptc.session.assembly import new_run_id
 from pytest_ptc.session.durations import longest_first
 from pytest_ptc.session.order import ItemPool, bring_to
+from pytest_ptc.session.run_ids import new_run_id
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.endings import Ended, describe_status, judge, status_verdict
 from pytest_ptc.verdicts.recording import Record
