@@ -23,10 +23,11 @@ counts as an error."""
 def claude_prompt(task_id: str, prompt: str, schema: Mapping[str, object] | None) -> str:
     """Return what Claude Code is sent: the task, and how to record the verdict with its own tool.
 
-    It begins with the task's id: a text that begins with `/` would be a command to Claude Code.
+    It begins with the task's id: a text that begins with `/` would be a command to Claude Code. An
+    API takes text: bytes of a file name that are none are escaped.
     """
     form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
-    return f"""\
+    text = f"""\
 Task ID: {task_id}
 {prompt}
 
@@ -34,6 +35,7 @@ When you are done, record your verdict with one call of TaskUpdate: taskId "{tas
 "completed", metadata {{"ptc": {{"verdict": "pass|fail|skip|error", "summary": "one or two \
 sentences", {_FINDINGS}, "data": null}}}}
 {_MEANING}{form}"""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def program_prompt(job: Job) -> str:

@@ -12,22 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude import sdk
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL, preflight
-from pytest_ptc.agents.claude.events import (
-    Began,
-    Called,
-    Denied,
-    Event,
-    Failed,
-    Finished,
-    Limited,
-    Retrying,
-    Returned,
-    Said,
-    Thought,
-    Used,
-    usage_of,
-)
-from pytest_ptc.agents.claude.recorder import denial
+from pytest_ptc.agents.claude.events import Began, Event, Finished
+from pytest_ptc.agents.claude.sdk_messages import events_of
+from pytest_ptc.agents.claude.turn import Answer
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.result import Usage
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -39,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ptc.agents.claude.profile import Profile
-    from pytest_ptc.agents.claude.recorder import Recorder
+    from pytest_ptc.agents.claude.turn import Turn
 
 #: Longest message read from the client, in bytes: a tool's result may be a large file.
 LONGEST_MESSAGE = 64 * 1024 * 1024
@@ -67,8 +54,8 @@ class Session:
         self.session_id = ""
         #: The client's account at the beginning of the conversation: some versions go on counting.
         self.account = Usage(cost_usd=0.0)
-        #: The door to the shared list; between tasks it is shut.
-        self.recorder: Recorder | None = None
+        #: The attempt that it is at; between tasks there is none, and nothing is recorded.
+        self.turn: Turn | None = None
         self._cookie = cookie
         self._client: Any = None
         self._process: ProcessIdentity | None = None
@@ -244,7 +231,7 @@ class Session:
     async def _events(self) -> AsyncGenerator[Event, None]:
         async with contextlib.aclosing(self._client.receive_messages()) as messages:
             async for message in messages:
-                for event in _translated(message):
+                for event in events_of(message):
                     yield event
 
     def _gone(self) -> Trouble:
@@ -254,29 +241,35 @@ class Session:
             evidence=self.complaints,
         )
 
-    # Hooks: the client asks, the recorder answers.
+    # Hooks: the client asks, the turn answers.
 
     async def _before_update(
         self, given: Mapping[str, Any], call_id: str | None, _: Any
     ) -> dict[str, Any]:
-        if self.recorder is None:
-            reason: str | None = "There is no task at the moment."
-        else:
-            # In a thread: held to a schema, its data may take seconds, and a quit must be heard.
-            reason = await in_thread(self.recorder.update, call_id or "", given["tool_input"])
-        return {} if reason is None else denial(reason)
+        if self.turn is None:
+            return _sdk_answer(Answer(denied="There is no task at the moment."))
+        # In a thread: held to a schema, its data may take seconds, and a quit must be heard.
+        return _sdk_answer(
+            await in_thread(self.turn.before_update, call_id or "", given["tool_input"])
+        )
 
     async def _after_update(
         self, given: Mapping[str, Any], call_id: str | None, _: Any
     ) -> dict[str, Any]:
-        response = given.get("tool_response")
-        if self.recorder is not None and self.recorder.carried_out(call_id or "", response):
-            return {"continue_": False, "stopReason": "the verdict is recorded"}
-        return {}
+        if self.turn is None:
+            return {}
+        return _sdk_answer(self.turn.after_update(call_id or "", given.get("tool_response")))
 
     async def _before_stop(self, *_: Any) -> dict[str, Any]:
-        reason = self.recorder.reminder() if self.recorder is not None else None
-        return {} if reason is None else {"decision": "block", "reason": reason}
+        return {} if self.turn is None else _sdk_answer(self.turn.before_stop())
+
+
+def _sdk_answer(answer: Answer) -> dict[str, Any]:
+    """Return an answer as the SDK takes it: `continue` is a keyword of Python's."""
+    return {
+        "continue_" if name == "continue" else name: value
+        for name, value in answer.to_json().items()
+    }
 
 
 async def _verbatim(text: str) -> AsyncIterator[dict[str, Any]]:
@@ -307,93 +300,3 @@ def _client_errors(session: Session) -> Iterator[None]:
         message = f"Claude Code ended with status {ended}" if ended is not None else f"{error}"
         trouble = Trouble(cause=Cause.AGENT_FAILED, message=message, evidence=session.complaints)
         raise AgentError(trouble) from error
-
-
-def _translated(message: Any) -> list[Event]:
-    """Return what one of the SDK's messages says, in our words."""
-    match type(message).__name__:
-        case "AssistantMessage":
-            return _answer(message)
-        case "UserMessage":
-            return [_returned(block) for block in _blocks(message, "ToolResultBlock")]
-        case "SystemMessage":
-            return _notice(message.subtype, message.data)
-        case "RateLimitEvent" if message.rate_limit_info.status == "rejected":
-            return [Limited(message.rate_limit_info.resets_at)]
-        case "ResultMessage":
-            return [_finished(message)]
-    return []
-
-
-def _answer(message: Any) -> list[Event]:
-    if message.error is not None:
-        text = " ".join(block.text for block in _blocks(message, "TextBlock"))
-        return [Failed(message.error, text)]
-    events: list[Event] = []
-    for block in message.content:
-        match type(block).__name__:
-            case "TextBlock":
-                events.append(Said(block.text))
-            case "ThinkingBlock":
-                events.append(Thought(block.thinking))
-            case "ToolUseBlock":
-                events.append(Called(block.id, block.name, block.input, message.message_id or ""))
-    if message.message_id and message.usage:
-        events.append(Used(message.message_id, usage_of(message.usage)))
-    return events
-
-
-def _blocks(message: Any, kind: str) -> list[Any]:
-    content = message.content if isinstance(message.content, list) else []
-    return [block for block in content if type(block).__name__ == kind]
-
-
-def _returned(block: Any) -> Event:
-    content = block.content
-    if isinstance(content, list):
-        content = "\n".join(part.get("text", "") for part in content if isinstance(part, dict))
-    return Returned(block.tool_use_id, content or "", bool(block.is_error))
-
-
-def _notice(subtype: str, data: Mapping[str, Any]) -> list[Event]:
-    match subtype:
-        case "init":
-            return [
-                Began(
-                    session_id=data["session_id"],
-                    tools=tuple(data.get("tools", ())),
-                    version=str(data.get("claude_code_version") or ""),
-                    model=str(data.get("model") or ""),
-                )
-            ]
-        case "api_retry":
-            seconds = data.get("retry_delay_ms", 0) / 1000
-            return [Retrying(seconds, data.get("error_status"), str(data.get("error")))]
-        case "permission_denied":
-            return [Denied(str(data.get("tool_name")))]
-    return []
-
-
-def _finished(message: Any) -> Finished:
-    said = message.result or "; ".join(message.errors or ())
-    denials = (denial.get("tool_name", "") for denial in message.permission_denials or ())
-    return Finished(
-        subtype=message.subtype,
-        is_error=message.is_error,
-        session_id=message.session_id,
-        status=message.api_error_status,
-        terminal_reason=message.terminal_reason,
-        stop_reason=message.stop_reason,
-        text=said or "",
-        turns=message.num_turns,
-        total=_total(message),
-        denied=tuple(denials),
-    )
-
-
-def _total(message: Any) -> Usage:
-    """Return the client's account: of all its models, those of subagents too."""
-    names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    models = (message.model_usage or {}).values()
-    numbers = [sum(int(model.get(name) or 0) for model in models) for name in names]
-    return Usage.of(numbers, message.total_cost_usd)

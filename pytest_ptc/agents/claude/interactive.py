@@ -23,15 +23,18 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.claude import dialogs
 from pytest_ptc.agents.claude.client import CLIENT_COOKIE
-from pytest_ptc.agents.claude.hook_server import HOOK_KEY, Talk, hook_settings
+from pytest_ptc.agents.claude.hook_server import HOOK_KEY, HookServer, hook_settings
 from pytest_ptc.agents.claude.setup import surroundings_of
+from pytest_ptc.agents.claude.transcript import events_of
+from pytest_ptc.agents.claude.turn import Turn
 from pytest_ptc.agents.instructions import claude_prompt
 from pytest_ptc.interfaces.names import ScratchPlaces
-from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT
+from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT, TRANSCRIPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.system import own_files
 from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree
+from pytest_ptc.system.regular_files import read_regular
 from pytest_ptc.system.strays import end_strays
 from pytest_ptc.system.threads import in_thread
 
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 LOOK = 1.0
 #: Seconds in which a session must begin; four at once on a busy machine.
 PATIENCE = 60.0
+#: The longest transcript of a client that is read.
+MAX_TRANSCRIPT_BYTES = 256 * 1024 * 1024
 #: Seconds that a person has to see how a task ended, and the client to end by itself.
 LAST_LOOK, GRACE = 0.5, 3.0
 
@@ -94,23 +99,29 @@ class InteractiveAgent:
         )
         if trouble is not None:
             return trouble
-        talk = Talk(job, key)
-        server = await asyncio.start_unix_server(talk.hear, self._socket, limit=2**26)
+        turn = Turn(job.attempt.task_id, job.spec.schema, job.journal)
+        hooks = HookServer(turn, key)
+        server = await asyncio.start_unix_server(hooks.hear, self._socket, limit=2**26)
         try:
-            return await self._attend(job, talk, profile, environ)
+            trouble, screen = await self._attend(job, hooks, profile, environ)
         finally:
             end_marked(CLIENT_COOKIE, cookie, grace=0.0)
             end_strays(but=frozenset(self._clients))
             server.close()
             self._socket.unlink(missing_ok=True)
-            talk.account()
+            # Before the verdict: which recordings stand in one answer is told there alone.
+            _read_transcript(job, turn, hooks)
+        return await in_thread(
+            lambda: turn.ended(trouble, listed=job.listed, evidence=lambda: screen)
+        )
 
     async def close(self) -> None:
         """Do nothing: a session lives as long as its task."""
 
     async def _attend(
-        self, job: Job, talk: Talk, profile: Profile, environ: Mapping[str, str]
-    ) -> Verdict | Trouble:
+        self, job: Job, hooks: HookServer, profile: Profile, environ: Mapping[str, str]
+    ) -> tuple[Trouble | None, str]:
+        """See a session through; return what went wrong with it, and what it showed last."""
         argv = self._argv(job, profile)
         with _terminal() as tty:
             process = await asyncio.create_subprocess_exec(
@@ -120,12 +131,12 @@ class InteractiveAgent:
             identity = ProcessIdentity.of(process.pid)
             exited = asyncio.ensure_future(process.wait())
             try:
-                trouble = await self._begun(talk, exited)
+                trouble = await self._begun(hooks, exited)
                 if trouble is None:
-                    over = asyncio.ensure_future(talk.over.wait())
+                    over = asyncio.ensure_future(hooks.over.wait())
                     await asyncio.wait({over, exited}, return_when=asyncio.FIRST_COMPLETED)
                     over.cancel()
-                    trouble = None if talk.over.is_set() else self._left(process.returncode)
+                    trouble = None if hooks.over.is_set() else self._left(process.returncode)
                     await asyncio.sleep(LAST_LOOK)
             except asyncio.CancelledError:
                 # Its time is up: what it shows now is all there will be to look at.
@@ -136,9 +147,7 @@ class InteractiveAgent:
                     await _end(identity, exited)
         screen = self._screen()
         job.journal.keep(OUTPUT, screen)
-        # Before the verdict: which recordings stand in one answer is told there alone.
-        talk.account()
-        return await in_thread(lambda: talk.verdict_or(trouble, evidence=screen))
+        return trouble, screen
 
     def _argv(self, job: Job, profile: Profile) -> list[str]:
         settings = job.folder / "settings.json"
@@ -165,9 +174,9 @@ class InteractiveAgent:
         job.about(settings=profile.facts())
         return [str(self._surroundings.client), *options, "--", prompt]
 
-    async def _begun(self, talk: Talk, exited: asyncio.Future[Any]) -> Trouble | None:
+    async def _begun(self, hooks: HookServer, exited: asyncio.Future[Any]) -> Trouble | None:
         """Wait for the session's beginning; return why there is none."""
-        began: asyncio.Future[Any] = asyncio.ensure_future(talk.began.wait())
+        began: asyncio.Future[Any] = asyncio.ensure_future(hooks.began.wait())
         seen: dialogs.Dialog | None = None
         deadline = time.monotonic() + PATIENCE
         try:
@@ -210,6 +219,20 @@ class InteractiveAgent:
         except (OSError, subprocess.SubprocessError):
             return ""
         return "\n".join(line.rstrip() for line in shown.stdout.splitlines() if line.strip())
+
+
+def _read_transcript(job: Job, turn: Turn, hooks: HookServer) -> None:
+    """Keep the client's own transcript, and tell the turn what hooks do not say."""
+    if hooks.transcript is None:
+        return
+    job.about(session=hooks.session_id)
+    with contextlib.suppress(OSError):
+        text = read_regular(hooks.transcript, MAX_TRANSCRIPT_BYTES).decode("utf-8", "replace")
+        job.journal.keep(TRANSCRIPT, text)
+        for event in events_of(text.splitlines()):
+            turn.heed(event)
+        job.spent(turn.usage())
+        job.about(transcript=TRANSCRIPT, tool_calls=turn.tool_calls, **turn.facts)
 
 
 def _unbounded(profile: Profile) -> Trouble | None:

@@ -235,14 +235,3 @@ class Recorder:
                 '"summary": ...}} into the same call'
             )
         return None
-
-
-def denial(reason: str) -> dict[str, Any]:
-    """Return what a PreToolUse hook answers to refuse a call, in Claude Code's form."""
-    return {
-        "hookSpecificOutput": {
-            "hookEventName": "PreToolUse",
-            "permissionDecision": "deny",
-            "permissionDecisionReason": reason,
-        }
-    }

@@ -83,6 +83,9 @@ PURE = (
     "agents.claude.narrative",
     "agents.claude.profile",
     "agents.claude.recorder",
+    "agents.claude.sdk_messages",
+    "agents.claude.transcript",
+    "agents.claude.turn",
 )
 EFFECTS = {"os", "subprocess", "socket", "asyncio", "threading", "time", "shutil", "tempfile"}
 

@@ -6,7 +6,10 @@ import json
 from itertools import permutations
 from typing import Any
 
-from pytest_ptc.agents.claude.hook_server import told_by
+from pytest_ptc.agents.claude.events import Began, Called, Returned
+from pytest_ptc.agents.claude.transcript import events_of
+from pytest_ptc.agents.claude.turn import Turn
+from tests.support.claude_turns import NoLedger
 
 
 def line(kind: str, *blocks: dict[str, Any], **fields: Any) -> str:
@@ -32,20 +35,31 @@ RESULTS = [
 SENT = line("api-request-blob", result("c1"))
 
 
+def used(*lines: str) -> int | None:
+    """Return how often a tool was used, by what a turn makes of these lines."""
+    turn = Turn("7", None, NoLedger())
+    for event in events_of(lines):
+        turn.heed(event)
+    return turn.tool_calls
+
+
 def test_a_tool_call_is_counted_once_in_whatever_order_lines_come() -> None:
     """Its result may be written twice, and before the call itself."""
     for lines in permutations((USED, FAILED, RECORDED, RESULTS[0], SENT)):
-        told = told_by((*lines, *RESULTS[1:]))
-        assert told.tool_calls == 1
-        assert [call.call_id for call in told.recordings] == ["c3"]
+        assert used(*lines, *RESULTS[1:]) == 1
+        calls = [event for event in events_of(lines) if isinstance(event, Called)]
+        assert sorted(call.call_id for call in calls) == ["c1", "c2", "c3"]
 
 
 def test_what_was_sent_alone_is_no_result() -> None:
     """A call counts by the result in the conversation, and not by one that failed."""
-    assert told_by([USED, SENT, FAILED, RESULTS[1]]).tool_calls == 0
+    assert used(USED, SENT, FAILED, RESULTS[1]) == 0
 
 
 def test_lines_of_another_form_tell_nothing() -> None:
     """Whatever they are."""
     lines = ["", "[", "[" * 100_000, "1", '{"message": 1}', '{"type": "user", "message": []}']
-    assert told_by([*lines, USED, RESULTS[0]]).tool_calls == 1
+    lines.append(line("assistant", {"type": "tool_use", "id": "c9", "name": "Bash", "input": 1}))
+    began, *others = events_of([*lines, USED, RESULTS[0]])
+    assert began == Began("", (), "2.1.400", "")
+    assert [type(event) for event in others] == [Called, Returned]
