@@ -7,6 +7,7 @@ have what this would write.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
 import json
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_ptc
 from pytest_ptc import hookspecs
+from pytest_ptc.cli import main as program
 from pytest_ptc.collection.keywords import keywords_table
 from pytest_ptc.collection.options import options_table
+from pytest_ptc.journal.events import Event
 from pytest_ptc.model.trouble import RETRYABLE, Cause
 from pytest_ptc.text.markdown import markdown_table
 from pytest_ptc.text.secret_names import described
@@ -156,6 +159,50 @@ def _kind(value: Mapping[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+def events() -> str:
+    """Return a table of the events of a run's story, with the fields of each."""
+    rows = []
+    for kind in _subclasses(Event):
+        tag = kind.__struct_config__.tag
+        if isinstance(tag, str) and tag != kind.__name__:
+            own = [name for name in kind.__struct_fields__ if name not in Event.__struct_fields__]
+            doc = inspect.cleandoc(kind.__doc__ or "").split("\n\nArgs:")[0]
+            rows.append((code(tag), " ".join(doc.split()), ", ".join(map(code, own))))
+    return markdown_table(("event", "when it is written, and what follows", "fields"), rows)
+
+
+def _subclasses(parent: type[Event]) -> Iterator[type[Event]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _subclasses(child)
+
+
+def commands() -> str:
+    """Return each command of the program `ptc`, with its arguments."""
+    (subparsers,) = (
+        action
+        for action in program._parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    parts = []
+    for name, parser in subparsers.choices.items():
+        rows = [
+            (code(_argument(action)), (action.help or "") % {"default": action.default})
+            for action in parser._actions
+            if not isinstance(action, argparse._HelpAction)
+        ]
+        parts.append(f"### `ptc {name}`\n\n{parser.description}\n")
+        parts += [markdown_table(("argument", "meaning"), rows)] if rows else []
+    return "\n".join(parts)
+
+
+def _argument(action: argparse.Action) -> str:
+    if not action.option_strings:
+        return f"[{action.dest}]" if action.nargs == "?" else action.dest
+    value = action.metavar or action.dest.upper()
+    return action.option_strings[-1] + ("" if action.nargs == 0 else f" {value}")
+
+
 def rooms() -> str:
     """Return the table of rooms, from the top down, with what each may import."""
     rows = []
@@ -197,6 +244,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "hooks": hooks,
     "public-api": public_api,
     "report-schema": report_schema,
+    "events": events,
+    "commands": commands,
     "rooms": rooms,
     "floors": floors,
     "faults": faults,
