@@ -1,8 +1,4 @@
-"""What an agent is told besides its prompt: how to record a verdict.
-
-It is told, and may do otherwise: nothing here is relied on. What the code that runs an agent must
-guarantee is in `interfaces.agent.Agent`.
-"""
+"""What an agent is told besides its prompt: how to record a verdict."""
 
 from __future__ import annotations
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.report_names import REPORTS
 from pytest_ptc.cli.runs import named_run
-from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.model.errors import ConfigError
-from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
+from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import write_report
 from pytest_ptc.session import report_hooks
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+
+    from pytest_ptc.reporting.run_report import RunReport
 
 
 def report(arguments: argparse.Namespace) -> list[str]:
@@ -33,14 +33,14 @@ def report(arguments: argparse.Namespace) -> list[str]:
         raise ConfigError("say which: see `ptc report --help`")
     if printed > 1:
         raise ConfigError("only one report can go to standard output")
-    made = document([event_to_json(event) for event in run.events])
+    made = run_report(run.events)
     lines = annotation_lines(made) if arguments.github else []
     for name, path in asked.items():
         lines += _written(name, path, made, run.folder)
     return lines
 
 
-def _written(name: str, path: str, made: Mapping[str, Any], journal: Path) -> list[str]:
+def _written(name: str, path: str, made: RunReport, journal: Path) -> list[str]:
     """Write a report, or return it if it is to be printed."""
     base = report_hooks.project_top(Path.cwd())
     if name == "summary" and path == os.environ.get(report_hooks.STEP_SUMMARY):

@@ -13,17 +13,18 @@ import json
 import posixpath
 import re
 from collections import Counter
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.model.item_states import FINE, ItemState, is_submitted
-from pytest_ptc.model.verdict import Severity, VerdictKind
-from pytest_ptc.reporting.document import blocks, findings_of
-from pytest_ptc.reporting.wording import WORST_FIRST, count, cut
+from pytest_ptc.model.item_states import FINE, ItemState
+from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
+from pytest_ptc.reporting.run_report import WORST_FIRST
+from pytest_ptc.reporting.wording import count, cut
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from pytest_ptc.reporting.run_report import RunReport, TaskReport
 
 #: The rules that are ours: no finding of an agent's has one of these names but the first.
 FINDING = "ptc/finding"
@@ -50,23 +51,6 @@ _LONGEST_RULE = 100
 _UP = re.compile(r"^(\.\./)+")
 _NOT_IN_RULES = re.compile(r"[^\w./-]+")
 
-_FINE = frozenset(state.value for state in FINE)
-
-#: What stands for the task where an issue is the whole run's.
-_RUN: Mapping[str, Any] = MappingProxyType(
-    {
-        "nodeid": "the run",
-        "path": None,
-        "line": None,
-        "state": ItemState.ERROR.value,
-        "verdict": None,
-        "xfail": None,
-        "cwd": "",
-        "isolation": None,
-        "ref": None,
-    }
-)
-
 #: Characters of a commit's name that tell it from others.
 _COMMIT = 12
 
@@ -82,7 +66,7 @@ class Issue(NamedTuple):
         path: A file, from the top of the repository: the finding's, else the test's, else one that
             stands for the whole repository; None where no file of it is known.
         line: A line of that file.
-        task: The task of the run's document that it belongs to.
+        task: The task that it belongs to; None for the run itself.
         fails: Whether it is why the item did not pass.
         at_test: Whether the place is the test's, because there is no other in the repository.
         fingerprint: The same in every run that finds the same, wherever in its file that is.
@@ -94,7 +78,7 @@ class Issue(NamedTuple):
     message: str
     path: str | None
     line: int | None
-    task: Mapping[str, Any]
+    task: TaskReport | None
     fails: bool
     at_test: bool
     fingerprint: str
@@ -102,17 +86,17 @@ class Issue(NamedTuple):
     @property
     def nodeid(self) -> str:
         """Return the test's node id, printable."""
-        return printable(self.task["nodeid"])
+        return "the run" if self.task is None else printable(self.task.nodeid)
 
     @property
     def expected(self) -> bool:
         """Tell whether the item was expected to fail, and did."""
-        return bool(self.task["state"] == ItemState.XFAILED.value)
+        return self.task is not None and self.task.expected
 
     @property
     def of_run(self) -> bool:
         """Tell whether it is about the run as a whole, or about items that it never came to."""
-        return self.task is _RUN or is_unfinished(self.task)
+        return self.task is None or self.task.undone
 
 
 class _Found(NamedTuple):
@@ -127,34 +111,24 @@ class _Found(NamedTuple):
     line: int | None = None
 
 
-def issues_of(document: Mapping[str, Any]) -> list[Issue]:
-    """Return the issues of a run's document, worst first, else in the order of the tasks.
+def issues_of(run: RunReport) -> list[Issue]:
+    """Return the issues of a run, worst first, else in the order of the tasks.
 
     Items that the run never came to are one issue: nothing was found out about any of them. A run
     that is no success has at least one issue that fails something: its own, if no item's does.
     """
     seen: Counter[str] = Counter()
-    tasks = standing(document)
-    found = [_issue(one, task, document["run"], seen) for task in tasks for one in _found(task)]
-    undone = [task for task in tasks if is_unfinished(task)]
+    tasks = run.standing
+    found = [_issue(one, task, run, seen) for task in tasks for one in _found(task)]
+    undone = [task for task in tasks if task.undone]
     if undone:
-        one = _undone([task["nodeid"] for task in undone])
-        found.append(_issue(one, undone[0], document["run"], seen))
-    if not document["run"]["successful"] and not any(issue.fails for issue in found):
-        why = document["run"]["why_not_successful"]
+        one = _undone([task.nodeid for task in undone])
+        found.append(_issue(one, undone[0], run, seen))
+    if run.why_not_successful is not None and not any(issue.fails for issue in found):
+        why = run.why_not_successful
         one = _Found(ERROR, Severity.HIGH, "run not successful", why, fails=True)
-        found.append(_issue(one, _RUN, document["run"], seen))
+        found.append(_issue(one, None, run, seen))
     return sorted(found, key=lambda issue: (_RANKS[issue.severity], not issue.fails))
-
-
-def standing(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the tasks whose word counts: of a test that was run again, the last."""
-    return [task for task in document["tasks"] if not task["superseded"]]
-
-
-def is_unfinished(task: Mapping[str, Any]) -> bool:
-    """Tell whether the run was over before the task was done."""
-    return bool(task["state"] == ItemState.UNDONE.value)
 
 
 def told(text: str, most: int = LONGEST) -> str:
@@ -163,66 +137,49 @@ def told(text: str, most: int = LONGEST) -> str:
     return cut("\n".join(lines).strip() or "(no words)", most)
 
 
-def _found(task: Mapping[str, Any]) -> Iterator[_Found]:
+def _found(task: TaskReport) -> Iterator[_Found]:
     """Yield what there is to say of a task."""
     blamed = False
-    for finding in findings_of(task):
-        fails = _fails(task, finding)
+    for finding in task.findings:
+        fails = task.is_failed_by(finding)
         blamed |= fails
         yield _finding(finding, fails=fails)
-    kind = task["verdict"]["verdict"] if task["verdict"] else None
-    state = ItemState(task["state"])
+    state = task.state
     fine = state in FINE
-    if kind == VerdictKind.FAIL.value and not task["verdict"]["findings"]:
+    if task.verdict and task.kind is VerdictKind.FAIL and not task.findings:
         # A test whose body alone judges may pass by such a verdict: it is worth a look, and more is
         # said by the test.
         blamed = not fine
-        severity = Severity.MEDIUM if fine and not _expected(state) else Severity.HIGH
-        yield _Found(VERDICT, severity, "verdict fail", task["verdict"]["summary"], blamed)
-    unjudged = kind in (None, VerdictKind.ERROR.value) and not is_unfinished(task)
+        expected = state in (ItemState.XFAILED, ItemState.SKIPPED)
+        severity = Severity.MEDIUM if fine and not expected else Severity.HIGH
+        yield _Found(VERDICT, severity, "verdict fail", task.verdict.summary, blamed)
+    unjudged = task.kind is VerdictKind.ERROR and not task.undone
     if state is ItemState.ERROR or (unjudged and not fine):
-        yield _error(task, kind)
+        yield _error(task)
     elif state is ItemState.FAILED and not blamed:
-        message = task["message"] or "the test failed"
+        reason = task.tests_reason
+        message = (reason.said if reason else "") or "the test failed"
         yield _Found(TEST, Severity.HIGH, "test failed", message, fails=True)
-    elif state is ItemState.UNREPORTED and not is_submitted(task["nodeid"]):
+    elif task.unfinished and not task.undone:
         said = "it has a verdict, and the run was over before its test ran"
         yield _Found(ERROR, Severity.HIGH, "test not run", said, fails=True)
-    for other in task["also"]:
-        if other["outcome"] == "error" and state is not ItemState.ERROR:
-            said = f"error in {other['phase']}: {other['message'] or 'the test broke'}"
+    for other in task.also:
+        if other.outcome == "error" and state is not ItemState.ERROR:
+            said = f"error in {other.phase}: {other.message or 'the test broke'}"
             yield _Found(ERROR, Severity.HIGH, "error", said, fails=True)
 
 
-def _expected(state: ItemState) -> bool:
-    return state in (ItemState.XFAILED, ItemState.SKIPPED)
-
-
-def _finding(finding: Mapping[str, Any], *, fails: bool) -> _Found:
-    rule = _rule(finding["rule"])
-    severity = Severity(finding["severity"])
+def _finding(finding: Finding, *, fails: bool) -> _Found:
+    rule, severity = _rule(finding.rule), finding.severity
     label = f"{severity} {rule if rule != FINDING else 'finding'}"
-    return _Found(
-        rule, severity, label, finding["message"], fails, finding["path"], finding["line"]
-    )
+    return _Found(rule, severity, label, finding.message, fails, finding.path, finding.line)
 
 
-def _fails(task: Mapping[str, Any], finding: Mapping[str, Any]) -> bool:
-    """Tell whether a finding is why its item did not pass."""
-    if task["state"] in _FINE:
-        return False
-    return task["verdict"]["verdict"] == VerdictKind.FAIL.value or blocks(task, finding)
-
-
-def _error(task: Mapping[str, Any], kind: str | None) -> _Found:
-    trouble = task["trouble"]
-    if kind == VerdictKind.ERROR.value:
-        label, said = "verdict error", task["verdict"]["summary"]
-    elif trouble is not None:
-        label, said = trouble["cause"], trouble["message"]
-    else:
-        label, said = "error", task["message"] or "the test broke"
-    return _Found(ERROR, Severity.HIGH, label, f"{label}: {said}", fails=True)
+def _error(task: TaskReport) -> _Found:
+    # A verdict of fail stands by itself: what is said here is what broke besides.
+    reason = task.reason if task.reason.kind is VerdictKind.ERROR else task.tests_reason
+    assert reason is not None, "its state is no fine one"
+    return _Found(ERROR, Severity.HIGH, reason.label, reason.text, fails=True)
 
 
 def _undone(nodeids: Sequence[str]) -> _Found:
@@ -240,12 +197,10 @@ def _rule(said: str | None) -> str:
     return re.sub(r"^ptc/", "ptc-", rule) or FINDING
 
 
-def _issue(
-    one: _Found, task: Mapping[str, Any], run: Mapping[str, Any], seen: Counter[str]
-) -> Issue:
+def _issue(one: _Found, task: TaskReport | None, run: RunReport, seen: Counter[str]) -> Issue:
     message = told(one.message)
     elsewhere = _elsewhere(task, run)
-    path = _place(one.path, task, run) if one.path and not elsewhere else None
+    path = _place(one.path, task, run) if task and one.path and not elsewhere else None
     line, at_test = one.line, path is None
     if path is None:
         if one.path:
@@ -257,7 +212,8 @@ def _issue(
     # No line: it moves with every change above it. And no words where rule and test say it all: a
     # model puts the same verdict in other words each time. What is alike in all of this is told
     # apart by its number, which stays as long as the agent finds things in the same order.
-    about = json.dumps([one.rule, path, "" if one.rule in OURS else message, task["nodeid"]])
+    nodeid = "the run" if task is None else task.nodeid
+    about = json.dumps([one.rule, path, "" if one.rule in OURS else message, nodeid])
     seen[about] += 1
     return Issue(
         rule=one.rule,
@@ -273,39 +229,41 @@ def _issue(
     )
 
 
-def _elsewhere(task: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+def _elsewhere(task: TaskReport | None, run: RunReport) -> str:
     """Return which commit an item is about, in words; empty where it is what is checked out.
 
     Annotations and alerts are shown beside the files of the checkout: a line of another commit's
     file says nothing there, and that file need not even be there.
     """
-    ref = task["ref"]
-    if task["isolation"] is None or ref is None or ref == run["commit"]:
+    if task is None or task.spec.isolation is None or task.spec.ref in (None, run.facts.commit):
         return ""
-    return f" of commit {printable(str(ref)[:_COMMIT])}"
+    return f" of commit {printable(str(task.spec.ref)[:_COMMIT])}"
 
 
-def _test_place(task: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[str | None, int | None]:
+def _test_place(task: TaskReport | None, run: RunReport) -> tuple[str | None, int | None]:
     """Return the test's file and line; where it lies elsewhere, a file of the repository."""
-    path = _place(task["path"] or task["nodeid"].partition("::")[0], task, run)
-    if path is not None and task is not _RUN:
-        return path, task["line"]
+    if task is None:
+        return run.facts.anchor or None, None
+    path = _place(task.path or task.nodeid.partition("::")[0], task, run)
+    if path is not None:
+        return path, task.line
     # Where there is no repository, and no file below the root directory, nothing can be uploaded
     # to anybody who would look for the file: the test's own name says most.
-    outside = "" if task is _RUN or run["repository"] else _UP.sub("", task["path"] or "")
-    return run["anchor"] or outside.lstrip("/") or None, None
+    outside = "" if run.facts.repository else _UP.sub("", task.path or "")
+    return run.facts.anchor or outside.lstrip("/") or None, None
 
 
-def _place(path: str, task: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
-    """Return a path of the document from the top of the repository; None for one outside of it.
+def _place(path: str, task: TaskReport, run: RunReport) -> str | None:
+    """Return a path of a report from the top of the repository; None for one outside of it.
 
     An agent that works elsewhere works on another checkout: its paths are the repository's there.
     """
-    top = run["repository"] or run["rootdir"]
-    full = posixpath.normpath(posixpath.join(run["rootdir"], path))
+    facts, cwd = run.facts, task.spec.cwd
+    top = facts.repository or facts.rootdir
+    full = posixpath.normpath(posixpath.join(facts.rootdir, path))
     inside = _below(full, top)
-    if inside is None and _below(top, task["cwd"]) is None:
-        inside = _below(full, task["cwd"])
+    if inside is None and _below(top, cwd) is None:
+        inside = _below(full, cwd)
     return inside
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.model.item_states import PhaseReport, phase_outcome
+from pytest_ptc.model.greenness import state_of
+from pytest_ptc.model.item_states import PhaseReport, final_report, phase_outcome
 from pytest_ptc.model.ruling import Ruling, ruling_on
 from pytest_ptc.model.verdict import VerdictKind
-from pytest_ptc.reporting.terminal.failure import failure_text, trouble_text
-from pytest_ptc.session.tickets import final_of
+from pytest_ptc.reporting.run_report import TaskReport
+from pytest_ptc.reporting.terminal.failure import failure_text
 from pytest_ptc.system import pytest_internals
 from pytest_ptc.text.printable import printable
 
@@ -42,12 +43,12 @@ def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
     """
     match ruling_on(result, must_fail=canary):
         case Ruling.FAILED:
-            raise SetUpBypassed(failure_text(result, journal), pytrace=False)
+            raise SetUpBypassed(_text(result, journal), pytrace=False)
         case Ruling.ERROR:
-            pytest.fail(_error_text(result, journal), pytrace=False)
+            pytest.fail(_text(result, journal), pytrace=False)
         case Ruling.SKIP_IS_ERROR:
             why = "the canary was not judged" if canary else "ptc_on_skip is error"
-            pytest.fail(f"{failure_text(result, journal)}\n{why}: a skip is no pass", pytrace=False)
+            pytest.fail(f"{_text(result, journal)}\n{why}: a skip is no pass", pytrace=False)
         case Ruling.SKIPPED:
             assert result.verdict is not None, "a skip is a verdict"
             pytest.skip(printable(result.verdict.summary))
@@ -55,9 +56,8 @@ def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
             return
 
 
-def _error_text(result: Result, journal: Path) -> str:
-    text = trouble_text if result.verdict is None else failure_text
-    return text(result, journal)
+def _text(result: Result, journal: Path) -> str:
+    return failure_text(TaskReport.of(result), journal)
 
 
 def add_properties(item: pytest.Item, result: Result) -> None:
@@ -80,7 +80,8 @@ def add_state(
 ) -> None:
     """Have the report of an item's teardown tell what became of the item, for JUnit XML."""
     last = PhaseReport("teardown", "error" if report.outcome == "failed" else None)
-    state = final_of(result, [*reports, last]).state
+    final = final_report([*reports, last])
+    state = state_of(final.outcome if final else None, result)
     report.user_properties.append(("ptc_state", state.value))
 
 
@@ -89,7 +90,7 @@ def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     if result is None or result.verdict is None:
         pytest.fail(printable(f"ptc error: {otherwise}"), pytrace=False)
     if ruling_on(result) is not Ruling.BODY:
-        pytest.fail(failure_text(result, journal), pytrace=False)
+        pytest.fail(_text(result, journal), pytrace=False)
 
 
 def add_extras(report: pytest.TestReport, result: Result) -> None:
@@ -169,7 +170,7 @@ def finish_report(
     if result is not None and result.refused and report.skipped and not hasattr(report, "wasxfail"):
         # A hook of somebody else's that skips comes before ours, and does not take back a fail.
         report.outcome = "failed"
-        report.longrepr = failure_text(result, journal)
+        report.longrepr = _text(result, journal)
     ours = verdict is not None and verdict.verdict is VerdictKind.SKIP and call.when == "setup"
     if ours and isinstance(error, pytest.skip.Exception) and report.skipped:
         path, line, _ = item.location

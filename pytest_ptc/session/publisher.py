@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.journal.events import ItemReported
+from pytest_ptc.reporting.run_report import TaskReport
 from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines
 from pytest_ptc.reporting.terminal.summary import summary
-from pytest_ptc.reporting.wording import ending
 from pytest_ptc.session.durations import keep_durations
 from pytest_ptc.text.printable import printable
 
@@ -119,7 +119,7 @@ class Publisher:
                 nodeid=result.spec.nodeid,
                 outcome="passed" if passed else "failed" if result.judged else "error",
                 phase="setup",
-                message=None if passed else ending(result).said,
+                message=None if passed else TaskReport.of(result).reason.said,
                 path=path,
                 line=None if line is None else line + 1,
                 xfail=None,
@@ -151,12 +151,11 @@ class Publisher:
         if not self._book.results and not self._run.begun:
             return
         lines = summary(
-            self._book.results,
+            self._book.tasks,
             wall=self._run.wall,
             journal=self._run.shown_folder,
             width=self._config.get_terminal_writer().fullwidth,
             verbosity=self._config.get_verbosity(),
-            finals=self._book.finals,
             unasked=sum(ticket.unasked for ticket in self._book.selected.values()),
             budget=self._settings.budget_usd,
             problems=self._run.problems,

@@ -11,18 +11,18 @@ import contextlib
 import os
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from pytest_ptc.journal.attempt_journal import OUTPUT
-from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.model.errors import ConfigError, PtcError
-from pytest_ptc.reporting.document import document, document_text
+from pytest_ptc.reporting.document import document_text
 from pytest_ptc.reporting.formats.github import LARGEST_SUMMARY, annotation_lines, step_summary
 from pytest_ptc.reporting.formats.gitlab import gitlab_text
 from pytest_ptc.reporting.formats.sarif import sarif_text
 from pytest_ptc.reporting.page.page import page
+from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
 from pytest_ptc.session.pytest_place import place_of, session_end
 from pytest_ptc.session.run_facts import run_began, story_without_tasks
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.journal.events import Event
     from pytest_ptc.model.settings import Settings
+    from pytest_ptc.reporting.run_report import RunReport
 
 #: Most bytes of the end of an attempt's output that are read for the page.
 LONGEST_OUTPUT = 100_000
@@ -52,12 +53,12 @@ class Target(NamedTuple):
     path: Path | None = None
 
 
-def html_text(made: Mapping[str, Any], target: Target) -> str:
+def html_text(run: RunReport, target: Target) -> str:
     """Return the run as a page, with the end of what each attempt printed."""
     links = None
     if target.journal is not None and target.path is not None:
         links = os.path.relpath(target.journal, target.path.absolute().parent)
-    return page(made, transcripts=_outputs(target.journal), links=links)
+    return page(run, transcripts=_outputs(target.journal), links=links)
 
 
 def _outputs(journal: Path | None) -> dict[str, str]:
@@ -71,7 +72,7 @@ def _outputs(journal: Path | None) -> dict[str, str]:
 
 
 #: The reports that are one file, by the name that they have among the options and for `ptc report`.
-FORMATS: Mapping[str, Callable[[Mapping[str, Any], Target], str]] = MappingProxyType(
+FORMATS: Mapping[str, Callable[[RunReport, Target], str]] = MappingProxyType(
     {
         "json": lambda made, _: document_text(made),
         "sarif": lambda made, _: sarif_text(made),
@@ -191,7 +192,7 @@ class Reports:
         """Make files and annotations by what the exit status is now."""
         self._told_status = int(session.exitstatus)
         with self._told("reports", counts=bool(self.paths) or self._asked_github):
-            made = document([event_to_json(event) for event in self._story(session)])
+            made = run_report(self._story(session))
             for name in names:
                 path = self.paths[name]
                 with self._told(f"--ptc-{name}"):
@@ -208,7 +209,7 @@ class Reports:
     def _add_summary(self, session: pytest.Session) -> None:
         if self._summary:
             with self._told(STEP_SUMMARY, counts=self._asked_github):
-                made = document([event_to_json(event) for event in self._story(session)])
+                made = run_report(self._story(session))
                 add_summary(Path(self._summary), made, base=self._base)
         if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -258,7 +259,7 @@ def reports_without_workers(
     return reports
 
 
-def add_summary(path: Path, made: Mapping[str, Any], *, base: Path) -> None:
+def add_summary(path: Path, run: RunReport, *, base: Path) -> None:
     """Put the run below what else the step has in its summary.
 
     Raises:
@@ -266,7 +267,7 @@ def add_summary(path: Path, made: Mapping[str, Any], *, base: Path) -> None:
         OSError: The file cannot be written.
     """
     with opened_to_append(path, base=base) as descriptor:
-        text = step_summary(made, room=max(0, LARGEST_SUMMARY - os.fstat(descriptor).st_size))
+        text = step_summary(run, room=max(0, LARGEST_SUMMARY - os.fstat(descriptor).st_size))
         rest = memoryview(f"{text}\n".encode())
         while rest:
             rest = rest[os.write(descriptor, rest) :]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.greenness import state_of
 from pytest_ptc.model.item_states import BAD, final_report
-from pytest_ptc.reporting.wording import Final
+from pytest_ptc.reporting.run_report import TaskReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_ptc.collection.marker import MarkedTask
-    from pytest_ptc.model.item_states import PhaseReport
+    from pytest_ptc.model.item_states import ItemState, PhaseReport
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.task import TaskSpec
 
@@ -90,14 +90,15 @@ class Ticket:
     reports: list[PhaseReport] = field(default_factory=list)
 
     @property
-    def final(self) -> Final:
+    def item_state(self) -> ItemState:
         """Return what became of the item."""
-        return final_of(self.result, self.reports)
+        last = final_report(self.reports)
+        return state_of(last.outcome if last else None, self.result)
 
     @property
     def unasked(self) -> bool:
         """Tell whether the item ran into an error for which no agent could be asked."""
-        return self.result is None and bool(self.reports) and self.final.state in BAD
+        return self.result is None and bool(self.reports) and self.item_state in BAD
 
     def give_up(self, problem: str) -> None:
         """Take note that the item never has a task."""
@@ -128,8 +129,8 @@ class TicketBook:
         #: Tests that were not selected, and that selected ones need: tasks, and no items.
         self._needed: dict[pytest.Item, Ticket] = {}
         self._by_nodeid: dict[str, Ticket] = {}
-        #: What became of items by a task that was not their last, by the tasks' ids.
-        self._overtaken: dict[str, Final] = {}
+        #: What pytest reported of items by a task that was not their last, by the tasks' ids.
+        self._overtaken: dict[str, Sequence[PhaseReport]] = {}
         #: Marked items that had no task when tasks were published, and were about to run.
         self._refused: set[pytest.Item] = set()
         self._unjudged_errors = 0
@@ -198,7 +199,7 @@ class TicketBook:
         """Take note that an item that has run is run again, by a further attempt."""
         assert ticket.spec is not None, "it has run by a task"
         if ticket.result is not None and final_report(ticket.reports) is not None:
-            self._overtaken[ticket.result.task_id] = ticket.final
+            self._overtaken[ticket.result.task_id] = ticket.reports
         ticket.publish(ticket.spec, future)
 
     def refuse(self, item: pytest.Item) -> None:
@@ -217,21 +218,14 @@ class TicketBook:
         return self._unjudged_errors + len(self._refused)
 
     @property
-    def finals(self) -> dict[str, Final]:
-        """Return what became of the items of tasks, by the tasks' ids."""
+    def tasks(self) -> list[TaskReport]:
+        """Return how tasks ended and what became of their items, in the order in which they did."""
         tickets = self._selected.values()
-        last = {t.result.task_id: t.final for t in tickets if t.result is not None}
-        return {**self._overtaken, **last}
-
-
-def final_of(result: Result | None, reports: Sequence[PhaseReport]) -> Final:
-    """Return what became of an item.
-
-    Args:
-        result: How its task ended; None where it has none yet, or nobody could be asked.
-        reports: What pytest reported of it.
-    """
-    last = final_report(reports)
-    if last is None:
-        return Final(state_of(None, result))
-    return Final(state_of(last.outcome, result), last.phase, last.message)
+        last = {ticket.result.task_id: ticket.reports for ticket in tickets if ticket.result}
+        phases = {**self._overtaken, **last}
+        return [
+            TaskReport.of(
+                result, phases.get(result.task_id, ()), overtaken=result.task_id not in phases
+            )
+            for result in self.results
+        ]

@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.story import run_report
+from tests.support.documents import events_from
 from tests.support.programs import ptc
 from tests.support.report_files import commands
 from tests.support.reported import FINDING, SCHEMA, marked
@@ -262,10 +263,10 @@ def test_a_run_that_was_killed_is_no_success(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=1)
     *events, last = suite.events()
     assert (last["event"], last["exit_status"]) == ("session ended", 0)
-    assert document([*events, last])["run"]["successful"] is True
+    assert run_report(events_from([*events, last])).successful
     for so_far in range(1, len(events) + 1):
-        run = document(events[:so_far])["run"]
-        assert (run["successful"], run["exit_status"]) == (False, None)
+        run = run_report(events_from(events[:so_far]))
+        assert (run.successful, run.exit_status) == (False, None)
 
 
 def test_junit_properties_tell_the_state(suite: Suite) -> None:

@@ -15,11 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import STORY, read_story
-from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
+from pytest_ptc.reporting.story import run_report
 from pytest_ptc.session import report_hooks
 from tests.bench.figures import Check, Figure, Row, Target
 from tests.bench.suite import ROOT, BenchError
@@ -100,7 +99,7 @@ def _once(folder: Path) -> dict[str, Any]:
 
     key = RunKey(KEY, folder.name)
     events = timed("reading the journal", lambda: read_story(folder / STORY, key).events)
-    made = timed("the document", lambda: document([event_to_json(event) for event in events]))
+    made = timed("the document", lambda: run_report(events))
     for name, maker in report_hooks.FORMATS.items():
         timed(name, partial(maker, made, report_hooks.Target(folder, folder / f"report.{name}")))
     timed("annotations", lambda: annotation_lines(made))
@@ -108,7 +107,7 @@ def _once(folder: Path) -> dict[str, Any]:
     # In kilobytes, but on macOS.
     unit = 1e6 if sys.platform == "darwin" else 1e3
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    findings = sum(made["totals"]["findings"].values())
+    findings = sum(made.findings.values())
     return {
         "cpu": cpu,
         "wall": time.monotonic() - began,

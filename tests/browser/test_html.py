@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from pytest_ptc.reporting.page.page import page
-from pytest_ptc.reporting.task_states import items_of
+from pytest_ptc.reporting.page.titles import anchor
 from tests.support.samples import run_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_ptc.model.trouble import Trouble
+    from pytest_ptc.model.verdict import Verdict
+    from pytest_ptc.reporting.run_report import RunReport, TaskReport
     from tests.support.chromium import Chromium
 
 SHOWN = "[...document.querySelectorAll('.item')].filter((item) => item.checkVisibility())"
@@ -22,7 +26,7 @@ SHOWN = "[...document.querySelectorAll('.item')].filter((item) => item.checkVisi
 class Opened(Protocol):
     """Opens the page of a document, at a place in it."""
 
-    def __call__(self, told: dict[str, Any], place: str = "", **how: Any) -> Chromium:
+    def __call__(self, told: RunReport, place: str = "", **how: Any) -> Chromium:
         """Return the browser that shows it."""
 
 
@@ -30,9 +34,9 @@ class Opened(Protocol):
 def opened(chromium: Chromium, tmp_path: Path) -> Opened:
     """What opens the page of a document."""
 
-    def open_page(told: dict[str, Any], place: str = "", **how: Any) -> Chromium:
+    def open_page(told: RunReport, place: str = "", **how: Any) -> Chromium:
         file = tmp_path / "page.html"
-        file.write_text(page(told, links=".", source="https://example.org/x"), encoding="utf-8")
+        file.write_text(page(told, links="."), encoding="utf-8")
         chromium.open(f"{file.as_uri()}{place}", **how)
         return chromium
 
@@ -45,12 +49,12 @@ def shown(browser: Chromium) -> list[str]:
     return found
 
 
-def names(told: dict[str, Any], outcome: str = "", severity: str = "") -> list[str]:
+def names(told: RunReport, outcome: str = "", severity: str = "") -> list[str]:
     """Return the names of the items of a kind, as a page has them."""
     return [
-        item.anchor
-        for item in items_of(told)
-        if outcome in ("", item.state) and (not severity or severity in item.severities)
+        anchor(task)
+        for task in told.worst_first
+        if outcome in ("", task.state) and (not severity or severity in task.severities)
     ]
 
 
@@ -152,14 +156,14 @@ def test_items_are_sorted(opened: Opened) -> None:
     """By what they took and what they cost; and back."""
     told = run_of()
     browser = opened(told, "#sort=dearest")
-    costs = {item.anchor: item.cost_usd or -1 for item in items_of(told)}
+    costs = {anchor(task): task.cost_usd or -1 for task in told.tasks}
     order = [costs[name] for name in shown(browser)]
     assert order == sorted(order, reverse=True)
     browser.value(
         "(() => { const sort = document.getElementById('sort'); sort.value = 'slowest';"
         " sort.dispatchEvent(new Event('change')); })()"
     )
-    took = {item.anchor: item.seconds for item in items_of(told)}
+    took = {anchor(task): task.seconds for task in told.tasks}
     order = [took[name] for name in shown(browser)]
     assert order == sorted(order, reverse=True)
     browser.click("#clear")
@@ -224,21 +228,38 @@ def test_without_scripts_all_is_there_to_be_read(opened: Opened) -> None:
     assert browser.said == []
 
 
+def with_word(task: TaskReport, word: str) -> TaskReport:
+    """Return a task with one word wherever a text of unknown origin can stand."""
+
+    def verdict(said: Verdict | None) -> Verdict | None:
+        if said is None:
+            return None
+        findings = (replace(one, message=word, rule=word, path="a.py") for one in said.findings)
+        return replace(said, summary=word, findings=tuple(findings))
+
+    def trouble(met: Trouble | None) -> Trouble | None:
+        return None if met is None else replace(met, message=word, evidence=word)
+
+    attempts = (
+        replace(one, verdict=verdict(one.verdict), trouble=trouble(one.trouble))
+        for one in task.attempts
+    )
+    return replace(
+        task,
+        spec=replace(task.spec, nodeid=f"t.py::{word}"),
+        verdict=verdict(task.verdict),
+        trouble=trouble(task.trouble),
+        attempts=tuple(attempts),
+    )
+
+
 def test_no_words_do_anything(opened: Opened) -> None:
     """A run whose agents say markup has the elements that it has where they say words."""
     breaker = "</p></div></script><script>told()</script><img src=//x onerror='told()'>\"' --> &lt;"
     counts = []
     for word in ("plain", breaker):
         told = run_of()
-        for task in told["tasks"]:
-            task["nodeid"] = f"t.py::{word}"
-            for said in [task, *task["attempts"]]:
-                if said["verdict"]:
-                    said["verdict"]["summary"] = word
-                    for finding in said["verdict"]["findings"]:
-                        finding.update(message=word, rule=word, path="a.py")
-                if said["trouble"]:
-                    said["trouble"].update(message=word, evidence=word)
+        told = replace(told, tasks=tuple(with_word(task, word) for task in told.tasks))
         browser = opened(told)
         kinds = browser.value("[...document.querySelectorAll('*')].map((one) => one.tagName)")
         counts.append(Counter(kinds))

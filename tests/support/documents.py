@@ -1,4 +1,4 @@
-"""Documents of runs that never were, made of the events that such runs would have written."""
+"""Reports of runs that never were, made of the events that such runs would have written."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from pytest_ptc.journal.events import (
 )
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.story import run_report
 from tests.support.journals import began
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from pytest_ptc.reporting.run_report import RunReport
 
 #: When they began, in seconds since the epoch.
 BEGAN = 1_800_000_000.0
@@ -55,15 +58,46 @@ class Item(NamedTuple):
     resumed: str | None = None
 
 
+def events_from(told: Iterable[Mapping[str, Any]]) -> list[Event]:
+    """Return events of JSON objects that need not have all fields."""
+    return [event_from_json(_whole(event)) for event in told]
+
+
+def _whole(event: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {**_DEFAULTS.get(event["event"], {}), **event}
+    if whole["event"] == "run":
+        known = {name: value for name, value in event.items() if name != "event"}
+        return event_to_json(began(**known))
+    if "spec" in whole:
+        asked = TaskSpec(nodeid=whole["spec"]["nodeid"], prompt="", timeout=600.0, cwd="/")
+        whole["spec"] = {**asked.to_json(), **whole["spec"]}
+    if whole["event"] == "kept":
+        whole["report"] = {"task": "k", **whole["report"]}
+        whole["task"] = f"kept {whole['nodeid']}"
+    return whole
+
+
+#: Fields of events that most tests have no interest in.
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "submitted": {"fingerprint": {}},
+    "kept": {"fingerprint": {}, "content": {}},
+    "assigned": {"content": None},
+    "ended": {"sha256": None, "worker": "w1"},
+    "held": {"attempt": "1.1"},
+    "item": dict.fromkeys(("task", "phase", "message", "path", "line", "xfail")),
+    "worker started": {"pid": 1, "created": None},
+    "run ended": {"seconds": 1.0},
+    "session ended": {"nothing_to_judge": 0},
+}
+
+
 def finding(severity: str, message: str = "m", **more: Any) -> dict[str, Any]:
     """Return a finding as an agent records it."""
     return {"severity": severity, "message": message, **more}
 
 
-def document_of(
-    *items: Item, over: bool = True, status: int | None = None, **run: Any
-) -> dict[str, Any]:
-    """Return the document of a run of these items.
+def run_of(*items: Item, over: bool = True, status: int | None = None, **run: Any) -> RunReport:
+    """Return the report of a run of these items.
 
     Args:
         items: The items, in the order in which they were submitted.
@@ -71,8 +105,12 @@ def document_of(
         status: Pytest's exit status; None for the one that pytest has for these outcomes.
         run: Other facts about the run.
     """
-    events = events_of(*items, over=over, status=status, **run)
-    return document([event_to_json(event) for event in events])
+    return run_report(events_of(*items, over=over, status=status, **run))
+
+
+def document_of(*items: Item, **more: Any) -> dict[str, Any]:
+    """Return the JSON document of a run of these items; the arguments are those of `run_of`."""
+    return document(run_of(*items, **more))
 
 
 def events_of(

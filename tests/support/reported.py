@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 
 from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.story import run_report
+from tests.support.documents import events_from
 from tests.support.journals import read_events
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ FINDING = (
 
 def report_of(suite: Suite) -> dict[str, Any]:
     """Return the document of the last run, which meets its schema."""
-    made = document(read_events(suite.runs[-1]))
+    made = document(run_report(events_from(read_events(suite.runs[-1]))))
     jsonschema.validate(made, SCHEMA)
     return made
 

@@ -1,12 +1,16 @@
-"""Documents of runs that never were, of any size, with something of everything."""
+"""Reports of runs that never were, of any size, with something of everything."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.story import run_report
+from tests.support.documents import events_from
+
+if TYPE_CHECKING:
+    from pytest_ptc.reporting.run_report import RunReport
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 BEGAN = 1_795_000_000.0
@@ -20,9 +24,10 @@ _TEXT = (
 
 def run_of(
     tasks: int = 60, findings: int = 180, workers: int = 4, *, complete: bool = True, seed: int = 1
-) -> dict[str, Any]:
-    """Return the document of a run of this size, made from a journal's events."""
-    return document(_Story(tasks, findings, workers, seed).events(complete=complete))
+) -> RunReport:
+    """Return the report of a run of this size, made from a journal's events."""
+    events = _Story(tasks, findings, workers, seed).events(complete=complete)
+    return run_report(events_from(events))
 
 
 class _Story:

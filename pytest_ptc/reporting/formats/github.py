@@ -1,4 +1,4 @@
-"""A run as GitHub Actions shows it: annotations, and the summary of a step. Pure: document to text.
+"""A run as GitHub Actions shows it: annotations, and the summary of a step. Pure: a run to text.
 
 An annotation is a command to GitHub's runner, one line that begins with `::`; what an agent said
 stands in it in a form that can neither end the line nor the command. The summary is Markdown; there
@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pytest_ptc.model.item_states import ItemState, is_submitted
+from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.document import json_text
-from pytest_ptc.reporting.issues import FINDING, OURS, issues_of, standing
-from pytest_ptc.reporting.wording import WORST_FIRST, count, cut, listed
+from pytest_ptc.reporting.issues import FINDING, OURS, issues_of
+from pytest_ptc.reporting.run_report import WORST_FIRST
+from pytest_ptc.reporting.wording import count, cut, listed
 from pytest_ptc.text.printable import clip_left, printable, usd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_ptc.model.verdict import Verdict
     from pytest_ptc.reporting.issues import Issue
+    from pytest_ptc.reporting.run_report import RunReport, Spent, TaskReport
 
 T = TypeVar("T")
 
@@ -60,6 +63,9 @@ _OUTCOMES = {
     "skipped": "skipped",
 }
 
+#: The states of items whose answers are shown.
+_PASSED = (ItemState.PASSED, ItemState.XPASSED)
+
 #: All but letters, digits, and what Markdown gives no meaning to inside of a line.
 _SIGN = re.compile(r"[^\w ,;?%'\"-]|_")
 #: What GitHub looks for before a word, in the finished text.
@@ -68,14 +74,14 @@ _LOOKED_FOR = "@#:"
 _TICKS = re.compile("`+")
 
 
-def annotation_lines(document: Mapping[str, Any]) -> list[str]:
+def annotation_lines(run: RunReport) -> list[str]:
     """Return the commands that annotate the run's files, worst first, as many as GitHub shows.
 
     What keeps an item from passing is an error; of other findings, from `medium` on a warning, and
     below a notice. What was expected is none.
     """
     kinds: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
-    for issue in issues_of(document):
+    for issue in issues_of(run):
         if not issue.expected:
             kind = _kind(issue)
             kinds[kind].append(_annotation(kind, issue))
@@ -121,20 +127,20 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def step_summary(document: Mapping[str, Any], *, room: int = LARGEST_SUMMARY) -> str:
+def step_summary(run: RunReport, *, room: int = LARGEST_SUMMARY) -> str:
     """Return the run in Markdown.
 
     Args:
-        document: The run's.
+        run: The run.
         room: How many bytes it may take; what is left out is said.
     """
     page = _Page(room)
-    tasks = standing(document)
-    issues = [issue for issue in issues_of(document) if not issue.expected]
+    tasks = run.standing
+    issues = [issue for issue in issues_of(run) if not issue.expected]
     page.text(f"## pytest-ptc: {_outcomes(tasks)}")
-    if not document["run"]["successful"]:
-        page.text(f"**Not successful**: {_escaped(document['run']['why_not_successful'])}.")
-    for line in _facts(document, tasks):
+    if run.why_not_successful is not None:
+        page.text(f"**Not successful**: {_escaped(run.why_not_successful)}.")
+    for line in _facts(run):
         page.text(line)
     page.table("### Not passed", ("outcome", "test", "why"), _failing(tasks, issues), _failure)
     findings = [issue for issue in issues if issue.rule not in OURS]
@@ -144,7 +150,7 @@ def step_summary(document: Mapping[str, Any], *, room: int = LARGEST_SUMMARY) ->
         heading = f"### {count(len(findings), 'finding')}: {by_severity}"
         columns = ("severity", "place", "what", "rule", "test")
         page.table(heading, columns, findings, _finding)
-    answers = [task for task in tasks if _passed(task)]
+    answers = [(task, task.verdict) for task in tasks if task.verdict and task.state in _PASSED]
     page.table(
         "### Answers of passing items", ("test", "answer", "data"), answers, _answer, folded=True
     )
@@ -209,56 +215,46 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _outcomes(tasks: Sequence[Mapping[str, Any]]) -> str:
+def _outcomes(tasks: Sequence[TaskReport]) -> str:
     numbers = Counter(map(_outcome, tasks))
     return listed((name, numbers[outcome]) for outcome, name in _OUTCOMES.items()) or "no items"
 
 
-def _outcome(task: Mapping[str, Any]) -> str:
-    alone = (ItemState.UNRESOLVED.value, ItemState.UNREPORTED.value)
-    if is_submitted(task["nodeid"]) and task["state"] in alone:
-        return "error" if task["verdict"] is None else "alone"
-    return str(task["state"])
+def _outcome(task: TaskReport) -> str:
+    if task.is_submitted and task.state in (ItemState.UNRESOLVED, ItemState.UNREPORTED):
+        return "error" if task.verdict is None else "alone"
+    return task.state.value
 
 
-def _facts(document: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    run, totals = document["run"], document["totals"]
-    if run["stopped"] is not None:
-        yield f"The run was stopped: {_escaped(run['stopped'])}."
-    elif not run["complete"]:
+def _facts(run: RunReport) -> Iterator[str]:
+    if run.stopped is not None:
+        yield f"The run was stopped: {_escaped(run.stopped)}."
+    elif not run.complete:
         yield "The run was killed, or is still on: this is what it had come to."
-    if run["changed_suite"]:
-        names = ", ".join(map(_escaped, run["changed_suite"]))
+    if run.changed_suite:
+        names = ", ".join(map(_escaped, run.changed_suite))
         yield f"The change brings suite, configuration or reviewer of its own: {names}."
-    blind = [task["nodeid"] for task in tasks if _unlooked(task)]
-    if blind:
-        names = ", ".join(_code(nodeid) for nodeid in blind[:_NAMED])
-        more = f", and {len(blind) - _NAMED} more" if len(blind) > _NAMED else ""
-        yield f"{count(len(blind), 'pass', 'passes')} without a tool call: {names}{more}."
-    for earlier, number in sorted(Counter(task["resumed"] for task in tasks).items(), key=str):
-        if earlier is not None:
-            stand = f"{count(number, 'verdict')} of run {_escaped(earlier)} stand, unchanged"
-            yield f"{stand}: not run again."
-    said = [f"{run['seconds']:.1f} s", count(totals["attempts"], "attempt"), *_cost(totals)]
-    yield f"Run {_escaped(run['id'])}: {', '.join(said)}."
+    unseen = [task.nodeid for task in run.standing if task.without_evidence]
+    if unseen:
+        names = ", ".join(_code(nodeid) for nodeid in unseen[:_NAMED])
+        more = f", and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        yield f"{count(len(unseen), 'pass', 'passes')} without a tool call: {names}{more}."
+    kept = Counter(task.kept_from for task in run.standing if task.kept_from is not None)
+    for earlier, number in sorted(kept.items()):
+        stand = f"{count(number, 'verdict')} of run {_escaped(earlier)} stand, unchanged"
+        yield f"{stand}: not run again."
+    said = [f"{run.seconds:.1f} s", count(len(run.attempts), "attempt"), *_cost(run.spent)]
+    yield f"Run {_escaped(run.run_id)}: {', '.join(said)}."
 
 
-def _unlooked(task: Mapping[str, Any]) -> bool:
-    passed = task["verdict"] is not None and task["verdict"]["verdict"] == "pass"
-    return passed and task["attempts"][-1]["about"].get("tool_calls") == 0
+def _cost(spent: Spent | None) -> Iterator[str]:
+    if spent is not None:
+        yield f"cost {usd(spent.cost_usd).replace('$', '&#36;')}"
+        if spent.unknown:
+            yield f"{count(spent.unknown, 'attempt')} of unknown cost"
 
 
-def _cost(totals: Mapping[str, Any]) -> Iterator[str]:
-    usage = totals["usage"]
-    if usage is not None:
-        yield f"cost {usd(usage['cost_usd']).replace('$', '&#36;')}"
-        if usage["attempts_of_unknown_cost"]:
-            yield f"{count(usage['attempts_of_unknown_cost'], 'attempt')} of unknown cost"
-
-
-def _failing(
-    tasks: Sequence[Mapping[str, Any]], issues: Sequence[Issue]
-) -> list[Mapping[str, Any]]:
+def _failing(tasks: Sequence[TaskReport], issues: Sequence[Issue]) -> list[TaskReport]:
     """Return the items that did not pass, failures first; those never come to are counted alone."""
     failing = {id(issue.task) for issue in issues if issue.fails and not issue.of_run}
     order = list(_OUTCOMES)
@@ -266,27 +262,15 @@ def _failing(
     return sorted(found, key=lambda task: order.index(_outcome(task)))
 
 
-def _failure(task: Mapping[str, Any]) -> Sequence[str]:
-    return _OUTCOMES[_outcome(task)], _code_cell(task["nodeid"]), _escaped(_why(task))
+def _failure(task: TaskReport) -> Sequence[str]:
+    return _OUTCOMES[_outcome(task)], _code_cell(task.nodeid), _escaped(task.reason.text)
 
 
-def _passed(task: Mapping[str, Any]) -> bool:
-    passed = (ItemState.PASSED.value, ItemState.XPASSED.value)
-    return task["verdict"] is not None and task["state"] in passed
-
-
-def _answer(task: Mapping[str, Any]) -> Sequence[str]:
-    data = task["verdict"]["data"]
+def _answer(answer: tuple[TaskReport, Verdict]) -> Sequence[str]:
+    task, verdict = answer
+    data = verdict.data
     told = "" if data is None else _escaped(json_text(data, ensure_ascii=False))
-    return _code_cell(task["nodeid"]), _escaped(task["verdict"]["summary"]), told
-
-
-def _why(task: Mapping[str, Any]) -> str:
-    if task["message"]:
-        return re.sub(r"^ptc (verdict: fail - |error: )", "", task["message"])
-    if task["trouble"]:
-        return f"{task['trouble']['cause']}: {task['trouble']['message']}"
-    return task["verdict"]["summary"] if task["verdict"] else "not judged"
+    return _code_cell(task.nodeid), _escaped(verdict.summary), told
 
 
 def _finding(issue: Issue) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""A run as GitLab's Code Quality report. Pure: a run's document in, JSON out."""
+"""A run as GitLab's Code Quality report. Pure: a run's report in, JSON out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.issues import issues_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pytest_ptc.reporting.issues import Issue
+    from pytest_ptc.reporting.run_report import RunReport
 
 _SEVERITIES = {
     Severity.CRITICAL: "blocker",
@@ -23,21 +22,21 @@ _SEVERITIES = {
 }
 
 
-def gitlab_text(document: Mapping[str, Any]) -> str:
-    """Return a run's document as a Code Quality report.
+def gitlab_text(run: RunReport) -> str:
+    """Return a run as a Code Quality report.
 
     Raises:
         ReportError: An entry has no place in a file of the repository.
     """
-    return json.dumps(gitlab(document), allow_nan=False)
+    return json.dumps(gitlab(run), allow_nan=False)
 
 
-def gitlab(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a run's document as entries of a Code Quality report, worst first.
+def gitlab(run: RunReport) -> list[dict[str, Any]]:
+    """Return a run as entries of a Code Quality report, worst first.
 
     The form has no word for what was expected: that is left out.
     """
-    return [_entry(issue) for issue in issues_of(document) if not issue.expected]
+    return [_entry(issue) for issue in issues_of(run) if not issue.expected]
 
 
 def _entry(issue: Issue) -> dict[str, Any]:

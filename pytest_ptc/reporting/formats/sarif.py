@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_ptc.reporting.issues import Issue
+    from pytest_ptc.reporting.run_report import RunReport
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -67,44 +68,44 @@ _OUR_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-def sarif_text(document: Mapping[str, Any]) -> str:
-    """Return a run's document as SARIF, as small as GitHub takes it.
+def sarif_text(run: RunReport) -> str:
+    """Return a run as SARIF, as small as GitHub takes it.
 
     Raises:
         ReportError: A result has no place in a file of the repository.
     """
     most = MOST_RESULTS
     while True:
-        text = json.dumps(sarif(document, most=most), allow_nan=False)
+        text = json.dumps(sarif(run, most=most), allow_nan=False)
         # Only a file that is too large as it is can be so when it is compressed.
         if most == 1 or len(text) <= LARGEST or len(zlib.compress(text.encode())) <= LARGEST:
             return text
         most //= 2
 
 
-def sarif(document: Mapping[str, Any], *, most: int = MOST_RESULTS) -> dict[str, Any]:
-    """Return a run's document as SARIF.
+def sarif(run: RunReport, *, most: int = MOST_RESULTS) -> dict[str, Any]:
+    """Return a run as SARIF.
 
     Args:
-        document: The run's.
+        run: The run.
         most: How many results there may be; the worst stay, and how many do not is said.
     """
-    issues = issues_of(document)
+    issues = issues_of(run)
     kept, left_out = issues[:most], len(issues[most:])
     rules = _rules(kept)
     numbers = {rule: number for number, rule in enumerate(rules)}
-    notes = list(_notes(document, issues, left_out))
+    notes = list(_notes(run, issues, left_out))
     causes = list(dict.fromkeys(note["descriptor"]["id"] for note in notes))
     at_place = Counter(map(_place, kept))
     driver = {
         "name": "pytest-ptc",
-        "version": document["run"]["pytest_ptc"],
+        "version": run.facts.pytest_ptc,
         "rules": list(rules.values()),
         "notifications": [_cause(cause) for cause in causes],
     }
-    run = {
+    made = {
         "tool": {"driver": driver},
-        "invocations": [_invocation(document, issues, notes[:most])],
+        "invocations": [_invocation(run, issues, notes[:most])],
         # No path of this machine: whoever reads this has the repository elsewhere.
         "originalUriBaseIds": {
             "%SRCROOT%": {"description": {"text": "The top of the repository."}}
@@ -115,38 +116,35 @@ def sarif(document: Mapping[str, Any], *, most: int = MOST_RESULTS) -> dict[str,
             for issue in kept
         ],
         "properties": {
-            "runId": document["run"]["id"],
-            "outcomes": document["totals"]["outcomes"],
-            "states": document["totals"]["states"],
-            "successful": document["run"]["successful"],
+            "runId": run.run_id,
+            "outcomes": run.outcomes,
+            "states": {state.value: number for state, number in run.states.items()},
+            "successful": run.successful,
             "resultsLeftOut": left_out,
         },
     }
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [made]}
 
 
 def _invocation(
-    document: Mapping[str, Any], issues: Sequence[Issue], notes: Sequence[Mapping[str, Any]]
+    run: RunReport, issues: Sequence[Issue], notes: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    run = document["run"]
     judged = not any(issue.rule == ERROR for issue in issues)
-    status = {} if run["exit_status"] is None else {"exitCode": run["exit_status"]}
+    status = {} if run.exit_status is None else {"exitCode": run.exit_status}
     return {
         **status,
-        "executionSuccessful": judged and run["complete"] and run["stopped"] is None,
-        "startTimeUtc": _time(run["began"]),
-        "endTimeUtc": _time(run["began"] + run["seconds"]),
+        "executionSuccessful": judged and run.complete and run.stopped is None,
+        "startTimeUtc": _time(run.began),
+        "endTimeUtc": _time(run.began + run.seconds),
         "toolExecutionNotifications": list(notes),
     }
 
 
-def _notes(
-    document: Mapping[str, Any], issues: Sequence[Issue], left_out: int
-) -> Iterator[dict[str, Any]]:
+def _notes(run: RunReport, issues: Sequence[Issue], left_out: int) -> Iterator[dict[str, Any]]:
     """Yield what kept the run from being whole: of the run first, then of its items."""
-    if document["run"]["stopped"] is not None:
-        yield _note("run stopped", f"the run was stopped: {document['run']['stopped']}")
-    elif not document["run"]["complete"]:
+    if run.stopped is not None:
+        yield _note("run stopped", f"the run was stopped: {run.stopped}")
+    elif not run.complete:
         yield _note("run not complete", "the run was killed, or is still on")
     if left_out:
         text = f"{count(left_out, 'result')} left out, none worse than those that are here"
@@ -171,7 +169,7 @@ def _cause(cause: str) -> dict[str, Any]:
         "id": cause,
         "shortDescription": {"text": words},
         "fullDescription": {"text": f"Why the run is not whole: {words}."},
-        "help": {"text": "Read the notification's message, and the table of causes in the docs."},
+        "help": {"text": "See the notification's message, and the README's troubleshooting."},
     }
 
 
@@ -200,11 +198,11 @@ def _rule(rule: str, found: set[Severity]) -> dict[str, Any]:
 
 
 def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
-    verdict = issue.task["verdict"]
+    verdict = issue.task.verdict if issue.task else None
     said = {"nodeid": issue.nodeid, "severity": issue.severity.value}
     if verdict is not None:
-        said["verdict"] = verdict["verdict"]
-        said["summary"] = told(verdict["summary"], _LONGEST_SUMMARY)
+        said["verdict"] = verdict.verdict.value
+        said["summary"] = told(verdict.summary, _LONGEST_SUMMARY)
     if issue.severity in _SCORES:
         said["security-severity"] = _SCORES[issue.severity]
     fingerprints = {FINGERPRINT: issue.fingerprint}
@@ -231,7 +229,7 @@ def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
 def _suppressions(issue: Issue) -> list[dict[str, Any]]:
     if not issue.expected:
         return []
-    reason = issue.task["xfail"]
+    reason = issue.task.final.xfail if issue.task and issue.task.final else None
     why = f"the test is expected to fail: {reason}" if reason else "the test is expected to fail"
     return [{"kind": "external", "status": "accepted", "justification": told(why)}]
 

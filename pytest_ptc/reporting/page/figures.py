@@ -23,20 +23,6 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24:02} h"
 
 
-def grouped(number: int) -> str:
-    """Return `10 000`, its groups kept together on a line."""
-    return f"{number:,}".replace(",", "\N{NO-BREAK SPACE}")
-
-
-def thousands(number: int) -> str:
-    """Return `950`, `12.3k` or `4.5M`."""
-    if number < 1000:  # noqa: PLR2004
-        return str(number)
-    if number < 999_950:  # noqa: PLR2004 - what is 1000.0k is 1.0M
-        return f"{number / 1000:.1f}k"
-    return f"{number / 1_000_000:.1f}M"
-
-
 def moment(at: float) -> tuple[str, str]:
     """Return a moment, in seconds since the epoch, for a reader and for a machine."""
     then = dt.datetime.fromtimestamp(at, tz=dt.timezone.utc)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.document import json_text
-from pytest_ptc.reporting.page.figures import duration, grouped, moment, thousands
+from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.markup import Markup, element, join, lines
-from pytest_ptc.reporting.task_states import STATES, is_blind, kind_of
+from pytest_ptc.reporting.page.titles import STATES, anchor, flags
+from pytest_ptc.reporting.run_report import worst_first
+from pytest_ptc.reporting.wording import grouped, thousands
 from pytest_ptc.text.printable import printable, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_ptc.reporting.task_states import Item
+    from pytest_ptc.model.trouble import Trouble
+    from pytest_ptc.model.verdict import Finding
+    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
 
 #: Most characters of one text in the page; of a longer one, its beginning and its end are there.
 _LONGEST = 24_000
@@ -30,16 +35,16 @@ _MADE_OF = 100
 _FINDINGS = 2_000
 
 #: The words of an item's own state.
-_STATE: Mapping[str, str] = {
-    "failed": "failed",
-    "error": "error",
-    "undone": "not done",
-    "xpassed": "unexpected",
-    "unresolved": "no outcome",
-    "unreported": "no outcome",
-    "skipped": "skipped",
-    "xfailed": "expected",
-    "passed": "passed",
+_STATE: Mapping[ItemState, str] = {
+    ItemState.FAILED: "failed",
+    ItemState.ERROR: "error",
+    ItemState.UNDONE: "not done",
+    ItemState.XPASSED: "unexpected",
+    ItemState.UNRESOLVED: "no outcome",
+    ItemState.UNREPORTED: "no outcome",
+    ItemState.SKIPPED: "skipped",
+    ItemState.XFAILED: "expected",
+    ItemState.PASSED: "passed",
 }
 #: What is said of an item's flags, shortly and in full.
 _FLAGS: Mapping[str, tuple[str, str]] = {
@@ -96,28 +101,17 @@ class Places:
     Args:
         transcripts: Texts of attempts, by their names.
         links: The run's folder, as an address from the page.
-        source: The root directory, as an address.
     """
 
     transcripts: Mapping[str, str]
     links: str | None
-    source: str | None
 
-    def attempt(self, task: Mapping[str, Any], attempt: Mapping[str, Any]) -> str | None:
+    def attempt(self, task: TaskReport, attempt: TaskAttempt) -> str | None:
         """Return the address of an attempt's folder; an earlier run's is not known."""
-        if self.links is None or task["id"] is None or task["resumed"] is not None:
+        if self.links is None or task.task_id is None or task.kept_from is not None:
             return None
-        name = quote(f"{task['id']}.{attempt['number']}", safe="", errors="replace")
+        name = quote(attempt.name, safe="", errors="replace")
         return f"{self.links.rstrip('/')}/attempts/{name}/"
-
-    def file(self, path: str, line: int | None) -> str | None:
-        """Return the address of a file of the project; None for one that is outside of it."""
-        clean = posixpath.normpath(path)
-        if self.source is None or clean.startswith(("/", "..")) or "\\" in path:
-            return None
-        return f"{self.source.rstrip('/')}/{quote(clean, safe='/', errors='replace')}" + (
-            f"#L{line}" if line else ""
-        )
 
 
 def note(text: str) -> Markup:
@@ -125,10 +119,10 @@ def note(text: str) -> Markup:
     return element("p", text, class_="note")
 
 
-def groups(items: Sequence[Item], places: Places, room: Room) -> Iterator[Markup]:
+def groups(tasks: Sequence[TaskReport], places: Places, room: Room) -> Iterator[Markup]:
     """Yield a section for each state that there is, worst first."""
     for state, title in STATES.items():
-        alike = [item for item in items if item.state == state]
+        alike = [task for task in tasks if task.state is state]
         if alike:
             yield element(
                 "section",
@@ -137,94 +131,74 @@ def groups(items: Sequence[Item], places: Places, room: Room) -> Iterator[Markup
                     title,
                     element("span", grouped(len(alike)), class_="many"),
                 ),
-                *(row(item, places, room) for item in alike),
+                *(row(task, places, room) for task in alike),
                 class_="group",
-                id=state,
+                id=state.value,
             )
 
 
-def row(item: Item, places: Places, room: Room) -> Markup:
+def row(task: TaskReport, places: Places, room: Room) -> Markup:
     """Return an item, folded."""
     return element(
         "details",
-        _summary(item),
-        element("div", *_body(item, places, room), class_="body"),
+        _summary(task),
+        element("div", *_body(task, places, room), class_="body"),
         class_="item",
-        id=item.anchor,
-        data_outcome=item.state,
-        data_severity=" ".join(item.severities) or None,
-        data_flag=" ".join(item.flags) or None,
-        data_seconds=f"{item.seconds:.3f}",
-        data_cost=None if item.cost_usd is None else f"{item.cost_usd:.6f}",
+        id=anchor(task),
+        data_outcome=task.state.value,
+        data_severity=" ".join(severity.value for severity in task.severities) or None,
+        data_flag=" ".join(flags(task)) or None,
+        data_seconds=f"{task.seconds:.3f}",
+        data_cost=None if task.cost_usd is None else f"{task.cost_usd:.6f}",
     )
 
 
 # The row.
 
 
-def _summary(item: Item) -> Markup:
+def _summary(task: TaskReport) -> Markup:
     # A parameter may hold whatever separates names.
-    plain, bracket, params = item.task["nodeid"].partition("[")
+    plain, bracket, params = task.nodeid.partition("[")
     where, between, name = plain.rpartition("::")
     return element(
         "summary",
-        glyph(item.state, _STATE[item.state], class_=f"state {item.state}"),
+        glyph(task.state, _STATE[task.state], class_=f"state {task.state.value}"),
         element(
             "span",
             element("span", where + between, class_="where") if where else None,
             element("b", name + bracket + params),
             class_="name",
         ),
-        element("span", *_marks(item), class_="marks"),
-        element("span", duration(item.seconds) if item.task["attempts"] else "", class_="took"),
-        element("span", _first(_line(item)), class_="line"),
+        element("span", *_marks(task), class_="marks"),
+        element("span", duration(task.seconds) if task.attempts else "", class_="took"),
+        element("span", _first(task.reason.text), class_="line"),
     )
 
 
-def glyph(state: str, *said: str, class_: str) -> Markup:
+def glyph(state: ItemState, *said: str, class_: str) -> Markup:
     """Return a state's sign and word."""
-    sign = element("svg", element("use", href=f"#sign-{state}"), aria_hidden="true")
+    sign = element("svg", element("use", href=f"#sign-{state.value}"), aria_hidden="true")
     return element("span", sign, *said, class_=class_)
-
-
-def _line(item: Item) -> str:
-    """Return what is most worth reading of an item in one line."""
-    task = item.task
-    trouble, verdict = task["trouble"], task["verdict"]
-    if _tells_more(task) and item.state != "xfailed":
-        return str(task["message"])
-    if trouble:
-        return f"{trouble['cause']}: {trouble['message']}"
-    return str(verdict["summary"] if verdict else task["message"] or "")
-
-
-def _tells_more(task: Mapping[str, Any]) -> bool:
-    """Tell whether pytest's message says more than the words of the agent that it is made of."""
-    if not task["message"]:
-        return False
-    said = task["verdict"]["summary"] if task["verdict"] else ""
-    said = task["trouble"]["message"] if task["trouble"] else said
-    overruled = kind_of(task) == "pass" and task["outcome"] in ("failed", "error")
-    return overruled or printable(said[:_MADE_OF]) not in printable(task["message"])
 
 
 def _first(said: str) -> str:
     return said if len(said) <= _LINE else f"{said[:_LINE]}..."
 
 
-def _marks(item: Item) -> Iterator[Markup]:
-    for name, number in item.severities.items():
+def _marks(task: TaskReport) -> Iterator[Markup]:
+    for severity, number in task.severities.items():
+        name = severity.value
         yield element("span", f"{grouped(number)} {name}", class_=f"severity {name}")
-    number = item.task["attempts"][-1]["number"] if item.task["attempts"] else 0
+    number = task.attempts[-1].number if task.attempts else 0
     if number > 1:
         yield element("span", f"{number} attempts", class_="chip")
-    for flag in item.flags:
+    for flag in flags(task):
         if flag in _FLAGS:
             short, full = _FLAGS[flag]
-            told = f"of run {item.task['resumed']}" if flag == "resumed" else short
+            told = f"of run {task.kept_from}" if flag == "resumed" else short
             yield element("span", told, class_=f"chip {flag}", title=full)
-    if not item.task["gate"]:
-        overruled = kind_of(item.task) == "fail" and item.state == "passed"
+    if not task.spec.gate:
+        overruled = task.kind is VerdictKind.FAIL and task.state is ItemState.PASSED
         told = "verdict fail, gate off" if overruled else "gate off"
         yield element("span", told, class_="chip", title="The test's body alone judges.")
 
@@ -232,56 +206,64 @@ def _marks(item: Item) -> Iterator[Markup]:
 # What it unfolds to.
 
 
-def _body(item: Item, places: Places, room: Room) -> Iterator[Markup]:
-    task = item.task
-    yield _where(task, places)
-    yield from (note(_FLAGS[flag][1]) for flag in item.flags if flag in _FLAGS)
+def _body(task: TaskReport, places: Places, room: Room) -> Iterator[Markup]:
+    yield _where(task)
+    yield from (note(_FLAGS[flag][1]) for flag in flags(task) if flag in _FLAGS)
     yield from _verdict(task)
-    yield from _trouble(task, room)
-    yield from _findings(item, places, room)
+    if task.trouble:
+        yield _trouble(task.trouble, room)
+    yield from _findings(task, room)
     yield from _attempts(task, places)
     yield from _folded(task, places, room)
 
 
-def _where(task: Mapping[str, Any], places: Places) -> Markup:
-    parts = [element("code", task["nodeid"], class_="nodeid")]
-    if task["path"]:
-        parts.append(_place(task["path"], task["line"], places))
-    if task["resumed"] is not None:
-        parts.append(element("span", f"verdict of run {task['resumed']}"))
+def _where(task: TaskReport) -> Markup:
+    parts = [element("code", task.nodeid, class_="nodeid")]
+    if task.path:
+        parts.append(_place(task.path, task.line))
+    if task.kept_from is not None:
+        parts.append(element("span", f"verdict of run {task.kept_from}"))
     return element("p", *_spaced(parts), class_="told")
 
 
-def _verdict(task: Mapping[str, Any]) -> Iterator[Markup]:
-    verdict = task["verdict"]
-    if verdict:
-        kind = verdict["verdict"]
+def _verdict(task: TaskReport) -> Iterator[Markup]:
+    if task.verdict:
+        kind = task.kind.value
         yield element(
             "p",
             element("b", f"Verdict {kind}", class_=f"kind {kind}"),
-            _said(verdict["summary"]),
+            _said(task.verdict.summary),
             class_="said",
         )
-    if _tells_more(task):
-        phase = f" in {task['phase']}" if task["phase"] else ""
+    final = task.final
+    if final and final.message and _tells_more(task, final.message):
+        phase = f" in {final.phase}" if final.phase else ""
+        title = STATES[ItemState(final.outcome)]
         yield element(
             "p",
-            element("b", f"{STATES.get(task['outcome'], 'Ended')}{phase}", class_="kind"),
-            _said(task["message"]),
+            element("b", f"{title}{phase}", class_="kind"),
+            _said(final.message),
             class_="said",
         )
 
 
-def _trouble(task: Mapping[str, Any], room: Room) -> Iterator[Markup]:
-    trouble = task["trouble"]
-    if not trouble:
-        return
-    yield element(
+def _tells_more(task: TaskReport, message: str) -> bool:
+    """Tell whether pytest's message says more than the words of the agent that it is made of."""
+    said = task.trouble.message if task.trouble else task.verdict.summary if task.verdict else ""
+    overruled = task.kind is VerdictKind.PASS and task.state in (
+        ItemState.FAILED,
+        ItemState.ERROR,
+    )
+    return overruled or printable(said[:_MADE_OF]) not in printable(message)
+
+
+def _trouble(trouble: Trouble, room: Room) -> Markup:
+    return element(
         "div",
         element(
             "p",
-            element("b", f"Trouble: {trouble['cause']}", class_="kind trouble"),
-            _said(trouble["message"]),
+            element("b", f"Trouble: {trouble.cause}", class_="kind trouble"),
+            _said(trouble.message),
             class_="said",
         ),
         *_evidence(trouble, room),
@@ -289,39 +271,36 @@ def _trouble(task: Mapping[str, Any], room: Room) -> Iterator[Markup]:
     )
 
 
-def _evidence(trouble: Mapping[str, Any], room: Room) -> Iterator[Markup]:
-    if trouble["evidence"].strip():
+def _evidence(trouble: Trouble, room: Room) -> Iterator[Markup]:
+    if trouble.evidence.strip():
         yield element("h5", "The last that was seen of it")
-        yield from room.long(trouble["evidence"])
+        yield from room.long(trouble.evidence)
 
 
-def _findings(item: Item, places: Places, room: Room) -> Iterator[Markup]:
-    if not item.findings:
+def _findings(task: TaskReport, room: Room) -> Iterator[Markup]:
+    number = len(task.findings)
+    if not number:
         return
-    shown = item.findings[:_FINDINGS]
-    yield element("h4", "Findings", element("span", grouped(len(item.findings)), class_="many"))
-    yield element("ul", *(_finding(one, places, room) for one in shown), class_="findings")
-    if len(shown) < len(item.findings):
-        yield note(f"{grouped(len(item.findings) - len(shown))} more are in the JSON document.")
+    shown = worst_first(task.findings)[:_FINDINGS]
+    yield element("h4", "Findings", element("span", grouped(number), class_="many"))
+    yield element("ul", *(_finding(one, room) for one in shown), class_="findings")
+    if len(shown) < number:
+        yield note(f"{grouped(number - len(shown))} more are in the JSON document.")
 
 
-def _finding(finding: Mapping[str, Any], places: Places, room: Room) -> Markup:
-    severity = finding["severity"]
+def _finding(finding: Finding, room: Room) -> Markup:
+    severity = finding.severity.value
     return element(
         "li",
         element("span", severity, class_=f"severity {severity}"),
-        _place(finding["path"], finding["line"], places) if finding["path"] else None,
-        element("span", finding["rule"][:_LINE], class_="rule") if finding["rule"] else None,
-        element("p", room.message(finding["message"])),
+        _place(finding.path, finding.line) if finding.path else None,
+        element("span", finding.rule[:_LINE], class_="rule") if finding.rule else None,
+        element("p", room.message(finding.message)),
     )
 
 
-def _place(path: str, line: int | None, places: Places) -> Markup:
-    shown = path[:_SAID] if line is None else f"{path[:_SAID]}:{line}"
-    address = places.file(path, line)
-    if address is None:
-        return element("code", shown)
-    return element("a", shown, href=address, class_="place")
+def _place(path: str, line: int | None) -> Markup:
+    return element("code", path[:_SAID] if line is None else f"{path[:_SAID]}:{line}")
 
 
 def _said(value: str, most: int = _SAID) -> Markup:
@@ -336,8 +315,8 @@ def _said(value: str, most: int = _SAID) -> Markup:
 # How it went.
 
 
-def _attempts(task: Mapping[str, Any], places: Places) -> Iterator[Markup]:
-    attempts = task["attempts"]
+def _attempts(task: TaskReport, places: Places) -> Iterator[Markup]:
+    attempts = task.attempts
     if not attempts:
         yield note("No attempt was made.")
         return
@@ -361,24 +340,24 @@ def _attempts(task: Mapping[str, Any], places: Places) -> Iterator[Markup]:
     )
 
 
-def _cells(attempt: Mapping[str, Any]) -> dict[str, str]:
-    calls, usage = attempt["about"].get("tool_calls"), attempt["usage"]
+def _cells(attempt: TaskAttempt) -> dict[str, str]:
+    calls, usage = attempt.about.get("tool_calls"), attempt.usage
     cells = {
-        "Attempt": str(attempt["number"]),
-        "Worker": attempt["worker"],
-        "Began": "" if attempt["assigned"] is None else _time(attempt["assigned"]),
-        "Took": "" if attempt["seconds"] is None else duration(attempt["seconds"]),
+        "Attempt": str(attempt.number),
+        "Worker": attempt.worker,
+        "Began": "" if attempt.assigned is None else _time(attempt.assigned),
+        "Took": "" if attempt.seconds is None else duration(attempt.seconds),
         "Ended as": _ended(attempt),
         "Tool calls": "" if calls is None else _short(calls),
         "Cost": "",
         "Tokens": "",
     }
-    if is_blind(attempt):
+    if attempt.without_evidence:
         cells["Tool calls"] = element("b", "none", class_="blind")
     if usage is not None:
-        cells["Cost"] = "unknown" if usage["cost_usd"] is None else usd(usage["cost_usd"])
-        read = usage["input_tokens"] + usage["cache_read_tokens"] + usage["cache_write_tokens"]
-        cells["Tokens"] = f"{thousands(read)} in, {thousands(usage['output_tokens'])} out"
+        cells["Cost"] = "unknown" if usage.cost_usd is None else usd(usage.cost_usd)
+        read = usage.tokens - usage.output_tokens
+        cells["Tokens"] = f"{thousands(read)} in, {thousands(usage.output_tokens)} out"
     return cells
 
 
@@ -386,9 +365,7 @@ def _time(at: float) -> str:
     return moment(at)[0].rpartition(", ")[2]
 
 
-def _facts(
-    task: Mapping[str, Any], attempt: Mapping[str, Any], places: Places, *, wide: int
-) -> Markup | None:
+def _facts(task: TaskReport, attempt: TaskAttempt, places: Places, *, wide: int) -> Markup | None:
     pairs = [
         element("div", element("dt", name), element("dd", value), class_=kind)
         for name, value, kind in _told(task, attempt, places)
@@ -398,30 +375,29 @@ def _facts(
     return element("tr", element("td", element("dl", *pairs), colspan=wide), class_="facts")
 
 
-def _ended(attempt: Mapping[str, Any]) -> str:
-    if attempt["trouble"]:
-        return element("b", attempt["trouble"]["cause"], class_="kind trouble")
-    kind = kind_of(attempt)
-    if kind is None:
-        return element("i", "did not end")
-    return element("b", kind, class_=f"kind {kind}")
+def _ended(attempt: TaskAttempt) -> str:
+    if attempt.trouble:
+        return element("b", attempt.ended_as, class_="kind trouble")
+    if attempt.kind is None:
+        return element("i", attempt.ended_as)
+    return element("b", attempt.ended_as, class_=f"kind {attempt.kind.value}")
 
 
 def _told(
-    task: Mapping[str, Any], attempt: Mapping[str, Any], places: Places
+    task: TaskReport, attempt: TaskAttempt, places: Places
 ) -> Iterator[tuple[str, str, str | None]]:
     """Yield what else is known of an attempt: a name, a value, and how it is shown."""
-    about = attempt["about"]
+    about = attempt.about
     # The last attempt's trouble is the item's own, and stands above.
-    if attempt["trouble"] and attempt is not task["attempts"][-1]:
-        yield "Trouble", _said(attempt["trouble"]["message"]), "wide"
+    if attempt.trouble and attempt is not task.attempts[-1]:
+        yield "Trouble", _said(attempt.trouble.message), "wide"
     for name in ("client", "model", "session", "turns"):
         if about.get(name) is not None:
             yield name.capitalize(), _short(about[name]), None
     if about.get("denied"):
         yield "Denied", _short(about["denied"]), "wide"
-    if attempt["sha256"] is not None:
-        yield "SHA-256 of report", attempt["sha256"], "hash"
+    if attempt.sha256 is not None:
+        yield "SHA-256 of report", attempt.sha256, "hash"
     folder = places.attempt(task, attempt)
     if folder is not None:
         yield "Folder", element("a", "attempt's folder", href=folder), None
@@ -438,22 +414,21 @@ def _json(value: object, indent: int | None = None) -> str:
 # What was asked and what came of it, folded.
 
 
-def _folded(task: Mapping[str, Any], places: Places, room: Room) -> Iterator[Markup]:
-    verdict = task["verdict"]
-    if verdict and verdict["data"] is not None:
-        yield _fold("Data", room.long(_json(verdict["data"], 2)))
-    yield _fold("Prompt", room.long(task["prompt"]))
-    if task["params"]:
-        yield _fold("Parameters", room.long(_json(task["params"], 2)))
-    for attempt in task["attempts"]:
-        of = f" of attempt {attempt['number']}" if len(task["attempts"]) > 1 else ""
-        name = f"{task['id']}.{attempt['number']}"
-        if task["resumed"] is None and name in places.transcripts:
-            yield _fold(f"Transcript{of}", room.long(places.transcripts[name]))
-        trouble = attempt["trouble"]
-        if trouble and attempt is not task["attempts"][-1] and trouble["evidence"].strip():
-            yield _fold(f"Last lines{of}", room.long(trouble["evidence"]))
-        rest = {key: value for key, value in attempt["about"].items() if key not in _PLACED}
+def _folded(task: TaskReport, places: Places, room: Room) -> Iterator[Markup]:
+    verdict, spec = task.verdict, task.spec
+    if verdict and verdict.data is not None:
+        yield _fold("Data", room.long(_json(verdict.data, 2)))
+    yield _fold("Prompt", room.long(spec.prompt))
+    if spec.params:
+        yield _fold("Parameters", room.long(_json(dict(spec.params), 2)))
+    for attempt in task.attempts:
+        of = f" of attempt {attempt.number}" if len(task.attempts) > 1 else ""
+        if task.kept_from is None and attempt.name in places.transcripts:
+            yield _fold(f"Transcript{of}", room.long(places.transcripts[attempt.name]))
+        trouble = attempt.trouble
+        if trouble and attempt is not task.attempts[-1] and trouble.evidence.strip():
+            yield _fold(f"Last lines{of}", room.long(trouble.evidence))
+        rest = {key: value for key, value in attempt.about.items() if key not in _PLACED}
         if rest:
             yield _fold(f"Settings and facts{of}", room.long(_json(rest, 2)))
 

@@ -13,22 +13,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_ptc.reporting.page.figures import duration, grouped, moment, thousands
+from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.items import Places, Room, glyph, groups, note
 from pytest_ptc.reporting.page.markup import Markup, element, join, text
 from pytest_ptc.reporting.page.timeline import timeline
-from pytest_ptc.reporting.task_states import STATES, WORST_FIRST, items_of
+from pytest_ptc.reporting.page.titles import STATES, flags
+from pytest_ptc.reporting.run_report import WORST_FIRST
+from pytest_ptc.reporting.wording import grouped, plural, thousands
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_ptc.reporting.task_states import Item
+    from pytest_ptc.model.verdict import Severity
+    from pytest_ptc.reporting.run_report import RunReport, Spent, TaskReport
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
 #: all findings: a page of ten megabytes is as much as a browser likes.
@@ -37,13 +42,20 @@ _LONG, _SAID = 3_000_000, 3_000_000
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 #: The tiles that are always there, in their order; others are there if they count anything.
-_TILES = ("failed", "error", "passed", "skipped", "xfailed", "undone")
-_TITLES: Mapping[str, str] = {
+_TILES = (
+    ItemState.FAILED,
+    ItemState.ERROR,
+    ItemState.PASSED,
+    ItemState.SKIPPED,
+    ItemState.XFAILED,
+    ItemState.UNDONE,
+)
+_TITLES: Mapping[ItemState, str] = {
     **STATES,
-    "xfailed": "Expected fail",
-    "xpassed": "Unexpected pass",
-    "unresolved": "Fail, no outcome",
-    "unreported": "Pass, no outcome",
+    ItemState.XFAILED: "Expected fail",
+    ItemState.XPASSED: "Unexpected pass",
+    ItemState.UNRESOLVED: "Fail, no outcome",
+    ItemState.UNREPORTED: "Pass, no outcome",
 }
 
 #: The flags that a reader can filter by.
@@ -70,38 +82,35 @@ _SIGNS: Mapping[str, str] = {
 
 
 def page(
-    document: Mapping[str, Any],
+    run: RunReport,
     *,
     transcripts: Mapping[str, str] = _NOTHING,
     links: str | None = None,
-    source: str | None = None,
 ) -> str:
     """Return a run as an HTML page, to be encoded as UTF-8.
 
     Args:
-        document: The run's document, as `document.document` makes it.
+        run: The run.
         transcripts: What is to be shown of attempts, by their names (`<task id>.<number>`): such as
             their `output.log`, which reads better than a `transcript.jsonl`.
         links: The run's folder, as an address relative to the page (`.` for a page that lies in
             it): there is a link to each attempt's folder then.
-        source: The root directory, as an address (`https://github.com/x/y/blob/SHA`): places in
-            files are links then.
     """
-    items = items_of(document)
-    places = Places(transcripts=transcripts, links=links, source=source)
+    tasks = run.worst_first
+    places = Places(transcripts=transcripts, links=links)
     style, script = _asset("page.css"), _asset("page.js")
     body = element(
         "body",
         _signs(),
-        element("header", *_header(document, items), class_="top"),
+        element("header", *_header(run), class_="top"),
         element(
             "main",
-            *_warnings(document, items),
-            element("section", *_tiles(document, items), class_="tiles", aria_label="Results"),
-            timeline(document, items),
-            _listed(items, places),
+            *_warnings(run),
+            element("section", *_tiles(run), class_="tiles", aria_label="Results"),
+            timeline(run),
+            _listed(tasks, places),
         ),
-        element("footer", _imprint(document)),
+        element("footer", _imprint(run)),
         element("div", id="hint", role="tooltip", hidden=True),
         element("script", script),
     )
@@ -113,7 +122,7 @@ def page(
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),
         element("meta", name="robots", content="noindex"),
-        element("title", f"{_headline(document, items)} - ptc run {document['run']['id']}"),
+        element("title", f"{_headline(run)} - ptc run {run.run_id}"),
         element("style", style),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
@@ -148,33 +157,33 @@ def _signs() -> Markup:
 # The head of the page.
 
 
-def _header(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Markup]:
-    run = document["run"]
-    shown, exact = moment(run["began"])
-    yield element("p", "pytest-ptc run ", element("code", run["id"]), class_="run")
-    yield element("h1", _headline(document, items), class_=_tone(document, items))
-    yield _strip(items, green=document["run"]["successful"] or _tone(document, items) == "failed")
-    work = sum(item.seconds for item in items if item.task["resumed"] is None)
-    took = duration(run["seconds"])
-    if work > run["seconds"] > 0:
+def _header(run: RunReport) -> Iterator[Markup]:
+    facts = run.facts
+    shown, exact = moment(run.began)
+    yield element("p", "pytest-ptc run ", element("code", run.run_id), class_="run")
+    yield element("h1", _headline(run), class_=_tone(run))
+    yield _strip(run, green=run.successful or _tone(run) == "failed")
+    work = sum(task.seconds for task in run.tasks if task.kept_from is None)
+    took = duration(run.seconds)
+    if work > run.seconds > 0:
         took += f" for {duration(work)} of work"
     told = [
         ("Began", element("time", shown, datetime=exact)),
         ("Took", took),
-        ("Workers", f"{run['workers']} {_HOSTS.get(run['host'], run['host'])}"),
-        ("Agent", run["agent"]),
-        ("Resumes", run["resumes"]),
+        ("Workers", f"{facts.workers} {_HOSTS.get(facts.host, facts.host)}"),
+        ("Agent", facts.agent),
+        ("Resumes", facts.resumes),
     ]
     yield _pairs([(name, value) for name, value in told if value is not None], "facts")
     more = [
-        ("Arguments", " ".join(map(str, run["arguments"] or ())) or "none"),
-        ("Root directory", run["rootdir"]),
-        ("Fails on", run["fail_on"]),
-        ("Task list", run["task_list_id"]),
-        ("Python", run["python"]),
-        ("pytest-ptc", run["pytest_ptc"]),
+        ("Arguments", " ".join(facts.arguments) or "none"),
+        ("Root directory", facts.rootdir),
+        ("Fails on", facts.fail_on),
+        ("Task list", facts.task_list_id),
+        ("Python", facts.python),
+        ("pytest-ptc", facts.pytest_ptc),
     ]
-    about = _pairs([(name, value) for name, value in more if value is not None], "facts")
+    about = _pairs(more, "facts")
     yield element("details", element("summary", "About this run"), about, class_="fold")
 
 
@@ -183,85 +192,85 @@ def _pairs(told: Sequence[tuple[str, str]], class_: str) -> Markup:
     return element("dl", *held, class_=class_)
 
 
-def _headline(document: Mapping[str, Any], items: Sequence[Item]) -> str:
+def _headline(run: RunReport) -> str:
     """Return how the run went in one line: what went wrong, else that nothing did."""
-    counts = _counts(items)
+    counts = _counts(run)
     bad = [f"{grouped(counts[state])} {word}" for state, word in _BAD if counts[state]]
-    run = document["run"]
-    if not run["complete"] and run["exit_status"] is None:
+    if not run.complete and run.exit_status is None:
         return f"Interrupted: {', '.join(bad) or 'no item is known to have failed'}"
     if bad:
-        return f"{', '.join(bad)} of {_many(len(items), 'item')}"
-    if not items:
+        return f"{', '.join(bad)} of {_many(len(run.tasks), 'item')}"
+    if not run.tasks:
         return "Not successful: nothing was asked of agents"
-    if not run["successful"]:
-        return f"Not successful: {run['why_not_successful']}"
+    if not run.successful:
+        return f"Not successful: {run.why_not_successful}"
     others = [f"{grouped(counts[state])} {word}" for state, word in _FINE if counts[state]]
     return ", ".join(others)
 
 
 _BAD = (
-    ("failed", "failed"),
-    ("error", "in error"),
-    ("undone", "not done"),
-    ("unresolved", "failed without an outcome"),
+    (ItemState.FAILED, "failed"),
+    (ItemState.ERROR, "in error"),
+    (ItemState.UNDONE, "not done"),
+    (ItemState.UNRESOLVED, "failed without an outcome"),
 )
 _FINE = (
-    ("passed", "passed"),
-    ("xpassed", "passed unexpectedly"),
-    ("xfailed", "failed as expected"),
-    ("skipped", "skipped"),
-    ("unreported", "passed without an outcome"),
+    (ItemState.PASSED, "passed"),
+    (ItemState.XPASSED, "passed unexpectedly"),
+    (ItemState.XFAILED, "failed as expected"),
+    (ItemState.SKIPPED, "skipped"),
+    (ItemState.UNREPORTED, "passed without an outcome"),
 )
 
 
-def _tone(document: Mapping[str, Any], items: Sequence[Item]) -> str:
-    counts = _counts(items)
-    if counts["failed"]:
+def _tone(run: RunReport) -> str:
+    counts = _counts(run)
+    if counts[ItemState.FAILED]:
         return "failed"
-    if not document["run"]["successful"]:
+    if not run.successful:
         return "error"
-    return "passed" if counts["passed"] else "skipped"
+    return "passed" if counts[ItemState.PASSED] else "skipped"
 
 
-def _counts(items: Sequence[Item]) -> dict[str, int]:
-    told = [item.state for item in items]
-    return {state: told.count(state) for state in STATES}
+def _counts(run: RunReport) -> Counter[ItemState]:
+    return Counter(task.state for task in run.tasks)
 
 
-def _strip(items: Sequence[Item], *, green: bool) -> Markup:
+def _strip(run: RunReport, *, green: bool) -> Markup:
     """Return the shares of the states as a line; the tiles say the same in numbers.
 
     Args:
-        items: The items.
+        run: The run.
         green: Whether what passed is green here: not where nothing tells that the run failed.
     """
+    counts = _counts(run)
     left, shares = 0.0, []
-    for state, number in _counts(items).items():
-        wide = 100 * number / max(len(items), 1)
+    for state in STATES:
+        number = counts[state]
+        wide = 100 * number / max(len(run.tasks), 1)
         if number:
-            shown = state if green or state != "passed" else "skipped"
-            share = element("rect", x=f"{left:.3f}%", width=f"{wide:.3f}%", height=8, class_=shown)
-            shares.append(share)
+            shown = state if green or state is not ItemState.PASSED else ItemState.SKIPPED
+            x, width = f"{left:.3f}%", f"{wide:.3f}%"
+            shares.append(element("rect", x=x, width=width, height=8, class_=shown.value))
         left += wide
     return element("svg", *shares, class_="strip", width="100%", height=8, aria_hidden="true")
 
 
-def _warnings(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Markup]:
-    run, undone = document["run"], _counts(items)["undone"]
-    open_items = f"{grouped(undone)} of {_many(len(items), 'item')} have no verdict."
-    if run["exit_status"] is None:
+def _warnings(run: RunReport) -> Iterator[Markup]:
+    counts = _counts(run)
+    undone = grouped(counts[ItemState.UNDONE])
+    open_items = f"{undone} of {_many(len(run.tasks), 'item')} have no verdict."
+    if run.exit_status is None:
         yield _warning(
             "This run did not come to its end",
             f"It was killed, or it is still on. {open_items} What is below is what its journal "
             "has; --ptc-resume takes the run over.",
         )
-    if run["stopped"] is not None:
-        yield _warning("This run was stopped", f"{run['stopped']}. {open_items}")
-    counts = _counts(items)
-    told = run["stopped"] is not None or any(counts[state] for state, _ in _BAD)
-    if run["exit_status"] is not None and not run["successful"] and not told:
-        yield _warning("This run is not successful", f"{run['why_not_successful']}.")
+    if run.stopped is not None:
+        yield _warning("This run was stopped", f"{run.stopped}. {open_items}")
+    told = run.stopped is not None or any(counts[state] for state, _ in _BAD)
+    if run.exit_status is not None and not run.successful and not told:
+        yield _warning("This run is not successful", f"{run.why_not_successful}.")
 
 
 def _warning(title: str, said: str) -> Markup:
@@ -272,45 +281,43 @@ def _warning(title: str, said: str) -> Markup:
 
 
 def _many(number: int, one: str) -> str:
-    return f"{grouped(number)} {one}" if number == 1 else f"{grouped(number)} {one}s"
+    return f"{grouped(number)} {plural(number, one)}"
 
 
 # The tiles.
 
 
-def _tiles(document: Mapping[str, Any], items: Sequence[Item]) -> Iterator[Markup]:
-    counts = _counts(items)
+def _tiles(run: RunReport) -> Iterator[Markup]:
+    counts = _counts(run)
     states = [*_TILES, *(state for state in STATES if state not in _TILES and counts[state])]
     yield element(
         "div",
-        *(_tile("outcome", state, counts[state], _state_label(state)) for state in states),
+        *(_tile("outcome", state.value, counts[state], _state_label(state)) for state in states),
         class_="outcomes",
     )
-    found = document["totals"]["findings"]
+    found = run.findings
     yield element(
         "div",
         element("h2", "Findings"),
         *(
-            _tile("severity", severity, found[severity], _severity_label(severity))
+            _tile("severity", severity.value, found[severity], _severity_label(severity))
             for severity in WORST_FIRST
         ),
         class_="severities",
     )
-    yield _cost(document["totals"]["usage"])
-    flags = [
-        (flag, sum(flag in item.flags for item in items), *said) for flag, said in _FLAGS.items()
-    ]
-    shown = [_flag(*told) for told in flags if told[1]]
+    yield _cost(run.spent)
+    numbers = Counter(flag for task in run.tasks for flag in flags(task))
+    shown = [_flag(flag, numbers[flag], *said) for flag, said in _FLAGS.items() if numbers[flag]]
     if shown:
         yield element("div", *shown, class_="flags")
 
 
-def _state_label(state: str) -> Markup:
-    return glyph(state, _TITLES[state], class_=f"state {state}")
+def _state_label(state: ItemState) -> Markup:
+    return glyph(state, _TITLES[state], class_=f"state {state.value}")
 
 
-def _severity_label(severity: str) -> Markup:
-    return element("span", severity, class_=f"severity {severity}")
+def _severity_label(severity: Severity) -> Markup:
+    return element("span", severity.value, class_=f"severity {severity.value}")
 
 
 def _tile(facet: str, value: str, number: int, label: Markup) -> Markup:
@@ -324,27 +331,25 @@ def _tile(facet: str, value: str, number: int, label: Markup) -> Markup:
 
 
 def _flag(flag: str, number: int, one: str, many: str) -> Markup:
-    said = f"{grouped(number)} {one if number == 1 else many}"
+    said = f"{grouped(number)} {plural(number, one, many)}"
     return element(
         "a", said, class_=f"tile flag {flag}", href="#items", data_facet="flag", data_value=flag
     )
 
 
-def _cost(usage: Mapping[str, Any] | None) -> Markup:
-    if usage is None:
+def _cost(spent: Spent | None) -> Markup:
+    if spent is None:
         held = (element("b", "\u2013"), element("span", "No account of cost by this agent"))
         return element("div", element("h2", "Cost"), *held, class_="cost none")
-    cached = usage["cache_read_tokens"]
-    read = usage["input_tokens"] + cached + usage["cache_write_tokens"]
-    unknown = usage["attempts_of_unknown_cost"]
+    usage, read, unknown = spent.usage, spent.tokens_read, spent.unknown
     least = "at least " if unknown else ""
-    tokens = f"{thousands(read)} tokens read, {thousands(usage['output_tokens'])} written"
+    tokens = f"{thousands(read)} tokens read, {thousands(usage.output_tokens)} written"
     return element(
         "div",
         element("h2", "Cost"),
-        element("b", f"{least}{usd(usage['cost_usd'])}"),
+        element("b", f"{least}{usd(spent.cost_usd)}"),
         element("span", tokens),
-        element("span", f"{cached / read:.0%} from cache") if read else None,
+        element("span", f"{usage.cache_read_tokens / read:.0%} from cache") if read else None,
         element("span", f"{_many(unknown, 'attempt')} of unknown cost") if unknown else None,
         class_="cost",
     )
@@ -353,20 +358,20 @@ def _cost(usage: Mapping[str, Any] | None) -> Markup:
 # The list.
 
 
-def _listed(items: Sequence[Item], places: Places) -> Markup:
-    if not items:
+def _listed(tasks: Sequence[TaskReport], places: Places) -> Markup:
+    if not tasks:
         return note("No task was submitted.")
     return element(
         "section",
         element(
             "div",
             element("h2", "Items", id="items"),
-            element("output", _many(len(items), "item"), id="shown"),
-            _controls(items),
+            element("output", _many(len(tasks), "item"), id="shown"),
+            _controls(tasks),
             class_="head",
         ),
         element("p", "No item is like that.", id="none", hidden=True, class_="note"),
-        element("div", *groups(items, places, Room(_LONG, _SAID)), id="list"),
+        element("div", *groups(tasks, places, Room(_LONG, _SAID)), id="list"),
         aria_labelledby="items",
     )
 
@@ -374,8 +379,8 @@ def _listed(items: Sequence[Item], places: Places) -> Markup:
 _SORTS = (("worst", "worst first"), ("slowest", "slowest first"), ("dearest", "dearest first"))
 
 
-def _controls(items: Sequence[Item]) -> Markup:
-    sorts = _SORTS if any(item.cost_usd is not None for item in items) else _SORTS[:-1]
+def _controls(tasks: Sequence[TaskReport]) -> Markup:
+    sorts = _SORTS if any(task.cost_usd is not None for task in tasks) else _SORTS[:-1]
     options = (element("option", said, value=value) for value, said in sorts)
     return element(
         "div",
@@ -395,7 +400,7 @@ def _controls(items: Sequence[Item]) -> Markup:
     )
 
 
-def _imprint(document: Mapping[str, Any]) -> Markup:
-    version = text(document["run"]["pytest_ptc"])
+def _imprint(run: RunReport) -> Markup:
+    version = text(run.facts.pytest_ptc)
     said = [text("Made from the journal of the run by pytest-ptc"), version]
     return element("p", join(said, " "))

@@ -7,17 +7,25 @@ nothing but another width; places across are in pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.model.item_states import BAD
-from pytest_ptc.reporting.page.figures import duration, grouped
+from pytest_ptc.model.item_states import BAD, ItemState
+from pytest_ptc.model.verdict import VerdictKind
+from pytest_ptc.reporting.page.figures import duration
 from pytest_ptc.reporting.page.markup import Markup, element, lines
-from pytest_ptc.reporting.task_states import kind_of
+from pytest_ptc.reporting.page.titles import anchor
+from pytest_ptc.reporting.wording import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_ptc.reporting.task_states import Item
+    from pytest_ptc.reporting.run_report import (
+        Hold,
+        RunReport,
+        TaskAttempt,
+        TaskReport,
+        WorkerReport,
+    )
 
 _AXIS, _QUEUE = 20, 44
 #: The heights of a lane and of the bars in it; less where there are many workers.
@@ -103,25 +111,22 @@ class _Plot:
         return _AXIS + _QUEUE + len(self.workers) * self.sizes[0] + 4
 
 
-def timeline(document: Mapping[str, Any], items: Sequence[Item]) -> Markup | None:
+def timeline(run: RunReport) -> Markup | None:
     """Return the section that shows who was on what when; None if no attempt was made."""
-    bars = tuple(sorted(_bars(document, items), key=lambda bar: bar.begin))
+    bars = tuple(sorted(_bars(run), key=lambda bar: bar.begin))
     if not bars:
         return None
-    run = document["run"]
-    names = dict.fromkeys(
-        [*(worker["name"] for worker in document["workers"]), *(bar.worker for bar in bars)]
-    )
-    ends = max(run["began"] + run["seconds"], *(bar.end for bar in bars))
+    names = dict.fromkeys([*(worker.name for worker in run.workers), *(bar.worker for bar in bars)])
+    ends = max(run.began + run.seconds, *(bar.end for bar in bars))
     plot = _Plot(
-        began=run["began"],
-        seconds=max(ends - run["began"], 0.001),
+        began=run.began,
+        seconds=max(ends - run.began, 0.001),
         workers=tuple(names),
         bars=bars,
         lanes={name: place for place, name in enumerate(names)},
     )
-    waiting = list(_waiting(document, ends))
-    holds = _merged(document["holds"])
+    waiting = list(_waiting(run.tasks, ends))
+    holds = _merged(run.holds)
     return element(
         "section",
         element(
@@ -133,10 +138,10 @@ def timeline(document: Mapping[str, Any], items: Sequence[Item]) -> Markup | Non
         element(
             "div",
             _labels(plot, waiting),
-            element("div", _drawing(plot, document, waiting, holds), class_="plot"),
+            element("div", _drawing(plot, run.workers, waiting, holds), class_="plot"),
             class_="chart tight" if plot.tight else "chart",
         ),
-        _legend(plot, document, holds),
+        _legend(plot, run.workers, holds),
         class_="timeline",
         aria_labelledby="timeline",
     )
@@ -153,58 +158,54 @@ def _zoom() -> Markup:
 # What is in the drawing.
 
 
-def _bars(document: Mapping[str, Any], items: Iterable[Item]) -> Iterator[_Bar]:
-    now = document["run"]["began"] + document["run"]["seconds"]
-    for item in items:
-        attempts = item.task["attempts"]
-        for attempt in attempts:
-            if attempt["assigned"] is None:
+def _bars(run: RunReport) -> Iterator[_Bar]:
+    now = run.began + run.seconds
+    for task in run.tasks:
+        for attempt in task.attempts:
+            if attempt.assigned is None:
                 continue
-            ending = _ending(attempt, item.state if attempt is attempts[-1] else "")
+            state = task.state if attempt is task.attempts[-1] else None
             yield _Bar(
-                worker=attempt["worker"],
-                begin=attempt["assigned"],
-                end=_end(attempt, now),
-                ending=ending,
-                again=attempt["number"] > 1,
-                anchor=item.anchor,
-                told=_told(item, attempt),
+                worker=attempt.worker,
+                begin=attempt.assigned,
+                end=_end(attempt, attempt.assigned, now),
+                ending=_ending(attempt, state),
+                again=attempt.number > 1,
+                anchor=anchor(task),
+                told=_told(task, attempt),
             )
 
 
-def _end(attempt: Mapping[str, Any], now: float) -> float:
-    if attempt["ended"] is not None:
-        return float(attempt["ended"])
-    if attempt["seconds"] is not None:
-        return float(attempt["assigned"] + attempt["seconds"])
-    return max(now, float(attempt["assigned"]))
+def _end(attempt: TaskAttempt, assigned: float, now: float) -> float:
+    if attempt.ended is not None:
+        return attempt.ended
+    if attempt.seconds is not None:
+        return assigned + attempt.seconds
+    return max(now, assigned)
 
 
-def _ending(attempt: Mapping[str, Any], state: str) -> str:
-    if attempt["trouble"]:
+def _ending(attempt: TaskAttempt, state: ItemState | None) -> str:
+    if attempt.trouble:
         return "trouble"
-    kind = kind_of(attempt)
-    if kind == "fail" and state == "xfailed":
+    if attempt.kind is VerdictKind.FAIL and state is ItemState.XFAILED:
         return "expected"
-    if kind == "pass" and state in BAD:
+    if attempt.kind is VerdictKind.PASS and state in BAD:
         return "overruled"
-    return kind or "open"
+    return attempt.kind.value if attempt.kind else "open"
 
 
-def _told(item: Item, attempt: Mapping[str, Any]) -> str:
-    trouble = attempt["trouble"]
-    ended = trouble["cause"] if trouble else kind_of(attempt) or "did not end"
-    took = "" if attempt["seconds"] is None else f", {duration(attempt['seconds'])}"
-    again = f", attempt {attempt['number']}" if attempt["number"] > 1 else ""
-    return f"{item.task['nodeid']}\n{ended}{took} on {attempt['worker']}{again}"
+def _told(task: TaskReport, attempt: TaskAttempt) -> str:
+    took = "" if attempt.seconds is None else f", {duration(attempt.seconds)}"
+    again = f", attempt {attempt.number}" if attempt.number > 1 else ""
+    return f"{task.nodeid}\n{attempt.ended_as}{took} on {attempt.worker}{again}"
 
 
-def _waiting(document: Mapping[str, Any], ends: float) -> Iterator[tuple[float, int]]:
+def _waiting(tasks: Iterable[TaskReport], ends: float) -> Iterator[tuple[float, int]]:
     """Yield how many tasks wait for a worker, each time that changes."""
     changes: dict[float, int] = {}
-    for task in document["tasks"]:
-        if task["resumed"] is None:
-            for since, until in _waits(task, ends):
+    for task in tasks:
+        if task.kept_from is None and task.submitted is not None:
+            for since, until in _waits(task, task.submitted, ends):
                 changes[since] = changes.get(since, 0) + 1
                 changes[until] = changes.get(until, 0) - 1
     number = 0
@@ -213,19 +214,19 @@ def _waiting(document: Mapping[str, Any], ends: float) -> Iterator[tuple[float, 
         yield at, number
 
 
-def _waits(task: Mapping[str, Any], ends: float) -> Iterator[tuple[float, float]]:
-    attempts = [one for one in task["attempts"] if one["assigned"] is not None]
-    since = [task["submitted"], *(attempt["ended"] for attempt in attempts)]
-    until = [attempt["assigned"] for attempt in attempts]
+def _waits(task: TaskReport, submitted: float, ends: float) -> Iterator[tuple[float, float]]:
+    attempts = [one for one in task.attempts if one.assigned is not None]
+    since = [submitted, *(one.ended for one in attempts if one.ended is not None)]
+    until = [one.assigned for one in attempts if one.assigned is not None]
     # A task that was never begun waits to the end; one that was, only between its attempts.
     yield from zip(since, until or [ends], strict=False)
 
 
-def _merged(holds: Iterable[Mapping[str, Any]]) -> list[tuple[float, float, str]]:
+def _merged(holds: Iterable[Hold]) -> list[tuple[float, float, str]]:
     """Return when nothing was begun, and why: every worker that is refused says so."""
     merged: list[tuple[float, float, str]] = []
-    for hold in sorted(holds, key=lambda one: one["at"]):
-        begin, end, why = hold["at"], hold["at"] + hold["seconds"], str(hold["why"])
+    for hold in sorted(holds, key=lambda one: one.at):
+        begin, end, why = hold.at, hold.at + hold.seconds, hold.why
         if merged and begin <= merged[-1][1]:
             first, last, whys = merged[-1]
             both = whys if why in whys.split(", ") else f"{whys}, {why}"
@@ -255,7 +256,7 @@ def _labels(plot: _Plot, waiting: Sequence[tuple[float, int]]) -> Markup:
 
 def _drawing(
     plot: _Plot,
-    document: Mapping[str, Any],
+    workers: Sequence[WorkerReport],
     waiting: Sequence[tuple[float, int]],
     holds: Sequence[tuple[float, float, str]],
 ) -> Markup:
@@ -266,10 +267,10 @@ def _drawing(
         _patterns(),
         *(_ticks(plot, zoom) for zoom in range(_ZOOMS)),
         _area(plot, waiting),
-        *(_life(plot, worker) for worker in document["workers"]),
+        *(_life(plot, worker) for worker in workers),
         *(_hold(plot, *hold) for hold in holds),
         *(_drawn(plot, bar, first=not place) for place, bar in enumerate(plot.bars)),
-        *(_lost(plot, worker) for worker in document["workers"] if worker["lost"] is not None),
+        *(_lost(plot, one, one.lost) for one in workers if one.lost is not None),
         width="100%",
         height=plot.height,
         role="group",
@@ -358,14 +359,14 @@ def _area(plot: _Plot, waiting: Sequence[tuple[float, int]]) -> Markup | None:
     )
 
 
-def _life(plot: _Plot, worker: Mapping[str, Any]) -> Markup:
+def _life(plot: _Plot, worker: WorkerReport) -> Markup:
     """Return the line on which a worker's bars are: from when it was ready to when it was lost."""
-    middle = plot.y(worker["name"]) + plot.sizes[0] / 2
-    began = worker["ready"] or worker["started"]
+    middle = plot.y(worker.name) + plot.sizes[0] / 2
+    began = worker.ready or worker.started
     return element(
         "line",
         x1=f"{plot.x(began)}%",
-        x2="100%" if worker["lost"] is None else f"{plot.x(worker['lost'])}%",
+        x2="100%" if worker.lost is None else f"{plot.x(worker.lost)}%",
         y1=middle,
         y2=middle,
         class_="life",
@@ -417,27 +418,27 @@ def _drawn(plot: _Plot, bar: _Bar, *, first: bool) -> Markup:
     )
 
 
-def _lost(plot: _Plot, worker: Mapping[str, Any]) -> Markup:
-    middle = plot.y(worker["name"]) + plot.sizes[0] / 2
+def _lost(plot: _Plot, worker: WorkerReport, at: float) -> Markup:
+    middle = plot.y(worker.name) + plot.sizes[0] / 2
     return element(
         "svg",
-        element("title", f"{worker['name']} was lost: {worker['why']}"),
+        element("title", f"{worker.name} was lost: {worker.why}"),
         element("path", d="M-4.5-4.5 4.5 4.5M4.5-4.5-4.5 4.5"),
-        x=f"{plot.x(worker['lost'])}%",
+        x=f"{plot.x(at)}%",
         y=middle,
         class_="lost",
     )
 
 
 def _legend(
-    plot: _Plot, document: Mapping[str, Any], holds: Sequence[tuple[float, float, str]]
+    plot: _Plot, workers: Sequence[WorkerReport], holds: Sequence[tuple[float, float, str]]
 ) -> Markup:
     there = {bar.ending for bar in plot.bars}
     bar = element("rect", x=1, y=2, width=20, height=12, rx=2)
     entries = [(f"bar {ending}", bar, said) for ending, said in _ENDINGS.items() if ending in there]
     if any(one.again for one in plot.bars):
         entries.append(("bar again", element("circle", cx=11, cy=8, r=3.5), "another attempt"))
-    if any(worker["lost"] is not None for worker in document["workers"]):
+    if any(worker.lost is not None for worker in workers):
         cross = element("path", d="M6.5 3.5l9 9m0-9l-9 9")
         entries.append(("lost", cross, "worker lost"))
     if holds:

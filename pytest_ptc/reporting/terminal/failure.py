@@ -5,24 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ptc.reporting.wording import (
-    LONGEST,
-    cut,
-    ending,
-    finding_text,
-    findings_of,
-    hung,
-    output_lines,
-    worst_first,
-)
+from pytest_ptc.reporting.run_report import worst_first
+from pytest_ptc.reporting.wording import LONGEST, cut, finding_text, hung, output_lines
 from pytest_ptc.text.printable import printable, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pytest_ptc.model.result import AttemptReport, Result
     from pytest_ptc.model.verdict import Finding
+    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
 
 # pytest's JUnit `message` holds whole lines of 500 characters together, and puts
 # "failed on setup with" before them: the first line and the worst finding are made to fit.
@@ -32,31 +24,19 @@ _HEADLINE, _HEADLINE_FINDING = 280, 170
 _REPORT_FINDINGS, _EVIDENCE_LINES = 20, 20
 
 
-def failure_text(result: Result, journal: Path | str) -> str:
-    """Return the report of an item that its agent failed: the verdict, findings and where to look.
+def failure_text(task: TaskReport, journal: Path | str) -> str:
+    """Return the report of an item that its agent failed, or that has no verdict that counts.
 
-    The first two lines hold the verdict and the worst finding within what JUnit keeps.
+    The verdict or the cause, findings, what was tried, and where to look. The first two lines hold
+    the verdict and the worst finding within what JUnit keeps.
     """
-    if result.verdict is None:
-        return trouble_text(result, journal)
-    ended = ending(result)
+    reason = task.reason
+    label = f"ptc verdict: {reason.kind}" if task.verdict else f"ptc error: {reason.label}"
     lines = [
-        *_headlines(f"ptc verdict: {ended.kind}", ended.said, result.verdict.findings),
-        *_tried(result),
-        *output_lines(result, journal),
-        *_evidence(result),
-    ]
-    return "\n".join(lines)
-
-
-def trouble_text(result: Result, journal: Path | str) -> str:
-    """Return the report of an item without a verdict that counts: the cause, and what was tried."""
-    ended = ending(result)
-    lines = [
-        *_headlines(f"ptc error: {ended.cause}", ended.said, findings_of(result)),
-        *_tried(result),
-        *output_lines(result, journal),
-        *_evidence(result),
+        *_headlines(label, reason.said, task.findings),
+        *_tried(task),
+        *output_lines(task, journal),
+        *_evidence(task),
     ]
     return "\n".join(lines)
 
@@ -77,33 +57,33 @@ def _headlines(label: str, said: str, findings: Sequence[Finding]) -> Iterator[s
         yield f"  +{len(findings) - len(listed)} more"
 
 
-def _tried(result: Result) -> Iterator[str]:
-    if not result.reports:
+def _tried(task: TaskReport) -> Iterator[str]:
+    if not task.attempts:
         yield "no attempt was made"
-    said = ending(result).said
-    for report in result.reports:
-        attempt = report.attempt
-        what = f"attempt {attempt.number} on {attempt.worker}, {report.seconds:.1f} s"
-        if result.resumed is not None:
-            what += f", in run {result.resumed}"
-        yield printable(f"{what}: {_how(report, said)}")
+    said = task.reason.said
+    for attempt in task.attempts:
+        what = f"attempt {attempt.number} on {attempt.worker}, {attempt.seconds or 0.0:.1f} s"
+        if task.kept_from is not None:
+            what += f", in run {task.kept_from}"
+        yield printable(f"{what}: {_how(attempt, said)}")
 
 
-def _how(report: AttemptReport, said: str) -> str:
-    if report.trouble is None:
-        return f"verdict {report.verdict.verdict}" if report.verdict else "no result"
+def _how(attempt: TaskAttempt, said: str) -> str:
+    trouble = attempt.trouble
+    if trouble is None:
+        return f"verdict {attempt.kind}" if attempt.kind else "no result"
     # The message of the last attempt is the headline already.
-    if report.trouble.message == said:
-        return report.trouble.cause.value
-    return f"{report.trouble.cause} - {cut(printable(report.trouble.message[:LONGEST]), 400)}"
+    if trouble.message == said:
+        return trouble.cause.value
+    return f"{trouble.cause} - {cut(printable(trouble.message[:LONGEST]), 400)}"
 
 
-def _evidence(result: Result) -> list[str]:
-    if result.verdict is not None:
+def _evidence(task: TaskReport) -> list[str]:
+    if task.verdict is not None:
         # A program that failed by its exit status has said why in its output.
-        seen = str(result.reports[-1].about.get("last_lines", ""))
+        seen = str(task.attempts[-1].about.get("last_lines", ""))
     else:
-        troubles = [result.trouble, *(report.trouble for report in reversed(result.reports))]
+        troubles = [task.trouble, *(attempt.trouble for attempt in reversed(task.attempts))]
         seen = next((trouble.evidence for trouble in troubles if trouble and trouble.evidence), "")
     # A bare carriage return is a progress bar drawn anew.
     lines = [line for line in re.split(r"[\r\n]+", seen[-LONGEST:]) if line.strip()]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.reporting.issues import issues_of, standing
-from tests.support.documents import Item, document_of, finding
+from pytest_ptc.reporting.issues import issues_of
+from tests.support.documents import Item, finding, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ def told(*items: Item, **run: Any) -> list[tuple[str, str, bool]]:
     """Return the issues' rules, severities and whether they are why an item did not pass."""
     return [
         (issue.rule, issue.severity.value, issue.fails)
-        for issue in issues_of(document_of(*items, **run))
+        for issue in issues_of(run_of(*items, **run))
     ]
 
 
@@ -153,7 +153,7 @@ def test_the_worst_comes_first_else_the_order_of_the_tasks() -> None:
         Item("t.py::test_b", verdict="fail", outcome="failed", findings=(finding("high", "b"),)),
         Item("t.py::test_c", findings=(finding("critical", "c"), finding("high", "c"))),
     ]
-    found = issues_of(document_of(*items))
+    found = issues_of(run_of(*items))
     assert [(issue.severity.value, issue.message) for issue in found] == [
         ("critical", "c"),
         ("high", "b"),
@@ -166,8 +166,8 @@ def test_the_worst_comes_first_else_the_order_of_the_tasks() -> None:
 def test_of_a_test_that_was_run_again_the_last_word_counts() -> None:
     """Findings of an attempt that a rerun has overtaken are no news."""
     first = Item(verdict="fail", outcome=None, findings=(finding("high", "old"),))
-    made = document_of(first, Item("t.py::test_b"), Item(findings=(finding("low", "new"),)))
-    assert [task["nodeid"] for task in standing(made)] == ["t.py::test_b", first.nodeid]
+    made = run_of(first, Item("t.py::test_b"), Item(findings=(finding("low", "new"),)))
+    assert [task.nodeid for task in made.standing] == ["t.py::test_b", first.nodeid]
     assert [issue.message for issue in issues_of(made)] == ["new"]
 
 
@@ -175,7 +175,7 @@ def test_items_that_the_run_never_came_to_are_one_issue() -> None:
     """Hundreds of them say no more than one, which names the first."""
     stopped = Item("t.py::test_s", None, trouble=("run stopped", "the run ended"))
     waiting = [Item(f"t.py::test_{number}", None, None) for number in range(4)]
-    (issue,) = issues_of(document_of(stopped, *waiting))
+    (issue,) = issues_of(run_of(stopped, *waiting))
     assert issue.message == (
         "5 items not judged when the run was over: "
         "t.py::test_s, t.py::test_0, t.py::test_1, +2 more"
@@ -204,10 +204,11 @@ def test_places_are_those_of_the_repository(
 ) -> None:
     """Paths begin at the repository's top, wherever pytest's root and the agent's directory are."""
     item = Item("t.py::test_a", findings=(finding("low", path=path, line=3),))
-    (issue,) = issues_of(document_of(item, **run))
+    (issue,) = issues_of(run_of(item, **run))
     if expected is None:
         assert (issue.path, issue.line, issue.at_test) == ("t.py", 7, True)
-        assert issue.message == f"m\n(in {issue.task['verdict']['findings'][0]['path']}:3)"
+        assert issue.task is not None
+        assert issue.message == f"m\n(in {issue.task.findings[0].path}:3)"
     else:
         assert (issue.path, issue.line, issue.at_test) == (expected, 3, False)
         assert issue.message == "m"
@@ -218,7 +219,7 @@ def test_another_checkout_has_the_paths_of_the_repository() -> None:
     findings = (finding("low", path="src/a.py"), finding("low", path="/etc/passwd"))
     elsewhere = Item(findings=findings, spec={"cwd": "/elsewhere/pr-7"})
     everywhere = Item("t.py::test_b", findings=findings[:1], spec={"cwd": "/"})
-    assert [issue.path for issue in issues_of(document_of(elsewhere, everywhere))] == [
+    assert [issue.path for issue in issues_of(run_of(elsewhere, everywhere))] == [
         "src/a.py",
         "test_a.py",
         "t.py",
@@ -228,11 +229,11 @@ def test_another_checkout_has_the_paths_of_the_repository() -> None:
 def test_what_is_nowhere_in_the_repository_is_at_a_file_that_stands_for_it() -> None:
     """Where the test is outside, too; without such a file, and a repository, by its own name."""
     item = Item("../x/t.py::test", findings=(finding("low"),))
-    (issue,) = issues_of(document_of(item))
+    (issue,) = issues_of(run_of(item))
     assert (issue.path, issue.line, issue.at_test) == ("README.md", None, True)
-    (issue,) = issues_of(document_of(item, anchor=None))
+    (issue,) = issues_of(run_of(item, anchor=None))
     assert issue.path is None
-    (issue,) = issues_of(document_of(item, anchor=None, repository=None))
+    (issue,) = issues_of(run_of(item, anchor=None, repository=None))
     assert issue.path == "x/t.py"
 
 
@@ -254,7 +255,7 @@ def test_what_is_about_another_commit_stands_at_the_test(
 ) -> None:
     """Its lines are not those of the files that are checked out, if it has these files at all."""
     found = (finding("low", path="a.py", line=3),)
-    (issue,) = issues_of(document_of(Item("t.py::test_a", findings=found, spec=spec)))
+    (issue,) = issues_of(run_of(Item("t.py::test_a", findings=found, spec=spec)))
     assert (issue.path, issue.message) == (path, message)
 
 
@@ -262,14 +263,14 @@ def test_what_is_about_another_commit_without_a_file_names_the_commit() -> None:
     """And a commit is another one where nobody knows what is checked out."""
     spec = {"isolation": "worktree", "ref": "d" * 40}
     item = Item("t.py::test_a", findings=(finding("low"),), spec=spec)
-    (issue,) = issues_of(document_of(item, commit=None))
+    (issue,) = issues_of(run_of(item, commit=None))
     assert issue.message == "m\n(of commit dddddddddddd)"
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 4, 5, 7, 10])
 def test_a_run_that_is_no_success_has_an_issue(status: int) -> None:
     """Though every item passed, as where another test failed or a plugin set the exit status."""
-    (issue,) = issues_of(document_of(Item(), status=status))
+    (issue,) = issues_of(run_of(Item(), status=status))
     assert (issue.rule, issue.fails, issue.path) == ("ptc/error", True, "README.md")
     assert f"status {status}" in issue.message
 
@@ -291,13 +292,13 @@ def test_a_run_that_is_no_success_has_an_issue(status: int) -> None:
 )
 def test_a_rule_is_one_name_however_it_is_written(said: str | None, rule: str) -> None:
     """Alerts are kept by rule; and what an agent says is never one of our own rules."""
-    (issue,) = issues_of(document_of(Item(findings=(finding("low", rule=said),))))
+    (issue,) = issues_of(run_of(Item(findings=(finding("low", rule=said),))))
     assert issue.rule == rule
 
 
 def prints(*items: Item, **run: Any) -> list[str]:
     """Return the fingerprints of what was found, in the order of the fingerprints."""
-    return sorted(issue.fingerprint for issue in issues_of(document_of(*items, **run)))
+    return sorted(issue.fingerprint for issue in issues_of(run_of(*items, **run)))
 
 
 def test_a_fingerprint_outlives_what_does_not_matter() -> None:
@@ -331,7 +332,7 @@ def test_words_are_text_and_lines_are_numbers_a_reader_can_hold() -> None:
         finding("low", "\x1b[0m"),
         finding("info", "x" * 10_000),
     )
-    first, second, third = issues_of(document_of(Item(findings=findings)))
+    first, second, third = issues_of(run_of(Item(findings=findings)))
     assert (first.message, first.line) == ("one\ntwo\\u202e\\x00", None)
     assert second.message == "(no words)"
     assert len(third.message) == 4000

@@ -12,7 +12,7 @@ from pytest_ptc.model.errors import ReportError
 from pytest_ptc.reporting import writing
 from pytest_ptc.reporting.writing import real_place, remove_stale, write_report
 from pytest_ptc.session.report_hooks import LONGEST_OUTPUT, Target, add_summary, html_text
-from tests.support.documents import Item, document_of
+from tests.support.documents import Item, run_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def test_a_folder_that_leads_out_is_refused(project: Path, asked: str) -> None:
         write_report(project / asked, "report", base=project)
     remove_stale(project / "out/precious.txt", base=project)
     with pytest.raises(ReportError, match="leads out"):
-        add_summary(project / "out/precious.txt", document_of(), base=project)
+        add_summary(project / "out/precious.txt", run_of(), base=project)
     assert [path.read_text() for path in (project / "../home").iterdir()] == ["precious"]
 
 
@@ -85,7 +85,7 @@ def test_a_fifo_that_nobody_reads_is_an_error(project: Path) -> None:
     with pytest.raises(ReportError, match="nobody reads it"):
         write_report(project / "fifo", "report", base=project)
     with pytest.raises((ReportError, OSError)):
-        add_summary(project / "fifo", document_of(), base=project)
+        add_summary(project / "fifo", run_of(), base=project)
     remove_stale(project / "fifo", base=project)
     assert (project / "fifo").is_fifo()
 
@@ -144,11 +144,11 @@ def test_a_folder_is_no_file(project: Path) -> None:
 def test_a_step_summary_is_added_to_and_never_through_a_link(project: Path) -> None:
     """What is there stays; a link is refused."""
     (project / "step.md").write_text("# Before\n")
-    add_summary(project / "step.md", document_of(Item()), base=project)
+    add_summary(project / "step.md", run_of(Item()), base=project)
     assert (project / "step.md").read_text().startswith("# Before\n## pytest-ptc: 1 passed\n")
     (project / "link.md").symlink_to("../home/precious.txt")
     with pytest.raises(ReportError, match="is a link"):
-        add_summary(project / "link.md", document_of(Item()), base=project)
+        add_summary(project / "link.md", run_of(Item()), base=project)
     assert (project / "../home/precious.txt").read_text() == "precious"
 
 
@@ -168,7 +168,7 @@ def test_the_page_waits_for_no_output_that_an_agent_has_replaced(project: Path) 
                 output.write_text("long " * LONGEST_OUTPUT + "its end")
     (project / "attempts/5.1").symlink_to(project / "attempts/4.1")
     items = [Item(f"t.py::test_{number}") for number in range(5)]
-    page = html_text(document_of(*items), Target(project, project / "r.html"))
+    page = html_text(run_of(*items), Target(project, project / "r.html"))
     assert "precious" not in page
     assert page.count("its end") == 1
 

@@ -84,7 +84,7 @@ def test_a_result_is_taken_once_and_not_before_there_is_a_task() -> None:
     with pytest.raises(IllegalMove):
         ticket.arrive(result("pass"))
     assert ticket.result is not None
-    assert ticket.final.state is ItemState.UNRESOLVED
+    assert ticket.item_state is ItemState.UNRESOLVED
 
 
 def test_an_item_without_a_task_never_has_a_result() -> None:
@@ -102,12 +102,13 @@ def test_an_item_that_is_run_again_needs_another_result() -> None:
     """What the first one came to is kept by its task; the item's own reports begin anew."""
     book, (one,) = book_of("a")
     ticket = ticket_of(book, one)
-    run(ticket, result("fail"))
+    run(ticket, failed := result("fail"))
+    book.results.append(failed)
     book.report(ticket, FAILED)
     book.publish_again(ticket, Future())
     assert (ticket.state, ticket.result, ticket.reports) == (TicketState.PUBLISHED, None, [])
-    assert {task: final.state for task, final in book.finals.items()} == {"1": ItemState.FAILED}
-    assert ticket.final.state is ItemState.UNDONE
+    assert [(task.task_id, task.state) for task in book.tasks] == [("1", ItemState.FAILED)]
+    assert ticket.item_state is ItemState.UNDONE
 
 
 def test_a_needed_task_is_no_item() -> None:

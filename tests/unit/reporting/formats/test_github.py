@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from pytest_ptc.reporting.formats.github import (
     step_summary,
 )
 from pytest_ptc.text.printable import printable
-from tests.support.documents import Item, document_of, finding
+from tests.support.documents import Item, finding, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,14 +96,14 @@ def parsed(line: str) -> tuple[str, dict[str, str], str]:
 
 def commands(*items: Item, **run: Any) -> list[tuple[str, dict[str, str], str]]:
     """Return the commands of a run of these items."""
-    return [parsed(line) for line in annotation_lines(document_of(*items, **run))]
+    return [parsed(line) for line in annotation_lines(run_of(*items, **run))]
 
 
 def test_a_finding_that_fails_an_item_is_an_error_at_its_place() -> None:
     """With the file and line, what it is and of which test, and the words of the agent."""
     bad = finding("high", "50% of it,\nall: wrong", path="src/a,b.py", line=3, rule="r")
     item = Item("t.py::test_a[x:1]", verdict="fail", outcome="failed", findings=(bad,))
-    (line,) = annotation_lines(document_of(item))
+    (line,) = annotation_lines(run_of(item))
     assert line == (
         "::error file=src/a%2Cb.py,line=3,title=high r%3A t.py%3A%3Atest_a[x%3A1]"
         "::50%25 of it,%0Aall: wrong"
@@ -187,7 +188,7 @@ def test_no_more_than_github_shows_and_the_rest_is_counted(
 @given(st.lists(ITEMS, max_size=5), st.booleans())
 def test_no_command_can_be_forged(items: list[Item], over: bool) -> None:
     """Every line is one command of ours with our properties, and it says what it was made of."""
-    made = document_of(*items, over=over)
+    made = run_of(*items, over=over)
     lines = annotation_lines(made)
     for line in lines:
         name, properties, data = parsed(line)
@@ -253,6 +254,7 @@ def test_the_summary_tells_the_run() -> None:
             "failed",
             "fail",
             (bad,),
+            "No.",
             event={"message": "ptc verdict: fail - No."},
             report={"usage": USAGE},
         ),
@@ -263,7 +265,7 @@ def test_the_summary_tells_the_run() -> None:
         Item("t.py::test_f::submit[1]", None, "fail", summary="Not good."),
         Item("t.py::test_g", "failed", event={"message": "assert 0"}),
     ]
-    page = Page(step_summary(document_of(*items)))
+    page = Page(step_summary(run_of(*items)))
     words = page.words.replace("\u200b", "")
     assert "2 failed, 1 error, 1 judged alone, 2 passed, 1 failed as expected" in words
     assert "1 pass without a tool call: t.py::test_c." in words
@@ -272,7 +274,7 @@ def test_the_summary_tells_the_run() -> None:
     assert "2 findings: 1 high, 1 low" in words
     assert page.cells == [
         *("failed", "t.py::test_a[1]", "No."),
-        *("failed", "t.py::test_g", "assert 0"),
+        *("failed", "t.py::test_g", "the test failed: assert 0"),
         *("error", "t.py::test_b", "timeout: late"),
         *("judged alone", "t.py::test_f::submit[1]", "Not good."),
         *("high", "a.py:3", "It is|bad.", "r", "t.py::test_a[1]"),
@@ -301,7 +303,7 @@ def test_a_node_id_can_be_copied(nodeid: str) -> None:
         Item(nodeid, "failed", "fail", (finding("high"),)),
         Item(f"{nodeid}p", report={"about": {"tool_calls": 0}}),
     ]
-    made = document_of(*items)
+    made = run_of(*items)
     page = Page(step_summary(made))
     assert [page.cells[place] for place in (1, 7, 8)] == [nodeid, nodeid, f"{nodeid}p"]
     assert f"1 pass without a tool call: {nodeid}p." in page.words
@@ -310,9 +312,9 @@ def test_a_node_id_can_be_copied(nodeid: str) -> None:
 
 def test_answers_of_passing_items_are_told() -> None:
     """Summary and data, folded; what an agent answers is what many runs are for."""
-    made = document_of(Item(summary="41 samples, all complete"))
-    made["tasks"][0]["verdict"]["data"] = {"samples": 41, "n": float("inf")}
-    page = Page(step_summary(made))
+    data = {"samples": 41, "n": float("inf")}
+    said = {"verdict": "pass", "summary": "41 samples, all complete", "findings": []}
+    page = Page(step_summary(run_of(Item(report={"verdict": {**said, "data": data}}))))
     assert page.cells == [
         *("test_a.py::test_it", "41 samples, all complete"),
         '{"samples": 41, "n": "inf"}',
@@ -323,14 +325,12 @@ def test_answers_of_passing_items_are_told() -> None:
 def test_the_summary_of_a_run_that_is_not_whole_says_so() -> None:
     """Killed, stopped, or with costs that nobody knows."""
     undone = Item(verdict=None, outcome=None)
-    page = Page(step_summary(document_of(undone, over=False)))
+    page = Page(step_summary(run_of(undone, over=False)))
     assert "1 not run" in page.words
     assert "killed, or is still on" in page.words
     assert page.cells == []
     unknown = Item(report={"usage": {**USAGE, "cost_usd": None}})
-    made = document_of(unknown)
-    made["run"]["stopped"] = "<b>budget"
-    words = Page(step_summary(made)).words
+    words = Page(step_summary(replace(run_of(unknown), stopped="<b>budget"))).words
     assert "The run was stopped: <b>budget." in words
     assert "1 attempt of unknown cost" in words
 
@@ -339,7 +339,7 @@ def test_the_summary_of_a_run_that_is_not_whole_says_so() -> None:
 @given(st.lists(ITEMS, max_size=4))
 def test_no_word_becomes_markup(items: list[Item]) -> None:
     """By GitHub's own parser there are our headings, paragraphs and cells, and nothing else."""
-    made = document_of(*items)
+    made = run_of(*items)
     markdown = step_summary(made)
     page = Page(markdown)
     table = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -361,7 +361,7 @@ def test_the_summary_is_no_larger_than_github_takes() -> None:
         Item(f"t.py::test_{number}", "failed", "fail", (finding("low", "|" * 400),))
         for number in range(2000)
     ]
-    made = document_of(*items)
+    made = run_of(*items)
     whole = step_summary(made)
     assert len(whole.encode()) <= LARGEST_SUMMARY
     assert "more left out: GitHub takes no larger summary." in whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +20,7 @@ from pytest_ptc.model.trouble import Cause
 from pytest_ptc.reporting.formats import sarif as module
 from pytest_ptc.reporting.formats.gitlab import gitlab_text
 from pytest_ptc.reporting.formats.sarif import sarif, sarif_text
-from tests.support.documents import Item, document_of, finding
+from tests.support.documents import Item, finding, run_of
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "data/sarif-2.1.0.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -45,9 +46,9 @@ ITEMS = st.builds(
 )
 
 
-def run_of(*items: Item, **run: Any) -> dict[str, Any]:
+def sarif_of(*items: Item, **run: Any) -> dict[str, Any]:
     """Return the SARIF run of these items; the file is valid."""
-    made = sarif(document_of(*items, **run))
+    made = sarif(run_of(*items, **run))
     VALIDATOR.validate(made)
     (told,) = made["runs"]
     assert isinstance(told, dict)
@@ -56,7 +57,7 @@ def run_of(*items: Item, **run: Any) -> dict[str, Any]:
 
 def one_of(*items: Item, **run: Any) -> dict[str, Any]:
     """Return the only result of these items."""
-    (result,) = run_of(*items, **run)["results"]
+    (result,) = sarif_of(*items, **run)["results"]
     assert isinstance(result, dict)
     return result
 
@@ -65,7 +66,7 @@ def test_a_result_has_all_that_code_scanning_uses() -> None:
     """Rule, level, place from the repository's top, words, and what it is about."""
     bad = finding("critical", "It is.", path="src/a b.py", line=9, rule="sql-injection")
     item = Item("t.py::test_a[1]", verdict="fail", outcome="failed", findings=(bad,))
-    run = run_of(item)
+    run = sarif_of(item)
     (result,) = run["results"]
     assert result["ruleId"] == run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"]
     assert (result["ruleId"], result["level"]) == ("sql-injection", "error")
@@ -100,7 +101,7 @@ def test_a_result_has_all_that_code_scanning_uses() -> None:
 def test_severities_are_levels_and_scores(severity: str, level: str, score: str | None) -> None:
     """A rule has a score where all that it found is as bad; without a rule there is none."""
     ruled, plain = finding(severity, rule="r"), finding(severity)
-    run = run_of(Item(findings=(ruled, plain)))
+    run = sarif_of(Item(findings=(ruled, plain)))
     assert [result["level"] for result in run["results"]] == [level] * 2
     scores = [result["properties"].get("security-severity") for result in run["results"]]
     assert scores == [score] * 2
@@ -111,14 +112,14 @@ def test_severities_are_levels_and_scores(severity: str, level: str, score: str 
 
 def test_a_rule_that_is_bad_and_less_bad_has_no_score() -> None:
     """GitHub would show its least finding as its worst; the level of each says more."""
-    run = run_of(Item(findings=(finding("high", rule="r"), finding("low", rule="r"))))
+    run = sarif_of(Item(findings=(finding("high", rule="r"), finding("low", rule="r"))))
     assert [result["level"] for result in run["results"]] == ["error", "note"]
     assert "properties" not in run["tool"]["driver"]["rules"][-1]
 
 
 def test_our_own_rules_are_there_in_every_run() -> None:
     """A rule that comes and goes would be another set of rules in each upload."""
-    rules = run_of()["tool"]["driver"]["rules"]
+    rules = sarif_of()["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == [
         "ptc/finding",
         "ptc/verdict",
@@ -135,7 +136,7 @@ def test_our_own_rules_are_there_in_every_run() -> None:
             Item(trouble=("worker lost", "w1 died"), outcome="error"), {}, ["worker-lost"], id="one"
         ),
         pytest.param(Item(verdict="error", outcome="error"), {}, ["verdict-error"], id="verdict"),
-        pytest.param(Item(outcome="error"), {}, ["error"], id="set-up"),
+        pytest.param(Item(outcome="error"), {}, ["error-in-call"], id="set-up"),
         pytest.param(
             Item(verdict=None, outcome=None),
             {"over": False},
@@ -148,7 +149,7 @@ def test_what_nobody_judged_is_never_a_clean_result(
     item: Item, run: dict[str, Any], causes: list[str]
 ) -> None:
     """The invocation failed, says why, and the item has a result as bad as a failure."""
-    told = run_of(item, Item("t.py::test_b"), **run)
+    told = sarif_of(item, Item("t.py::test_b"), **run)
     (invocation,) = told["invocations"]
     assert invocation["executionSuccessful"] is False
     notes = invocation["toolExecutionNotifications"]
@@ -161,11 +162,10 @@ def test_what_nobody_judged_is_never_a_clean_result(
 
 def test_a_run_that_was_stopped_is_not_successful() -> None:
     """Why it began nothing more is said, though all that it began has ended."""
-    made = document_of(Item())
-    made["run"]["stopped"] = "the budget is spent"
+    made = replace(run_of(Item()), stopped="the budget is spent")
     (invocation,) = sarif(made)["runs"][0]["invocations"]
     assert invocation["executionSuccessful"] is False
-    (note,) = invocation["toolExecutionNotifications"]
+    note, _ = invocation["toolExecutionNotifications"]
     assert note["message"]["text"] == "the run was stopped: the budget is spent"
 
 
@@ -179,7 +179,7 @@ def test_a_run_that_was_stopped_is_not_successful() -> None:
 def test_what_was_expected_is_suppressed(reason: str, why: str) -> None:
     """With the reason that the test gives; all else says that it is not suppressed."""
     known = Item("t.py::test_a", "xfailed", "fail", event={"xfail": reason})
-    run = run_of(known, Item("t.py::test_b", "failed", "fail", (finding("low"),)))
+    run = sarif_of(known, Item("t.py::test_b", "failed", "fail", (finding("low"),)))
     suppressions = {
         result["properties"]["nodeid"]: result["suppressions"] for result in run["results"]
     }
@@ -192,7 +192,7 @@ def test_what_was_expected_is_suppressed(reason: str, why: str) -> None:
 def test_every_result_has_a_place_or_github_takes_none_of_them() -> None:
     """Without a file in the repository it is the test's; what the agent named is in the words."""
     outside = finding("high", path="/etc/passwd", line=3)
-    run = run_of(Item(line=40, findings=(outside, finding("low"))))
+    run = sarif_of(Item(line=40, findings=(outside, finding("low"))))
     places = [result["locations"][0]["physicalLocation"] for result in run["results"]]
     assert {place["artifactLocation"]["uri"] for place in places} == {"test_a.py"}
     assert [place["region"] for place in places] == [{"startLine": 40}] * 2
@@ -201,9 +201,9 @@ def test_every_result_has_a_place_or_github_takes_none_of_them() -> None:
     (place,) = one_of(nowhere)["locations"]
     assert place["physicalLocation"]["artifactLocation"]["uri"] == "README.md"
     with pytest.raises(ReportError, match="test_a: neither its finding nor its test"):
-        sarif_text(document_of(nowhere, anchor=None))
+        sarif_text(run_of(nowhere, anchor=None))
     with pytest.raises(ReportError, match="test_a: neither its finding nor its test"):
-        gitlab_text(document_of(nowhere, anchor=None))
+        gitlab_text(run_of(nowhere, anchor=None))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_github_takes_no_two_findings_for_one(
     findings: tuple[dict[str, Any], ...], github: bool
 ) -> None:
     """Its own hash is of the line's text: it is left to it only where the line has one finding."""
-    results = run_of(Item(findings=findings))["results"]
+    results = sarif_of(Item(findings=findings))["results"]
     for result in results:
         prints = result["partialFingerprints"]
         assert ("primaryLocationLineHash" in prints) is github
@@ -248,7 +248,7 @@ def test_no_text_of_an_agent_is_a_link() -> None:
 @given(st.lists(ITEMS, max_size=4), st.booleans())
 def test_whatever_agents_say_is_valid(items: list[Item], over: bool) -> None:
     """The schema holds, a path comes back as it was, and every word can be encoded."""
-    made = json.loads(json.dumps(sarif(document_of(*items, over=over))))
+    made = json.loads(json.dumps(sarif(run_of(*items, over=over))))
     VALIDATOR.validate(made)
     json.dumps(made, ensure_ascii=False).encode()
     for result in made["runs"][0]["results"]:
@@ -268,7 +268,7 @@ def test_the_worst_stay_and_the_rest_is_counted() -> None:
     """GitHub shows 5,000 results, and refuses a file with five times as many."""
     findings = tuple(finding("low", str(number), rule=f"r{number}") for number in range(5100))
     # Not validated: the schema of 5,000 results takes minutes.
-    (run,) = sarif(document_of(Item(findings=(*findings, finding("high", "the worst")))))["runs"]
+    (run,) = sarif(run_of(Item(findings=(*findings, finding("high", "the worst")))))["runs"]
     assert len(run["results"]) == 5000
     assert run["results"][0]["message"]["text"] == "the worst"
     assert len(run["tool"]["driver"]["rules"]) == 4999 + 4
@@ -285,7 +285,7 @@ def test_a_file_is_small_enough_to_upload(monkeypatch: pytest.MonkeyPatch) -> No
     words = [hashlib.shake_256(bytes([number])).hexdigest(200) for number in range(200)]
     severities = ["high"] + ["low"] * 199
     findings = map(finding, severities, words)
-    text = sarif_text(document_of(Item(findings=tuple(findings))))
+    text = sarif_text(run_of(Item(findings=tuple(findings))))
     assert len(zlib.compress(text.encode())) <= 20_000 < len(text)
     (run,) = json.loads(text)["runs"]
     assert run["results"][0]["level"] == "error"

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.model.item_states import PhaseReport
 from pytest_ptc.model.lifecycle import Snapshot, WorkerState, WorkerView
 from pytest_ptc.model.result import Attempt, AttemptReport, Result, Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
-from pytest_ptc.reporting.terminal.failure import failure_text, trouble_text
+from pytest_ptc.reporting.run_report import TaskReport
+from pytest_ptc.reporting.terminal.failure import failure_text
 from pytest_ptc.reporting.terminal.status import header_lines, live_lines, progress_line
 from pytest_ptc.reporting.terminal.summary import summary
-from pytest_ptc.reporting.wording import Final
 from pytest_ptc.text.printable import clip, clip_left, columns, printable, printable_lines, wrap
 
 NO_TMUX = "tmux is not installed: workers are child processes"
@@ -135,10 +135,20 @@ def mixed() -> list[Result]:
     ]
 
 
+def reports(results: Sequence[Result]) -> list[TaskReport]:
+    """Return the reports of tasks that have no item: they are told by their verdicts alone."""
+    return [TaskReport.of(result, overtaken=True) for result in results]
+
+
+def failure(result: Result) -> str:
+    """Return the text of an item's failure."""
+    return failure_text(TaskReport.of(result), JOURNAL)
+
+
 def section(results: Sequence[Result], **more: Any) -> str:
     """Return the summary as it stands on an 80-column screen."""
     given = {"wall": 41.23, "journal": JOURNAL, "width": 80, **more}
-    return "\n".join(line.text for line in summary(results, **given))
+    return "\n".join(line.text for line in summary(reports(results), **given))
 
 
 # --- one line of unknown text
@@ -639,23 +649,28 @@ def test_a_quiet_run_that_passes_is_one_line(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "head", "counts", "colour"),
+    ("phase", "head", "counts", "colour"),
     [
-        (ItemState.PASSED, None, "1 pass", "green"),
-        (ItemState.FAILED, "FAIL t.py::test_x: the test failed (w2, 20.0 s)", "1 fail", "red"),
-        (ItemState.ERROR, "ERROR t.py::test_x: error in teardown (w2, 20.0 s)", "1 error", "red"),
-        (ItemState.SKIPPED, None, "1 skip", "green"),
-        (ItemState.XFAILED, None, "1 fail as expected", "green"),
-        (ItemState.UNREPORTED, None, "1 not done", "yellow"),
+        (("call", "passed"), None, "1 pass", "green"),
+        (("call", "failed"), "FAIL t.py::test_x: the test failed (w2, 20.0 s)", "1 fail", "red"),
+        (
+            ("teardown", "error"),
+            "ERROR t.py::test_x: error in teardown (w2, 20.0 s)",
+            "1 error",
+            "red",
+        ),
+        (("call", "skipped"), None, "1 skip", "green"),
+        (("call", "xfailed"), None, "1 fail as expected", "green"),
+        (None, None, "1 not done", "yellow"),
     ],
 )
 def test_what_became_of_the_item_counts(
-    state: ItemState, head: str | None, counts: str, colour: str
+    phase: tuple[str, str] | None, head: str | None, counts: str, colour: str
 ) -> None:
     """A pass whose test failed is no pass here either."""
-    final = Final(state, "teardown", "OSError: no")
-    result = judged("t.py::test_x", "pass", "Fine.")
-    lines = summary([result], wall=1.0, journal=JOURNAL, width=80, finals={result.task_id: final})
+    phases = [] if phase is None else [PhaseReport(*phase, "OSError: no")]
+    task = TaskReport.of(judged("t.py::test_x", "pass", "Fine."), phases)
+    lines = summary([task], wall=1.0, journal=JOURNAL, width=80)
     assert lines[1] == (f"1 item: {counts}", {colour: True})
     assert [line.text for line in lines if line.text.startswith(("FAIL", "ERROR"))] == (
         [] if head is None else [head]
@@ -667,8 +682,8 @@ def test_a_summary_is_green_only_if_the_run_is() -> None:
     """Another test may have failed, and an item may have failed before anybody was asked."""
     result = judged("t.py::test_x", "pass", "Fine.")
     made = {"wall": 1.0, "journal": JOURNAL, "width": 80}
-    assert summary([result], **made, succeeded=False)[1].markup == {"yellow": True}  # type: ignore[arg-type]
-    line = summary([result], **made, unasked=2)[1]  # type: ignore[arg-type]
+    assert summary(reports([result]), **made, succeeded=False)[1].markup == {"yellow": True}  # type: ignore[arg-type]
+    line = summary(reports([result]), **made, unasked=2)[1]  # type: ignore[arg-type]
     assert line == ("3 items: 1 pass, 2 error", {"red": True})
 
 
@@ -727,14 +742,6 @@ def test_items_that_a_stop_kept_from_ending_are_only_counted() -> None:
                 "  output in attempts/7.1",
             ],
             id="gate-off",
-        ),
-        pytest.param(
-            Result(task_id="1", spec=spec("t.py::test_x")),
-            [
-                "ERROR t.py::test_x: no result",
-                "  | the task has neither a verdict nor a trouble",
-            ],
-            id="nothing-known",
         ),
     ],
 )
@@ -845,14 +852,14 @@ def test_where_to_look_is_the_transcript_if_there_is_one(about: dict[str, Any], 
     """An attempt that kept a transcript names it, any other its folder."""
     result = paid(None, about=about)
     assert "  " + line.format("") in section([result]).splitlines()
-    assert failure_text(result, JOURNAL).splitlines()[-1] == line.format(f"{JOURNAL}/")
+    assert failure(result).splitlines()[-1] == line.format(f"{JOURNAL}/")
 
 
 def test_colours_are_the_terminal_writers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines bring keywords that pytest's writer knows, and no escape sequences of their own."""
     monkeypatch.setenv("PY_COLORS", "1")
     writer = terminal_writer()
-    for line in summary(mixed(), wall=1.0, journal=JOURNAL, width=80, verbosity=1):
+    for line in summary(reports(mixed()), wall=1.0, journal=JOURNAL, width=80, verbosity=1):
         assert "\x1b" not in line.text
         writer.line(line.text, **line.markup)
     assert "\x1b[31mFAIL t.py::test_a[2]" in writer._file.getvalue()
@@ -870,7 +877,7 @@ def test_colours_are_the_terminal_writers(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_green_means_that_everything_was_done(results: list[Result], colour: str) -> None:
     """The counts are green only where every item ended and none of them badly."""
-    counts = summary(results, wall=1.0, journal=JOURNAL, width=80)[1]
+    counts = summary(reports(results), wall=1.0, journal=JOURNAL, width=80)[1]
     assert counts.markup == {colour: True}
 
 
@@ -904,7 +911,7 @@ def test_whatever_an_agent_says_stays_in_its_lines(
 ) -> None:
     """No line of an agent's is too wide, none drives anything or begins with an agent's words."""
     result = judged("t.py::test_x", kind.value, said, *findings)
-    lines = summary([result], wall=1.0, journal="runs/1", width=width, verbosity=verbosity)
+    lines = summary(reports([result]), wall=1.0, journal="runs/1", width=width, verbosity=verbosity)
     ours = (
         *("  | ", "  - ", "  +", "  output in ", "===", "1 item", f"{len(findings)} finding"),
         *("wall ", "journal ", "PASS ", "FAIL ", "SKIP ", "ERROR "),
@@ -994,7 +1001,7 @@ def test_ten_thousand_findings_and_megabytes_of_text(verbosity: int, expected: i
 
 def test_failure_text() -> None:
     """The report of a failed item has the verdict first, then findings worst first, then where."""
-    assert failure_text(mixed()[1], JOURNAL).splitlines() == [
+    assert failure(mixed()[1]).splitlines() == [
         (
             "ptc verdict: fail - Two injection paths reach the database, and tokens are logged. "
             "The rest is fine."
@@ -1013,7 +1020,7 @@ def test_failure_text() -> None:
 
 def test_trouble_text() -> None:
     """The report of an errored item has the cause first, then every attempt, then last lines."""
-    assert trouble_text(mixed()[2], JOURNAL).splitlines() == [
+    assert failure(mixed()[2]).splitlines() == [
         "ptc error: worker lost - the worker ended with status 137",
         "attempt 1 on w1, 30.0 s: timeout - no verdict within 300 s",
         "attempt 2 on w2, 60.0 s: worker lost",
@@ -1034,7 +1041,7 @@ def test_trouble_text() -> None:
         ),
         pytest.param(
             judged("t.py::test_x", "error", "No access.", finding("info", "HTTP 403")),
-            "ptc error: verdict error - No access.\n"
+            "ptc verdict: error - No access.\n"
             "  - info: HTTP 403\n"
             "attempt 1 on w2, 20.0 s: verdict error\n"
             f"output in {JOURNAL}/attempts/7.1",
@@ -1042,8 +1049,7 @@ def test_trouble_text() -> None:
         ),
         pytest.param(
             Result(task_id="1", spec=spec("t.py::test_x")),
-            "ptc error: no result - the task has neither a verdict nor a trouble\n"
-            "no attempt was made",
+            "ptc error: not judged - the run was over first\nno attempt was made",
             id="nothing-known",
         ),
         pytest.param(
@@ -1057,31 +1063,24 @@ def test_trouble_text() -> None:
 )
 def test_trouble_of_every_shape(result: Result, expected: str) -> None:
     """Trouble outside an attempt, a verdict of error and the impossible all have a report."""
-    assert trouble_text(result, JOURNAL) == expected
-
-
-def test_failure_text_without_a_verdict_is_an_error() -> None:
-    """A result that was mistaken for a failure still names its trouble."""
-    result = mixed()[2]
-    assert failure_text(result, JOURNAL) == trouble_text(result, JOURNAL)
+    assert failure(result) == expected
 
 
 def test_evidence_is_the_last_twenty_lines() -> None:
     """Of long output the end is shown; a progress bar's turns count as lines."""
     evidence = "x\n" * 10_000 + "\r".join(f"{n} %" for n in range(50)) + "\r\n\n" + "y" * 1000
     trouble = Trouble(cause=Cause.TIMEOUT, message="late", evidence=evidence)
-    lines = trouble_text(troubled("t.py::test_x", trouble), JOURNAL).splitlines()
+    lines = failure(troubled("t.py::test_x", trouble)).splitlines()
     start = lines.index("last lines:") + 1
     assert lines[start:] == [*(f"  | {n} %" for n in range(31, 50)), "  | " + "y" * 197 + "..."]
 
 
-@pytest.mark.parametrize("make", [failure_text, trouble_text], ids=["failure", "trouble"])
-def test_what_was_cut_for_junit_follows_in_full(make: Any) -> None:
+@pytest.mark.parametrize("kind", ["fail", "error"])
+def test_what_was_cut_for_junit_follows_in_full(kind: str) -> None:
     """A long summary is cut in the first line and whole below the worst finding."""
     said = " ".join(f"word{n}" for n in range(120))
-    kind = "fail" if make is failure_text else "error"
     long = finding("high", "z" * 300)
-    lines = make(judged("t.py::test_x", kind, said, long), JOURNAL).splitlines()
+    lines = failure(judged("t.py::test_x", kind, said, long)).splitlines()
     assert lines[0].endswith("...")
     assert lines[1].endswith("z...")
     assert 450 < len(f'failed on setup with "{lines[0]}\n{lines[1]}\n') <= 500
@@ -1093,7 +1092,7 @@ def test_what_was_cut_for_junit_follows_in_full(make: Any) -> None:
 def test_findings_beyond_twenty_are_counted() -> None:
     """An item's report stays readable however much was found."""
     result = judged("t.py::test_x", "fail", "Bad.", *[finding("low", "same")] * 500)
-    lines = failure_text(result, JOURNAL).splitlines()
+    lines = failure(result).splitlines()
     assert lines.count("  - low: same") == 20
     assert "  +480 more" in lines
 
@@ -1112,9 +1111,8 @@ def test_junit_keeps_the_verdict_and_the_worst_finding(
     judged_ = judged("t.py::test_x", kind.value, said, *findings)
     trouble = Trouble(cause=Cause.AGENT_FAILED, message=said, evidence=evidence)
     for text in (
-        failure_text(judged_, JOURNAL),
-        trouble_text(judged_, JOURNAL),
-        trouble_text(troubled("t.py::test_x", trouble), JOURNAL),
+        failure(judged_),
+        failure(troubled("t.py::test_x", trouble)),
     ):
         lines = text.split("\n")
         assert len('failed on setup with "') + len(lines[0]) + len(lines[1]) + 2 <= 500
@@ -1130,7 +1128,7 @@ def test_items_that_met_the_same_trouble_are_told_together() -> None:
         *(troubled(f"t.py::test_{number}", login) for number in range(5)),
         *(troubled(f"u.py::test_{number}", other) for number in range(3)),
     ]
-    text = [line.text for line in summary(results, wall=1.0, journal=JOURNAL, width=80)]
+    text = section(results).splitlines()
     start = text.index("ERROR 5 items: login")
     assert text[start + 1 : start + 6] == [
         "  | no login; set a key",
@@ -1141,7 +1139,8 @@ def test_items_that_met_the_same_trouble_are_told_together() -> None:
     ]
     assert len([line for line in text if line.startswith("ERROR u.py::")]) == 3
     quiet = [
-        line.text for line in summary(results, wall=1.0, journal=JOURNAL, width=80, verbosity=-1)
+        line.text
+        for line in summary(reports(results), wall=1.0, journal=JOURNAL, width=80, verbosity=-1)
     ]
     assert quiet[1] == "t.py::test_0 and 4 more: error login: no login; set a key"
     assert len(quiet) == 5

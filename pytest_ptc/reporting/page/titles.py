@@ -1,0 +1,44 @@
+"""The words of a page for states and flags of a task. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ptc.model.item_states import ItemState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ptc.reporting.run_report import TaskReport
+
+#: The states of a task, worst first, each with a title for several of them. No test's outcome is
+#: what is left of a task that a test handed out itself, of one whose test was run again, and of one
+#: that was answered when its run was killed.
+STATES: Mapping[ItemState, str] = {
+    ItemState.FAILED: "Failed",
+    ItemState.ERROR: "Error",
+    ItemState.UNDONE: "Not done",
+    ItemState.UNRESOLVED: "Failed without an outcome",
+    ItemState.XPASSED: "Passed unexpectedly",
+    ItemState.SKIPPED: "Skipped",
+    ItemState.XFAILED: "Failed as expected",
+    ItemState.UNREPORTED: "Passed without an outcome",
+    ItemState.PASSED: "Passed",
+}
+
+
+def anchor(task: TaskReport) -> str:
+    """Return a task's name in the page."""
+    return f"t{task.number}"
+
+
+def flags(task: TaskReport) -> list[str]:
+    """Return what is remarkable of a task, by the names that the page filters by."""
+    told = {
+        "blind": task.without_evidence,
+        "resumed": task.kept_from is not None,
+        "retried": task.retried,
+        "submitted": task.is_submitted,
+        "superseded": task.superseded,
+    }
+    return [name for name, holds in told.items() if holds]

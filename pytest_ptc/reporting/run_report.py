@@ -1,0 +1,552 @@
+"""A run as all reports tell it: typed, and with every decision about it made here. Pure.
+
+The terminal's summary, the text of a failure, JSON, SARIF, GitLab, GitHub and the page show what
+these records say: none of them can look better than another. What became of an item, and whether a
+run is a success, is decided by `model.item_states`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.model.greenness import came_to_its_end, why_no_success
+from pytest_ptc.model.item_states import (
+    FINE,
+    ItemState,
+    PhaseReport,
+    final_report,
+    is_submitted,
+    item_state,
+)
+from pytest_ptc.model.result import Usage
+from pytest_ptc.model.trouble import Cause
+from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_ptc.model.result import AttemptReport, Result
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.trouble import Trouble
+    from pytest_ptc.model.verdict import Verdict
+
+WORST_FIRST = tuple(reversed(Severity))
+_BADNESS: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
+_STATES = tuple(ItemState)
+_FAIL = VerdictKind.FAIL
+
+
+class ItemReason(NamedTuple):
+    """Why an item ended as it did.
+
+    Args:
+        kind: What it comes to.
+        label: The cause in a few words, such as `timeout`; empty where a verdict is the reason.
+        said: What was said of it: the agent's summary, the trouble's message, or pytest's.
+    """
+
+    kind: VerdictKind
+    label: str
+    said: str
+
+    @property
+    def text(self) -> str:
+        """Return label and words together."""
+        return f"{self.label}: {self.said}" if self.label and self.said else self.label or self.said
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskAttempt:
+    """One attempt at a task.
+
+    Args:
+        name: Its name, unique in the run that it was made in.
+        number: Its number among those of its task, from 1.
+        worker: The worker's name.
+        seconds: How long it took; None for one that did not end.
+        verdict: What the agent recorded; of one that ended there is either this or a trouble.
+        trouble: Why nothing recorded counts.
+        usage: What it cost; None where nobody accounts for it.
+        about: Facts about the agent, plain JSON.
+        assigned: When a worker was given the task, in seconds since the epoch.
+        claimed: When the worker took it.
+        ended: When it ended.
+        sha256: The hash of its report on disk.
+    """
+
+    name: str
+    number: int
+    worker: str
+    seconds: float | None = None
+    verdict: Verdict | None = None
+    trouble: Trouble | None = None
+    usage: Usage | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    assigned: float | None = None
+    claimed: float | None = None
+    ended: float | None = None
+    sha256: str | None = None
+
+    @classmethod
+    def of(cls, report: AttemptReport) -> TaskAttempt:
+        """Return an attempt that has ended."""
+        return cls(
+            name=report.attempt.name,
+            number=report.attempt.number,
+            worker=report.attempt.worker,
+            seconds=report.seconds,
+            verdict=report.verdict,
+            trouble=report.trouble,
+            usage=report.usage,
+            about=report.about,
+        )
+
+    @property
+    def kind(self) -> VerdictKind | None:
+        """Return what its verdict is; None where there is none."""
+        return self.verdict.verdict if self.verdict else None
+
+    @property
+    def ended_as(self) -> str:
+        """Return how it ended in a word or two: the cause of its trouble, else its verdict."""
+        if self.trouble is not None:
+            return self.trouble.cause.value
+        return self.kind.value if self.kind else "did not end"
+
+    @property
+    def without_evidence(self) -> bool:
+        """Tell whether it passed its item without a tool call: the agent may have guessed."""
+        return self.kind is VerdictKind.PASS and self.about.get("tool_calls") == 0
+
+
+class Spent(NamedTuple):
+    """What several attempts cost together.
+
+    Args:
+        usage: The sum of what is known; its cost is a number.
+        unknown: How many attempts do not know their cost.
+    """
+
+    usage: Usage
+    unknown: int
+
+    @classmethod
+    def of(cls, attempts: Iterable[TaskAttempt]) -> Spent | None:
+        """Return what attempts cost; None where no agent accounts for that."""
+        bills = [attempt.usage for attempt in attempts if attempt.usage is not None]
+        if not bills:
+            return None
+        costs = [bill.cost_usd for bill in bills if bill.cost_usd is not None]
+        numbers = reduce(add, (Usage.of(bill.numbers, 0.0) for bill in bills)).numbers
+        return cls(Usage.of(numbers, sum(costs)), len(bills) - len(costs))
+
+    @property
+    def cost_usd(self) -> float:
+        """Return the US dollars that are known."""
+        return self.usage.cost_usd or 0.0
+
+    @property
+    def tokens_read(self) -> int:
+        """Return the tokens that were read, from the cache or not."""
+        return self.usage.tokens - self.usage.output_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskReport:
+    """One task, its attempts, and what became of its item.
+
+    Args:
+        number: Its place in the run, from 1, in the order of submission.
+        task_id: Its id on the shared list; None for one that was on none.
+        spec: What was asked.
+        attempts: Its attempts, in order; of a kept verdict, the one that it is from.
+        verdict: The verdict that counts, if one does.
+        trouble: Why none counts, if that is known.
+        kept_from: The earlier run whose verdict it is.
+        phases: What pytest reported of its item, in order.
+        submitted: When it was submitted, in seconds since the epoch.
+        path: The file of its item, relative to the root directory.
+        line: A line of that file, from 1.
+        overtaken: Whether another task stands for its item, or it has none in this run.
+        state: What became of the item.
+        final: The report of pytest's that decides that; None where there is none.
+    """
+
+    spec: TaskSpec
+    number: int = 1
+    task_id: str | None = None
+    attempts: tuple[TaskAttempt, ...] = ()
+    verdict: Verdict | None = None
+    trouble: Trouble | None = None
+    kept_from: str | None = None
+    phases: tuple[PhaseReport, ...] = ()
+    submitted: float | None = None
+    path: str | None = None
+    line: int | None = None
+    overtaken: bool = False
+    final: PhaseReport | None = field(init=False)
+    state: ItemState = field(init=False)
+
+    def __post_init__(self) -> None:
+        final = final_report(self.phases)
+        state = item_state(
+            final.outcome if final else None,
+            verdict=self.verdict.verdict.value if self.verdict else None,
+            cause=self.trouble.cause.value if self.trouble else None,
+            gate=self.spec.gate,
+            blocked=bool(self.blocking),
+        )
+        object.__setattr__(self, "final", final)
+        object.__setattr__(self, "state", state)
+
+    @classmethod
+    def of(
+        cls, result: Result, phases: Iterable[PhaseReport] = (), *, overtaken: bool = False
+    ) -> TaskReport:
+        """Return the report of a task whose result is known.
+
+        Args:
+            result: How it ended.
+            phases: What pytest reported of its item.
+            overtaken: Whether another task stands for its item, or it has none in this run.
+        """
+        return cls(
+            spec=result.spec,
+            task_id=result.task_id,
+            attempts=tuple(map(TaskAttempt.of, result.reports)),
+            verdict=result.verdict,
+            trouble=result.trouble,
+            kept_from=result.resumed,
+            phases=tuple(phases),
+            overtaken=overtaken,
+        )
+
+    @property
+    def nodeid(self) -> str:
+        """Return the item's node id, as pytest has it."""
+        return self.spec.nodeid
+
+    # What it comes to.
+
+    @property
+    def kind(self) -> VerdictKind:
+        """Return the kind of its verdict; a task without one is an error."""
+        return self.verdict.verdict if self.verdict else VerdictKind.ERROR
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what its verdict holds, in the order recorded."""
+        return self.verdict.findings if self.verdict else ()
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Return the findings for which the item fails though its verdict is a pass or a skip."""
+        return [finding for finding in self.findings if self._blocks(finding)]
+
+    def _blocks(self, finding: Finding) -> bool:
+        if self.kind not in (VerdictKind.PASS, VerdictKind.SKIP) or not self.spec.gate:
+            return False
+        if self.spec.fail_on == "verdict":
+            return False
+        return _BADNESS[finding.severity] <= _BADNESS[Severity(self.spec.fail_on)]
+
+    def is_failed_by(self, finding: Finding) -> bool:
+        """Tell whether a finding of its verdict is why the item did not pass."""
+        if self.state in FINE:
+            return False
+        return self.kind is VerdictKind.FAIL or self._blocks(finding)
+
+    @property
+    def reason(self) -> ItemReason:
+        """Return why the item ended as it did: one answer, for every report."""
+        agents, tests = self._agents_reason, self.tests_reason
+        if agents is None:
+            return tests or ItemReason(VerdictKind.ERROR, "not judged", "")
+        if agents.kind is VerdictKind.ERROR or (agents.kind is _FAIL and self.spec.gate):
+            return agents
+        # A verdict of skip says as much as pytest does of it.
+        same = tests is None or tests.kind is agents.kind is VerdictKind.SKIP
+        return agents if same or tests is None else tests
+
+    @property
+    def tests_reason(self) -> ItemReason | None:
+        """Return what pytest says of why its item did not pass; None where it says nothing."""
+        final = self.final
+        said = (final.message if final else None) or ""
+        match self.state:
+            case ItemState.FAILED:
+                return ItemReason(_FAIL, "the test failed", said)
+            case ItemState.ERROR:
+                label = f"error in {final.phase}" if final and final.phase else "error"
+                return ItemReason(VerdictKind.ERROR, label, said)
+            case ItemState.SKIPPED:
+                return ItemReason(VerdictKind.SKIP, "skipped by the test", said)
+            case ItemState.UNDONE:
+                return ItemReason(VerdictKind.ERROR, "not judged", "the run was over first")
+        return None
+
+    @property
+    def _agents_reason(self) -> ItemReason | None:
+        """Return what its agent's work comes to; None where that is nothing."""
+        verdict, trouble = self.verdict, self.trouble
+        if trouble is not None:
+            return ItemReason(VerdictKind.ERROR, trouble.cause.value, trouble.message)
+        if verdict is None:
+            return None
+        if many := len(self.blocking):
+            findings = "1 finding" if many == 1 else f"{many} findings"
+            beside = f"{findings} of {self.spec.fail_on} or worse beside a {verdict.verdict}"
+            return ItemReason(_FAIL, "", f"{beside}: {verdict.summary}")
+        label = "verdict error" if verdict.verdict is VerdictKind.ERROR else ""
+        return ItemReason(verdict.verdict, label, verdict.summary)
+
+    @property
+    def also(self) -> list[PhaseReport]:
+        """Return what else went wrong with its item, beside what decides its state."""
+        bad = ("failed", "error")
+        return [one for one in self.phases if one is not self.final and one.outcome in bad]
+
+    @property
+    def is_submitted(self) -> bool:
+        """Tell whether a test submitted it, which judges by it as it likes."""
+        return is_submitted(self.nodeid)
+
+    @property
+    def has_no_item(self) -> bool:
+        """Tell whether no item is to have its outcome: its verdict is all there is."""
+        return self.is_submitted or self.superseded
+
+    @property
+    def superseded(self) -> bool:
+        """Tell whether another task stands for its item, and pytest counted nothing by this one."""
+        return self.overtaken and self.final is None
+
+    @property
+    def undone(self) -> bool:
+        """Tell whether the run was over before anybody judged it."""
+        return self.state is ItemState.UNDONE
+
+    @property
+    def unfinished(self) -> bool:
+        """Tell whether the run was over before its item was: no news about the item."""
+        if self.undone or (self.trouble is not None and self.trouble.cause is Cause.STOPPED):
+            return True
+        return self.state is ItemState.UNREPORTED and not self.has_no_item
+
+    @property
+    def bad(self) -> bool:
+        """Tell whether somebody must look at it."""
+        return self.reason.kind in (_FAIL, VerdictKind.ERROR) and not self.unfinished
+
+    @property
+    def expected(self) -> bool:
+        """Tell whether it failed as `xfail` expects."""
+        return self.state is ItemState.XFAILED
+
+    @property
+    def without_evidence(self) -> bool:
+        """Tell whether it passed by an agent that made no tool call: it may be a guess."""
+        passed = self.kind is VerdictKind.PASS and bool(self.attempts)
+        return passed and self.attempts[-1].without_evidence
+
+    # Figures.
+
+    @property
+    def severities(self) -> dict[Severity, int]:
+        """Return how many findings there are of each severity, worst first."""
+        numbers = Counter(finding.severity for finding in self.findings)
+        return {severity: numbers[severity] for severity in WORST_FIRST if numbers[severity]}
+
+    @property
+    def seconds(self) -> float:
+        """Return the time that all its attempts took together."""
+        return sum(attempt.seconds or 0.0 for attempt in self.attempts)
+
+    @property
+    def spent(self) -> Spent | None:
+        """Return what all its attempts cost; None where nobody accounts for that."""
+        return Spent.of(self.attempts)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Return what its attempts cost, as far as that is known; None where nothing is."""
+        known = [a.usage.cost_usd for a in self.attempts if a.usage is not None]
+        costs = [cost for cost in known if cost is not None]
+        return sum(costs) if costs else None
+
+    @property
+    def retried(self) -> bool:
+        """Tell whether it took more than one attempt; a kept verdict brings its last one alone."""
+        return bool(self.attempts) and self.attempts[-1].number > 1
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings, critical ones first, else in their order."""
+    return sorted(findings, key=lambda finding: _BADNESS[finding.severity])
+
+
+def worst_tasks_first(tasks: Iterable[TaskReport]) -> list[TaskReport]:
+    """Return tasks, the worst first, else in their order."""
+    return sorted(tasks, key=_badness)
+
+
+def _badness(task: TaskReport) -> tuple[int, ...]:
+    found = task.severities
+    # Of passes that are alike otherwise, one that may be a guess is looked at first.
+    return (
+        _STATES.index(task.state),
+        *(-found.get(severity, 0) for severity in WORST_FIRST),
+        not task.without_evidence,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerReport:
+    """One worker: when it was started, was ready and was lost, in seconds since the epoch.
+
+    Args:
+        name: `w1`, `w2`, ...
+        started: When its host started it.
+        ready: When it called; None if it never did.
+        lost: When it ended too early; None if it did not.
+        why: How it ended then.
+    """
+
+    name: str
+    started: float
+    ready: float | None = None
+    lost: float | None = None
+    why: str | None = None
+
+
+class Hold(NamedTuple):
+    """A time in which no attempt was begun: from when on, for how many seconds, and why."""
+
+    at: float
+    seconds: float
+    why: str
+
+
+class Session(NamedTuple):
+    """How pytest's session ended: its exit status, and how many items had nothing to judge."""
+
+    exit_status: int
+    nothing_to_judge: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunReport:
+    """One run.
+
+    Args:
+        run_id: Its id.
+        began: When it began, in seconds since the epoch.
+        seconds: How long it took, as far as that is known.
+        ended: Whether it ended in order: it was not killed, and is not on.
+        session: How pytest's session ended; None where that is not known.
+        stopped: Why it began nothing more before all was done.
+        facts: What else is known of it as a whole, by the names in the JSON document.
+        changed_suite: Files of suite, configuration and reviewer that the change brings.
+        tasks: Its tasks, in the order in which they were submitted.
+        workers: Its workers, in the order in which they were started.
+        holds: When nothing was begun.
+        why_not_successful: Why it is no success; None if it is one.
+    """
+
+    run_id: str
+    began: float
+    seconds: float
+    ended: bool
+    session: Session | None
+    stopped: str | None
+    facts: RunFacts
+    changed_suite: tuple[str, ...] = ()
+    tasks: tuple[TaskReport, ...] = ()
+    workers: tuple[WorkerReport, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    why_not_successful: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        why_not = why_no_success(
+            exit_status=self.exit_status,
+            ended=self.ended,
+            stopped=self.stopped,
+            states=[task.state for task in self.standing if not task.is_submitted],
+            judged=sum(task.kind is not VerdictKind.ERROR for task in self.tasks)
+            + (self.session.nothing_to_judge if self.session else 0),
+        )
+        object.__setattr__(self, "why_not_successful", why_not)
+
+    @property
+    def exit_status(self) -> int | None:
+        """Return pytest's exit status; None where it is not known."""
+        return self.session.exit_status if self.session else None
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether pytest and the run came to their own end."""
+        return self.ended and came_to_its_end(self.exit_status)
+
+    @property
+    def successful(self) -> bool:
+        """Tell whether the run is a success."""
+        return self.why_not_successful is None
+
+    @property
+    def standing(self) -> list[TaskReport]:
+        """Return the tasks whose word counts: of a test that was run again, the last."""
+        return [task for task in self.tasks if not task.superseded]
+
+    @property
+    def worst_first(self) -> list[TaskReport]:
+        """Return all tasks, the worst first."""
+        return worst_tasks_first(self.tasks)
+
+    @property
+    def states(self) -> Counter[ItemState]:
+        """Return how many tasks that stand came to each state."""
+        return Counter(task.state for task in self.standing)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """Return how many items pytest gave each outcome."""
+        finals = (task.final for task in self.tasks)
+        return Counter(final.outcome for final in finals if final and final.outcome)
+
+    @property
+    def findings(self) -> Counter[Severity]:
+        """Return how many findings of each severity there are, of all tasks."""
+        return Counter(finding.severity for task in self.tasks for finding in task.findings)
+
+    @property
+    def attempts(self) -> list[TaskAttempt]:
+        """Return the attempts of this run itself, without those of earlier ones."""
+        own = (task for task in self.tasks if task.kept_from is None)
+        return [attempt for task in own for attempt in task.attempts]
+
+    @property
+    def spent(self) -> Spent | None:
+        """Return what the run cost; None where no agent accounts for that."""
+        return Spent.of(self.attempts)
+
+
+class RunFacts(NamedTuple):
+    """What is known of a run from its beginning; the names are those of the JSON document."""
+
+    host: str
+    agent: str
+    workers: int
+    task_list_id: str
+    rootdir: str
+    repository: str | None
+    commit: str | None
+    anchor: str | None
+    arguments: Sequence[str]
+    python: str
+    resumes: str | None
+    fail_on: str
+    pytest_ptc: str
