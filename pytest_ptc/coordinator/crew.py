@@ -1,4 +1,4 @@
-"""The crew: a run's workers as processes and connections. It knows nothing of tasks.
+"""The crew: a run's workers, their lines, and their ends. It knows nothing of tasks.
 
 Its methods are the loop's to call, but for `close`, which is for pytest's thread.
 """
@@ -6,27 +6,35 @@ Its methods are the loop's to call, but for `close`, which is for pytest's threa
 from __future__ import annotations
 
 import asyncio
-import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.coordinator.door import Door
-from pytest_ptc.interfaces.host import LaunchPlan, Remains
+from pytest_ptc.interfaces.host import KILL_PATIENCE_S, LaunchPlan
 from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.journal.events import WorkerLineBroken, WorkerStarted
 from pytest_ptc.model.errors import HostError, JournalError
 from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.system import own_files
-from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree
+from pytest_ptc.system.processes import end_marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_ptc.interfaces import messages
-    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.interfaces.host import Host, WorkerHandle
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.journal.run_journal import Journal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remains:
+    """What is left of a worker that ended: how it ended, and its last lines."""
+
+    ended: str
+    tail: str = ""
 
 
 class Crew:
@@ -60,13 +68,14 @@ class Crew:
         self._launch_file = launch_file
         self._gone = gone
         self._door = Door(heard=heard, gone=gone, note=self._broken)
-        self._processes: dict[str, ProcessIdentity] = {}
+        #: Workers that were started and not killed yet; of the hosts' thread alone.
+        self._handles: dict[str, WorkerHandle] = {}
         # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
         # time, so that a verdict never waits for a window to open.
         self._host_calls = ThreadPoolExecutor(1, thread_name_prefix="ptc-host")
 
     def __repr__(self) -> str:
-        return f"<Crew {sorted(self._processes)} in {self._host.name}>"
+        return f"<Crew {sorted(self._handles)} in {self._host.name}>"
 
     async def listen(self) -> asyncio.AbstractServer:
         """Begin to take workers' calls."""
@@ -75,19 +84,18 @@ class Crew:
     async def launch(self, worker: str) -> None:
         """Start a worker and wait for its end; that it cannot be started is an end too."""
         try:
-            pid = await self._on_host(self._host.launch, self._launch_plan(worker))
+            handle = await self._on_host(self._start, self._launch_plan(worker))
         except (HostError, JournalError) as error:
             self._gone(worker, str(error))
             return
         except Exception as error:  # noqa: BLE001 - whatever a host raises, this one has no worker
             self._gone(worker, f"it cannot be started: {error!r}")
             return
-        if (process := ProcessIdentity.of(pid)) is not None:
-            self._processes[worker] = process
-        created = process.created if process is not None else None
+        process = handle.identity
+        pid, created = (None, None) if process is None else (process.pid, process.created)
         self._journal.append(WorkerStarted(worker=worker, pid=pid, created=created))
-        if await _ended(pid):
-            self._gone(worker, "its process ended")
+        await handle.ended()
+        self._gone(worker, "its process ended")
 
     def say(self, worker: str, message: messages.Message) -> None:
         """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
@@ -101,7 +109,15 @@ class Crew:
             why: What told of its end.
             cookie: The cookie of the attempt that it was on.
         """
-        remains: Remains = await self._on_host(self._kill, worker, why, cookie)
+        killing = self._on_host(self._kill, worker, why, cookie)
+        # Not cancelled when it takes too long: the host ends the worker when it comes to that.
+        await asyncio.wait([killing], timeout=KILL_PATIENCE_S)
+        remains: Remains
+        if killing.done():
+            remains = killing.result()
+        else:
+            unable = f"{self._host.name} has not ended it within {KILL_PATIENCE_S:g} s"
+            remains = Remains(ended=f"{why}; {unable}")
         # Not before the worker is dead: it would take the end of the line for the end of pytest.
         self._door.hang_up(worker)
         return remains
@@ -140,38 +156,22 @@ class Crew:
     def _broken(self, worker: str | None, why: str) -> None:
         self._journal.append(WorkerLineBroken(worker=worker, error=why))
 
+    def _start(self, plan: LaunchPlan) -> WorkerHandle:
+        # Known before the loop hears of it: it may have been told to kill the worker meanwhile.
+        handle = self._handles[plan.worker] = self._host.start(plan)
+        return handle
+
     def _kill(self, worker: str, why: str, cookie: str | None) -> Remains:
-        if (process := self._processes.pop(worker, None)) is not None:
-            end_tree(process, grace=0.0)
-        if cookie is not None:
-            end_marked(ATTEMPT_COOKIE, cookie, grace=0.0)
+        handle = self._handles.pop(worker, None)
         try:
-            remains = self._host.remains(worker)
+            if handle is None:
+                return Remains(ended=why)
+            return Remains(ended=f"{why}: {handle.kill()}", tail=handle.lines())
         except HostError as error:
             return Remains(ended=f"{why}; {error}")
-        return Remains(ended=f"{why}: {remains.ended}", tail=remains.tail)
+        finally:
+            if cookie is not None:
+                end_marked(ATTEMPT_COOKIE, cookie, grace=0.0)
 
-    async def _on_host(self, call: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._host_calls, call, *args)
-
-
-async def _ended(pid: int) -> bool:
-    """Wait for the end of a process; False where the system has no event for that.
-
-    Then the end of the worker's connection, or of its time to call in, has to tell.
-    """
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    except (AttributeError, OSError):
-        return False
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-    return True
+    def _on_host(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._host_calls, call, *args)

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.coordinator.board import Board
-from pytest_ptc.coordinator.crew import Crew
+from pytest_ptc.coordinator.crew import Crew, Remains
 from pytest_ptc.coordinator.schedule import (
     Action,
     Assign,
@@ -34,7 +34,6 @@ from pytest_ptc.coordinator.schedule import (
     plan,
 )
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.host import Remains
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.journal import events

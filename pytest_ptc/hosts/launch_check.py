@@ -34,12 +34,12 @@ def check_plan(
     """
     problem = _problem(plan, taken, env)
     if problem:
-        raise HostError(problem, host=host, worker=plan.worker, command="launch")
+        raise HostError(problem, host=host, worker=plan.worker, command="start")
 
 
 def _problem(plan: LaunchPlan, taken: Container[str], env: Mapping[str, str]) -> str | None:
     if plan.worker in taken:
-        return "there is a worker of this name, or its remains"
+        return "there is a worker of this name, alive or not killed yet"
     if not plan.argv:
         return "no program"
     if not plan.cwd.is_absolute() or not plan.cwd.is_dir():

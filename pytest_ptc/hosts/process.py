@@ -2,45 +2,117 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
-from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from pytest_ptc.hosts.ends import process_ended
 from pytest_ptc.hosts.last_lines import last_lines
 from pytest_ptc.hosts.launch_check import check_plan
 from pytest_ptc.interfaces.environment import worker_environment
-from pytest_ptc.interfaces.host import Remains
 from pytest_ptc.model.errors import HostError
 from pytest_ptc.system import own_files
 from pytest_ptc.system.processes import (
     ProcessIdentity,
     describe_exit,
     end_left_behind,
+    end_tree,
     end_trees,
     wait_gone,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_ptc.interfaces.host import LaunchPlan
 
-#: Seconds that `remains` waits for a process that its caller has seen end.
+#: Seconds that a process which was killed may take to be gone.
 PATIENCE = 2.0
 
 #: How much of a log's end is read for its last lines, in bytes.
 _WINDOW = 64 * 1024
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Child:
-    popen: subprocess.Popen[bytes]
-    identity: ProcessIdentity
-    log: Path
-    log_start: int
+class ProcessWorker:
+    """A worker that is a child process.
+
+    Args:
+        name: Its name.
+        popen: The child, which nobody has waited for.
+        log: Where it prints.
+        log_start: The size of the log when it started: what an earlier worker of its name printed.
+        lock: Held while the child is ended.
+        free: Called when its place is free.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        popen: subprocess.Popen[bytes],
+        *,
+        log: Path,
+        log_start: int,
+        lock: RLock,
+        free: Callable[[], object],
+    ) -> None:
+        # A child that has ended already may not be in the table any more: then there is nothing to
+        # end, and an identity that matches no process says so.
+        self.identity = ProcessIdentity.of(popen.pid) or ProcessIdentity(popen.pid, 0.0)
+        self._name = name
+        self._popen = popen
+        self._log = log
+        self._log_start = log_start
+        self._lock = lock
+        self._free = free
+        self._how: str | None = None
+        self._last_lines = ""
+
+    async def ended(self) -> None:
+        """Return when it has ended; see `WorkerHandle`."""
+        await process_ended(self.identity)
+
+    def kill(self) -> str:
+        """End it with all that it started, and reap it; see `WorkerHandle`."""
+        with self._lock:
+            if self._how is None:
+                end_tree(self.identity, grace=0.0)
+                if wait_gone([self.identity], PATIENCE):
+                    raise HostError(
+                        "it survived SIGKILL", host="process", worker=self._name, command="kill"
+                    )
+                # Before it is reaped: until then its pid, and so its session, is surely its own.
+                end_left_behind(self.identity)
+                # From now on a later worker of its name may print to the same log.
+                self._last_lines = self._printed()
+                self._how = describe_exit(self._popen.wait())
+                self._free()
+            return self._how
+
+    def lines(self) -> str:
+        """Return the last lines of its log; see `WorkerHandle`."""
+        return self._printed() if self._how is None else self._last_lines
+
+    def _printed(self) -> str:
+        # A first line that is cut is not shown as if it were whole.
+        try:
+            end = os.lstat(self._log).st_size
+            block = own_files.read_end(self._log, min(_WINDOW, max(0, end - self._log_start)))
+            start = end - len(block)
+        except OSError as error:
+            return f"(log not readable: {error})"
+        if start > self._log_start:
+            block = block.partition(b"\n")[2] or block
+        return last_lines(block.decode(errors="replace"))
+
+    def reaped(self) -> bool:
+        """Tell whether it has been reaped; one that had threads can be when these have ended."""
+        try:
+            self._popen.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
 
 class ProcessHost:
@@ -54,11 +126,12 @@ class ProcessHost:
 
     name = "process"
     attach = None
+    tmux_socket = None
 
     def __init__(self, *, grace: float = 2.0) -> None:
         self._grace = grace
         self._env = worker_environment(os.environ)
-        self._children: dict[str, _Child] = {}
+        self._children: dict[str, ProcessWorker] = {}
         self._closed = False
         self._lock = RLock()
         #: What `close` could not do, one sentence each.
@@ -72,46 +145,22 @@ class ProcessHost:
         """Return nothing: a worker that ends leaves nothing of the host."""
         return ()
 
-    def launch(self, plan: LaunchPlan) -> int:
-        """Start a worker and return its process id.
+    def start(self, plan: LaunchPlan) -> ProcessWorker:
+        """Start a worker.
 
         Raises:
             HostError: The host is closed, the name is taken, or the program cannot be started.
         """
         with self._lock:
             if self._closed:
-                raise self._error("the host is closed", plan.worker, "launch")
+                raise self._error("the host is closed", plan)
             check_plan(plan, host=self.name, taken=self._children, env=self._env)
             try:
                 child = self._start(plan)
             except (OSError, ValueError) as error:
-                raise self._error(str(error), plan.worker, "launch") from error
+                raise self._error(str(error), plan) from error
             self._children[plan.worker] = child
-            return child.identity.pid
-
-    def remains(self, worker: str) -> Remains:
-        """Return what is left of a worker that ended, and free its place.
-
-        Raises:
-            HostError: There is no such worker, or it has not ended.
-        """
-        with self._lock:
-            child = self._child(worker, "remains")
-            if wait_gone([child.identity], PATIENCE):
-                raise self._error("it has not ended", worker, "remains")
-            # Before it is reaped: until then its pid, and so its session, is surely its own.
-            end_left_behind(child.identity)
-            remains = Remains(ended=describe_exit(child.popen.wait()), tail=_tail_of(child))
-            del self._children[worker]
-            return remains
-
-    def tail(self, worker: str) -> str:
-        """Return the last lines that a worker printed.
-
-        Raises:
-            HostError: There is no such worker.
-        """
-        return _tail_of(self._child(worker, "tail"))
+            return child
 
     def close(self) -> None:
         """End every worker with all that it started, and reap it; may be called again."""
@@ -129,15 +178,14 @@ class ProcessHost:
         for child in self._children.values():
             # One whose first thread has ended looks dead, and cannot be reaped before the others.
             if child.identity not in survivors:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.popen.wait(PATIENCE)
+                child.reaped()
         self._children = {
             worker: child
             for worker, child in self._children.items()
-            if child.identity in survivors or not _reaped(child)
+            if child.identity in survivors or not child.reaped()
         }
 
-    def _start(self, plan: LaunchPlan) -> _Child:
+    def _start(self, plan: LaunchPlan) -> ProcessWorker:
         log = own_files.open_for_append(plan.log)
         try:
             log_start = os.fstat(log).st_size
@@ -153,39 +201,14 @@ class ProcessHost:
             )
         finally:
             os.close(log)
-        # A child that has ended already may not be in the table any more: then there is nothing to
-        # end, and an identity that matches no process says so.
-        identity = ProcessIdentity.of(popen.pid) or ProcessIdentity(popen.pid, 0.0)
-        return _Child(popen=popen, identity=identity, log=plan.log, log_start=log_start)
+        return ProcessWorker(
+            plan.worker,
+            popen,
+            log=plan.log,
+            log_start=log_start,
+            lock=self._lock,
+            free=lambda: self._children.pop(plan.worker, None),
+        )
 
-    def _child(self, worker: str, command: str) -> _Child:
-        try:
-            return self._children[worker]
-        except KeyError:
-            raise self._error("there is no such worker", worker, command) from None
-
-    def _error(self, problem: str, worker: str, command: str) -> HostError:
-        return HostError(problem, host=self.name, worker=worker, command=command)
-
-
-def _reaped(child: _Child) -> bool:
-    # Waited for, though it has ended: one that had threads can be reaped when they have, too.
-    try:
-        child.popen.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _tail_of(child: _Child) -> str:
-    # An earlier worker of the same name may have written to the same log: its lines come before
-    # `log_start`. A first line that is cut is not shown as if it were whole.
-    try:
-        end = os.lstat(child.log).st_size
-        block = own_files.read_end(child.log, min(_WINDOW, max(0, end - child.log_start)))
-        start = end - len(block)
-    except OSError as error:
-        return f"(log not readable: {error})"
-    if start > child.log_start:
-        block = block.partition(b"\n")[2] or block
-    return last_lines(block.decode(errors="replace"))
+    def _error(self, problem: str, plan: LaunchPlan) -> HostError:
+        return HostError(problem, host=self.name, worker=plan.worker, command="start")

@@ -24,6 +24,7 @@ from pathlib import Path
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ptc.hosts.ends import process_ended
 from pytest_ptc.hosts.last_lines import last_lines
 from pytest_ptc.hosts.launch_check import check_plan
 from pytest_ptc.hosts.tmux_language import (
@@ -43,7 +44,6 @@ from pytest_ptc.hosts.tmux_language import (
 )
 from pytest_ptc.hosts.tmux_socket import socket_place
 from pytest_ptc.interfaces.environment import worker_environment
-from pytest_ptc.interfaces.host import Remains
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.model.errors import HostError
 from pytest_ptc.system.processes import (
@@ -51,6 +51,7 @@ from pytest_ptc.system.processes import (
     describe_exit,
     end_left_behind,
     end_processes,
+    end_tree,
     end_trees,
     wait_gone,
 )
@@ -118,9 +119,47 @@ class _Pane:
     """A worker's place; `process` is None if it ended before it could be identified."""
 
     id: str
-    pid: int
     process: ProcessIdentity | None
     server: ProcessIdentity
+
+
+class TmuxWorker:
+    """A worker in a pane of a tmux server.
+
+    Args:
+        name: Its name.
+        pane: Its place.
+        host: The host that started it.
+    """
+
+    def __init__(self, name: str, pane: _Pane, host: TmuxHost) -> None:
+        self._name = name
+        self._pane = pane
+        self._host = host
+        self._how: str | None = None
+        self._last_lines = ""
+
+    @property
+    def identity(self) -> ProcessIdentity | None:
+        """Return its process; see `WorkerHandle`."""
+        return self._pane.process
+
+    async def ended(self) -> None:
+        """Return when it has ended; see `WorkerHandle`."""
+        await process_ended(self._pane.process)
+
+    def kill(self) -> str:
+        """End it with all that it started, and close its window; see `WorkerHandle`."""
+        with self._host.lock:
+            if self._how is None:
+                self._how, self._last_lines = self._host.bury(self._name, self._pane)
+            return self._how
+
+    def lines(self) -> str:
+        """Return the last lines of its pane; see `WorkerHandle`."""
+        if self._how is not None:
+            return self._last_lines
+        return self._host.shown(self._name, self._pane)
 
 
 class TmuxHost:
@@ -155,7 +194,8 @@ class TmuxHost:
         self._answers = True
         self._unrecorded = False
         self._closed = False
-        self._lock = RLock()
+        #: Held while tmux is told to start or end something.
+        self.lock = RLock()
         #: What `close` could not do, one sentence each.
         self.problems: list[str] = []
 
@@ -171,7 +211,7 @@ class TmuxHost:
         return f"{prefix}tmux -L {self._socket_name} attach"
 
     @property
-    def socket_path(self) -> str:
+    def tmux_socket(self) -> str:
         """Return where the server's socket is, or will be."""
         if self._socket is not None:
             return str(self._socket)
@@ -189,15 +229,15 @@ class TmuxHost:
         script = """trap '' HUP; tmux -S "${TMUX%,*,*}" kill-server; rm -f "${TMUX%,*,*}" """
         return ("/bin/sh", "-c", script)
 
-    def launch(self, plan: LaunchPlan) -> int:
-        """Start a worker in a new window and return its process id.
+    def start(self, plan: LaunchPlan) -> TmuxWorker:
+        """Start a worker in a new window.
 
         Raises:
             HostError: The host is closed, the name is taken, or tmux cannot start the program.
         """
-        with self._lock:
+        with self.lock:
             if self._closed:
-                raise self._error("the host is closed", plan.worker, "launch")
+                raise self._error("the host is closed", plan.worker, "start")
             check_plan(plan, host=self.name, taken=self._panes, env=self._env)
             # Interrupted from here on, or carried out after we have given up waiting, tmux may have
             # started what is not on record: see `close`.
@@ -205,41 +245,39 @@ class TmuxHost:
             pane = self._open_window(plan)
             self._panes[plan.worker] = pane
             self._unrecorded = before
-            return pane.pid
+            return TmuxWorker(plan.worker, pane, self)
 
-    def remains(self, worker: str) -> Remains:
-        """Return what is left of a worker that ended, and free its place.
-
-        Raises:
-            HostError: There is no such worker, or it has not ended.
-        """
-        with self._lock:
-            pane = self._pane(worker, "remains")
-            if pane.process is not None:
-                if wait_gone([pane.process], PATIENCE):
-                    raise self._error("it has not ended", worker, "remains")
-                end_left_behind(pane.process)
-            remains = self._post_mortem(worker, pane)
-            del self._panes[worker]
-            return remains
-
-    def tail(self, worker: str) -> str:
-        """Return the last lines of a worker's pane.
+    def bury(self, worker: str, pane: _Pane) -> tuple[str, str]:
+        """End a worker and free its place; return how it ended and its last lines.
 
         Raises:
-            HostError: There is no such worker, or its pane is gone.
+            HostError: It survives, or tmux does not tell.
         """
-        pane = self._pane(worker, "tail")
+        if pane.process is not None:
+            end_tree(pane.process, grace=0.0)
+            if wait_gone([pane.process], PATIENCE):
+                raise self._error("it survived SIGKILL", worker, "kill")
+            end_left_behind(pane.process)
+        found = self._post_mortem(worker, pane)
+        del self._panes[worker]
+        return found
+
+    def shown(self, worker: str, pane: _Pane) -> str:
+        """Return the last lines of a live worker's pane.
+
+        Raises:
+            HostError: Its pane is gone.
+        """
         if not pane.server.alive:
             # Another server may have a pane of the same id by now.
-            raise self._error("the tmux server is gone", worker, "tail")
+            raise self._error("the tmux server is gone", worker, "lines")
         return last_lines("\n".join(self._run(_capture(pane), worker=worker)))
 
     def close(self) -> None:
         """End the workers with all that they started, then the server; may be called again."""
         self._closed = True
         # A launch that hangs in a stopped tmux must not keep the run from ending.
-        held = self._lock.acquire(timeout=PATIENCE)
+        held = self.lock.acquire(timeout=PATIENCE)
         try:
             for step in (self._record_unrecorded, self._end_workers, self._end_server):
                 try:
@@ -248,7 +286,7 @@ class TmuxHost:
                     self.problems.append(f"{step.__name__.strip('_')}: {error!r}")
         finally:
             if held:
-                self._lock.release()
+                self.lock.release()
 
     def _open_window(self, plan: LaunchPlan) -> _Pane:
         if self._server is not None and self._server.alive:
@@ -291,7 +329,8 @@ class TmuxHost:
             return False
         return True
 
-    def _post_mortem(self, worker: str, pane: _Pane) -> Remains:
+    def _post_mortem(self, worker: str, pane: _Pane) -> tuple[str, str]:
+        """Return how a worker that has ended did so, and its last lines."""
         deadline = time.monotonic() + PATIENCE
         while pane.server.alive:
             try:
@@ -302,19 +341,16 @@ class TmuxHost:
                 # Asked alone, this is no error if the pane is not there: it then shows nothing.
                 if self._run(["display-message", "-p", "-t", pane.id, "#{pane_id}"]) == [pane.id]:
                     raise
-                return Remains(ended="its tmux window was closed")
+                return "its tmux window was closed", ""
             ended = how_it_ended(state)
             if ended is not None or time.monotonic() > deadline:
                 self._free(pane)
-                return Remains(
-                    ended=ended or "in a way that tmux does not tell",
-                    tail=last_lines("\n".join(lines)),
-                )
+                return ended or "in a way that tmux does not tell", last_lines("\n".join(lines))
             # tmux before 3.6 loses a SIGCHLD that comes while it writes utmp (tmux#4559), and would
             # never learn how its child ended. Another one makes it look.
             pane.server.send(signal.SIGCHLD)
             time.sleep(_INTERVAL)
-        return Remains(ended="tmux server gone")
+        return "tmux server gone", ""
 
     def _free(self, pane: _Pane) -> None:
         try:
@@ -358,12 +394,6 @@ class TmuxHost:
             self._socket.unlink(missing_ok=True)
             self._socket.with_name(f"{self._socket.name}.lock").unlink(missing_ok=True)
         self._server = self._socket = None
-
-    def _pane(self, worker: str, command: str) -> _Pane:
-        try:
-            return self._panes[worker]
-        except KeyError:
-            raise self._error("there is no such worker", worker, command) from None
 
     def _told(self, *commands: Sequence[str], worker: str | None = None) -> list[str]:
         """Carry out commands that print a line at least.
@@ -427,7 +457,7 @@ def _tmux(*, socket_name: str | None = None, socket_path: str | None = None) -> 
 
 def _read_pane(answer: str, server: ProcessIdentity) -> _Pane:
     pane_id, pid = answer.split(" ")
-    return _Pane(id=pane_id, pid=int(pid), process=ProcessIdentity.of(int(pid)), server=server)
+    return _Pane(id=pane_id, process=ProcessIdentity.of(int(pid)), server=server)
 
 
 def _ask_state(pane: _Pane) -> list[str]:

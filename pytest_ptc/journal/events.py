@@ -402,12 +402,12 @@ class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker started"):
 
     Args:
         worker: The worker's name.
-        pid: Its process.
-        created: When that process was created; None where it was gone at once.
+        pid: Its process, on this machine; None where it is on another, or was gone at once.
+        created: When that process was created; None as above.
     """
 
     worker: str
-    pid: int
+    pid: int | None
     created: float | None
 
 

@@ -121,7 +121,7 @@ def _end_workers(run: RecordedRun) -> list[ProcessIdentity]:
         return []
     known = []
     for event in run.events:
-        if isinstance(event, WorkerStarted) and event.created is not None:
+        if isinstance(event, WorkerStarted) and event.pid is not None and event.created is not None:
             worker = ProcessIdentity(event.pid, event.created)
             # The last argument of a worker is its launch file, in the run's scratch folder.
             launch_file = ScratchPlaces(Path(run.began.scratch)).launch_file(event.worker)

@@ -156,7 +156,7 @@ def open_run(
             replace(
                 began_without_task(place, settings, plan, resumes),
                 attach=plan.host.attach,
-                tmux_socket=getattr(plan.host, "socket_path", None),
+                tmux_socket=plan.host.tmux_socket,
                 scratch=str(scratch),
                 own_list=not settings.task_list_id,
                 command=tuple(plan.agent.plan.argv),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.hosts import process, tmux
 from pytest_ptc.hosts.process import ProcessHost
 from pytest_ptc.model.errors import HostError
-from tests.support.host_world import until
+from tests.support.host_world import DEADLINE, pid_of, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,11 +97,11 @@ def portrait(world: HostWorld, host: Host, *arguments: str, cwd: Path | None = N
         *arguments,
         cwd=cwd,
     )
-    pid = host.launch(plan)
+    worker = host.start(plan)
     found = json.loads(world.wait_for_file("p"))
-    assert found["pid"] == pid
-    world.wait_for_end(pid)
-    assert host.remains("portrait").ended == "exit status 0"
+    assert found["pid"] == pid_of(worker)
+    world.wait_for_end(worker)
+    assert worker.kill() == "exit status 0"
     world.path("p").unlink()
     return found
 
@@ -119,10 +119,10 @@ def test_program_without_arguments(world: HostWorld) -> None:
     program.write_text("#!/bin/sh\necho $$ > pid.new; mv pid.new pid\n")
     program.chmod(0o700)
     host = world.host()
-    pid = host.launch(world.plan("w1", str(program)))
-    assert int(world.wait_for_file("pid")) == pid
-    world.wait_for_end(pid)
-    assert host.remains("w1").ended == "exit status 0"
+    worker = host.start(world.plan("w1", str(program)))
+    world.wait_for_file("pid")
+    world.wait_for_end(worker)
+    assert worker.kill() == "exit status 0"
     assert not world.path("pwned").exists()
 
 
@@ -169,24 +169,27 @@ def test_worker_has_its_own_session(world: HostWorld) -> None:
 def test_exit_status(world: HostWorld, status: int) -> None:
     """The exit status of a worker that ends by itself is told."""
     host = world.host()
-    world.wait_for_end(host.launch(world.shell("w1", f"exit {status}")))
-    assert host.remains("w1").ended == f"exit status {status}"
+    worker = host.start(world.shell("w1", f"exit {status}"))
+    world.wait_for_end(worker)
+    assert worker.kill() == f"exit status {status}"
 
 
 @pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "ABRT", "USR1"])
 def test_signal(world: HostWorld, name: str) -> None:
     """The signal that ended a worker is told by its name."""
     host = world.host()
-    world.wait_for_end(host.launch(world.shell("w1", f"ulimit -c 0; kill -{name} $$; sleep 1000")))
-    assert host.remains("w1").ended == f"killed by SIG{name}"
+    worker = host.start(world.shell("w1", f"ulimit -c 0; kill -{name} $$; sleep 1000"))
+    world.wait_for_end(worker)
+    assert worker.kill() == f"killed by SIG{name}"
 
 
 def test_end_at_once_is_seen(world: HostWorld) -> None:
-    """A worker that ends before its launch is over leaves its status, time and again."""
+    """A worker that ends before its start is over leaves its status, time and again."""
     host = world.host()
     for _ in range(15):
-        world.wait_for_end(host.launch(world.plan("w1", "/bin/false")))
-        assert host.remains("w1").ended == "exit status 1"
+        worker = host.start(world.plan("w1", "/bin/false"))
+        world.wait_for_end(worker)
+        assert worker.kill() == "exit status 1"
 
 
 def test_last_lines_are_kept(world: HostWorld) -> None:
@@ -194,18 +197,17 @@ def test_last_lines_are_kept(world: HostWorld) -> None:
     os.mkfifo(world.path("go"))
     host = world.host()
     script = "for i in $(seq 100); do echo line $i; echo; done; read x < go; exit 3"
-    pid = host.launch(world.shell("w1", script))
-    until(lambda: "line 100" in host.tail("w1"), "the last line is shown")
+    worker = host.start(world.shell("w1", script))
+    until(lambda: "line 100" in worker.lines(), "the last line is shown")
     expected = "\n".join(f"line {i}" for i in range(61, 101))
-    assert host.tail("w1") == expected
+    assert worker.lines() == expected
     world.path("go").write_text("\n")
-    world.wait_for_end(pid)
-    remains = host.remains("w1")
-    assert (remains.ended, remains.tail) == ("exit status 3", expected)
+    world.wait_for_end(worker)
+    assert (worker.kill(), worker.lines()) == ("exit status 3", expected)
 
 
 def test_output_is_made_readable(world: HostWorld) -> None:
-    """Broken characters and orders for a terminal do not get into a tail; other text does."""
+    """Broken characters and orders for a terminal do not get into its lines; other text does."""
     world.path("noise").write_bytes(
         b"\x1b]0;a title\x07\x1b[31mred\x1b[0m\n"
         b"broken \xff\xfe utf-8\n"
@@ -213,9 +215,9 @@ def test_output_is_made_readable(world: HostWorld) -> None:
         b"10%\r99%\n"
     )
     host = world.host()
-    host.launch(world.shell("w1", f"cat noise; {FOREVER}"))
-    until(lambda: "99%" in host.tail("w1"), "the last line is shown")
-    red, broken, indented, progress = host.tail("w1").splitlines()
+    worker = host.start(world.shell("w1", f"cat noise; {FOREVER}"))
+    until(lambda: "99%" in worker.lines(), "the last line is shown")
+    red, broken, indented, progress = worker.lines().splitlines()
     assert red == "red"
     assert broken.startswith("broken ")
     assert broken.endswith(" utf-8")
@@ -226,78 +228,98 @@ def test_long_line_stays_one_line(world: HostWorld) -> None:
     """A line that is longer than a window is wide comes back as one."""
     line = "x" * 500 + "end"
     host = world.host()
-    host.launch(world.shell("w1", f"echo {line}; {FOREVER}"))
-    until(lambda: "end" in host.tail("w1"), "the line is shown")
-    assert host.tail("w1") == line
+    worker = host.start(world.shell("w1", f"echo {line}; {FOREVER}"))
+    until(lambda: "end" in worker.lines(), "the line is shown")
+    assert worker.lines() == line
 
 
 def test_many_workers_at_once(world: HostWorld) -> None:
-    """Twenty workers launched from several threads all live, and each ends as itself."""
+    """Twenty workers started from several threads all live, and each ends as itself."""
     host = world.host()
     names = [f"w{i}" for i in range(1, 21)]
     with ThreadPoolExecutor(8) as pool:
-        pids = dict(
+        workers = dict(
             zip(
                 names,
-                pool.map(lambda name: host.launch(world.shell(name, FOREVER)), names),
+                pool.map(lambda name: host.start(world.shell(name, FOREVER)), names),
                 strict=True,
             )
         )
+    pids = {name: pid_of(worker) for name, worker in workers.items()}
     assert len(set(pids.values())) == 20
     for pid in pids.values():
         os.kill(pid, 0)
     for name in names[::2]:
         os.kill(pids[name], signal.SIGKILL)
     for name in names[::2]:
-        world.wait_for_end(pids[name])
-        assert host.remains(name).ended == "killed by SIGKILL"
+        world.wait_for_end(workers[name])
+        assert workers[name].kill() == "killed by SIGKILL"
 
 
-def test_place_is_free_after_remains(world: HostWorld) -> None:
-    """A worker's name can be used again when its remains were taken, and not before."""
+def test_place_is_free_when_a_worker_was_killed(world: HostWorld) -> None:
+    """A worker's name can be used again when it was killed, and not before."""
     host = world.host()
-    world.wait_for_end(host.launch(world.shell("w1", "echo first; exit 1")))
-    with pytest.raises(HostError, match=f"{host.name}/w1: launch: .*remains"):
-        host.launch(world.shell("w1", FOREVER))
-    assert host.remains("w1").ended == "exit status 1"
-    host.launch(world.shell("w1", f"echo second; {FOREVER}"))
-    until(lambda: host.tail("w1"), "the second worker prints")
-    assert host.tail("w1") == "second"
+    first = host.start(world.shell("w1", "echo first; exit 1"))
+    world.wait_for_end(first)
+    with pytest.raises(HostError, match=f"{host.name}/w1: start: .*not killed yet"):
+        host.start(world.shell("w1", FOREVER))
+    assert first.kill() == "exit status 1"
+    second = host.start(world.shell("w1", f"echo second; {FOREVER}"))
+    until(second.lines, "the second worker prints")
+    assert second.lines() == "second"
+    # The first one's end is told as before, and the second one is not touched by that.
+    assert (first.kill(), first.lines()) == ("exit status 1", "first")
+    os.kill(pid_of(second), 0)
 
 
-def test_unknown_worker(world: HostWorld) -> None:
-    """Asking for a worker that is not there is an error that names it and the command."""
+def test_a_worker_that_lives_is_killed(world: HostWorld) -> None:
+    """With all that it started, whatever that ignores; and its last lines are there."""
     host = world.host()
-    for command in (host.remains, host.tail):
-        with pytest.raises(HostError, match=f"{host.name}/w9: .*: there is no such worker"):
-            command("w9")
+    child = "setsid sh -c 'trap \"\" TERM HUP; echo > up; sleep 1000' & "
+    worker = host.start(world.shell("w1", f"echo here; trap '' TERM HUP; {child} {FOREVER}"))
+    world.wait_for_file("up")
+    until(worker.lines, "the worker prints")
+    for _ in range(2):
+        assert (worker.kill(), worker.lines()) == ("killed by SIGKILL", "here")
+    assert world.has_ended(worker)
+    until(lambda: world.running_workers() == [], "its children have ended")
 
 
-def test_remains_of_a_live_worker(world: HostWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that lives has no remains, and goes on living."""
-    monkeypatch.setattr(tmux, "PATIENCE", 0.05)
-    monkeypatch.setattr(process, "PATIENCE", 0.05)
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_the_end_is_an_event(world: HostWorld, when: str) -> None:
+    """Whoever waits for it in an event loop wakes up, also if it came first."""
+    os.mkfifo(world.path("go"))
     host = world.host()
-    pid = host.launch(world.shell("w1", FOREVER))
-    with pytest.raises(HostError, match=f"{host.name}/w1: remains: it has not ended"):
-        host.remains("w1")
-    os.kill(pid, 0)
-    assert host.tail("w1") == ""
+    worker = host.start(world.shell("w1", "read x < go; exit 3"))
+
+    async def wait() -> None:
+        if when == "before":
+            world.path("go").write_text("\n")
+            world.wait_for_end(worker)
+        ended = asyncio.ensure_future(worker.ended())
+        done, _ = await asyncio.wait([ended], timeout=0 if when == "while" else DEADLINE)
+        assert bool(done) is (when == "before")
+        if when == "while":
+            await asyncio.to_thread(world.path("go").write_text, "\n")
+        await asyncio.wait_for(ended, DEADLINE)
+
+    asyncio.run(wait())
+    assert worker.kill() == "exit status 3"
 
 
 def test_plans_that_cannot_be(world: HostWorld) -> None:
     """A missing program, a missing directory and no program at all are refused before a start."""
     host = world.host()
     missing = world.path("missing")
-    with pytest.raises(HostError, match="w1: launch: no such program: ptc-no-such-program"):
-        host.launch(world.plan("w1", "ptc-no-such-program", "x"))
-    with pytest.raises(HostError, match=f"w1: launch: no such directory: {missing}"):
-        host.launch(world.plan("w1", "true", "x", cwd=missing))
-    with pytest.raises(HostError, match="w1: launch: no program"):
-        host.launch(world.plan("w1"))
+    with pytest.raises(HostError, match="w1: start: no such program: ptc-no-such-program"):
+        host.start(world.plan("w1", "ptc-no-such-program", "x"))
+    with pytest.raises(HostError, match=f"w1: start: no such directory: {missing}"):
+        host.start(world.plan("w1", "true", "x", cwd=missing))
+    with pytest.raises(HostError, match="w1: start: no program"):
+        host.start(world.plan("w1"))
     with pytest.raises(HostError, match=r"w1: .*: embedded null byte"):
-        host.launch(world.plan("w1", "true", "a\0b"))
-    host.launch(world.shell("w1", FOREVER))
+        host.start(world.plan("w1", "true", "a\0b"))
+    host.start(world.shell("w1", FOREVER))
 
 
 def test_program_is_found_from_the_workers_directory(world: HostWorld) -> None:
@@ -306,16 +328,15 @@ def test_program_is_found_from_the_workers_directory(world: HostWorld) -> None:
     program.write_text("#!/bin/sh\nexit 7\n")
     program.chmod(0o700)
     host = world.host()
-    world.wait_for_end(host.launch(world.plan("w1", "./run.sh", "x")))
-    assert host.remains("w1").ended == "exit status 7"
+    worker = host.start(world.plan("w1", "./run.sh", "x"))
+    world.wait_for_end(worker)
+    assert worker.kill() == "exit status 7"
 
 
 def test_close_lets_workers_finish(world: HostWorld) -> None:
     """A worker gets the time of the grace to end in order, and no longer than it needs."""
     host = world.host(grace=60)
-    host.launch(
-        world.shell("w1", "trap 'sleep 0.2; echo > done; exit' TERM; echo > up; " + FOREVER)
-    )
+    host.start(world.shell("w1", "trap 'sleep 0.2; echo > done; exit' TERM; echo > up; " + FOREVER))
     world.wait_for_file("up")
     start = time.monotonic()
     host.close()
@@ -326,62 +347,62 @@ def test_close_lets_workers_finish(world: HostWorld) -> None:
 def test_close_kills_what_ignores_it(world: HostWorld) -> None:
     """Workers that ignore SIGTERM are killed after one grace for all of them."""
     host = world.host(grace=0.3)
-    pids = [
-        host.launch(world.shell(f"w{i}", f"trap '' TERM HUP; echo > up{i}; {FOREVER}"))
+    workers = [
+        host.start(world.shell(f"w{i}", f"trap '' TERM HUP; echo > up{i}; {FOREVER}"))
         for i in range(4)
     ]
     for i in range(4):
         world.wait_for_file(f"up{i}")
     host.close()
-    assert all(world.has_ended(pid) for pid in pids)
+    assert all(world.has_ended(worker) for worker in workers)
 
 
 @pytest.mark.parametrize("trap", ["", "trap '' TERM HUP CONT;"])
 def test_close_ends_stopped_workers(world: HostWorld, trap: str) -> None:
     """A stopped worker is ended: by SIGTERM once it is continued, else by SIGKILL."""
     host = world.host(grace=0.3)
-    pid = host.launch(world.shell("w1", f"{trap} echo > up; {FOREVER}"))
+    worker = host.start(world.shell("w1", f"{trap} echo > up; {FOREVER}"))
     world.wait_for_file("up")
-    os.kill(pid, signal.SIGSTOP)
+    os.kill(pid_of(worker), signal.SIGSTOP)
     host.close()
-    assert world.has_ended(pid)
+    assert world.has_ended(worker)
 
 
 def test_close_ends_what_workers_started(world: HostWorld) -> None:
     """What a worker leaves behind goes with it, even in a session of its own."""
     host = world.host()
     script = "setsid sh -c 'trap \"\" TERM HUP; echo > up; sleep 1000' & " + FOREVER
-    host.launch(world.shell("w1", script))
+    host.start(world.shell("w1", script))
     world.wait_for_file("up")
     host.close()
     assert world.running_workers() == []
 
 
-def test_remains_end_what_a_worker_left(world: HostWorld) -> None:
-    """What a killed worker leaves running in its session ends when its remains are taken."""
+def test_killing_ends_what_a_worker_left(world: HostWorld) -> None:
+    """What a worker that has ended left running in its session ends when it is killed."""
     host = world.host()
     script = "sh -c 'trap \"\" TERM HUP; echo > up; sleep 1000' & " + FOREVER
-    pid = host.launch(world.shell("w1", script))
+    worker = host.start(world.shell("w1", script))
     world.wait_for_file("up")
-    os.kill(pid, signal.SIGKILL)
-    world.wait_for_end(pid)
-    assert host.remains("w1").ended == "killed by SIGKILL"
+    os.kill(pid_of(worker), signal.SIGKILL)
+    world.wait_for_end(worker)
+    assert worker.kill() == "killed by SIGKILL"
     until(lambda: world.running_workers() == [], "the worker's child has ended")
 
 
-def test_close_without_a_launch(world: HostWorld) -> None:
+def test_close_without_a_start(world: HostWorld) -> None:
     """A host that never had a worker closes as well, and makes nothing."""
     host = world.host()
     host.close()
     assert world.sockets() == []
 
 
-def test_launch_after_close(world: HostWorld) -> None:
+def test_start_after_close(world: HostWorld) -> None:
     """A closed host starts nothing any more."""
     host = world.host()
     host.close()
-    with pytest.raises(HostError, match=f"{host.name}/w1: launch: the host is closed"):
-        host.launch(world.shell("w1", FOREVER))
+    with pytest.raises(HostError, match=f"{host.name}/w1: start: the host is closed"):
+        host.start(world.shell("w1", FOREVER))
 
 
 # The interrupt may fall between the opening of a file and what closes it.
@@ -389,7 +410,7 @@ def test_launch_after_close(world: HostWorld) -> None:
 def test_close_after_an_interrupted_close(world: HostWorld) -> None:
     """A second close finishes what Ctrl-C kept the first one from doing."""
     host = world.host(grace=60)
-    pid = host.launch(
+    worker = host.start(
         world.shell("w1", "trap 'echo > asked' TERM; trap '' HUP; echo > up; " + FOREVER)
     )
     world.wait_for_file("up")
@@ -408,19 +429,19 @@ def test_close_after_an_interrupted_close(world: HostWorld) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
         interrupter.join()
-    os.kill(pid, 0)
+    os.kill(pid_of(worker), 0)
     host._grace = 0.1
     host.close()
-    assert world.has_ended(pid)
+    assert world.has_ended(worker)
 
 
 def test_flood_of_output(world: HostWorld) -> None:
-    """A worker that prints without end blocks neither its tail nor the close."""
+    """A worker that prints without end blocks neither its lines nor the close."""
     host = world.host()
-    host.launch(world.shell("w1", "seq 100000; echo > up; yes flood"))
+    worker = host.start(world.shell("w1", "seq 100000; echo > up; yes flood"))
     world.wait_for_file("up")
-    until(lambda: "flood" in host.tail("w1"), "the flood is shown")
-    assert len(host.tail("w1").splitlines()) == 40
+    until(lambda: "flood" in worker.lines(), "the flood is shown")
+    assert len(worker.lines().splitlines()) == 40
     start = time.monotonic()
     host.close()
     assert time.monotonic() - start < 5
@@ -432,9 +453,8 @@ def test_farewell_of_an_orphan(world: HostWorld) -> None:
     if not host.farewell:
         assert world.kind == "process"
         return
-    host.launch(world.shell("w1", FOREVER))
-    pid = host.launch(world.shell("w2", 'exec "$@"', *host.farewell))
-    world.wait_for_end(pid)
+    host.start(world.shell("w1", FOREVER))
+    world.wait_for_end(host.start(world.shell("w2", 'exec "$@"', *host.farewell)))
     until(lambda: world.running() == [], "the server and the other worker end")
     until(lambda: world.sockets() == [], "the socket is removed")
 
@@ -442,25 +462,25 @@ def test_farewell_of_an_orphan(world: HostWorld) -> None:
 def test_repr_names_workers(world: HostWorld) -> None:
     """What a host shows of itself names its kind and its workers."""
     host = world.host()
-    host.launch(world.shell("w1", FOREVER))
+    host.start(world.shell("w1", FOREVER))
     assert "w1" in repr(host)
     host.close()
     assert "closed" in repr(host)
 
 
 def test_log_is_private_and_read_from_its_end(tmp_path: Path) -> None:
-    """A process worker's log is its owner's alone, and a huge one is not read whole for a tail."""
+    """A process worker's log is its owner's alone, and a huge one is not read whole for its end."""
     host = ProcessHost()
     world_log = tmp_path / "w1.log"
     script = "truncate -s 100M w1.log; echo; echo the end; sleep 1000"
     from pytest_ptc.interfaces.host import LaunchPlan  # noqa: PLC0415
 
-    host.launch(
+    worker = host.start(
         LaunchPlan(worker="w1", argv=("/bin/sh", "-c", script), cwd=tmp_path, log=world_log)
     )
-    until(lambda: host.tail("w1").endswith("the end"), "the end is shown")
+    until(lambda: worker.lines().endswith("the end"), "the end is shown")
     start = time.monotonic()
-    assert host.tail("w1") == "the end"
+    assert worker.lines() == "the end"
     assert time.monotonic() - start < 0.1
     assert stat.S_IMODE(world_log.stat().st_mode) == 0o600
     host.close()
@@ -473,12 +493,12 @@ def test_close_leaves_no_child_unreaped(tmp_path: Path, monkeypatch: pytest.Monk
 
     host = ProcessHost()
     plan = LaunchPlan(worker="w1", argv=("/bin/sleep", "600"), cwd=tmp_path, log=tmp_path / "log")
-    pid = host.launch(plan)
+    worker = host.start(plan)
     # What the system says in that moment.
     monkeypatch.setattr(subprocess.Popen, "poll", lambda _: None)
     host.close()
     with pytest.raises(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+        os.waitpid(pid_of(worker), os.WNOHANG)
     assert repr(host) == "<ProcessHost closed>"
     assert host.problems == []
 

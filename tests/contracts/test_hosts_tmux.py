@@ -23,7 +23,7 @@ from pytest_ptc.hosts import tmux
 from pytest_ptc.hosts.tmux import TmuxHost, tmux_problem
 from pytest_ptc.model.errors import HostError
 from pytest_ptc.system.processes import ProcessIdentity, wait_gone
-from tests.support.host_world import DEADLINE, until
+from tests.support.host_world import DEADLINE, pid_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,72 +60,72 @@ def lose_server(host: TmuxHost, number: int) -> None:
 def test_close_after_the_server_was_killed(tmux_world: HostWorld, number: int) -> None:
     """Without its server a host still ends its workers, even those that outlive their terminal."""
     host = tmux_host(tmux_world, grace=0.3)
-    pids = [
-        host.launch(tmux_world.shell("w1", FOREVER)),
-        host.launch(tmux_world.shell("w2", f"trap '' HUP TERM; echo > up; {FOREVER}")),
+    workers = [
+        host.start(tmux_world.shell("w1", FOREVER)),
+        host.start(tmux_world.shell("w2", f"trap '' HUP TERM; echo > up; {FOREVER}")),
     ]
     tmux_world.wait_for_file("up")
     lose_server(host, number)
-    os.kill(pids[1], 0)
+    os.kill(pid_of(workers[1]), 0)
     host.close()
-    assert all(tmux_world.has_ended(pid) for pid in pids)
+    assert all(tmux_world.has_ended(worker) for worker in workers)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_launch_after_the_server_was_killed(tmux_world: HostWorld, number: int) -> None:
+def test_start_after_the_server_was_killed(tmux_world: HostWorld, number: int) -> None:
     """The workers of a lost server are told as such, and the next launch starts a new server."""
     host = tmux_host(tmux_world)
-    for name in ("w1", "w2"):
-        pid = host.launch(tmux_world.shell(name, FOREVER))
+    old = [host.start(tmux_world.shell(name, FOREVER)) for name in ("w1", "w2")]
     lose_server(host, number)
-    tmux_world.wait_for_end(pid)
-    assert host.remains("w1").ended == "tmux server gone"
-    new = host.launch(tmux_world.shell("w1", f"echo new; {FOREVER}"))
-    until(lambda: host.tail("w1") == "new", "the new worker prints")
+    tmux_world.wait_for_end(old[1])
+    assert old[0].kill() == "tmux server gone"
+    new = host.start(tmux_world.shell("w1", f"echo new; {FOREVER}"))
+    until(lambda: new.lines() == "new", "the new worker prints")
     # The new server gave the new worker the pane id that w2 had.
-    with pytest.raises(HostError, match="tmux/w2: tail: the tmux server is gone"):
-        host.tail("w2")
-    assert host.remains("w2").ended == "tmux server gone"
-    os.kill(new, 0)
+    with pytest.raises(HostError, match="tmux/w2: lines: the tmux server is gone"):
+        old[1].lines()
+    assert old[1].kill() == "tmux server gone"
+    os.kill(pid_of(new), 0)
 
 
 def test_window_closed_by_somebody(tmux_world: HostWorld) -> None:
     """A worker whose window a person closed is told as such; the others are not touched."""
     host = tmux_host(tmux_world)
-    pid = host.launch(tmux_world.shell("w1", FOREVER))
-    host.launch(tmux_world.shell("w2", f"echo here; {FOREVER}"))
+    worker = host.start(tmux_world.shell("w1", FOREVER))
+    other = host.start(tmux_world.shell("w2", f"echo here; {FOREVER}"))
     by_hand(host, "kill-window", "-t", "ptc:w1")
-    tmux_world.wait_for_end(pid)
-    assert host.remains("w1").ended == "its tmux window was closed"
-    until(lambda: host.tail("w2") == "here", "the other worker prints")
+    tmux_world.wait_for_end(worker)
+    assert worker.kill() == "its tmux window was closed"
+    until(lambda: other.lines() == "here", "the other worker prints")
 
 
 def test_session_closed_by_somebody(tmux_world: HostWorld) -> None:
     """When a person closed the whole session, the next launch makes another on the same server."""
     host = tmux_host(tmux_world)
-    pid = host.launch(tmux_world.shell("w1", FOREVER))
+    worker = host.start(tmux_world.shell("w1", FOREVER))
     server = host._server
     by_hand(host, "kill-session", "-t", "ptc")
-    tmux_world.wait_for_end(pid)
-    assert host.remains("w1").ended == "its tmux window was closed"
-    host.launch(tmux_world.shell("w1", FOREVER))
+    tmux_world.wait_for_end(worker)
+    assert worker.kill() == "its tmux window was closed"
+    host.start(tmux_world.shell("w1", FOREVER))
     assert host._server == server
 
 
 def test_server_outlives_the_last_window(tmux_world: HostWorld) -> None:
-    """Taking the remains of the only worker leaves the server for the next."""
+    """Killing the only worker leaves the server for the next."""
     host = tmux_host(tmux_world)
     for _ in range(3):
-        tmux_world.wait_for_end(host.launch(tmux_world.plan("w1", "/bin/true")))
+        worker = host.start(tmux_world.plan("w1", "/bin/true"))
+        tmux_world.wait_for_end(worker)
         server = host._server
-        assert host.remains("w1").ended == "exit status 0"
+        assert worker.kill() == "exit status 0"
         assert host._server == server
 
 
 def test_close_with_a_stopped_server(tmux_world: HostWorld) -> None:
     """A server that answers nothing does not keep a host from closing."""
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", FOREVER))
+    host.start(tmux_world.shell("w1", FOREVER))
     assert host._server is not None
     host._server.send(signal.SIGSTOP)
     start = time.monotonic()
@@ -155,28 +155,29 @@ def asked_while_stopped(host: TmuxHost, ask: Callable[[], Any]) -> Iterator[Futu
 
 
 @pytest.mark.fault("terminal-gone")
-def test_server_ended_while_a_worker_is_launched(tmux_world: HostWorld) -> None:
+def test_server_ended_while_a_worker_is_started(tmux_world: HostWorld) -> None:
     """The worker comes up in a new server of ours, though tmux calls its silence no error."""
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", FOREVER))
+    host.start(tmux_world.shell("w1", FOREVER))
     server = host._server
     plan = tmux_world.shell("w2", f"echo here; {FOREVER}")
-    with asked_while_stopped(host, lambda: host.launch(plan)) as asked:
+    with asked_while_stopped(host, lambda: host.start(plan)) as asked:
         lose_server(host, signal.SIGTERM)
-        os.kill(asked.result(DEADLINE), 0)
+        worker = asked.result(DEADLINE)
+    os.kill(pid_of(worker), 0)
     assert host._server != server
-    until(lambda: host.tail("w2") == "here", "the worker prints")
+    until(lambda: worker.lines() == "here", "the worker prints")
 
 
 @pytest.mark.fault("terminal-gone")
 def test_server_ended_while_a_worker_is_buried(tmux_world: HostWorld) -> None:
     """That nothing can be told of the worker any more is told."""
     host = tmux_host(tmux_world)
-    pid = host.launch(tmux_world.shell("w1", FOREVER))
-    os.kill(pid, signal.SIGKILL)
-    with asked_while_stopped(host, lambda: host.remains("w1")) as asked:
+    worker = host.start(tmux_world.shell("w1", FOREVER))
+    os.kill(pid_of(worker), signal.SIGKILL)
+    with asked_while_stopped(host, worker.kill) as asked:
         lose_server(host, signal.SIGTERM)
-        assert asked.result(DEADLINE).ended == "tmux server gone"
+        assert asked.result(DEADLINE) == "tmux server gone"
 
 
 @pytest.mark.fault("terminal-unread")
@@ -187,13 +188,13 @@ def test_a_server_that_is_stopped_holds_nobody_up(
     monkeypatch.setattr(tmux, "ANSWER", 1.0)
     monkeypatch.setattr(tmux, "IMPATIENT_ANSWER", 0.1)
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", FOREVER))
-    with asked_while_stopped(host, lambda: host.tail("w1")) as asked:
+    worker = host.start(tmux_world.shell("w1", FOREVER))
+    with asked_while_stopped(host, worker.lines) as asked:
         with pytest.raises(HostError, match="tmux/w1: capture-pane: tmux does not answer"):
             asked.result(DEADLINE)
         start = time.monotonic()
         with pytest.raises(HostError, match="tmux/w2: new-session: tmux does not answer"):
-            host.launch(tmux_world.shell("w2", f"trap '' HUP TERM; {FOREVER}"))
+            host.start(tmux_world.shell("w2", f"trap '' HUP TERM; {FOREVER}"))
         assert time.monotonic() - start < 0.9
     host.close()
     until(lambda: clients() == [], "the clients that still ask have ended")
@@ -205,16 +206,16 @@ def test_a_worker_launched_too_late_is_ended_too(
     """What a server that was stopped starts after nobody waits for it any more is ours to end."""
     monkeypatch.setattr(tmux, "ANSWER", 0.1)
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", FOREVER))
+    host.start(tmux_world.shell("w1", FOREVER))
     plan = tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}")
     assert host._server is not None
-    with asked_while_stopped(host, lambda: host.launch(plan)) as asked:
+    with asked_while_stopped(host, lambda: host.start(plan)) as asked:
         with pytest.raises(HostError, match="tmux does not answer"):
             asked.result(DEADLINE)
         host._server.send(signal.SIGCONT)
     tmux_world.wait_for_file("up")
     monkeypatch.undo()
-    host.launch(tmux_world.shell("w3", FOREVER))
+    host.start(tmux_world.shell("w3", FOREVER))
 
 
 def test_close_after_an_interrupted_launch(
@@ -222,7 +223,7 @@ def test_close_after_an_interrupted_launch(
 ) -> None:
     """A worker whose launch Ctrl-C cut off before it was on record is ended all the same."""
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", FOREVER))
+    host.start(tmux_world.shell("w1", FOREVER))
     run = host._run
 
     def interrupted(*commands: Any, **options: Any) -> list[str]:
@@ -232,7 +233,7 @@ def test_close_after_an_interrupted_launch(
     with monkeypatch.context() as patch:
         patch.setattr(host, "_run", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            host.launch(tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}"))
+            host.start(tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}"))
     tmux_world.wait_for_file("up")
 
 
@@ -250,7 +251,7 @@ def test_close_after_an_interrupted_first_launch(
     with monkeypatch.context() as patch:
         patch.setattr(host, "_run", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            host.launch(tmux_world.shell("w1", FOREVER))
+            host.start(tmux_world.shell("w1", FOREVER))
     assert tmux_world.sockets() != []
 
 
@@ -263,20 +264,20 @@ def test_users_own_tmux_is_not_touched(
     (home / ".tmux.conf").write_text("set -g status-left mine\nset -g remain-on-exit off\n")
     monkeypatch.setenv("HOME", str(home))
     theirs = tmux_host(tmux_world)
-    theirs.launch(tmux_world.shell("theirs", FOREVER))
+    theirs.start(tmux_world.shell("theirs", FOREVER))
     socket, pane = by_hand(theirs, "list-panes", "-a", "-F", "#{socket_path} #{pane_id}").split()
     monkeypatch.setenv("TMUX", f"{socket},{theirs._server.pid if theirs._server else 0},0")
     monkeypatch.setenv("TMUX_PANE", pane)
 
     ours = tmux_host(tmux_world)
-    pid = ours.launch(tmux_world.shell("w1", "echo $TMUX > t.new; mv t.new t; sleep 1000"))
+    worker = ours.start(tmux_world.shell("w1", "echo $TMUX > t.new; mv t.new t; sleep 1000"))
     assert tmux_world.wait_for_file("t").startswith(f"{ours._socket},")
     assert by_hand(theirs, "list-windows", "-a", "-F", "#{window_name}") == "theirs"
     assert by_hand(ours, "list-windows", "-a", "-F", "#{window_name}") == "w1"
     assert ours._socket_name in by_hand(ours, "show-options", "-gv", "status-left")
-    os.kill(pid, signal.SIGKILL)
-    tmux_world.wait_for_end(pid)
-    assert ours.remains("w1").ended == "killed by SIGKILL"
+    os.kill(pid_of(worker), signal.SIGKILL)
+    tmux_world.wait_for_end(worker)
+    assert worker.kill() == "killed by SIGKILL"
     ours.close()
     assert by_hand(theirs, "list-windows", "-a", "-F", "#{window_name}") == "theirs"
 
@@ -321,16 +322,16 @@ def test_attach_line(
         monkeypatch.delenv("TMUX_TMPDIR", raising=False)
     host = tmux_host(tmux_world)
     line = "x" * 100 + "end"
-    host.launch(tmux_world.shell("w1", f"echo {line}; {FOREVER}"))
+    worker = host.start(tmux_world.shell("w1", f"echo {line}; {FOREVER}"))
     monkeypatch.delenv("TMUX_TMPDIR", raising=False)
     with terminal(host.attach, 12, 40) as screen:
         until(lambda: b"xend" in screen().replace(b"\r\n", b""), "the worker is shown")
         until(lambda: host._socket_name.encode() in screen(), "the status line is shown")
-        assert host.tail("w1") == line
-        pid = host.launch(tmux_world.shell("w2", "exit 3"))
-        tmux_world.wait_for_end(pid)
-        assert host.remains("w2").ended == "exit status 3"
-    assert host.tail("w1") == line
+        assert worker.lines() == line
+        other = host.start(tmux_world.shell("w2", "exit 3"))
+        tmux_world.wait_for_end(other)
+        assert other.kill() == "exit status 3"
+    assert worker.lines() == line
     host.close()
     assert not list(short_folder.glob("tmux-*/*"))
 
@@ -340,9 +341,9 @@ def test_later_change_of_the_socket_folder(
 ) -> None:
     """A test that sets TMUX_TMPDIR while workers live does not lead the host to another server."""
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", FOREVER))
+    host.start(tmux_world.shell("w1", FOREVER))
     monkeypatch.setenv("TMUX_TMPDIR", str(short_folder))
-    host.launch(tmux_world.shell("w2", FOREVER))
+    host.start(tmux_world.shell("w2", FOREVER))
     assert by_hand(host, "list-windows", "-a", "-F", "#{window_name}") == "w1\nw2"
     assert list(short_folder.iterdir()) == []
 
@@ -356,7 +357,7 @@ def test_socket_path_too_long(
     monkeypatch.setenv("TMUX_TMPDIR", str(folder))
     host = tmux_host(tmux_world)
     with pytest.raises(HostError, match=r"File name too long.*set TMUX_TMPDIR"):
-        host.launch(tmux_world.shell("w1", FOREVER))
+        host.start(tmux_world.shell("w1", FOREVER))
 
 
 def test_socket_folder_with_any_name(
@@ -368,9 +369,9 @@ def test_socket_folder_with_any_name(
     monkeypatch.setenv("TMUX_TMPDIR", str(folder))
     monkeypatch.setenv("LC_ALL", "C")
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", f"echo 'é 漢'; {FOREVER}"))
-    until(lambda: host.tail("w1"), "the worker prints")
-    assert host.tail("w1") == "é 漢"
+    worker = host.start(tmux_world.shell("w1", f"echo 'é 漢'; {FOREVER}"))
+    until(worker.lines, "the worker prints")
+    assert worker.lines() == "é 漢"
     assert host._socket is not None
     assert host._socket.is_socket()
     host.close()
@@ -382,10 +383,10 @@ def test_command_line_too_long(tmux_world: HostWorld) -> None:
     host = tmux_host(tmux_world)
     for _ in range(2):
         with pytest.raises(HostError, match=r"w1: new-session: command too long; .*16 kB"):
-            host.launch(tmux_world.plan("w1", "echo", "x" * 20_000))
-    host.launch(tmux_world.shell("w1", FOREVER))
+            host.start(tmux_world.plan("w1", "echo", "x" * 20_000))
+    host.start(tmux_world.shell("w1", FOREVER))
     with pytest.raises(HostError, match=r"w2: new-window: command too long; .*16 kB"):
-        host.launch(tmux_world.plan("w2", "echo", "x" * 20_000))
+        host.start(tmux_world.plan("w2", "echo", "x" * 20_000))
 
 
 def test_no_tmux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -418,11 +419,11 @@ def test_unusable_tmux(
 def test_tmux_vanishes(tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of libtmux itself comes out as ours, and names the command."""
     host = tmux_host(tmux_world)
-    host.launch(tmux_world.shell("w1", FOREVER))
+    worker = host.start(tmux_world.shell("w1", FOREVER))
     with monkeypatch.context() as patch:
         patch.setenv("PATH", "/nonexistent")
         with pytest.raises(HostError, match=r"tmux/w1: capture-pane: .*TmuxCommandNotFound"):
-            host.tail("w1")
+            worker.lines()
 
 
 def test_run_id_that_is_no_name() -> None:
@@ -441,7 +442,7 @@ folder = Path.cwd()
 host = TmuxHost(sys.argv[1])
 for worker in ("w1", "w2"):
     argv = ("/bin/sh", "-c", "read x < go")
-    pid = host.launch(LaunchPlan(worker=worker, argv=argv, cwd=folder, log=folder / "log"))
+    host.start(LaunchPlan(worker=worker, argv=argv, cwd=folder, log=folder / "log"))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

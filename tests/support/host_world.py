@@ -15,16 +15,24 @@ import psutil
 from pytest_ptc.hosts.process import ProcessHost
 from pytest_ptc.hosts.tmux import TmuxHost
 from pytest_ptc.interfaces.host import LaunchPlan
-from pytest_ptc.system.processes import ProcessIdentity, wait_gone
+from pytest_ptc.system.processes import wait_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_ptc.interfaces.host import WorkerHandle
 
 
 #: Seconds after which an event that a test waits for counts as missing.
 DEADLINE = 15.0
 
 COOKIE = "PTC_TEST_HOST"
+
+
+def pid_of(worker: WorkerHandle) -> int:
+    """Return the process id of a worker that was seen alive."""
+    assert worker.identity is not None
+    return worker.identity.pid
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -87,16 +95,14 @@ class HostWorld:
         until(path.exists, f"a worker writes {name}")
         return path.read_text()
 
-    def has_ended(self, pid: int) -> bool:
-        """Tell whether this process has ended; whoever is its parent may not have reaped it yet."""
-        process = ProcessIdentity.of(pid)
-        return process is None or not process.alive
+    def has_ended(self, worker: WorkerHandle) -> bool:
+        """Tell whether this worker has ended; whoever is its parent may not have reaped it yet."""
+        return worker.identity is None or not worker.identity.alive
 
-    def wait_for_end(self, pid: int) -> None:
-        """Wait until this process has ended."""
-        process = ProcessIdentity.of(pid)
-        if process is not None:
-            assert not wait_gone([process], DEADLINE), f"process {pid} does not end"
+    def wait_for_end(self, worker: WorkerHandle) -> None:
+        """Wait until this worker has ended."""
+        if worker.identity is not None:
+            assert not wait_gone([worker.identity], DEADLINE), f"{worker.identity} does not end"
 
     def running(self) -> list[psutil.Process]:
         """Return what was started from this world and still runs."""

@@ -23,9 +23,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
+from pytest_ptc.coordinator.crew import Remains
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.host import Remains
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.journal.attempt_journal import AttemptJournal
 from pytest_ptc.journal.run_journal import Journal
@@ -36,6 +36,7 @@ from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.recording import Record
 from pytest_ptc.worker.worker import Worker
+from tests.support.hosts import FakeHost
 from tests.support.journals import KEY
 from tests.support.launch import launch_file
 from tests.support.lines import FakeLine
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from pytest_ptc.coordinator.board import Board
     from pytest_ptc.coordinator.schedule import Limits
     from pytest_ptc.interfaces.agent import Job
-    from pytest_ptc.interfaces.host import Host
     from pytest_ptc.model.result import Attempt, AttemptReport, Result
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
@@ -712,7 +712,7 @@ class SimulatedRun:
         self.journal = Journal(folder / "runs", RUN_ID, key=KEY, clock=self.time)
         self.coordinator = Coordinator(
             limits=limits,
-            host=cast("Host", None),
+            host=FakeHost(),
             task_list=self.list,
             journal=self.journal,
             scratch=folder,

@@ -8,9 +8,9 @@ class NiceHost(ProcessHost):
 
     name = "nice"
 
-    def launch(self, plan):
-        """Start a worker, and return its process id."""
-        return super().launch(replace(plan, argv=("/usr/bin/nice", "-n", "10", *plan.argv)))
+    def start(self, plan):
+        """Start a worker, and return what stands for it."""
+        return super().start(replace(plan, argv=("/usr/bin/nice", "-n", "10", *plan.argv)))
 
 
 def pytest_ptc_make_host(config, settings, run_id):

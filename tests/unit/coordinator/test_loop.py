@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,7 @@ from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
+from tests.support.hosts import FakeHost
 from tests.support.launch import launch_file
 from tests.support.simulated_run import NO_ROOM, SimulatedRun, WorkerProcess, simulate_workers
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from pytest_ptc.interfaces.host import Host
     from pytest_ptc.model.result import Result
 
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
@@ -105,7 +105,7 @@ def test_a_task_submitted_while_the_thread_ends_gets_a_result(
     """Before its end, in the instant between its last look and its end, or after: none is open."""
     coordinator = Coordinator(
         limits=Limits(workers=1, max_worker_restart=1),
-        host=cast("Host", None),
+        host=FakeHost(),
         task_list=run.list,
         journal=run.journal,
         scratch=tmp_path,

@@ -22,7 +22,7 @@ ROOMS = {
     "model": {"text"},
     "verdicts": {"model", "text"},
     "system": {"model", "text"},
-    "interfaces": {"model", "text", "verdicts"},
+    "interfaces": {"model", "system", "text", "verdicts"},
     "journal": {"interfaces", "model", "system", "text", "verdicts"},
     "tasklist": {"interfaces", "model", "system"},
     "collection": {"model", "system", "text", "verdicts"},
