@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_ptc.journal.keys import existing_key
 from pytest_ptc.model.errors import ConfigError, JournalError
 from pytest_ptc.runs.audit import audit_run
-from pytest_ptc.runs.cleaning import PATIENCE, clean_run, forget_runs, stop_run, watch
+from pytest_ptc.runs.control import PATIENCE, forget_runs, stop_run, watch
 from pytest_ptc.runs.places import project_of, root_of, runs_of
 from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState, open_runs
+from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +42,3 @@ class TaskList(Protocol):
 
     def is_gone(self, task_id: str) -> bool:
         """Tell whether the list was deleted as a whole, this task with it."""
-
-    def withdraw(self, task_ids: Iterable[str]) -> None:
-        """Remove these tasks of the run's from the list, whoever holds them."""

@@ -26,9 +26,9 @@ from pytest_ptc.inputs.agent_facts import agent_facts
 from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.journal.events import RunEnded, SuiteChanged
 from pytest_ptc.model.errors import ConfigError, IllegalMove, PtcError
-from pytest_ptc.runs.cleaning import clean_run
 from pytest_ptc.runs.recorded import RefusedRun, RunState, open_runs, whole_story
 from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
+from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.resuming import Resumption, run_to_resume
 from pytest_ptc.session.run_facts import story_without_tasks

@@ -222,3 +222,27 @@ def test_what_an_agent_recorded_before_it_broke_counts(
     result = suite.run("--ptc-agent=breaking:make")
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*machinery - agent breaking broke: RuntimeError('worn out')*"])
+
+
+def test_a_launch_file_that_cannot_be_used_is_named(suite: Suite) -> None:
+    """By each item that has no worker for it, with what is wrong with the file."""
+    (suite.path / "conftest.py").write_text(
+        "from pathlib import Path\n\n"
+        "from pytest_ptc.hosts.process import ProcessHost\n\n\n"
+        "class Spoiling(ProcessHost):\n"
+        "    name = 'spoiling'\n\n"
+        "    def start(self, plan):\n"
+        "        Path(plan.argv[-1]).write_text('{}')\n"
+        "        return super().start(plan)\n\n\n"
+        "def pytest_ptc_make_host(config, settings, run_id):\n"
+        "    return Spoiling()\n"
+    )
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_a(): pass\n")
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*no workers*exit status 2, with the last line: pytest-ptc worker: launch file "
+            "*/workers/w*/launch.json: is not one: Object missing required field `worker`*"
+        ]
+    )

@@ -287,10 +287,6 @@ class WorkersList:
         """Refuse: a worker has nothing to publish."""
         raise NotImplementedError
 
-    def withdraw(self, task_ids: Any) -> None:
-        """Refuse: a worker withdraws nothing."""
-        raise NotImplementedError
-
 
 #: The process whose code runs; `report` finds its worker by it.
 _PROCESS: ContextVar[WorkerProcess] = ContextVar("process")

@@ -30,7 +30,7 @@ ROOMS = {
     "hosts": {"interfaces", "model", "system"},
     "agents": {"interfaces", "journal", "model", "system", "text", "verdicts"},
     "coordinator": {"interfaces", "journal", "model", "system", "text"},
-    "runs": {"interfaces", "journal", "model", "system", "tasklist"},
+    "runs": {"journal", "model", "system"},
     "reporting": {"journal", "model", "text"},
     "hookspecs": {"interfaces", "model"},
     "worker": {"agents", "interfaces", "journal", "model", "system", "tasklist", "text"},

@@ -15,8 +15,8 @@ import pytest
 
 from pytest_ptc.journal.events import RunCleaned, WorkerStarted
 from pytest_ptc.model.errors import JournalError
-from pytest_ptc.runs.cleaning import clean_run
 from pytest_ptc.runs.recorded import RunState, open_run
+from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
 from tests.support.documents import events_of
@@ -74,7 +74,7 @@ def test_the_runs_tasks_go_and_the_list_only_if_nothing_else_is_on_it(
     for name in foreign:
         task(path / name, None)
     done = clean_run(killed_run(tmp_path, task_list=str(path), own_list=own))
-    assert done.removed == ["2 tasks"]
+    assert done.removed == ("2 tasks",)
     assert path.exists() is stays
     assert not (path / "1.json").exists()
     assert all((path / name).exists() for name in foreign if stays)
@@ -87,8 +87,8 @@ def test_a_list_reached_through_a_link_is_left(tmp_path: Path) -> None:
     path = tmp_path / f"tasks/ptc-{RUN}"
     path.symlink_to(tmp_path / "elsewhere")
     done = clean_run(killed_run(tmp_path, task_list=str(path), own_list=True))
-    assert done.removed == []
-    assert done.left == [f"{path}: is not a task list"]
+    assert done.removed == ()
+    assert done.left == (f"{path}: is not a task list",)
     assert (tmp_path / "elsewhere/1.json").exists()
 
 
@@ -112,7 +112,7 @@ def test_a_socket_is_removed_only_if_it_is_the_runs(tmp_path: Path, short: Path,
             listening.bind(str(path))
     short.chmod(0o777 if kind == "open-folder" else 0o700)
     done = clean_run(killed_run(tmp_path, tmux_socket=str(path)))
-    assert done.removed == (["tmux server"] if kind == "socket" else [])
+    assert done.removed == (("tmux server",) if kind == "socket" else ())
     assert os.path.lexists(path) is (kind != "socket")
     assert len(done.left) == (kind != "socket")
 

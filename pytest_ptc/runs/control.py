@@ -1,0 +1,55 @@
+"""Runs ended, watched and forgotten from outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from pytest_ptc.model.errors import JournalError, TaskListError
+from pytest_ptc.runs.recorded import RunState
+from pytest_ptc.system.processes import wait_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_ptc.runs.recorded import RecordedRun
+
+#: Seconds that a run has to end in order, its workers' and its reports' time included.
+PATIENCE = 60.0
+
+
+def stop_run(run: RecordedRun) -> bool:
+    """End a run in order, as Ctrl-C does; tell whether it has ended."""
+    run.pytest.send(signal.SIGTERM)
+    return not wait_gone([run.pytest], PATIENCE)
+
+
+def watch(run: RecordedRun) -> NoReturn:
+    """Become the program that shows a run's workers.
+
+    Raises:
+        TaskListError: Its workers have no screen.
+    """
+    socket = run.began.tmux_socket
+    tmux = shutil.which("tmux")
+    if socket is None or tmux is None:
+        raise TaskListError(f"run {run.run_id} has no screen to watch: its host is no tmux")
+    os.execv(tmux, [tmux, "-S", socket, "attach"])
+
+
+def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:
+    """Remove the journals of runs that have ended, but for the last `keep`; return their ids.
+
+    Raises:
+        JournalError: One cannot be removed.
+    """
+    ended = [run for run in found if run.state is RunState.ENDED]
+    old = ended[: max(0, len(ended) - keep)]
+    for run in old:
+        try:
+            shutil.rmtree(run.folder)
+        except OSError as error:
+            raise JournalError(f"journal {run.folder}: {error}") from error
+    return [run.run_id for run in old]
