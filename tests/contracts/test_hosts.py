@@ -28,15 +28,17 @@ if TYPE_CHECKING:
 
 FOREVER = "while :; do sleep 1000 & wait $!; done"
 
-#: Writes what it was started with, as JSON, to the file named first.
+#: Writes what it was started with, as JSON, to the file named first, and lives until it has gone.
 SELF_PORTRAIT = """
-import json, os, sys
+import json, os, sys, time
 portrait = {
     "argv": sys.argv[2:], "pid": os.getpid(), "cwd": os.getcwd(), "env": dict(os.environ),
     "session": os.getsid(0),
 }
 open(sys.argv[1] + ".new", "w").write(json.dumps(portrait))
 os.rename(sys.argv[1] + ".new", sys.argv[1])
+while os.path.exists(sys.argv[1]):
+    time.sleep(0.005)
 """
 
 NASTY = (
@@ -100,9 +102,9 @@ def portrait(world: HostWorld, host: Host, *arguments: str, cwd: Path | None = N
     worker = host.start(plan)
     found = json.loads(world.wait_for_file("p"))
     assert found["pid"] == pid_of(worker)
+    world.path("p").unlink()
     world.wait_for_end(worker)
     assert worker.kill() == "exit status 0"
-    world.path("p").unlink()
     return found
 
 
@@ -263,12 +265,14 @@ def test_place_is_free_when_a_worker_was_killed(world: HostWorld) -> None:
     world.wait_for_end(first)
     with pytest.raises(HostError, match=f"{host.name}/w1: start: .*not killed yet"):
         host.start(world.shell("w1", FOREVER))
-    assert first.kill() == "exit status 1"
+    told = first.kill(), first.lines()
+    assert told[0] == "exit status 1"
     second = host.start(world.shell("w1", f"echo second; {FOREVER}"))
     until(second.lines, "the second worker prints")
     assert second.lines() == "second"
     # The first one's end is told as before, and the second one is not touched by that.
-    assert (first.kill(), first.lines()) == ("exit status 1", "first")
+    assert (first.kill(), first.lines()) == told
+    assert "second" not in told[1]
     os.kill(pid_of(second), 0)
 
 
