@@ -15,7 +15,7 @@ import pytest
 
 from pytest_ptc.collection.keywords import marker_text
 from pytest_ptc.collection.options import add_options, give_values, resolve
-from pytest_ptc.collection.root_dirs import ROOTS
+from pytest_ptc.collection.root_dir import ROOT
 from pytest_ptc.interfaces.environment import IN_XDIST
 from pytest_ptc.model.errors import ConfigError, MarkerError
 from pytest_ptc.model.variables import RUN_COOKIE
@@ -68,7 +68,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make the run's runner if this run has workers."""
     config.addinivalue_line("markers", marker_text())
-    ROOTS.append(config.rootpath)
+    # For `files`, which is called while test modules are imported.
+    session = ROOT.set(config.rootpath)
+    config.add_cleanup(lambda: ROOT.reset(session))
     try:
         settings = resolve(config)
         why_not = _why_not(config, settings.workers)
@@ -77,56 +79,11 @@ def pytest_configure(config: pytest.Config) -> None:
             if not _only_shows(config) and not _of_another(config):
                 _say_unjudged(config, settings)
             return
-        # Only a run with workers pays for these.
-        from pytest_ptc.session.gatekeeper import Gatekeeper, RunUnderGate  # noqa: PLC0415
-        from pytest_ptc.session.hooks import Runner, SetUpBypass  # noqa: PLC0415
-        from pytest_ptc.session.promises import Promises  # noqa: PLC0415
-        from pytest_ptc.session.publisher import Publisher  # noqa: PLC0415
-        from pytest_ptc.session.pytest_place import place_of, session_end  # noqa: PLC0415
-        from pytest_ptc.session.report_hooks import Reports  # noqa: PLC0415
-        from pytest_ptc.session.run import Run  # noqa: PLC0415
-        from pytest_ptc.session.tickets import TicketBook  # noqa: PLC0415
+        from pytest_ptc.session.wiring import register_session  # noqa: PLC0415 - only with workers
 
-        start = config.invocation_params.dir
-        reports = Reports(
-            settings,
-            start,
-            os.environ,
-            lambda session: run.story(session_end(session)),
-            lambda: run.folder,
-        )
-        # Before anything can be refused.
-        reports.remove_stale()
-        kinds = config.hook.pytest_ptc_agents(config=config)
-        run = Run.planned(
-            place_of(config, settings),
-            settings,
-            other_host=lambda run_id: config.hook.pytest_ptc_make_host(
-                config=config, settings=settings, run_id=run_id
-            ),
-            more_agents=[kind for some in kinds for kind in some],
-        )
-        book, promises = TicketBook(), Promises()
-        publisher = Publisher(config, settings, run, book)
-        gate = Gatekeeper(config, settings, RunUnderGate(book, promises, publisher))
-        runner = Runner(
-            config,
-            settings,
-            run=run,
-            book=book,
-            publisher=publisher,
-            gate=gate,
-            promises=promises,
-        )
+        config.stash[RUNNER] = register_session(config, settings)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[RUNNER] = runner
-    # Before the runner, which then puts the exit status into the journal when the gate is done.
-    config.pluginmanager.register(gate, "ptc-gate")
-    config.pluginmanager.register(runner, "ptc-runner")
-    # Later ones are called earlier: this one around the runner's own set-up.
-    config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
-    config.pluginmanager.register(reports, "ptc-reports")
 
 
 def _say_unjudged(config: pytest.Config, settings: Settings) -> None:
@@ -143,12 +100,6 @@ def _say_unjudged(config: pytest.Config, settings: Settings) -> None:
 
         unjudged = reports_without_workers(config, settings, os.environ)
         config.pluginmanager.register(unjudged, "ptc-reports")
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Forget the run's root directory."""
-    if config.rootpath in ROOTS:
-        ROOTS.remove(config.rootpath)
 
 
 def _why_not(config: pytest.Config, workers: int) -> str | None:

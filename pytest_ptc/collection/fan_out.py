@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.collection.item_ids import unique_ids
-from pytest_ptc.collection.root_dirs import ROOTS
+from pytest_ptc.collection.root_dir import ROOT
 from pytest_ptc.model.errors import ListingError
 from pytest_ptc.system.patterns import MADE_BY_TOOLS, checked_patterns, hint, matches_any, means
 
@@ -32,7 +32,7 @@ def files(*patterns: str, exclude: str | Sequence[str] = ()) -> list[Any]:
         ListingError: A pattern matches nothing: a suite of no items would be green though nobody
             looked.
     """
-    root = ROOTS[-1] if ROOTS else Path.cwd()
+    root = ROOT.get(None) or Path.cwd()
     names = matching(root, patterns, exclude)
     return [pytest.param(name, id=one) for name, one in zip(names, unique_ids(names), strict=True)]
 

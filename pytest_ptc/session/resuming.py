@@ -28,7 +28,7 @@ from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from pytest_ptc.journal.attempt_journal import AttemptJournal
     from pytest_ptc.model.content import Content
@@ -231,6 +231,20 @@ def why_not(earlier: Earlier, parts: Mapping[str, str], content: Content) -> Cha
     return _difference(begun, content) or (_meanwhile(begun, earlier.ended) if written else None)
 
 
+def without_needs(needs: Mapping[str, Sequence[str]], kept: Collection[str]) -> list[str]:
+    """Return the tasks whose verdict would be kept, and that need one which is run again. Pure.
+
+    Args:
+        needs: The node ids that each task needs, by its own.
+        kept: The tasks whose own verdict could be kept.
+    """
+    left = dict.fromkeys(kept)
+    while fresh := [one for one in left if any(need not in left for need in needs[one])]:
+        for nodeid in fresh:
+            del left[nodeid]
+    return [nodeid for nodeid in kept if nodeid not in left]
+
+
 def _meanwhile(begun: Content, ended: Content | None) -> Change | None:
     """Return why it is not shown that an agent saw the same all the time, if it is not."""
     if ended is None:
@@ -304,11 +318,9 @@ class Resumption:
                 found[spec.nodeid] = replace(earlier.kept, content=now)
             else:
                 reasons[spec.nodeid] = change.what + self._detail(change, entries)
-        needs = {spec.nodeid: spec.needs for spec in specs}
-        while fresh := [one for one in found if any(need not in found for need in needs[one])]:
-            for nodeid in fresh:
-                del found[nodeid]
-                reasons[nodeid] = "a task that it needs is run again"
+        for nodeid in without_needs({spec.nodeid: spec.needs for spec in specs}, found):
+            del found[nodeid]
+            reasons[nodeid] = "a task that it needs is run again"
         self._kept += len(found)
         for nodeid, reason in reasons.items():
             self._fresh.setdefault(reason, []).append(nodeid)

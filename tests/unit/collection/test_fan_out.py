@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.collection.fan_out import files, matching
+from pytest_ptc.collection.root_dir import ROOT
 from pytest_ptc.model.errors import ListingError
 from pytest_ptc.system.patterns import checked_patterns, matches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -42,7 +44,7 @@ def test_a_pattern_has_one_meaning(pattern: str, met: list[str], unmet: list[str
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(tmp_path: Path) -> Iterator[Path]:
     """A tree with everything in it, links out of it and a pipe among them."""
     root = tmp_path / "root"
     for name in ("top.py", "src/a.py", "src/sub/b.py", "node_modules/c.py", "docs/x.md"):
@@ -55,8 +57,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "src/alias.py").symlink_to("a.py")
     (root / "src/dead.py").symlink_to("nowhere.py")
     os.mkfifo(root / "src/pipe.py")
-    monkeypatch.setattr("pytest_ptc.collection.fan_out.ROOTS", [root])
-    return root
+    session = ROOT.set(root)
+    yield root
+    ROOT.reset(session)
 
 
 def test_the_tree_is_what_is_in_it(root: Path) -> None:

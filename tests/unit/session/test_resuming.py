@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc.journal.events import RunEnded
 from pytest_ptc.model.content import Content
+from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept
 from pytest_ptc.model.verdict import Verdict, VerdictKind
-from pytest_ptc.session.resuming import Earlier, why_not
+from pytest_ptc.runs.recorded import RefusedRun, open_runs
+from pytest_ptc.session.resuming import LAST, Earlier, run_to_resume, why_not, without_needs
+from pytest_ptc.system.machine import boot_id, process_space
+from pytest_ptc.system.processes import ProcessIdentity
+from tests.support.journals import KEY, began, write_story
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_ptc.runs.recorded import RecordedRun
 
 KEPT = Kept(
     run_id="r",
@@ -91,3 +104,112 @@ def test_why_a_verdict_does_not_stand(earlier: Earlier, now: Content, reason: st
     if reason is not None:
         assert change is not None
         assert reason in change.what
+
+
+@pytest.mark.parametrize(
+    ("needs", "kept", "fresh"),
+    [
+        ({"a": (), "b": ()}, ["a", "b"], []),
+        ({"a": (), "b": ("a",)}, ["a", "b"], []),
+        ({"a": (), "b": ("a",)}, ["b"], ["b"]),
+        ({"a": (), "b": ("a",), "c": ("b",)}, ["b", "c"], ["b", "c"]),
+        ({"a": (), "b": (), "c": ("a", "b")}, ["a", "c"], ["c"]),
+        ({"a": ("gone",), "b": ()}, ["a", "b"], ["a"]),
+        ({"a": (), "b": ("a",)}, [], []),
+    ],
+)
+def test_what_needs_a_task_that_is_run_again_is_run_again(
+    needs: dict[str, tuple[str, ...]], kept: list[str], fresh: list[str]
+) -> None:
+    """Through any number of tasks; a need that nobody answers is not met either."""
+    assert without_needs(needs, kept) == fresh
+
+
+class Runs:
+    """A project's runs, with journals that verify unless they are broken.
+
+    Args:
+        root: The project's root directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = root / ".pytest_cache/d/ptc/runs"
+
+    def end(self, run_id: str) -> None:
+        """Add a run that has ended."""
+        write_story(self._folder / run_id, [began(run_id=run_id), RunEnded(seconds=1.0)])
+
+    def kill(self, run_id: str) -> None:
+        """Add a run whose process is gone."""
+        write_story(self._folder / run_id, [began(run_id=run_id)])
+
+    def start(self, run_id: str) -> None:
+        """Add a run of this process."""
+        ourselves = ProcessIdentity.of(os.getpid())
+        assert ourselves is not None
+        event = began(
+            run_id=run_id,
+            pid=ourselves.pid,
+            created=ourselves.created,
+            boot=boot_id(),
+            process_space=process_space(),
+        )
+        write_story(self._folder / run_id, [event])
+
+    def refuse(self, run_id: str) -> None:
+        """Add a run whose journal another key has sealed."""
+        write_story(self._folder / run_id, [began(run_id=run_id)], key=bytes(32))
+
+    def found(self) -> list[RecordedRun | RefusedRun]:
+        """Return them, oldest first."""
+        return open_runs(self._folder, self._root, KEY)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    """Give the test a project without any run."""
+    return Runs(tmp_path)
+
+
+def test_where_there_is_no_run_there_is_none_to_take_up(runs: Runs) -> None:
+    """That is no error: the first run of a pipeline may say `--ptc-resume`, too."""
+    assert run_to_resume(runs.found(), LAST) is None
+
+
+@pytest.mark.parametrize("how", ["end", "kill", "refuse"])
+def test_the_last_run_is_taken_up_whatever_became_of_it(runs: Runs, how: str) -> None:
+    """No older one where it is refused: somebody may want that one to be taken."""
+    runs.end("20270101-000000-000aa")
+    getattr(runs, how)("20270102-000000-000bb")
+    run = run_to_resume(runs.found(), LAST)
+    assert run is not None
+    assert run.run_id == "20270102-000000-000bb"
+    assert isinstance(run, RefusedRun) == (how == "refuse")
+
+
+def test_a_run_is_named_by_the_end_of_its_id(runs: Runs) -> None:
+    """If that is one run's, and its journal is believed."""
+    for run_id in ("20270101-000000-000aa", "20270102-000000-000aa", "20270103-000000-000bb"):
+        runs.end(run_id)
+    runs.refuse("20270104-000000-000cc")
+    found = runs.found()
+    named = run_to_resume(found, "000bb")
+    assert named is not None
+    assert named.run_id == "20270103-000000-000bb"
+    for wanted, words in [
+        ("000aa", "20270101-000000-000aa, 20270102-000000-000aa"),
+        ("000dd", "none"),
+        ("000cc", "20270104-000000-000cc"),
+    ]:
+        with pytest.raises(ConfigError, match=f"--ptc-resume: .*{words}"):
+            run_to_resume(found, wanted)
+
+
+@pytest.mark.parametrize("wanted", [LAST, "000bb"])
+def test_a_run_that_is_active_is_not_taken_up(runs: Runs, wanted: str) -> None:
+    """Two runs would do the same tasks."""
+    runs.end("20270101-000000-000aa")
+    runs.start("20270102-000000-000bb")
+    with pytest.raises(ConfigError, match="20270102-000000-000bb is still on"):
+        run_to_resume(runs.found(), wanted)

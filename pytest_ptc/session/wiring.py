@@ -1,0 +1,65 @@
+"""The plugins of one pytest session with workers: made in order, and registered in order."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_ptc.session.gatekeeper import Gatekeeper, RunUnderGate
+from pytest_ptc.session.hooks import Runner, SetUpBypass
+from pytest_ptc.session.promises import Promises
+from pytest_ptc.session.publisher import Publisher
+from pytest_ptc.session.pytest_place import place_of, session_end
+from pytest_ptc.session.report_hooks import Reports
+from pytest_ptc.session.run import Run
+from pytest_ptc.session.tickets import TicketBook
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_ptc.model.settings import Settings
+
+
+def register_session(config: pytest.Config, settings: Settings) -> Runner:
+    """Make the run of a session and register its plugins; return the one that runs items.
+
+    Raises:
+        ConfigError: Something that the settings name is missing, or cannot be met.
+    """
+    reports = Reports(
+        settings,
+        config.invocation_params.dir,
+        os.environ,
+        lambda session: run.story(session_end(session)),
+        lambda: run.folder,
+    )
+    # Before anything can be refused.
+    reports.remove_stale()
+    kinds = config.hook.pytest_ptc_agents(config=config)
+    run = Run.planned(
+        place_of(config, settings),
+        settings,
+        other_host=lambda run_id: config.hook.pytest_ptc_make_host(
+            config=config, settings=settings, run_id=run_id
+        ),
+        more_agents=[kind for some in kinds for kind in some],
+    )
+    book, promises = TicketBook(), Promises()
+    publisher = Publisher(config, settings, run, book)
+    gate = Gatekeeper(config, settings, RunUnderGate(book, promises, publisher))
+    runner = Runner(
+        config,
+        settings,
+        run=run,
+        book=book,
+        publisher=publisher,
+        gate=gate,
+        promises=promises,
+    )
+    # Before the runner, which then puts the exit status into the journal when the gate is done.
+    config.pluginmanager.register(gate, "ptc-gate")
+    config.pluginmanager.register(runner, "ptc-runner")
+    # Later ones are called earlier: this one around the runner's own set-up.
+    config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
+    config.pluginmanager.register(reports, "ptc-reports")
+    return runner
