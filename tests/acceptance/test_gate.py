@@ -83,6 +83,16 @@ def test_an_item_that_another_plugin_loses_or_greens_is_told(suite: Suite, hidin
     result.stdout.fnmatch_lines(["ptc: not green: 1 *: test_a.py::test_it"])
 
 
+def test_a_fail_that_is_hidden_is_told_from_what_was_not_judged(suite: Suite) -> None:
+    """All that pytest counts is an error; the exit status is that of a failure all the same."""
+    hiding = HIDING["calls-it-passed"].replace("report.failed:", "report.when == 'call':")
+    suite.write(conftest=hiding, test_a=FAILS, test_b=mark("exit 3"))
+    result = suite.run("--ptc-exit-codes", "-o", "ptc_retries=0")
+    result.assert_outcomes(passed=1, errors=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["ptc: not green: 1 failed by verdict and reported as passed: *"])
+
+
 # What is required.
 
 
