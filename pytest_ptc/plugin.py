@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.verdict import Verdict
     from pytest_ptc.session.coordinator_fixture import PtcCoordinator
-    from pytest_ptc.session.hooks import Runner
+    from pytest_ptc.session.hooks import SessionHooks
 
 #: Options, as pytest keeps them, with which no test is run.
 _SHOWING = (
@@ -38,7 +38,7 @@ _SHOWING = (
     "help",
     "version",
 )
-RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
+HOOKS: pytest.StashKey[SessionHooks] = pytest.StashKey()
 WHY_NOT: pytest.StashKey[str] = pytest.StashKey()
 
 
@@ -66,7 +66,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the options, and make the run's runner if this run has workers."""
+    """Read the options, and make a run if this session has workers."""
     config.addinivalue_line("markers", marker_text())
     # For `files`, which is called while test modules are imported.
     session = ROOT.set(config.rootpath)
@@ -81,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
             return
         from pytest_ptc.session.wiring import register_session  # noqa: PLC0415 - only with workers
 
-        config.stash[RUNNER] = register_session(config, settings)
+        config.stash[HOOKS] = register_session(config, settings)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -194,16 +194,16 @@ def _prompts(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
 @pytest.fixture
 def ptc(request: pytest.FixtureRequest) -> Verdict:
     """The verdict that the agent recorded for this test."""
-    runner = request.config.stash.get(RUNNER, None)
-    if runner is None:
+    hooks = request.config.stash.get(HOOKS, None)
+    if hooks is None:
         pytest.skip(request.config.stash[WHY_NOT])
-    return runner.verdict_of(request.node)
+    return hooks.verdict_of(request.node)
 
 
 @pytest.fixture(scope="session")
 def ptc_coordinator(pytestconfig: pytest.Config) -> PtcCoordinator:
     """The run's coordinator: `submit` gives a task to an agent, `map` fans several out."""
-    runner = pytestconfig.stash.get(RUNNER, None)
-    if runner is None:
+    hooks = pytestconfig.stash.get(HOOKS, None)
+    if hooks is None:
         pytest.skip(pytestconfig.stash[WHY_NOT])
-    return runner.submission
+    return hooks.submission

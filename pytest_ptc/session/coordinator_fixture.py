@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
 from pytest_ptc.collection.marker import checked_prompt
@@ -24,6 +24,20 @@ if TYPE_CHECKING:
     from pytest_ptc.session.promises import Promises
 
 
+class Submitter(NamedTuple):
+    """Who submits a task.
+
+    Args:
+        name: The name of the running test's task, or of the session.
+        source: The file that the test comes from, as in `TaskSpec`.
+        owner: The test, which must ask what became of it; None for a fixture that outlives it.
+    """
+
+    name: str
+    source: str = ""
+    owner: object | None = None
+
+
 class PtcCoordinator:
     """The run's coordinator, as tests use it."""
 
@@ -32,14 +46,14 @@ class PtcCoordinator:
         *,
         settings: Settings,
         rootpath: Path,
-        current: Callable[[], tuple[str, str, object | None]],
+        submitter: Callable[[], Submitter],
         submit: Callable[[TaskSpec], Future[Result]],
         general_timeout: float | None,
         promises: Promises,
     ) -> None:
         self._settings = settings
         self._rootpath = rootpath
-        self._current = current
+        self._submitter = submitter
         self._submit = submit
         self._general_timeout = general_timeout
         self._promises = promises
@@ -62,11 +76,11 @@ class PtcCoordinator:
             MarkerError: The prompt or an option cannot be used. The future raises TaskError if the
                 task ends without a verdict.
         """
-        current, source, owner = self._current()
-        number = next(self._numbers.setdefault(current, count(1)))
-        name = f"{current}::submit[{number}]"
-        promise = Promise(name, owner)
-        task = self._submit(self._spec(name, source, prompt, dict(params or {}), options))
+        submitter = self._submitter()
+        number = next(self._numbers.setdefault(submitter.name, count(1)))
+        name = f"{submitter.name}::submit[{number}]"
+        promise = Promise(name, submitter.owner)
+        task = self._submit(self._spec(name, submitter.source, prompt, dict(params or {}), options))
         self._promises.add(promise)
         task.add_done_callback(lambda ended: promise.fulfil(ended.result()))
         return promise

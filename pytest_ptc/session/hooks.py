@@ -15,7 +15,7 @@ import pytest
 from pytest_ptc.collection.collected import asked_by, is_marked
 from pytest_ptc.collection.timeouts import general_timeout
 from pytest_ptc.session.arrivals import Arrivals
-from pytest_ptc.session.coordinator_fixture import PtcCoordinator
+from pytest_ptc.session.coordinator_fixture import PtcCoordinator, Submitter
 from pytest_ptc.session.durations import longest_first, read_durations
 from pytest_ptc.session.live_servers import LiveServers
 from pytest_ptc.session.order import LineUp
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from pytest_ptc.session.tickets import Ticket, TicketBook
 
 
-class Runner:
+class SessionHooks:
     """The hooks of a run with workers."""
 
     def __init__(
@@ -82,14 +82,14 @@ class Runner:
         self.submission = PtcCoordinator(
             settings=settings,
             rootpath=config.rootpath,
-            current=self._submitter,
+            submitter=self._submitter,
             general_timeout=general_timeout(config),
             submit=self._submit_one,
             promises=promises,
         )
 
     def __repr__(self) -> str:
-        return f"<Runner {self._run.plan.run_id} {self._book!r}>"
+        return f"<SessionHooks {self._run.plan.run_id} {self._book!r}>"
 
     def verdict_of(self, item: pytest.Item) -> Verdict:
         """Return the verdict of the item that is running."""
@@ -101,13 +101,16 @@ class Runner:
             pytest.fail(f"no verdict was recorded for this test: {ticket.problem}", pytrace=False)
         return verdict
 
-    def _submitter(self) -> tuple[str, str, object | None]:
-        """Return the name and file of the test that is running, and it, unless it is outlived."""
+    def _submitter(self) -> Submitter:
+        """Return who submits a task now: the test that is running, or a fixture for it."""
         item = self._running
         if item is None:
-            return "session", "", None
-        source = name_in_repository(item.path)
-        return self._book.name_of(item), source, None if self._wide_fixtures else item
+            return Submitter("session")
+        return Submitter(
+            self._book.name_of(item),
+            name_in_repository(item.path),
+            None if self._wide_fixtures else item,
+        )
 
     def _submit_one(self, spec: TaskSpec) -> Future[Result]:
         with usage_errors():
@@ -322,6 +325,8 @@ class Runner:
         Pytest looks for hooks among what is named `pytest_...` alone.
         """
         result = yield
+        # A fixture that is torn down at the very end may have submitted the first task.
+        self._end()
         self._run.close(session_end(session))
         return result
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_ptc.session.gatekeeper import Gatekeeper, RunUnderGate
-from pytest_ptc.session.hooks import Runner, SetUpBypass
+from pytest_ptc.session.hooks import SessionHooks, SetUpBypass
 from pytest_ptc.session.promises import Promises
 from pytest_ptc.session.publisher import Publisher
 from pytest_ptc.session.pytest_place import place_of, session_end
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
 
 
-def register_session(config: pytest.Config, settings: Settings) -> Runner:
+def register_session(config: pytest.Config, settings: Settings) -> SessionHooks:
     """Make the run of a session and register its plugins; return the one that runs items.
 
     Raises:
@@ -47,7 +47,7 @@ def register_session(config: pytest.Config, settings: Settings) -> Runner:
     book, promises = TicketBook(), Promises()
     publisher = Publisher(config, settings, run, book)
     gate = Gatekeeper(config, settings, RunUnderGate(book, promises, publisher))
-    runner = Runner(
+    hooks = SessionHooks(
         config,
         settings,
         run=run,
@@ -56,10 +56,10 @@ def register_session(config: pytest.Config, settings: Settings) -> Runner:
         gate=gate,
         promises=promises,
     )
-    # Before the runner, which then puts the exit status into the journal when the gate is done.
+    # Before the hooks, which then put the exit status into the journal when the gate is done.
     config.pluginmanager.register(gate, "ptc-gate")
-    config.pluginmanager.register(runner, "ptc-runner")
-    # Later ones are called earlier: this one around the runner's own set-up.
+    config.pluginmanager.register(hooks, "ptc-hooks")
+    # Later ones are called earlier: this one around the set-up of our own hooks.
     config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
     config.pluginmanager.register(reports, "ptc-reports")
-    return runner
+    return hooks

@@ -35,14 +35,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Write down what was noted, when the run with all its workers has ended."""
-    runner = config.pluginmanager.getplugin("ptc-runner")
+    hooks = config.pluginmanager.getplugin("ptc-hooks")
     told = {
         "began": _began,
         "reported": _reported,
         "cpu": _cpu(resource.RUSAGE_SELF),
         # Of workers that are pytest's own children, and of the agents that they have waited for.
         "cpu_of_children": _cpu(resource.RUSAGE_CHILDREN),
-        "cpu_of_coordinator": runner._live._begun.coordinator.cpu_seconds if runner else 0.0,
+        "cpu_of_coordinator": hooks._run._held.coordinator.cpu_seconds if hooks else 0.0,
     }
     Path(os.environ[PROBE_FILE]).write_text(json.dumps(told))
 
