@@ -22,7 +22,9 @@ from pytest_ptc import hookspecs
 from pytest_ptc.cli import main as program
 from pytest_ptc.collection.keywords import keywords_table
 from pytest_ptc.collection.options import options_table
+from pytest_ptc.interfaces import agent, agent_kind, host
 from pytest_ptc.journal.events import Event
+from pytest_ptc.model import result, trouble
 from pytest_ptc.model.trouble import RETRYABLE, Cause
 from pytest_ptc.text.markdown import markdown_table
 from pytest_ptc.text.secret_names import described
@@ -62,9 +64,10 @@ def secrets() -> str:
     return f"{described()}.\n"
 
 
-def _signature(function: ast.FunctionDef) -> str:
+def _signature(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     returns = ast.unparse(function.returns) if function.returns else "None"
-    return f"def {function.name}({ast.unparse(function.args)}) -> {returns}: ..."
+    word = "def" if isinstance(function, ast.FunctionDef) else "async def"
+    return f"{word} {function.name}({ast.unparse(function.args)}) -> {returns}: ..."
 
 
 def _documented(name: str, signature: str, doc: str) -> str:
@@ -100,15 +103,30 @@ def hooks() -> str:
     )
 
 
+#: The modules whose classes an agent, a host or a report of somebody else's is made of.
+_EXTENSION_MODULES = (agent, agent_kind, host, result, trouble)
+
+
 def public_api() -> str:
     """Return every public name: its signature and what it is for."""
-    return "\n".join(_public(name) for name in pytest_ptc.__all__)
+    return "\n".join(_public(name, getattr(pytest_ptc, name)) for name in pytest_ptc.__all__)
 
 
-def _public(name: str) -> str:
-    found = getattr(pytest_ptc, name)
-    tree = ast.parse(inspect.getsource(found))
-    (node,) = tree.body
+def extension_api() -> str:
+    """Return every class that extensions use, by its module."""
+    parts = []
+    for module in _EXTENSION_MODULES:
+        parts.append(f"## `{module.__name__}`\n")
+        tree = ast.parse(inspect.getsource(module))
+        names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+        parts += [
+            _public(name, getattr(module, name)) for name in names if not name.startswith("_")
+        ]
+    return "\n".join(parts)
+
+
+def _public(name: str, found: Any) -> str:
+    (node,) = ast.parse(inspect.getsource(found)).body
     if isinstance(node, ast.FunctionDef):
         return _documented(f"{name}()", _signature(node), found.__doc__ or "")
     assert isinstance(node, ast.ClassDef), name
@@ -116,7 +134,11 @@ def _public(name: str) -> str:
     for entry in node.body:
         if isinstance(entry, ast.AnnAssign | ast.Assign):
             lines.append(f"    {ast.unparse(entry)}")
-        elif isinstance(entry, ast.FunctionDef) and not entry.name.startswith("_"):
+        elif isinstance(
+            entry, ast.FunctionDef | ast.AsyncFunctionDef
+        ) and not entry.name.startswith("_"):
+            doc = (ast.get_docstring(entry) or "").split("\n\n")[0]
+            lines += ["", f"    # {' '.join(doc.split())}"] if doc else [""]
             lines += [f"    @{ast.unparse(mark)}" for mark in entry.decorator_list]
             lines.append(f"    {_signature(entry)}")
     if len(lines) == 1:
@@ -243,6 +265,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "secrets": secrets,
     "hooks": hooks,
     "public-api": public_api,
+    "extension-api": extension_api,
     "report-schema": report_schema,
     "events": events,
     "commands": commands,
