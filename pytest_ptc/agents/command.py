@@ -3,8 +3,8 @@
 It gets the prompt on standard input, its parameters as JSON in `PTC_PARAMS` (and in the file that
 `PTC_PARAMS_FILE` names, whatever their size), and runs in the task's directory. It records its
 verdict with `ptc record`, or as one JSON object on the last line of its output, or, where the user
-asked for that, by its exit status. No shell is anywhere in between. What it says in its output and
-by its status is on disk before anything else is done.
+asked for that, by its exit status. No shell is anywhere in between. What it says in its output is
+handed over the moment it is read, and it is judged when all of that, and its status, is on disk.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A program's output as its words: which of its lines are records, put on disk as they are read."""
+"""A program's output as its words: which of its lines are records, handed over as they are read."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.model.errors import JournalError, VerdictError
+from pytest_ptc.model.errors import VerdictError
 from pytest_ptc.verdicts.fail_signs import Lines, says_fail
 from pytest_ptc.verdicts.recording import Record
 from pytest_ptc.verdicts.verdict_json import LONGEST, parse_verdict
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.ledger import Ledger
 
-#: Most lines of one kind that are put on disk as they are read: a program in a loop must not fill
+#: Most lines of one kind that are handed over as they are read: a program in a loop must not fill
 #: the disk. Of further ones only the last line of the output is.
 _MAX_RECORDS = 50
 #: Characters of a line that a message shows.
@@ -30,7 +30,7 @@ class Printed:
     of its prompt is neither.
 
     Args:
-        journal: Where a record is put on disk.
+        journal: Where a record is put down.
         schema: JSON Schema for the verdict's `data`.
         prompt: What the program was given.
     """
@@ -47,9 +47,6 @@ class Printed:
         self.last: str | None = None
         #: The last line that is not blank, of either stream.
         self.last_line = b""
-        #: What could not be put on disk.
-        self.unwritten: list[Record] = []
-        self.problem: JournalError | None = None
 
     def take(self, stream: str, lines: Iterable[bytes]) -> None:
         """Take complete lines of `stdout` or `stderr`."""
@@ -59,9 +56,9 @@ class Printed:
                 self._take(stream, stripped)
 
     def end(self) -> None:
-        """Put the last line on disk, if that was left out."""
+        """Hand the last line over, if that was left out."""
         if self._held is not None and self._held.call == self.last:
-            self._put(self._held)
+            self._journal.record(self._held)
         self._held = None
 
     def _take(self, stream: str, line: bytes) -> None:
@@ -88,14 +85,7 @@ class Printed:
         if self._counts[kind] > _MAX_RECORDS:
             self._held = record
         else:
-            self._put(record)
-
-    def _put(self, record: Record) -> None:
-        try:
             self._journal.record(record)
-        except JournalError as error:
-            self.unwritten.append(record)
-            self.problem = error
 
 
 def _recorded(call: str, line: bytes, schema: Mapping[str, Any] | None) -> Record:

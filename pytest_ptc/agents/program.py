@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.output import Output
 from pytest_ptc.interfaces.environment import agent_environment
-from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT
+from pytest_ptc.journal.attempt_files import OUTPUT, PROMPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE
@@ -135,8 +135,8 @@ class Programs:
             folder=job.folder,
             params_file=params,
             cookie=job.cookie,
-            token=job.journal.token or "",
-            deadline=job.deadline,
+            token=job.journal.token,
+            address=job.journal.address,
             run_id=self._run_id,
             task_list_id=self._task_list_id,
         )

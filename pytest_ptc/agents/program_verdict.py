@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from pytest_ptc.verdicts.endings import Ended, describe_status, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from pytest_ptc.agents.output import LineReader
     from pytest_ptc.agents.printed import Printed
@@ -55,28 +56,27 @@ async def program_verdict(
             one.
     """
 
-    def put_status(status: int) -> None:
-        """Put on disk how the program ended, and what that says."""
+    def put_status(status: int) -> Future[bool]:
+        """Have it put down how the program ended, and what that says."""
         said = printed.last_line[:LONGEST_REASON].decode("utf-8", "replace")
-        job.journal.ended(Ended(status, printed.last), status_verdict(status, said))
+        return job.journal.ended(Ended(status, printed.last), status_verdict(status, said))
 
     def exited(status: int) -> None:
         if status != 0:
             # At once: from here on no pass that it recorded counts.
-            with contextlib.suppress(JournalError):
-                put_status(status)
+            put_status(status)
 
     try:
         end = await programs.run(job, argv, text, reader or printed, show=show, exited=exited)
-        # Only now: a fail among what was still to be read is on disk before.
-        put_status(end.status)
+        # Only now: a fail among what was still to be read comes before.
+        await asyncio.wrap_future(put_status(end.status))
     except AgentError as error:
-        return await in_thread(fail_or, error.trouble, job.journal, job.spec)
+        await job.journal.settled()
+        return await in_thread(fail_or, error.trouble, job.journal)
     except JournalError as error:
-        return await in_thread(_not_kept, error, printed, job)
+        return await in_thread(_not_kept, error, job)
     job.about(status=describe_status(end.status), settings={"command": list(argv)})
-    # In a thread: held to a schema, data may take seconds, and a quit must be heard.
-    judged = await in_thread(_judged, job, end, printed)
+    judged = await in_thread(_judged, job, end)
     if isinstance(judged, Verdict) and judged.verdict is VerdictKind.FAIL:
         said = printed.last_line[:LONGEST_REASON].decode("utf-8", "replace")
         if status_verdict(end.status, said) is not None:
@@ -84,25 +84,16 @@ async def program_verdict(
     return judged
 
 
-def _judged(job: Job, end: ProgramEnd, printed: Printed) -> Verdict | Trouble:
-    try:
-        records, ended = job.journal.story(job.spec.schema)
-    except JournalError as error:
-        return _not_kept(error, printed, job)
-    # What is not on disk is not believed, but for a fail.
-    records += [record for record in printed.unwritten if record.says_fail]
+def _judged(job: Job, end: ProgramEnd) -> Verdict | Trouble:
+    records, ended = job.journal.story()
     judged = judge(records, ended or Ended(end.status))
-    if printed.problem is not None and (judged is None or isinstance(judged, Trouble)):
-        return _not_kept(printed.problem, printed, job)
+    problem = job.journal.problem
+    if problem is not None and (judged is None or isinstance(judged, Trouble)):
+        return _not_kept(problem, job)
     assert judged is not None
     return replace(judged, evidence=end.tail) if isinstance(judged, Trouble) else judged
 
 
-def _not_kept(error: JournalError, printed: Printed, job: Job) -> Verdict | Trouble:
+def _not_kept(error: JournalError, job: Job) -> Verdict | Trouble:
     """Return what a program came to whose records cannot be kept: a fail is one all the same."""
-    fails = [record for record in printed.unwritten if record.says_fail]
-    for record in reversed(fails):
-        if record.verdict is not None:
-            return record.verdict
-    trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
-    return trouble.after_fail() if fails else fail_or(trouble, job.journal, job.spec)
+    return fail_or(Trouble(cause=Cause.MACHINERY, message=str(error)), job.journal)

@@ -1,52 +1,60 @@
-"""`ptc record`: how an agent that is any program records its verdict."""
+"""`ptc record`: hands a verdict to the worker of the task that it is run in.
+
+It says "recorded" when the worker has said so, and that is when the verdict is on disk. Agents wait
+for it: it imports little, and leaves the work to the worker.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import sys
+import time
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_ptc.journal.attempt_journal import AttemptJournal
-from pytest_ptc.model.errors import PtcError, VerdictError
-from pytest_ptc.model.variables import ATTEMPT_DEADLINE, ATTEMPT_FOLDER, ATTEMPT_TOKEN
+from pytest_ptc.interfaces.recording import (
+    ANSWER_PATIENCE_S,
+    MAX_CALL_BYTES,
+    Form,
+    RecordAnswer,
+    RecordCall,
+)
+from pytest_ptc.model.errors import VerdictError
+from pytest_ptc.model.variables import ATTEMPT_FOLDER, ATTEMPT_TOKEN, RECORD_SOCKET
 from pytest_ptc.text.printable import printable
-from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.fail_signs import says_fail
-from pytest_ptc.verdicts.recording import Record
-from pytest_ptc.verdicts.verdict_json import parse_verdict, read_verdict
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from pytest_ptc.model.verdict import Verdict
+#: Seconds between two calls while others keep the worker's socket busy.
+_PAUSE_S = 0.02
+
 
 #: What a worker finds in its program's output where a fail could not be recorded.
 _UNRECORDED_FAIL = 'ptc record: not recorded: {"verdict": "fail"}'
-
-
-class _KeptRefusalError(VerdictError):
-    """What was refused is on disk, as far as it says fail."""
 
 
 def record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:
     """Record the verdict that is given; return what to print.
 
     Raises:
-        PtcError: It was refused. A fail that could not even be put down as refused is named in the
+        VerdictError: It is not recorded. A fail of which nothing could be put down is named in the
             message.
-        OSError: As above, of a verdict that does not say fail.
     """
+    form, given = _given(arguments)
     try:
-        return [printable(_recorded(arguments, environ))]
-    except _KeptRefusalError:
-        raise
-    except (PtcError, OSError) as error:
-        if not says_fail(arguments.verdict, given=True):
-            raise
-        raise VerdictError(f"{error}\n{_UNRECORDED_FAIL}") from error
+        answer = _called(form, given, environ)
+    except VerdictError as error:
+        answer = RecordAnswer(recorded=False, message=str(error))
+    if answer.recorded:
+        return [printable(answer.message)]
+    if not answer.fail_kept and says_fail(_said(form, given), given=True):
+        raise VerdictError(f"{answer.message}\n{_UNRECORDED_FAIL}")
+    raise VerdictError(answer.message)
 
 
 def keep_fail_of_wrong_call(words: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -60,50 +68,105 @@ def keep_fail_of_wrong_call(words: Sequence[str], environ: Mapping[str, str]) ->
     if not says_fail(kind, given=True):
         return
     try:
-        _keep_refusal(_journal(environ), "`ptc record` was called wrongly", kind)
-    except (PtcError, OSError):
+        kept = _called(Form.WRONG_WORDS, os.fsencode(kind), environ).fail_kept
+    except VerdictError:
+        kept = False
+    if not kept:
         print(_UNRECORDED_FAIL, file=sys.stderr)
 
 
-def _recorded(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
-    journal = _journal(environ)
-    attempt, spec = journal.task()
-    given = _given(arguments)
-    try:
-        verdict = _verdict(given, spec.schema)
-    except VerdictError as error:
-        _keep_refusal(journal, str(error), given)
-        raise _KeptRefusalError(str(error)) from error
-    call = f"record-{os.urandom(8).hex()}"
-    journal.record(Record(call=call, verdict=verdict, answer=call))
-    if journal.over:
-        raise _KeptRefusalError("the time of this task is over; only a fail counts by now")
-    return f"recorded {verdict.verdict} for task {attempt.task_id}"
-
-
-def _journal(environ: Mapping[str, str]) -> AttemptJournal:
-    """Return the journal of the attempt that this is run in.
+def _called(form: Form, given: bytes, environ: Mapping[str, str]) -> RecordAnswer:
+    """Return what the worker answers.
 
     Raises:
-        VerdictError: There is none, or it takes nothing from us.
+        VerdictError: There is none, or it does not answer.
     """
     folder = environ.get(ATTEMPT_FOLDER)
-    if not folder:
-        raise VerdictError(f"not inside a task: {ATTEMPT_FOLDER} is not set")
-    journal = AttemptJournal(
-        Path(folder),
-        environ.get(ATTEMPT_TOKEN, ""),
-        Redactor(environ),
-        deadline=float(environ.get(ATTEMPT_DEADLINE, "inf")),
-    )
-    attempt, _ = journal.task()
-    if not journal.is_ours():
-        raise VerdictError(f"task {attempt.task_id} is another worker's: record for your own")
-    if journal.report() is not None:
-        raise VerdictError(f"attempt {attempt.number} at task {attempt.task_id} is over")
-    # The variable may be gone, and is not the agent's to set.
-    journal.learn_deadline()
-    return journal
+    address = environ.get(RECORD_SOCKET)
+    if not folder or not address:
+        missing = RECORD_SOCKET if folder else ATTEMPT_FOLDER
+        raise VerdictError(f"not inside a task: {missing} is not set")
+    name = os.path.basename(folder)  # noqa: PTH119 - pathlib takes its time to import
+    call = RecordCall(
+        token=environ.get(ATTEMPT_TOKEN, ""), attempt=name, form=form, given=given
+    ).encode()
+    if len(call) > MAX_CALL_BYTES:
+        raise VerdictError(f"a call is at most {MAX_CALL_BYTES} bytes long")
+    try:
+        return RecordAnswer.decode(_answer(address, call))
+    except (FileNotFoundError, ConnectionRefusedError):
+        task_id, _, number = name.rpartition(".")
+        message = f"attempt {number} at task {task_id} is over, or its worker is gone"
+        raise VerdictError(message) from None
+    except TimeoutError:
+        why = f"its worker does not answer within {ANSWER_PATIENCE_S:g} s"
+    except OSError as error:
+        why = f"its worker cannot be reached: {error.strerror or error}"
+    except ValueError:
+        why = "its worker ended, or gave no answer"
+    raise VerdictError(f"not recorded: {why}; record it again")
+
+
+def _answer(address: str, call: bytes) -> bytes:
+    """Return what is answered to a call.
+
+    Raises:
+        OSError: The worker cannot be reached, or does not answer in time.
+    """
+    give_up = time.monotonic() + ANSWER_PATIENCE_S
+    with _connected(address, give_up) as line:
+        line.sendall(call)
+        line.shutdown(socket.SHUT_WR)
+        pieces: list[bytes] = []
+        while True:
+            line.settimeout(max(0.001, give_up - time.monotonic()))
+            piece = line.recv(65536)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+
+
+def _connected(address: str, give_up: float) -> socket.socket:
+    while True:
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(max(0.001, give_up - time.monotonic()))
+        try:
+            line.connect(address)
+        except BlockingIOError:
+            # The worker's queue is full.
+            line.close()
+            if time.monotonic() > give_up:
+                raise TimeoutError from None
+            time.sleep(_PAUSE_S)
+        except BaseException:
+            line.close()
+            raise
+        else:
+            return line
+
+
+def _given(arguments: argparse.Namespace) -> tuple[Form, bytes]:
+    """Return the verdict that is given: a text of JSON, or an object as JSON."""
+    text: str = arguments.verdict
+    if text == "-":
+        return Form.TEXT, sys.stdin.buffer.read()
+    if text.lstrip().startswith("{"):
+        return Form.TEXT, os.fsencode(text)
+    fields = {
+        "verdict": text,
+        "summary": arguments.summary,
+        "findings": [_finding(given) for given in arguments.finding],
+    }
+    return Form.FIELDS, json.dumps(fields).encode()
+
+
+def _said(form: Form, given: bytes) -> object:
+    return json.loads(given) if form is Form.FIELDS else given
+
+
+def _finding(given: str) -> dict[str, str]:
+    severity, _, message = given.partition(":")
+    return {"severity": severity.strip(), "message": message.strip()}
 
 
 def _kind(words: Sequence[str]) -> str:
@@ -118,35 +181,3 @@ def _kind(words: Sequence[str]) -> str:
         if equals and name.startswith("--"):
             return value
     return ""
-
-
-def _keep_refusal(journal: AttemptJournal, why: str, given: object) -> None:
-    """Put down that a fail was refused: whoever said it is not asked until it says otherwise."""
-    if says_fail(given, given=True):
-        call = f"record-{os.urandom(8).hex()}"
-        journal.record(Record(call=call, refused=why, answer=call, fail=True))
-
-
-def _given(arguments: argparse.Namespace) -> bytes | str | dict[str, Any]:
-    """Return the verdict that is given: a text of JSON, or an object."""
-    text: str = arguments.verdict
-    if text == "-":
-        return sys.stdin.buffer.read()
-    if text.lstrip().startswith("{"):
-        return text
-    return {
-        "verdict": text,
-        "summary": arguments.summary,
-        "findings": [_finding(given) for given in arguments.finding],
-    }
-
-
-def _finding(given: str) -> dict[str, str]:
-    severity, _, message = given.partition(":")
-    return {"severity": severity.strip(), "message": message.strip()}
-
-
-def _verdict(given: bytes | str | dict[str, Any], schema: Mapping[str, Any] | None) -> Verdict:
-    if isinstance(given, dict):
-        return read_verdict(given, schema)
-    return parse_verdict(given, schema)

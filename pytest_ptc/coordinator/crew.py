@@ -115,6 +115,8 @@ class Crew:
         remains: Remains
         if killing.done():
             remains = killing.result()
+            # What it handed over before it died is not lost.
+            await self._door.hear_out(worker)
         else:
             unable = f"{self._host.name} has not ended it within {KILL_PATIENCE_S:g} s"
             remains = Remains(ended=f"{why}; {unable}")

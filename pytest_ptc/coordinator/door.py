@@ -9,12 +9,13 @@ worker, and nobody else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import secrets
 from typing import TYPE_CHECKING
 
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.line import StreamLine
+from pytest_ptc.interfaces.line import MAX_LINE_BYTES, StreamLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a stranger has to say who he is; a worker does so at once.
 GREETING = 30.0
+#: Seconds in which all has been heard of a worker that is dead.
+LAST_WORDS_S = 5.0
 #: Strangers at once; with one more, the one that came first has to go, who is no worker by now.
 MAX_STRANGERS = 256
 #: How many strangers' failings the journal is told of.
@@ -54,6 +57,7 @@ class Door:
         self._notes_left = MAX_NOTES
         self._keys: dict[str, str] = {}
         self._lines: dict[str, Line] = {}
+        self._ended: dict[str, asyncio.Event] = {}
         self._strangers: dict[Line, None] = {}
 
     def __repr__(self) -> str:
@@ -61,9 +65,7 @@ class Door:
 
     async def open(self, address: Path) -> asyncio.AbstractServer:
         """Begin to take calls on a Unix socket; its path may have at most about 100 bytes."""
-        return await asyncio.start_unix_server(
-            self._called, address, limit=messages.MAX_WORKER_MESSAGE_BYTES
-        )
+        return await asyncio.start_unix_server(self._called, address, limit=MAX_LINE_BYTES)
 
     def key_for(self, worker: str) -> str:
         """Return the key that a worker has to show, once."""
@@ -80,6 +82,15 @@ class Door:
         self._keys.pop(worker, None)
         if (line := self._lines.pop(worker, None)) is not None:
             line.close()
+
+    async def hear_out(self, worker: str) -> None:
+        """Wait until all has been heard that a worker has said which is dead.
+
+        Something that it left behind may hold its line open for ever.
+        """
+        if worker in self._lines:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended_of(worker).wait(), LAST_WORDS_S)
 
     async def close(self) -> None:
         """Close every line."""
@@ -104,6 +115,8 @@ class Door:
         finally:
             if worker is None:
                 line.close()
+            else:
+                self._ended_of(worker).set()
         if worker is not None:
             self._gone(worker, "its connection ended")
 
@@ -134,6 +147,10 @@ class Door:
         # Not before: a wrong hello must not lock the worker out.
         del self._keys[hello.worker]
         return hello
+
+    def _ended_of(self, worker: str) -> asyncio.Event:
+        """Return what is set when a worker's line has ended."""
+        return self._ended.setdefault(worker, asyncio.Event())
 
     def _broken(self, worker: str | None, error: Exception) -> None:
         if worker is None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.crew import Crew, Remains
+from pytest_ptc.coordinator.running import Running, end_of
 from pytest_ptc.coordinator.schedule import (
     Action,
     Assign,
@@ -37,8 +38,7 @@ from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.journal import events
-from pytest_ptc.journal.closing import closing_report, unreadable
-from pytest_ptc.model.errors import JournalError, PtcError
+from pytest_ptc.model.errors import PtcError
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -58,9 +58,6 @@ if TYPE_CHECKING:
 #: Longest description put on the shared list, in characters: the whole prompt is in the journal,
 #: and every session that reads the list pays for what stands there.
 LONGEST_DESCRIPTION = 16_000
-
-#: Seconds that what is on disk of an attempt may take to be read; more than any disk needs.
-READING = 60.0
 
 #: Seconds that the lock of a lost worker's task is waited for; one that died with it leaves it
 #: locked for 10.
@@ -116,7 +113,7 @@ class Coordinator:
         self._board = Board()
         self._snapshot = Snapshot()
         self._open: dict[str, _Entry] = {}
-        self._at_work: dict[str, _Running] = {}
+        self._at_work: dict[str, Running] = {}
         self._ids: dict[str, str] = {}
         self._kept = count(1)
         self._inbox: SimpleQueue[Sequence[_Entry]] = SimpleQueue()
@@ -355,59 +352,56 @@ class Coordinator:
     def _assign(self, task_id: str, worker: str) -> None:
         attempt = self._board.assigned(task_id, worker, self._clock())
         task = self._board.tasks[task_id]
-        ours = self._at_work[attempt.name] = _Running(secrets.token_hex(16), self._clock())
+        cookie = secrets.token_hex(16)
         try:
-            token = self._journal.open_attempt(attempt, task.spec).token
-            last = task.retries_left <= 1
+            writer = self._journal.open_attempt(attempt, task.spec)
             message = messages.Assigned(
-                attempt.name, ours.cookie, token, task.spec.to_json(), last=last
+                attempt.name,
+                cookie,
+                self._journal.token(attempt),
+                task.spec.to_json(),
+                seconds=task.spec.timeout,
+                last=task.retries_left <= 1,
             )
             seen = self._contents.began(attempt.name, task.spec) if self._contents else None
             # Before it is said: what cannot be said must not be on its way.
             self._crew.say(worker, message)
         except Exception as error:  # noqa: BLE001 - one task's trouble is its own
-            del self._at_work[attempt.name]
             self._close(AttemptReport(attempt=attempt, seconds=0.0, trouble=_machinery(error)))
             return
+        self._at_work[attempt.name] = Running(cookie=cookie, began=self._clock(), writer=writer)
         self._journal.append(
             events.AttemptAssigned(attempt=attempt.name, worker=worker, content=seen)
         )
 
-    def _ended(self, attempt: Attempt, otherwise: Trouble, *, was_filed: bool = False) -> None:
-        """End an attempt by what the journal has of it, or by this trouble."""
-        # Gone already where its worker has said that it ended, and is lost while that is read.
-        if (ours := self._at_work.pop(attempt.name, None)) is not None:
-            self._errand(self._read_end(attempt, ours, otherwise, was_filed=was_filed))
+    async def _put_down(self, worker: str, running: Running, message: messages.Recorded) -> None:
+        """Put down what was recorded, in a thread and in its turn, and acknowledge it."""
+        problem = await running.put(message.entry)
+        self._crew.say(worker, messages.Acknowledged(message.attempt, message.number, problem))
 
-    async def _read_end(
-        self, attempt: Attempt, ours: _Running, otherwise: Trouble, *, was_filed: bool
+    def _ended(
+        self, attempt: Attempt, otherwise: Trouble, report: AttemptReport | None = None
     ) -> None:
-        """Read how an attempt ended, in a thread and for so long: an agent may have written it."""
-        seconds = self._clock() - ours.began
-        journal = self._journal.attempt(attempt)
+        """End an attempt by what its worker reports; else by what was recorded, or this trouble."""
+        # Gone already where its worker has said that it ended, and is lost while that is filed.
+        if (running := self._at_work.pop(attempt.name, None)) is not None:
+            self._errand(self._file_end(attempt, running, otherwise, report))
+
+    async def _file_end(
+        self,
+        attempt: Attempt,
+        running: Running,
+        otherwise: Trouble,
+        report: AttemptReport | None,
+    ) -> None:
+        """File how an attempt ended, in a thread, after all that was recorded."""
+        seconds = self._clock() - running.began
         spec = self._board.tasks[attempt.task_id].spec
-
-        def read() -> tuple[AttemptReport, bool, str | None]:
-            report, by_worker = closing_report(
-                journal, attempt, spec, seconds, otherwise, was_filed=was_filed
-            )
-            return report, by_worker, journal.digest()
-
-        try:
-            report, by_worker, digest = await in_thread(read, seconds=READING)
-        except Exception as error:  # noqa: BLE001 - one attempt's trouble is its own
-            problem = (
-                f"what is written of it cannot be read within {READING:g} s"
-                if isinstance(error, asyncio.TimeoutError)
-                else f"what is written of it cannot be read: {error!r:.300}"
-            )
-            trouble = unreadable(JournalError(f"journal {journal.folder}: {problem}"), otherwise)
-            report = AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
-            by_worker, digest = False, None
-        self._journal.append(events.AttemptEnded.of(report, sha256=digest))
+        closed = await running.close(attempt, spec, seconds, otherwise, report)
+        self._journal.append(events.AttemptEnded.of(closed.report, sha256=closed.sha256))
         if self._contents is not None:
-            self._contents.ended(report.attempt.name)
-        self._close(report, by_worker=by_worker)
+            self._contents.ended(attempt.name)
+        self._close(closed.report, by_worker=report is not None)
 
     def _close(self, report: AttemptReport, *, by_worker: bool = True) -> None:
         self._board.ended(report, self._clock(), by_worker=by_worker)
@@ -447,15 +441,22 @@ class Coordinator:
                 self._journal.append(events.AttemptClaimed(attempt=name, worker=worker))
             case messages.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
-            case messages.Ended(name, problem, said_fail) if attempt and attempt.name == name:
-                why = problem or "the worker filed no report"
-                trouble = Trouble(cause=Cause.MACHINERY, message=why)
-                told = trouble.after_fail() if said_fail else trouble
-                self._ended(attempt, told, was_filed=problem is None)
+            case messages.Recorded(name) if attempt is not None and attempt.name == name:
+                self._recorded(worker, message)
+            case messages.Ended(name) if attempt is not None and attempt.name == name:
+                self._ended(attempt, *end_of(attempt, message))
             case _:
                 self._journal.append(
                     events.StaleMessage(worker=worker, message=f"{message!r:.500}")
                 )
+
+    def _recorded(self, worker: str, message: messages.Recorded) -> None:
+        running = self._at_work.get(message.attempt)
+        if running is not None:
+            self._errand(self._put_down(worker, running, message))
+        else:
+            over = messages.Acknowledged(message.attempt, message.number, "the attempt is over")
+            self._crew.say(worker, over)
 
     def _greet(self, worker: str) -> None:
         """Tell a worker that has started what to get ready for, or that there is nothing to do."""
@@ -535,13 +536,6 @@ class Coordinator:
 def _machinery(error: Exception) -> Trouble:
     message = str(error) if isinstance(error, PtcError) else repr(error)
     return Trouble(cause=Cause.MACHINERY, message=message[:2000])
-
-
-class _Running(NamedTuple):
-    """The mark of all of an attempt's processes, and its start, on the coordinator's clock."""
-
-    cookie: str
-    began: float
 
 
 class _Entry(NamedTuple):

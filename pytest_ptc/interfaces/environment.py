@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.model.variables import (
     ATTEMPT_COOKIE,
-    ATTEMPT_DEADLINE,
     ATTEMPT_FOLDER,
     ATTEMPT_TOKEN,
     JOURNAL_KEY,
+    RECORD_SOCKET,
     RUN_COOKIE,
 )
 
@@ -135,7 +135,7 @@ def agent_environment(
     params_file: Path,
     cookie: str,
     token: str,
-    deadline: float,
+    address: Path,
     run_id: str,
     task_list_id: str,
 ) -> dict[str, str]:
@@ -148,7 +148,7 @@ def agent_environment(
         ATTEMPT_COOKIE: cookie,
         ATTEMPT_FOLDER: str(folder),
         ATTEMPT_TOKEN: token,
-        ATTEMPT_DEADLINE: repr(deadline),
+        RECORD_SOCKET: str(address),
         "PTC_TASK_ID": attempt.task_id,
         "PTC_ATTEMPT": str(attempt.number),
         "PTC_NODEID": spec.nodeid,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+import re
+from typing import Protocol
 
 from pytest_ptc.interfaces import messages
-
-if TYPE_CHECKING:
-    import asyncio
 
 
 class Line(Protocol):
@@ -38,11 +37,21 @@ class Line(Protocol):
         """End the line, once what was said has been sent; may be called again."""
 
 
+#: The longest line of a stream, in bytes: a stranger can have no more than this read.
+MAX_LINE_BYTES = 64 * 1024
+#: Bytes of a message that is decoded in a thread: others are heard meanwhile.
+_LONG_BYTES = 1024 * 1024
+#: What precedes a message that is too long for a line: how many bytes it has.
+_LENGTH = re.compile(rb"(\d{1,9})\n")
+
+
 class StreamLine:
     """A line over a stream of bytes: one message is one line of it.
 
+    A message that is too long for that comes after a line that tells its length.
+
     Args:
-        reader: Where the other side is heard; its limit is the longest message that is taken.
+        reader: Where the other side is heard; its limit is `MAX_LINE_BYTES`.
         writer: Where it is spoken to.
     """
 
@@ -52,15 +61,30 @@ class StreamLine:
 
     def say(self, message: messages.Message) -> None:
         """Send a message; see `Line`."""
-        self._writer.write(messages.encode(message))
+        text = messages.encode(message)
+        if len(text) > MAX_LINE_BYTES:
+            self._writer.write(b"%d\n" % len(text))
+        self._writer.write(text)
 
     async def hear(self) -> messages.Message | None:
         """Return the next message, or None; see `Line`."""
+        text = await self._next_text()
+        if text is None or len(text) < _LONG_BYTES:
+            return messages.decode(text) if text is not None else None
+        return await asyncio.to_thread(messages.decode, text)
+
+    async def _next_text(self) -> bytes | None:
+        """Return the next message as it is said; None once the line has ended, in one too."""
         try:
             line = await self._reader.readline()
-        except ConnectionError:
+            length = _LENGTH.fullmatch(line)
+            if length is None:
+                return line or None
+            if int(length[1]) > messages.MAX_MESSAGE_BYTES:
+                raise ValueError(f"not a message: it has {int(length[1])} bytes")
+            return await self._reader.readexactly(int(length[1]))
+        except (ConnectionError, asyncio.IncompleteReadError):
             return None  # the other side has died with something unread
-        return messages.decode(line) if line else None
 
     def close(self) -> None:
         """End the line; see `Line`."""

@@ -1,7 +1,8 @@
 """What the coordinator and its workers say to each other: JSON, one message a line.
 
-They talk over a `Line`. What must survive is in the journal before it is said here. The end of the
-line is a message too: it tells either side at once that the other one has died, by whatever signal.
+They talk over a `Line`. What an agent recorded is recorded when the coordinator has acknowledged
+it. Times are seconds from now: each process has its own clock. The end of the line is a message
+too: it tells either side at once that the other one has died, by whatever signal.
 """
 
 from __future__ import annotations
@@ -13,11 +14,9 @@ import msgspec
 
 from pytest_ptc.interfaces.plain_json import from_json, to_json
 
-#: Longest message, in bytes: a task's prompt and parameters are in one.
+#: Longest message, in bytes: a task's prompt and parameters are in one, or a verdict.
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
-#: Longest message of a worker, in bytes; what it has to say at length is in the journal.
-MAX_WORKER_MESSAGE_BYTES = 64 * 1024
-#: Longest text in a message of a worker, in characters; escaped, one takes up to 12 bytes.
+#: Longest reason in a message of a worker, in characters.
 MAX_TEXT_CHARS = 2000
 
 #: Seconds that are a number: neither infinite nor NaN, which nothing could be planned with.
@@ -55,15 +54,31 @@ class Waits(_Message, frozen=True):
     why: str
 
 
-class Ended(_Message, frozen=True):
-    """From a worker that has filed its report; or could not, and says why.
+class Recorded(_Message, frozen=True):
+    """From a worker: something that its agent recorded, as `entry_to_json` has it, to be put down.
 
-    `said_fail` tells that the agent of a report that could not be filed said fail.
+    `number` is one of the attempt's own, by which it is acknowledged.
     """
 
     attempt: str
+    number: int
+    entry: dict[str, Any]
+
+
+class Ended(_Message, frozen=True):
+    """From a worker whose attempt has ended: its report as JSON, or why it has none."""
+
+    attempt: str
+    report: dict[str, Any] | None = None
     problem: str | None = None
-    said_fail: bool = False
+
+
+class Acknowledged(_Message, frozen=True):
+    """To a worker: what it handed over under this number is on disk; or is not, and why."""
+
+    attempt: str
+    number: int
+    problem: str | None = None
 
 
 class Prepare(_Message, frozen=True):
@@ -75,14 +90,16 @@ class Prepare(_Message, frozen=True):
 class Assigned(_Message, frozen=True):
     """To a worker: do this attempt, whose folder is in the journal.
 
-    What may be secret is said here and is not on disk: the token that seals what the attempt comes
-    to, and the task with all its variables. `last` tells that trouble will not be tried again.
+    What may be secret is said here and is not on disk: the token by which the attempt's agent is
+    known, and the task with all its variables. `seconds` is how long it may take from now on.
+    `last` tells that trouble will not be tried again.
     """
 
     attempt: str
     cookie: str
     token: str
     spec: dict[str, Any]
+    seconds: Seconds
     last: bool
 
 
@@ -90,7 +107,9 @@ class Quit(_Message, frozen=True):
     """To a worker: end what you are doing, and then yourself."""
 
 
-Message: TypeAlias = Hello | Ready | Claimed | Waits | Ended | Prepare | Assigned | Quit
+Message: TypeAlias = (
+    Hello | Ready | Claimed | Waits | Recorded | Acknowledged | Ended | Prepare | Assigned | Quit
+)
 
 
 def encode(message: Message) -> bytes:

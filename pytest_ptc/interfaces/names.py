@@ -58,3 +58,7 @@ class ScratchPlaces:
     def hook_socket(self, worker: str) -> Path:
         """Return the Unix socket on which a worker hears the hooks of its Claude Code."""
         return self.folder / f"hooks-{worker}"
+
+    def record_socket(self, worker: str) -> Path:
+        """Return the Unix socket on which a worker hears `ptc record`."""
+        return self.folder / f"record-{worker}"

@@ -1,9 +1,9 @@
-"""What an attempt came to, by what is on disk of it, and whether that is enough."""
+"""What an attempt came to, by what is known of it, and whether that is enough."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.model.result import Attempt, AttemptReport
@@ -11,28 +11,27 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.verdicts.endings import judge
 from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.verdicts.report_json import report_from_json
 
 if TYPE_CHECKING:
-    from pytest_ptc.interfaces.ledger import Ledger
-    from pytest_ptc.journal.attempt_journal import AttemptJournal
+    from pytest_ptc.interfaces.ledger import Records
+    from pytest_ptc.journal.attempt_writer import AttemptWriter
     from pytest_ptc.model.task import TaskSpec
 
 
-def recorded_or(trouble: Trouble, journal: Ledger, spec: TaskSpec) -> Verdict | Trouble:
+def recorded_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
     """Return what an agent recorded before this trouble met it; if nothing, the trouble.
 
-    Records that cannot be read may hold a fail: then the trouble is final.
+    Raises:
+        JournalError: The records cannot be read.
     """
-    try:
-        records, ended = journal.story(spec.schema)
-    except JournalError as error:
-        return unreadable(error, trouble)
-    judged = judge(records, ended)
-    line = None if any(record.says_fail for record in records) else journal.failing_line()
+    found, ended = records.story()
+    judged = judge(found, ended)
+    line = None if any(record.says_fail for record in found) else records.failing_line()
     if line is not None:
-        # Whoever had read it had no time to put it among the records.
+        # Whoever had read it had no time to hand it over.
         refused = f"in its output, and not among its records: {line}"
-        judged = judge([*records, Record(call="output", refused=refused, fail=True)], ended)
+        judged = judge([*found, Record(call="output", refused=refused, fail=True)], ended)
     if judged is None or isinstance(judged, Verdict):
         return judged or trouble
     if judged.cause in (Cause.NO_VERDICT, Cause.AGENT_FAILED):
@@ -43,23 +42,11 @@ def recorded_or(trouble: Trouble, journal: Ledger, spec: TaskSpec) -> Verdict | 
     return replace(judged, evidence=judged.evidence or trouble.evidence)
 
 
-def fail_or(trouble: Trouble, journal: Ledger, spec: TaskSpec) -> Verdict | Trouble:
+def fail_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
     """Return the fail that an agent recorded or said, or may have; else the trouble."""
-    ended = recorded_or(trouble, journal, spec)
-    said = isinstance(ended, Trouble) and (ended.final or ended.cause is Cause.UNREADABLE)
+    ended = recorded_or(trouble, records)
+    said = isinstance(ended, Trouble) and ended.final
     return ended if said or _fails(ended) else trouble
-
-
-def unreadable(error: JournalError, trouble: Trouble | None = None) -> Trouble:
-    """Return that nobody can say what an agent recorded: it may have been a fail.
-
-    Args:
-        error: What is wrong with the records.
-        trouble: What else befell the attempt.
-    """
-    message = str(error) if trouble is None else _and(trouble.message, error)
-    evidence = "" if trouble is None else trouble.evidence
-    return Trouble(cause=Cause.UNREADABLE, message=message, evidence=evidence)
 
 
 def demanded(
@@ -85,61 +72,80 @@ def demanded(
     )
 
 
-def closing_report(
-    journal: AttemptJournal,
-    attempt: Attempt,
-    spec: TaskSpec,
-    seconds: float,
-    otherwise: Trouble,
-    *,
-    was_filed: bool = False,
-) -> tuple[AttemptReport, bool]:
-    """Return the report that the worker filed; else what its agent recorded; else `otherwise`.
-
-    Beside it is said whether the worker filed it.
-
-    What the worker did not file is filed now, so that the journal has an end for every attempt. A
-    recorded verdict counts though its report cannot be filed: the record is on disk.
+class Closed(NamedTuple):
+    """How an attempt ended.
 
     Args:
-        journal: The attempt's journal.
+        report: The report that counts.
+        sha256: The hash of its file; None where it could not be written.
+    """
+
+    report: AttemptReport
+    sha256: str | None
+
+
+def closed_by_worker(writer: AttemptWriter, report: AttemptReport) -> Closed:
+    """File what a worker reports of its attempt; its verdict has to be among the records."""
+    ended = report.verdict or report.trouble
+    assert ended is not None
+    records, _ = writer.story()
+    if isinstance(ended, Verdict) and ended.verdict in (VerdictKind.PASS, VerdictKind.SKIP):
+        fails = [record for record in records if record.says_fail]
+        if fails:
+            message = f"its worker reports {ended.verdict}, and its agent recorded a fail"
+            trouble = Trouble(cause=Cause.CONTRADICTED, message=message).after_fail()
+            report = replace(report, verdict=None, trouble=trouble)
+    return _filed(writer, report)
+
+
+def closed_without_worker(
+    writer: AttemptWriter, attempt: Attempt, spec: TaskSpec, seconds: float, otherwise: Trouble
+) -> Closed:
+    """File what an attempt came to whose worker did not report: what was recorded, or the trouble.
+
+    Args:
+        writer: The attempt's writer.
         attempt: Which attempt it is.
         spec: Its task.
-        seconds: How long it took, for a report that the worker did not file.
-        otherwise: How it ended if nothing was filed or recorded.
-        was_filed: Whether the worker says that it filed a report.
+        seconds: How long it took.
+        otherwise: How it ended if nothing was recorded.
     """
-    broken = None
-    try:
-        filed = journal.report()
-    except JournalError as error:
-        filed, broken = None, error
-    if filed is not None:
-        return filed, True
-    if was_filed and broken is None:
-        broken = JournalError(f"journal {journal.folder}: the report that was filed is gone")
     seen = otherwise
     if not otherwise.evidence:
-        seen = replace(otherwise, evidence=journal.tail())
-    ended = demanded(recorded_or(seen, journal, spec), spec)
-    if broken is not None and not _fails(ended):
-        # The worker may have filed why what its agent recorded does not count.
-        ended = unreadable(broken, seen)
+        seen = replace(otherwise, evidence=writer.tail())
+    ended = demanded(recorded_or(seen, writer), spec)
     report = AttemptReport(
         attempt=attempt,
         seconds=seconds,
         verdict=ended if isinstance(ended, Verdict) else None,
         trouble=ended if isinstance(ended, Trouble) else None,
     )
+    return _filed(writer, report)
+
+
+def _filed(writer: AttemptWriter, report: AttemptReport) -> Closed:
+    """File a report; what was recorded counts though its report cannot be filed."""
     try:
-        return journal.file(report), False
+        filed = writer.file(report)
     except JournalError as error:
-        if ended is not seen or report.trouble is None:
-            return report, False
-        trouble = replace(
-            report.trouble, cause=Cause.MACHINERY, message=_and(report.trouble.message, error)
-        )
-        return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble), False
+        if report.verdict is not None and (_fails(report.verdict) or _has(writer, report.verdict)):
+            return Closed(report, None)
+        if report.trouble is None:
+            trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
+        elif report.trouble.retryable and report.trouble.cause is not Cause.MACHINERY:
+            message = _and(report.trouble.message, error)
+            trouble = replace(report.trouble, cause=Cause.MACHINERY, message=message)
+        else:
+            trouble = report.trouble
+        return Closed(replace(report, verdict=None, trouble=trouble), None)
+    return Closed(report_from_json(filed.value), filed.sha256)
+
+
+def _has(writer: AttemptWriter, verdict: Verdict) -> bool:
+    """Tell whether a verdict of this kind was put down."""
+    records, _ = writer.story()
+    kinds = {record.verdict.verdict for record in records if record.verdict is not None}
+    return verdict.verdict in kinds
 
 
 def _fails(ended: Verdict | Trouble) -> bool:

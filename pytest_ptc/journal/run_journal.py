@@ -15,7 +15,7 @@ On disk, below pytest's cache directory, readable by the user alone:
         report.json         how the attempt ended, and the hashes of the files beside it
 
 Every file has one writer at a time, so nothing is locked. Values of environment variables that look
-like secrets are in none of them. The attempt's folder is in `attempt_journal.py`.
+like secrets are in none of them. The attempt's folder is in `attempt_files.py`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pytest_ptc.journal.attempt_journal import AttemptJournal, journal_errors
+from pytest_ptc.journal.attempt_files import journal_errors
+from pytest_ptc.journal.attempt_writer import AttemptWriter
 from pytest_ptc.journal.events import event_to_json
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import STORY
+from pytest_ptc.model.variables import ATTEMPT_TOKEN
 from pytest_ptc.text.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -131,16 +133,17 @@ class Journal:
             folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
-    def open_attempt(self, attempt: Attempt, spec: TaskSpec) -> AttemptJournal:
-        """Write down what an attempt is about to be asked, and return its journal."""
-        opened = self.attempt(attempt)
-        opened.open(attempt, spec)
-        return opened
+    def token(self, attempt: Attempt) -> str:
+        """Return what proves that a recording is of this attempt."""
+        return self.key.token(attempt.name)
 
-    def attempt(self, attempt: Attempt) -> AttemptJournal:
-        """Return the journal of an attempt."""
-        token = self.key.token(attempt.name)
-        return AttemptJournal(self.folder / "attempts" / attempt.name, token, self.redactor)
+    def open_attempt(self, attempt: Attempt, spec: TaskSpec) -> AttemptWriter:
+        """Write down what an attempt is about to be asked, and return what writes the rest."""
+        redactor = self.redactor.plus({**spec.env, ATTEMPT_TOKEN: self.token(attempt)})
+        folder = self.folder / "attempts" / attempt.name
+        writer = AttemptWriter(folder, self.key.seal(attempt.name), redactor)
+        writer.open(attempt, spec)
+        return writer
 
     def close(self) -> None:
         """Close the file of events; may be called again."""

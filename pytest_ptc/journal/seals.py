@@ -2,11 +2,13 @@
 
 All keys of a run are derived from the user's key (`keys.py`) and the run's id. With one of them the
 run's story is sealed, line by line: the code of each line covers the line before it, so that none
-can be changed, removed, moved or put between. With others each attempt's token is made. The
-coordinator tells that to the worker alone, over their socket; the worker tells it to its agent,
-where that records by a command. It is never on disk: what is there is its commitment, by which a
-command can tell that it holds the right one. Whoever has the user's key can make the token again,
+can be changed, removed, moved or put between. With others each attempt's records and report are
+sealed, which the coordinator alone writes. Whoever has the user's key can make these keys again,
 and so check what an attempt's folder holds when the run is long over.
+
+An attempt's token seals nothing. The coordinator tells it to the worker alone, over their socket;
+the worker tells it to its agent, where that records by a command, and knows the agent by it. It is
+never on disk.
 """
 
 from __future__ import annotations
@@ -50,6 +52,10 @@ class RunKey:
         made = hmac.new(self._key, f"attempt {attempt}".encode(), "sha256")
         return made.hexdigest()[:_TOKEN_DIGITS]
 
+    def seal(self, attempt: str) -> str:
+        """Return what an attempt's records and report are sealed with, by the attempt's name."""
+        return hmac.new(self._key, f"records of {attempt}".encode(), "sha256").hexdigest()
+
     def line(self, event: Mapping[str, Any], before: bytes) -> tuple[bytes, bytes]:
         """Return an event as a line of the story, without its end, and the line's code.
 
@@ -77,30 +83,25 @@ class RunKey:
         return hmac.digest(self._key, b"line " + before + text, "sha256")
 
 
-def commitment(token: str) -> str:
-    """Return what may be told to everybody: it fits this token and leads back to none."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def sealed(value: Mapping[str, Any], token: str) -> dict[str, Any]:
+def sealed(value: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return the JSON object with its seal."""
-    return {**value, _SEAL: _seal(value, token)}
+    return {**value, _SEAL: _seal(value, key)}
 
 
-def opened(value: object, token: str) -> dict[str, Any] | None:
-    """Return what a sealed JSON object holds; None if it is none, or not of this token.
+def opened(value: object, key: str) -> dict[str, Any] | None:
+    """Return what a sealed JSON object holds; None if it is none, or not of this key.
 
     Args:
         value: What `json.loads` gave.
-        token: The attempt's token; nothing is of an empty one.
+        key: What it has to be sealed with; nothing is with an empty one.
     """
-    if not token or not isinstance(value, dict) or _SEAL not in value:
+    if not key or not isinstance(value, dict) or _SEAL not in value:
         return None
     content = {name: entry for name, entry in value.items() if name != _SEAL}
     told = str(value[_SEAL]).encode("utf-8", "replace")
-    return content if hmac.compare_digest(told, _seal(content, token).encode()) else None
+    return content if hmac.compare_digest(told, _seal(content, key).encode()) else None
 
 
-def _seal(value: Mapping[str, Any], token: str) -> str:
+def _seal(value: Mapping[str, Any], key: str) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hmac.new(token.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -15,7 +15,6 @@ class Cause(str, Enum):
 
     NO_VERDICT = "no verdict"
     MALFORMED = "malformed verdict"
-    UNREADABLE = "records unreadable"
     CONTRADICTED = "contradicted verdict"
     AGENT_MISSING = "agent not found"
     AGENT_FAILED = "agent failed"

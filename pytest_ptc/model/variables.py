@@ -6,15 +6,14 @@ from __future__ import annotations
 #: tree is still found and ended.
 ATTEMPT_COOKIE = "PTC_COOKIE"
 RUN_COOKIE = "PTC_RUN"
-#: The attempt's folder in the journal, where `ptc record` records, and the token that it needs.
+#: The attempt's folder in the journal; and the socket of its worker that `ptc record` calls, with
+#: the token that it has to show there.
 ATTEMPT_FOLDER = "PTC_ATTEMPT_FOLDER"
+RECORD_SOCKET = "PTC_RECORD_SOCKET"
 ATTEMPT_TOKEN = "PTC_TOKEN"  # noqa: S105 - the variable's name
 
 #: The key of the journals, where a pipeline hands it from job to job; for pytest and `ptc` alone.
 JOURNAL_KEY = "PTC_JOURNAL_KEY"
-
-#: When the attempt is over, in seconds of `time.monotonic()`.
-ATTEMPT_DEADLINE = "PTC_DEADLINE"
 
 
 def is_true(value: str | None) -> bool:

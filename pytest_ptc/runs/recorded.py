@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal.attempt_reader import AttemptReader
 from pytest_ptc.journal.events import (
     AttemptAssigned,
     AttemptEnded,
@@ -128,8 +128,12 @@ class RecordedRun:
         """Return how its tasks stand."""
         return _standing(self.events)
 
-    def attempt(self, name: str) -> AttemptJournal:
-        """Return the journal of an attempt.
+    def attempt(self, name: str, schema: Mapping[str, Any] | None = None) -> AttemptReader:
+        """Return what reads an attempt.
+
+        Args:
+            name: The attempt's name.
+            schema: JSON Schema for the data of its verdicts.
 
         Raises:
             JournalError: Its folder is not one that we made.
@@ -141,7 +145,7 @@ class RecordedRun:
             raise JournalError(f"journal {folder}: {error.strerror}") from error
         if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
             raise JournalError(f"journal {folder}: is not a directory of ours")
-        return AttemptJournal(folder, self.key.token(name))
+        return AttemptReader(folder, self.key.seal(name), schema=schema)
 
 
 def open_run(folder: Path, root: Path, key: bytes | None) -> RecordedRun:

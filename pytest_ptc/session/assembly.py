@@ -21,7 +21,7 @@ from pytest_ptc.inputs.contents import LISTS, Contents
 from pytest_ptc.interfaces.agent_kind import AgentRequest
 from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile, PytestProcess
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
-from pytest_ptc.journal.attempt_journal import journal_errors
+from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.events import ContentSeen
 from pytest_ptc.runs.places import note_place
 from pytest_ptc.session.host_choice import make_host

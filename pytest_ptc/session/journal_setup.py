@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pytest_ptc.journal.attempt_journal import journal_errors
+from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.keys import existing_key, journal_key
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import JournalError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from pytest_ptc.journal.attempt_journal import OUTPUT
+from pytest_ptc.journal.attempt_files import OUTPUT
 from pytest_ptc.model.errors import ConfigError, PtcError
 from pytest_ptc.reporting.document import document_text
 from pytest_ptc.reporting.formats.github import LARGEST_SUMMARY, annotation_lines, step_summary

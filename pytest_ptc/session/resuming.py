@@ -30,7 +30,7 @@ from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from pytest_ptc.journal.attempt_journal import AttemptJournal
+    from pytest_ptc.journal.attempt_reader import AttemptReader
     from pytest_ptc.model.content import Content
     from pytest_ptc.model.task import TaskSpec
 
@@ -154,7 +154,7 @@ def _kept(
 ) -> Kept | None:
     """Return the verdict that an attempt's folder holds, if it is one that can be kept."""
     try:
-        journal = run.attempt(assigned.attempt)
+        journal = run.attempt(assigned.attempt, spec.schema)
         report, digest = journal.filed()
         if ended is not None and ended.sha256 not in (None, digest):
             return None  # somebody has changed the report since the coordinator read it
@@ -168,7 +168,7 @@ def _kept(
 
 
 def _from_records(
-    journal: AttemptJournal, assigned: AttemptAssigned, spec: TaskSpec
+    journal: AttemptReader, assigned: AttemptAssigned, spec: TaskSpec
 ) -> AttemptReport | None:
     """Return what an attempt came to that nobody lived to report; None if nothing was recorded.
 
@@ -176,7 +176,7 @@ def _from_records(
     """
     attempt = assigned.given
     nothing = Trouble(cause=Cause.WORKER_LOST, message="the run was killed")
-    settled = demanded(recorded_or(nothing, journal, spec), spec)
+    settled = demanded(recorded_or(nothing, journal), spec)
     if not isinstance(settled, Verdict):
         return None
     return AttemptReport(attempt=attempt, seconds=0.0, verdict=settled)

@@ -7,8 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.line import StreamLine
+from pytest_ptc.interfaces.line import MAX_LINE_BYTES, StreamLine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,5 +42,5 @@ async def call(address: Path) -> Line:
             connection.close()
             raise
         await asyncio.sleep(CALL_PAUSE_S)
-    streams = await asyncio.open_unix_connection(sock=connection, limit=messages.MAX_MESSAGE_BYTES)
+    streams = await asyncio.open_unix_connection(sock=connection, limit=MAX_LINE_BYTES)
     return StreamLine(*streams)

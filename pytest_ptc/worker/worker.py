@@ -1,8 +1,8 @@
 """The worker: the process in the pane.
 
-It calls the coordinator, takes one task at a time from it, claims the task on the shared list, has
-its agent do it, files how that ended in the journal, and says so. What it prints is for the person
-who watches. It ends when it is told to, or when the coordinator is gone.
+It calls the coordinator, takes one attempt at a time from it, has its agent do that, and hands over
+what is recorded and how it ended. What it prints is for the person who watches. It ends when it is
+told to, or when the coordinator is gone.
 """
 
 from __future__ import annotations
@@ -12,26 +12,17 @@ import contextlib
 import signal
 import sys
 import time
-import traceback
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.agent import Job
-from pytest_ptc.interfaces.names import RunNames
-from pytest_ptc.journal.attempt_journal import AttemptJournal
-from pytest_ptc.journal.closing import demanded, fail_or, recorded_or
-from pytest_ptc.model.errors import GitError, JournalError, PtcError
-from pytest_ptc.model.result import Attempt, AttemptReport, Usage
+from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
+from pytest_ptc.model.errors import PtcError
+from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.task import TaskSpec
-from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.model.variables import ATTEMPT_COOKIE, ATTEMPT_TOKEN
-from pytest_ptc.model.verdict import Verdict
-from pytest_ptc.system.git import worktrees
-from pytest_ptc.system.git.diffs import diff
-from pytest_ptc.system.processes import end_marked
-from pytest_ptc.system.threads import in_thread
-from pytest_ptc.text.template import with_diff, with_notes
+from pytest_ptc.model.variables import ATTEMPT_TOKEN
+from pytest_ptc.worker.attempt_run import AttemptRun
+from pytest_ptc.worker.desk import RecordDesk
+from pytest_ptc.worker.ledger import AttemptLedger
 from pytest_ptc.worker.line import CALL_PATIENCE_S, call
 from pytest_ptc.worker.pane import Screen
 from pytest_ptc.worker.shared_list import WorkersList
@@ -45,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """One worker's life, from its launch file to its end."""
+    """One worker's life, from its launch file to its end: its conversation with the coordinator."""
 
     def __init__(
         self, launch: LaunchFile, *, task_list: TaskList, agent: Agent, redactor: Redactor
@@ -53,12 +44,13 @@ class Worker:
         self._launch = launch
         self._name = launch.worker
         self._owner = RunNames(launch.run_id).owner(launch.worker)
-        self._journal = launch.journal
         self._agent = agent
         self._redactor = redactor
         self._screen = Screen(sys.stdout.fileno(), redactor.text)
         self._list = WorkersList(task_list, self._screen.line)
+        self._desk = RecordDesk(ScratchPlaces(launch.scratch).record_socket(launch.worker))
         self._line: Line | None = None
+        self._ledger: AttemptLedger | None = None
         #: Whether the coordinator has answered.
         self._known = False
 
@@ -77,12 +69,14 @@ class Worker:
             orphan = await working
         await self._list.close()
         await self._agent.close()
+        self._desk.close()
         # Not before: its end is taken for that of the worker, which is killed then.
         if self._line is not None:
             self._line.close()
         return orphan
 
     async def _converse(self) -> bool:
+        await self._desk.open()
         give_up = time.monotonic() + CALL_PATIENCE_S
         while True:
             self._line = line = await call(self._launch.address)
@@ -107,9 +101,13 @@ class Worker:
                         if job is not None:
                             await job
                         job = asyncio.create_task(self._attempt(assigned, line))
+                    case messages.Acknowledged() as acknowledged:
+                        self._acknowledged(acknowledged)
                     case _:
                         return False
         finally:
+            if self._ledger is not None:
+                self._ledger.close("not recorded: pytest is gone, or ends the run")
             if job is not None:
                 job.cancel()
                 await asyncio.gather(job, return_exceptions=True)
@@ -128,161 +126,66 @@ class Worker:
         self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
 
     async def _attempt(self, assigned: messages.Assigned, line: Line) -> None:
-        spec = TaskSpec.from_json(assigned.spec)
-        redactor = self._redactor.plus({**spec.env, ATTEMPT_TOKEN: assigned.token})
-        self._screen.redact = redactor.text
-        folder = self._journal / "attempts" / assigned.attempt
-        journal = AttemptJournal(folder, assigned.token, redactor)
-        attempt = Attempt.parse(assigned.attempt, worker=self._name)
-        said_fail = False
+        run = self._begun(assigned, line)
+        self._screen.task(run.attempt, run.spec)
+        self._desk.begin(run.attempt, run.ledger, run.spec.schema)
+        report: AttemptReport | None = None
         try:
-            report = await self._do(attempt, spec, journal, assigned.cookie, line)
-            said_fail = report.said_fail
-            report = journal.file(report)
+            report = await run.report()
         except Exception as error:  # noqa: BLE001 - whatever it was, the coordinator waits for an end
             problem = str(error) if isinstance(error, PtcError | OSError) else repr(error)
             self._screen.line(f"trouble: {problem}")
-            if not assigned.last:
-                await self._release(attempt.task_id)
-            line.say(messages.Ended(assigned.attempt, _clipped(problem), said_fail=said_fail))
-            return
-        self._screen.verdict(report)
-        if report.trouble is not None and not assigned.last:
-            await self._release(attempt.task_id)
-            line.say(messages.Ended(assigned.attempt))
-            return
-        # The journal has it: the view comes after the outcome.
-        line.say(messages.Ended(assigned.attempt))
-        await self._list.complete(attempt.task_id, self._owner, {"ptc": _for_list(report)})
-
-    async def _do(
-        self,
-        attempt: Attempt,
-        spec: TaskSpec,
-        journal: AttemptJournal,
-        cookie: str,
-        line: Line,
-    ) -> AttemptReport:
-        started = time.monotonic()
-        spent: list[Usage] = []
-        about: dict[str, Any] = {}
-        deadline = started + spec.timeout
-        self._screen.task(attempt, spec)
-        ended: Verdict | Trouble | None = await self._list.claim(
-            attempt.task_id, self._owner, spec.timeout
-        )
-        if ended is None:
-            journal.begin(deadline)
-            line.say(messages.Claimed(attempt.name))
-            job = Job(
-                attempt=attempt,
-                spec=spec,
-                journal=journal,
-                deadline=deadline,
-                cookie=cookie,
-                show=self._screen.line,
-                spent=spent.append,
-                about=about.update,
-                waits=lambda seconds, why: line.say(
-                    messages.Waits(attempt.name, seconds, _clipped(why))
-                ),
-                listed=lambda: self._list.has(attempt.task_id),
-            )
-            ended = await self._isolated(job)
-        if journal.foreign:
-            about["foreign_records"] = journal.foreign
-        ended = demanded(ended, spec, about.get("tool_calls"))
-        return AttemptReport(
-            attempt=attempt,
-            seconds=time.monotonic() - started,
-            verdict=ended if isinstance(ended, Verdict) else None,
-            trouble=ended if isinstance(ended, Trouble) else None,
-            usage=sum(spent[1:], spent[0]) if spent else None,
-            about=about,
-        )
-
-    async def _isolated(self, job: Job) -> Verdict | Trouble:
-        """Have the agent do the job, in a worktree of its own where its task asks for that."""
-        spec = job.spec
-        if spec.isolation is None or spec.ref is None:
-            return await self._bounded(job)
-        path = self._launch.scratch / worktrees.FOLDER / job.attempt.name
-        try:
-            # In a thread: a checkout takes its time, and a quit must be heard.
-            cwd, notes = await asyncio.to_thread(worktrees.add, spec.cwd, spec.ref, path)
-            prompt = with_notes(spec.prompt, notes)
-            if spec.base is not None:
-                changes = await asyncio.to_thread(diff, spec.cwd, spec.base, spec.ref)
-                nothing = ["Nothing has changed: there is no difference to the base."]
-                prompt = with_diff(prompt, changes) if changes else with_notes(prompt, nothing)
-            job.about(worktree=spec.ref)
-            if notes:
-                job.about(worktree_notes=list(notes))
-            ended = await self._bounded(replace(job, spec=replace(spec, cwd=cwd, prompt=prompt)))
-            return _from_root(ended, cwd)
-        except GitError as error:
-            return Trouble(cause=Cause.WORKTREE, message=str(error))
+            ended = messages.Ended(assigned.attempt, problem=problem[: messages.MAX_TEXT_CHARS])
+        else:
+            self._screen.verdict(report)
+            ended = messages.Ended(assigned.attempt, report.to_json())
         finally:
-            worktrees.remove(spec.cwd, path)
+            self._desk.end()
+            run.ledger.close("the attempt is over")
+        if (report is None or report.trouble is not None) and not assigned.last:
+            # Before the coordinator hears of the end, or the next worker could not claim it.
+            await self._list.release(run.attempt.task_id, self._owner)
+            line.say(ended)
+            return
+        # The view comes after the outcome.
+        line.say(ended)
+        if report is not None:
+            metadata = {"ptc": run.ledger.redactor.json(_for_list(report))}
+            await self._list.complete(run.attempt.task_id, self._owner, metadata)
 
-    async def _bounded(self, job: Job) -> Verdict | Trouble:
-        """Have the agent do the job within its timeout, and leave nothing of it behind."""
-        running = asyncio.create_task(self._agent.run(job))
-        try:
-            await asyncio.wait([running], timeout=max(0.0, job.deadline - time.monotonic()))
-            if running.done():
-                return running.result()
-            # Before the agent hears of it: what it records from here on is late.
-            with contextlib.suppress(JournalError):
-                job.journal.end_time()
-            await _cancelled(running)
-            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            message = f"no verdict within {job.spec.timeout:g} s"
-            late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=job.journal.tail())
-            return await in_thread(recorded_or, late, job.journal, job.spec)
-        except JournalError as error:
-            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            unwritten = Trouble(cause=Cause.MACHINERY, message=str(error))
-            return await in_thread(fail_or, unwritten, job.journal, job.spec)
-        except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
-            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            broken = Trouble(
-                cause=Cause.MACHINERY,
-                message=f"agent {self._agent.name} broke: {error!r}",
-                evidence=traceback.format_exc(),
-            )
-            return await in_thread(recorded_or, broken, job.journal, job.spec)
-        except asyncio.CancelledError:
-            await _cancelled(running)
-            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            raise
+    def _begun(self, assigned: messages.Assigned, line: Line) -> AttemptRun:
+        """Return the run of an attempt that begins now."""
+        spec = TaskSpec.from_json(assigned.spec)
+        redactor = self._redactor.plus({**spec.env, ATTEMPT_TOKEN: assigned.token})
+        self._screen.redact = redactor.text
+        attempt = Attempt.parse(assigned.attempt, worker=self._name)
+        deadline = time.monotonic() + assigned.seconds
+        self._ledger = AttemptLedger(
+            attempt,
+            folder=self._launch.journal / "attempts" / attempt.name,
+            token=assigned.token,
+            address=self._desk.path,
+            redactor=redactor,
+            deadline=deadline,
+            say=line.say,
+        )
+        return AttemptRun(
+            attempt=attempt,
+            spec=spec,
+            cookie=assigned.cookie,
+            deadline=deadline,
+            agent=self._agent,
+            ledger=self._ledger,
+            task_list=self._list,
+            owner=self._owner,
+            scratch=self._launch.scratch,
+            show=self._screen.line,
+            say=line.say,
+        )
 
-    async def _release(self, task_id: str) -> None:
-        # Before the coordinator hears of the end, or the next worker could not claim it.
-        await self._list.release(task_id, self._owner)
-
-
-def _clipped(text: str) -> str:
-    return text[: messages.MAX_TEXT_CHARS]
-
-
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end, whatever that is."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
-
-
-def _from_root(ended: Verdict | Trouble, cwd: str) -> Verdict | Trouble:
-    """Return a verdict whose findings name files from the agent's directory, which goes now."""
-    if isinstance(ended, Trouble):
-        return ended
-    findings = tuple(
-        replace(finding, path=finding.path.removeprefix(f"{cwd}/") if finding.path else None)
-        for finding in ended.findings
-    )
-    return replace(ended, findings=findings)
+    def _acknowledged(self, message: messages.Acknowledged) -> None:
+        if self._ledger is not None and self._ledger.name == message.attempt:
+            self._ledger.acknowledged(message)
 
 
 def _for_list(report: AttemptReport) -> dict[str, Any]:

@@ -28,7 +28,7 @@ IN_TMUX = pytest.mark.parametrize("suite", ["tmux"], indirect=True)
 def test_a_worker_that_is_hit_loses_no_verdict_and_makes_none_up(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Hit before its agent recorded, while it does, right after, and with its report filed."""
+    """Hit before its agent recorded, while it does, right after, and with its report told."""
     monkeypatch.setattr(schedule, "STUCK_AFTER", 0.5)
     inject(suite, monkeypatch, HITS)
     timeout = 3 if name == "STOP" else 30
@@ -36,7 +36,7 @@ def test_a_worker_that_is_hit_loses_no_verdict_and_makes_none_up(
         test_a=marked(f"{name}_begun", "wait never", timeout=timeout)
         + marked(f"{name}_recording", "record pass|--summary|x\nwait never", timeout=timeout)
         + marked(f"{name}_recorded", "record fail|--summary|bad\nwait never", timeout=timeout)
-        + marked(f"{name}_filed", "pass", timeout=timeout)
+        + marked(f"{name}_reported", "pass", timeout=timeout)
     )
     result = suite.run("--ptc-workers=4")
     result.assert_outcomes(passed=1, failed=1, errors=2)

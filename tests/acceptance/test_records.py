@@ -27,10 +27,11 @@ KILLS = """
 import os, signal, sys
 
 OURS = ("agents/command", "agents/output", "agents/printed", "agents/program",
-        "agents/program_verdict", "interfaces/messages", "journal/attempt_journal",
-        "journal/closing", "system/git/worktrees", "system/strays", "verdicts/endings",
-        "verdicts/fail_signs", "verdicts/recording", "verdicts/verdict_json", "worker/__main__",
-        "worker/worker")
+        "agents/program_verdict", "interfaces/line", "interfaces/messages",
+        "journal/attempt_files", "journal/closing", "system/git/worktrees", "system/strays",
+        "verdicts/endings", "verdicts/entries", "verdicts/fail_signs", "verdicts/recording",
+        "verdicts/verdict_json", "worker/__main__", "worker/attempt_run", "worker/desk",
+        "worker/ledger", "worker/worker")
 FILES = tuple(f"/pytest_ptc/{name}.py" for name in OURS)
 
 class Killer:
@@ -43,8 +44,9 @@ class Killer:
         self.seen.add((frame.f_code.co_filename, frame.f_code.co_name, event))
         if len(self.seen) > self.at >= 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        if (frame.f_code.co_name, event) == ("encode", "return"):
-            # Its report is filed, and the coordinator is being told.
+        told = frame.f_locals.get("message") if frame.f_code.co_name == "say" else None
+        if event == "return" and type(told).__name__ == "Ended":
+            # Its report is handed over.
             sys.setprofile(None)
             if self.at < 0:
                 with open(os.environ["POINTS"], "w") as file:
@@ -52,11 +54,19 @@ class Killer:
 
 if "pytest_ptc.worker" in sys.orig_argv:
     from pytest_ptc.agents.printed import Printed
+    from pytest_ptc.worker.attempt_run import AttemptRun
     real = Printed.take
+    begin = AttemptRun.report
+
+    async def report(self):
+        global spec
+        spec = self.spec
+        return await begin(self)
+
+    AttemptRun.report = report
 
     def take(self, stream, lines):
         lines = list(lines)
-        _, spec = self._journal.task()
         armed = f"{os.environ['POINTS']}-{spec.params.get('n')}-armed"
         if not os.path.exists(armed) and any(b'"verdict"' in line for line in lines):
             open(armed, "w").close()
@@ -199,13 +209,12 @@ def test_a_fail_by_exit_status_has_the_words_of_its_program(suite: Suite) -> Non
     )
 
 
-#: Says something when it is asked to end, without the variable that tells when its time was over.
+#: Says something when it is asked to end.
 LATE = """
 import contextlib, os, signal, sys, time
 from pytest_ptc.cli.main import main
 what = sys.stdin.readline().split()[0]
 def late(*_):
-    os.environ.pop("PTC_DEADLINE")
     if what == "prints":
         print('{"verdict": "pass", "summary": "late"}', flush=True)
     else:
@@ -219,7 +228,7 @@ time.sleep(60)
 
 @pytest.mark.fault("late-record")
 def test_a_late_pass_never_counts(suite: Suite) -> None:
-    """Recorded without the variable, or printed; a fail counts."""
+    """Recorded, or printed; a fail counts."""
     suite.agent.write_text(LATE)
     suite.write(
         test_a="".join(marked(what, what, timeout=3) for what in ("prints", "pass", "fail"))

@@ -29,10 +29,15 @@ while len(glob.glob(os.path.dirname(mine) + "/*/prompt.txt")) < 2:
 (other,) = (f for f in glob.glob(os.path.dirname(mine) + "/*") if f != mine)
 task = json.load(open(other + "/task.json"))
 verdict = {"verdict": "pass", "summary": "forged", "findings": [], "data": None}
-own = {"PTC_ATTEMPT_FOLDER": other}
-words, env = ["ptc", "record", json.dumps(verdict)], {**os.environ, **own}
-said = subprocess.run(words, env=env, capture_output=True, text=True)
-open("said", "w").write(said.stderr)
+(socket,) = {*glob.glob(os.path.dirname(os.environ["PTC_RECORD_SOCKET"]) + "/record-*")} - {
+    os.environ["PTC_RECORD_SOCKET"]
+}
+with open("said", "w") as told:
+    for socket in (socket, os.environ["PTC_RECORD_SOCKET"]):
+        own = {"PTC_ATTEMPT_FOLDER": other, "PTC_RECORD_SOCKET": socket}
+        words, env = ["ptc", "record", json.dumps(verdict)], {**os.environ, **own}
+        said = subprocess.run(words, env=env, capture_output=True, text=True)
+        told.write(said.stderr)
 with open(other + "/records.jsonl", "a") as file:
     file.write("\\n" + json.dumps({"call": "x", "verdict": verdict, "seal": "0" * 64}))
 with open(other + "/report.json", "w") as file:
@@ -59,9 +64,51 @@ def test_an_agent_cannot_record_for_another(suite: Suite, silent: bool) -> None:
     result.assert_outcomes(passed=1, failed=not silent, errors=silent)
     if not silent:
         result.stdout.fnmatch_lines(["*ptc verdict: fail - a true fail"])
-    assert "is another worker's: record for your own" in (suite.path / "said").read_text()
+    said = (suite.path / "said").read_text()
+    assert said.count("is another worker's: record for your own") == 2
     reports = map(json.loads, (f.read_bytes() for f in suite.runs[-1].glob("*/*/report.json")))
     assert sorted(report["about"].get("foreign_records", 0) for report in reports) == [0, 1]
+
+
+#: Records a fail, and then does to every file that it can reach what its prompt says: those of its
+#: attempt, of its run, and of the run's private folder.
+VANDAL = """
+import json, os, pathlib, subprocess, sys
+what = sys.stdin.readline().split()[0]
+subprocess.run(["ptc", "record", "fail", "--summary", "a true fail"], check=True)
+attempt = pathlib.Path(os.environ["PTC_ATTEMPT_FOLDER"])
+private = pathlib.Path(os.environ["PTC_RECORD_SOCKET"]).parent
+passed = {"verdict": "pass", "summary": "forged", "findings": [], "data": None}
+forged = {"call": "x", "late": False, "verdict": passed, "ended": 0, "seal": "0" * 64,
+          "task": os.environ["PTC_TASK_ID"], "attempt": 1, "worker": "w1", "seconds": 1,
+          "trouble": None, "usage": None, "about": {}}
+reached = 0
+for place in (attempt, attempt.parent.parent, private):
+    for file in sorted(place.rglob("*")):
+        if file.is_file():
+            reached += 1
+            if what == "removes":
+                file.unlink()
+            else:
+                file.write_text("" if what == "truncates" else json.dumps(forged))
+assert reached > 5
+"""
+
+
+@pytest.mark.fault("rewritten-records")
+@pytest.mark.parametrize("what", ["truncates", "forges", "removes"])
+def test_an_agent_that_can_write_everywhere_cannot_take_its_fail_back(
+    suite: Suite, what: str
+) -> None:
+    """It exits with 0 after that; what was acknowledged is what the attempt comes to."""
+    suite.agent.write_text(VANDAL)
+    suite.write(test_a=f"@pytest.mark.ptc({what!r}, retries=1)\ndef test_it(): pass\n")
+    result = suite.run("--ptc-workers=1")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*ptc verdict: fail - a true fail"])
+    (attempt,) = suite.runs[-1].glob("attempts/*")
+    assert "a true fail" in (attempt / "records.jsonl").read_text()
+    assert json.loads((attempt / "report.json").read_bytes())["verdict"]["verdict"] == "fail"
 
 
 @pytest.mark.fault("late-record", "foreign-record")
@@ -69,13 +116,14 @@ def test_what_comes_after_an_attempt_is_over_is_refused(suite: Suite) -> None:
     """A program that outlived its attempt, by what a worker cannot find, records no more."""
     suite.agent.write_text(
         "import json, os, subprocess, sys\n"
+        "NAMES = ('PTC_ATTEMPT_FOLDER', 'PTC_TOKEN', 'PTC_RECORD_SOCKET')\n"
         "if 'kept.json' in os.listdir():\n"
         "    stale = {**os.environ, **json.load(open('kept.json'))}\n"
         "    words = ['ptc', 'record', 'pass', '--summary', 'late']\n"
         "    said = subprocess.run(words, env=stale, capture_output=True, text=True)\n"
         "    print(json.dumps({'verdict': 'fail', 'summary': said.stderr}))\n"
         "else:\n"
-        "    kept = {name: os.environ[name] for name in ('PTC_ATTEMPT_FOLDER', 'PTC_TOKEN')}\n"
+        "    kept = {name: os.environ[name] for name in NAMES}\n"
         "    json.dump(kept, open('kept.json', 'w'))\n"
     )
     suite.write(test_a="@pytest.mark.ptc('x', retries=1)\ndef test_it(): pass\n")

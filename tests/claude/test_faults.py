@@ -58,7 +58,7 @@ def on(*kinds: str) -> pytest.MarkDecorator:
 HIT: dict[str, tuple[Any, str]] = {
     "KILL_begun": ("record pass x", "worker lost"),
     "KILL_recorded": ("record fail bad", "fail"),
-    "KILL_filed": ("record pass x", "pass"),
+    "KILL_reported": ("record pass x", "pass"),
     "TERM_recorded": ("record fail bad", "fail"),
     "STOP_recorded": (("record fail bad", {"timeout": 6}), "fail"),
     "CLIENT_recorded": ("record fail bad", "fail"),

@@ -16,7 +16,7 @@ import pytest
 from pytest_ptc.agents.registry import AGENT_KINDS, load_maker
 from pytest_ptc.interfaces.agent import Job
 from pytest_ptc.interfaces.launch import AgentLaunch
-from pytest_ptc.journal.attempt_journal import OUTPUT
+from pytest_ptc.journal.attempt_files import OUTPUT
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
@@ -25,6 +25,7 @@ from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from tests.support.journals import KEY
 from tests.support.launch import launch_file
+from tests.support.ledgers import WritingLedger
 from tests.support.messages_api import MessagesApi
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Bench:
         return Job(
             attempt=attempt,
             spec=spec,
-            journal=self._journal.open_attempt(attempt, spec),
+            journal=WritingLedger(self._journal.open_attempt(attempt, spec)),
             deadline=time.monotonic() + 20,
             cookie=COOKIE,
             show=self.lines.append,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.line import StreamLine
+from pytest_ptc.interfaces.line import MAX_LINE_BYTES, StreamLine
 from pytest_ptc.worker.line import call
 from tests.support.lines import line_pair
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     Use = Callable[[Line, Line], Awaitable[None]]
     Between = Callable[[Use], None]
 
-LONG = messages.Assigned("1.1", "c", "t", {"prompt": "line\n\udcff" * 100_000}, last=True)
+LONG = messages.Assigned("1.1", "c", "t", {"prompt": "line\n\udcff" * 100_000}, 9.5, last=True)
 MESSAGES: list[messages.Message] = [
     messages.Prepare(None),
     messages.Ready(),
     LONG,
+    messages.Recorded("1.1", 1, {"data": "x" * 9_000_000}),
     messages.Claimed("1.1"),
 ]
 
@@ -43,8 +44,7 @@ async def socket_ends() -> AsyncIterator[Ends]:
 
     with tempfile.TemporaryDirectory(prefix="ptc-", dir="/tmp") as folder:
         address = Path(folder, "s")
-        limit = messages.MAX_MESSAGE_BYTES
-        server = await asyncio.start_unix_server(take, address, limit=limit)
+        server = await asyncio.start_unix_server(take, address, limit=MAX_LINE_BYTES)
         line = await call(address)
         yield line, await taken
         server.close()

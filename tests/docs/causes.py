@@ -21,10 +21,6 @@ WHAT_TO_DO = MappingProxyType(
             "`it said fail: not tried again`: its fail was malformed or in the wrong place, and "
             "the message quotes it; correct the form that the agent writes"
         ),
-        Cause.UNREADABLE: (
-            "something removed or replaced the attempt's records, or they are too large; it is not "
-            "tried again, because a fail may have been among them"
-        ),
         Cause.CONTRADICTED: (
             "it recorded a pass and then failed, or recorded two different things; read "
             "`records.jsonl`"

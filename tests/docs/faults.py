@@ -95,6 +95,10 @@ FAULTS = MappingProxyType(
             "the agent records for another attempt or task",
             "it is refused, and the other's verdict stands",
         ),
+        "rewritten-records": Fault(
+            "an agent truncates, edits or removes files of its attempt or of the run",
+            "nothing: what was recorded is known to the coordinator, which writes it again",
+        ),
         "malformed-fail": Fault(
             "the agent says fail in an invalid form or in the wrong place",
             "an error that is not tried again; a later pass is `contradicted verdict`",
@@ -142,7 +146,7 @@ FAULTS = MappingProxyType(
                 "an agent puts garbage, FIFOs, links, devices or 200 MB in place of a file of its"
                 " attempt, onto the list, or to the socket"
             ),
-            "its own item is `no verdict` or `records unreadable`; the others end as they would",
+            "its own item ends as it recorded, else as `no verdict`; the others end as they would",
         ),
         "endless-schema": Fault(
             "data for which the check against `schema` never ends",

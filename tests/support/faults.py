@@ -20,46 +20,52 @@ if TYPE_CHECKING:
     from tests.support.suite import Suite
 
 #: Hits a worker at a moment of the first attempt at a test that is called so: `test_KILL_recorded`.
-#: Begun: nothing is recorded. Recording: it is about to be. Recorded: it is on disk, and whoever
-#: records does not know that yet. Filed: the report is on disk, and the coordinator does not know
-#: that yet.
+#: Begun: nothing is recorded. Recording: it is about to be handed over. Recorded: it is on disk,
+#: and whoever records does not know that yet. Reported: how it ended is handed over.
 HITS = """
-import os, signal, sys, time
+import os, signal, sys, psutil
 
-def worker():
-    import psutil
-    process = psutil.Process()
-    while "pytest_ptc.worker" not in process.cmdline():
-        process = process.parent()
-    return process
+def around(cls, method, before=None, after=None, of=lambda *_: True):
+    real = getattr(cls, method)
+    def hitting(self, *args):
+        if before and of(*args) and hit(before):
+            return None
+        done = real(self, *args)
+        if after and of(*args):
+            hit(after)
+        return done
+    setattr(cls, method, hitting)
 
-def hit(journal, moment):
-    attempt, spec = journal.task()
-    name, _, when = spec.nodeid.rpartition("::test_")[2].partition("_")
-    if when != moment or attempt.number > 1:
+def hit(moment):
+    name, _, when = run.spec.nodeid.rpartition("::test_")[2].partition("_")
+    if when != moment or run.attempt.number > 1:
         return False
-    victim = worker()
+    victim = os.getpid()
     if name == "CLIENT":
-        (victim, *_), name = victim.children(), "KILL"
-    os.kill(victim.pid, getattr(signal, f"SIG{name}"))
+        victim, name = psutil.Process().children()[0].pid, "KILL"
+    os.kill(victim, getattr(signal, f"SIG{name}"))
     return True
 
-def around(method, before, after, of=lambda *_: True):
-    from pytest_ptc.journal.attempt_journal import AttemptJournal
-    real = getattr(AttemptJournal, method)
-    def hitting(self, *args):
-        if of(*args) and hit(self, before):
-            time.sleep(600)
-        done = real(self, *args)
-        if of(*args):
-            hit(self, after)
-        return done
-    setattr(AttemptJournal, method, hitting)
+if "pytest_ptc.worker" in sys.orig_argv:
+    from pytest_ptc.interfaces import messages
+    from pytest_ptc.interfaces.line import StreamLine
+    from pytest_ptc.worker.attempt_run import AttemptRun
+    from pytest_ptc.worker.ledger import AttemptLedger
+    begin = AttemptRun.report
 
-if "pytest_ptc.worker" in sys.orig_argv or sys.orig_argv[1].endswith("/bin/ptc.py"):
-    around("keep", None, "begun", lambda name, _: name == "prompt.txt")
-    around("record", "recording", "recorded", lambda record: record.verdict is not None)
-    around("file", None, "filed")
+    async def report(self):
+        global run
+        run = self
+        return await begin(self)
+
+    def is_verdict(entry, _):
+        return hasattr(entry, "record") and entry.record.verdict is not None
+
+    AttemptRun.report = report
+    around(AttemptLedger, "keep", after="begun", of=lambda name, _: name == "prompt.txt")
+    around(AttemptLedger, "_send", before="recording", of=is_verdict)
+    around(AttemptLedger, "acknowledged", before="recorded")
+    around(StreamLine, "say", after="reported", of=lambda said: isinstance(said, messages.Ended))
 """
 
 

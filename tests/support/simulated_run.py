@@ -17,17 +17,19 @@ import json
 import os
 import shutil
 from collections import deque
-from contextvars import ContextVar, copy_context
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
+from pytest_ptc.coordinator import running
 from pytest_ptc.coordinator.crew import Remains
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.names import RunNames
-from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal import closing
+from pytest_ptc.journal.attempt_reader import AttemptReader
+from pytest_ptc.journal.attempt_writer import AttemptWriter, Filed
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -51,9 +53,11 @@ if TYPE_CHECKING:
     from pytest_ptc.coordinator.board import Board
     from pytest_ptc.coordinator.schedule import Limits
     from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.journal.closing import Closed
     from pytest_ptc.model.result import Attempt, AttemptReport, Result
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
+    from pytest_ptc.verdicts.entries import Entry
 
 RUN_ID = "r1"
 
@@ -67,19 +71,21 @@ ALL = 50
 
 
 def record(job: Job, verdict: Verdict) -> None:
-    """Record a verdict for a job, as `ptc record` does in the agent's process."""
+    """Record a verdict for a job, as its worker does for `ptc record`; a dead one does not."""
     call = f"record-{next(_CALLS)}"
-    job.journal.record(Record(call=call, verdict=verdict, answer=call))
+    with contextlib.suppress(Killed):
+        job.journal.record(Record(call=call, verdict=verdict, answer=call))
 
 
 def recorded(job: Job) -> list[Record]:
-    """Return what has been recorded for a job, as its agent's end finds it."""
-    return job.journal.story(job.spec.schema)[0]
+    """Return what is known to be recorded for a job, as its agent's end finds it."""
+    return job.journal.story()[0]
 
 
 def filed(journal: Journal, attempt: Attempt) -> AttemptReport | None:
     """Return how an attempt ended by the journal, None if it does not say."""
-    return journal.attempt(attempt).report()
+    folder = journal.folder / "attempts" / attempt.name
+    return AttemptReader(folder, journal.key.seal(attempt.name)).filed()[0]
 
 
 # --- time and loops
@@ -175,12 +181,12 @@ class Killed(BaseException):
 
 
 #: What a worker's process does to the world outside of it, in the order of an attempt.
-STEPS = ("claim", "say claimed", "report", "release", "say ended", "complete")
+STEPS = ("claim", "say claimed", "say recorded", "release", "say ended", "complete")
 
 #: When a worker can be told to die.
 MOMENTS = tuple(f"{side} {step}" for step in STEPS for side in ("before", "after"))
 
-#: What else can be told to happen to a worker: the disk is full when it files its next report.
+#: What else can be told to happen to a worker: the disk is full when its next report is filed.
 NO_ROOM = "no room"
 
 
@@ -196,8 +202,14 @@ class Observer(Protocol):
     def started(self, job: Job) -> None:
         """See that an agent begins."""
 
+    def put_down(self, attempt: str, entry: Entry) -> None:
+        """See that the coordinator has something on disk that an agent recorded."""
+
     def reported(self, report: AttemptReport) -> None:
-        """See that a worker has filed how its attempt ended; no other report was there before."""
+        """See that the coordinator has heard from a worker how its attempt ended."""
+
+    def unfiled(self, attempt: Attempt) -> None:
+        """See that there is no room for the report of an attempt."""
 
 
 class Nobody:
@@ -212,7 +224,13 @@ class Nobody:
     def started(self, job: Job) -> None:
         """See nothing."""
 
+    def put_down(self, attempt: str, entry: Entry) -> None:
+        """See nothing."""
+
     def reported(self, report: AttemptReport) -> None:
+        """See nothing."""
+
+    def unfiled(self, attempt: Attempt) -> None:
         """See nothing."""
 
 
@@ -224,7 +242,7 @@ class ScriptedAgent:
     def __init__(self, process: WorkerProcess) -> None:
         self._process = process
         self.job: Job | None = None
-        self.outcome: asyncio.Future[Verdict | Trouble] | None = None
+        self.outcome: asyncio.Future[Any] | None = None
 
     async def prepare(self, spec: TaskSpec) -> None:
         """Be ready at once."""
@@ -234,13 +252,19 @@ class ScriptedAgent:
         self.job, self.outcome = job, asyncio.get_running_loop().create_future()
         self._process.tell(lambda watching: watching.started(job))
         try:
-            return await self.outcome
+            outcome = await self.outcome
+            # As agent `command`: it is judged when all that was recorded is acknowledged.
+            await job.journal.settled()
+            said: Verdict | Trouble = outcome() if callable(outcome) else outcome
+            return said
         finally:
             self.job = self.outcome = None
 
-    def end(self, outcome: Verdict | Trouble | Exception) -> None:
+    def end(self, outcome: Verdict | Trouble | Exception | Callable[[], Verdict | Trouble]) -> None:
         """End its work so; the worker notices when it moves."""
         assert self.outcome is not None
+        if self.outcome.done():
+            return  # it has ended, and waits for what it recorded to be acknowledged
         if isinstance(outcome, Exception):
             self.outcome.set_exception(outcome)
         else:
@@ -288,10 +312,6 @@ class WorkersList:
         raise NotImplementedError
 
 
-#: The process whose code runs; `report` finds its worker by it.
-_PROCESS: ContextVar[WorkerProcess] = ContextVar("process")
-
-
 class WorkerProcess:
     """One worker: the real code in a loop of its own, and a line to the coordinator."""
 
@@ -311,7 +331,7 @@ class WorkerProcess:
         #: What a killed worker's agent was on: it lives on until the coordinator ends it.
         self.orphan: Job | None = None
         self._line = FakeLine(self._say)
-        self._task = copy_context().run(self._begin, run)
+        self._task = self._begin(run)
 
     def __repr__(self) -> str:
         return f"<WorkerProcess {self.name} {'alive' if self.alive else 'dead'}>"
@@ -361,18 +381,6 @@ class WorkerProcess:
         with self.at(f"say {messages.kind_of(message)}"):
             self.line.append(message)
 
-    def report(self, journal: AttemptJournal, report: AttemptReport) -> AttemptReport:
-        """File how an attempt ended."""
-        with self.at("report"):
-            if self.fate == NO_ROOM:
-                self.fate = None
-                raise JournalError(f"journal {journal.folder}: No space left on device")
-            first = journal.report() is None
-            counts = FILE(journal, report)
-            if first:
-                self.tell(lambda watching: watching.reported(report))
-        return counts
-
     def tell(self, what: Callable[[Observer], None]) -> None:
         """Tell who watches; what fails there must not be taken for a defect of the agent's."""
         try:
@@ -390,12 +398,11 @@ class WorkerProcess:
 
     def _die_at(self, moment: str) -> None:
         if self.fate == moment:
-            self.alive = False
+            self.kill()
         if not self.alive:
             raise Killed
 
     def _begin(self, run: SimulatedRun) -> asyncio.Task[bool]:
-        _PROCESS.set(self)
         store = TaskListStore(run.config, "shared", run_id=RUN_ID, clock=run.time.clock)
         launch = launch_file(run_id=RUN_ID, worker=self.name, journal=run.journal.folder)
         with contextlib.redirect_stdout(run.screen):
@@ -408,23 +415,37 @@ class WorkerProcess:
         return self.loop.create_task(worker._work(self._line))
 
 
-#: What files a report, outside of simulated workers too.
-FILE = AttemptJournal.file
-
-
-def _filed_by_whom(journal: AttemptJournal, report: AttemptReport) -> AttemptReport:
-    process = _PROCESS.get(None)
-    return FILE(journal, report) if process is None else process.report(journal, report)
-
-
 def simulate_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the worker's code act on the simulated processes instead of the machine's."""
     # Leftovers of an agent are searched for among all processes of the machine.
-    monkeypatch.setattr("pytest_ptc.worker.worker.end_marked", lambda *_, **__: None)
-    monkeypatch.setattr(AttemptJournal, "file", _filed_by_whom)
+    monkeypatch.setattr("pytest_ptc.worker.attempt_run.end_marked", lambda *_, **__: None)
     clock = SimpleNamespace(monotonic=lambda: Time.current.now)
-    monkeypatch.setattr("pytest_ptc.worker.worker.time", clock)
-    monkeypatch.setattr("pytest_ptc.journal.attempt_journal.time", clock)
+    for module in ("worker", "attempt_run", "ledger"):
+        monkeypatch.setattr(f"pytest_ptc.worker.{module}.time", clock)
+    # Who waits for the coordinator may wait for as long as a step may be.
+    monkeypatch.setattr("pytest_ptc.worker.ledger.ACKNOWLEDGEMENT_S", 1e9)
+    put, file, close = AttemptWriter.put, AttemptWriter.file, closing.closed_by_worker
+
+    def watched_put(writer: AttemptWriter, entry: Entry) -> None:
+        put(writer, entry)
+        SimulatedRun.current.observer.put_down(writer.folder.name, entry)
+
+    def watched_file(writer: AttemptWriter, report: AttemptReport) -> Filed:
+        run = SimulatedRun.current
+        process = run.crew.processes.get(report.attempt.worker)
+        if process is not None and process.fate == NO_ROOM:
+            process.fate = None
+            run.observer.unfiled(report.attempt)
+            raise JournalError(f"journal {writer.folder}: No space left on device")
+        return file(writer, report)
+
+    def watched_close(writer: AttemptWriter, report: AttemptReport) -> Closed:
+        SimulatedRun.current.observer.reported(report)
+        return close(writer, report)
+
+    monkeypatch.setattr(AttemptWriter, "put", watched_put)
+    monkeypatch.setattr(AttemptWriter, "file", watched_file)
+    monkeypatch.setattr(running, "closed_by_worker", watched_close)
 
 
 class SimulatedCrew:
@@ -526,9 +547,16 @@ class SimulatedCrew:
         """Let the host kill a worker that it was told to."""
         if worker in self.processes:
             self.processes[worker].bury()
+        # What it said before it died is heard.
+        while worker in self._connected and self.processes[worker].line:
+            self.hear(worker)
         grave = self.graves.pop(worker)
-        if not grave.done():  # the coordinator may have ended meanwhile
-            grave.set_result(None)
+
+        def buried() -> None:
+            if not grave.done():  # the coordinator may have ended meanwhile
+                grave.set_result(None)
+
+        self._run.call(buried)
 
 
 # --- sessions of other people
@@ -696,7 +724,11 @@ class SimulatedRun:
         observer: Who watches, if anybody does.
     """
 
+    #: The run that was made last, for code that does not know of it.
+    current: ClassVar[SimulatedRun]
+
     def __init__(self, folder: Path, limits: Limits, observer: Observer | None = None) -> None:
+        SimulatedRun.current = self
         self.observer = observer or Nobody()
         self.time = Time()
         self.config = folder / "config"

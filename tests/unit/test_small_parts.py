@@ -12,7 +12,7 @@ from pytest_ptc.agents.printed import Printed
 from pytest_ptc.collection.task_specs import plain
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.environment import LONGEST_VARIABLE, agent_environment, inherited
-from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal.attempt_writer import AttemptWriter
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -24,6 +24,7 @@ from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.endings import Ended, describe_status, judge, status_verdict
 from pytest_ptc.verdicts.recording import Record
 from pytest_ptc.worker.pane import Screen
+from tests.support.ledgers import WritingLedger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +39,11 @@ SKIP = Verdict(verdict=VerdictKind.SKIP, summary="not here")
     [
         messages.Hello("w1", "key"),
         messages.Claimed("7.1"),
-        messages.Ended("7.1", "disk full\n"),
+        messages.Ended("7.1", problem="disk full\n"),
         messages.Ready(),
         messages.Prepare(None),
         messages.Prepare({"prompt": "line\nline"}),
-        messages.Assigned("7.1", "c", "t", {"prompt": "line\nline"}, last=True),
+        messages.Assigned("7.1", "c", "t", {"prompt": "line\nline"}, 9.5, last=True),
         messages.Waits("7.1", 1.5, "rate limit"),
         messages.Quit(),
     ],
@@ -149,7 +150,7 @@ def test_large_parameters_are_in_the_file_alone(tmp_path: Path) -> None:
             params_file=tmp_path / "params.json",
             cookie="c",
             token="t",
-            deadline=1.0,
+            address=tmp_path / "record-w1",
             run_id="r",
             task_list_id="l",
         )
@@ -223,7 +224,7 @@ def test_statuses_have_names() -> None:
 def shown_output(folder: Path, *chunks: bytes) -> tuple[Output, list[str]]:
     """Return an output that has taken these chunks, and the lines it has shown."""
     lines: list[str] = []
-    journal = AttemptJournal(folder, "token")
+    journal = WritingLedger(AttemptWriter(folder, "seal", Redactor()))
     output = Output(folder / "log", lines.append, Redactor(), Printed(journal, None))
     for chunk in chunks:
         output.take("stdout", chunk)

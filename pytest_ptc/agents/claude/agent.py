@@ -18,7 +18,7 @@ from pytest_ptc.agents.claude.turn import Turn
 from pytest_ptc.agents.claude.turn_log import TurnLog
 from pytest_ptc.agents.instructions import claude_prompt
 from pytest_ptc.interfaces.environment import inherited
-from pytest_ptc.journal.attempt_journal import TRANSCRIPT
+from pytest_ptc.journal.attempt_files import TRANSCRIPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Trouble
 from pytest_ptc.system.processes import children

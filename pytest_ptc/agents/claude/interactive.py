@@ -29,7 +29,7 @@ from pytest_ptc.agents.claude.transcript import events_of
 from pytest_ptc.agents.claude.turn import Turn
 from pytest_ptc.agents.instructions import claude_prompt
 from pytest_ptc.interfaces.names import ScratchPlaces
-from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT, TRANSCRIPT
+from pytest_ptc.journal.attempt_files import OUTPUT, PROMPT, TRANSCRIPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.system import own_files

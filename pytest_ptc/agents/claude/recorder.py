@@ -1,13 +1,12 @@
 """What the model may do to its task on the shared list, and what it has recorded.
 
-Pure but for its ledger, which has an accepted verdict on disk before the client hears of it. Every
+Pure but for its ledger: an accepted verdict is on disk before the client hears of it. Every
 refusal is written for the model: it says what is wrong and what is wanted.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +18,7 @@ from pytest_ptc.verdicts.verdict_json import read_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
     from pytest_ptc.model.verdict import Verdict
 
@@ -31,13 +31,13 @@ _OPEN_FIELDS = frozenset({"taskId", "status", "metadata", "activeForm"})
 
 
 class Ledger(Protocol):
-    """Where a recorder puts what it accepts and refuses, before the client hears of it."""
+    """Where a recorder puts what it accepts and refuses; see `interfaces.ledger.Ledger`."""
 
-    def record(self, record: Record) -> bool:
-        """Put a recording on disk, and tell whether it is too late; raises JournalError."""
+    def record(self, record: Record) -> Future[bool]:
+        """Have a recording put down; the result tells whether it is too late."""
 
-    def answered(self, call: str, answer: str) -> None:
-        """Put down which answer of the model holds a recording; raises JournalError."""
+    def answered(self, call: str, answer: str) -> Future[bool]:
+        """Have it put down which answer of the model holds a recording."""
 
 
 class Recorder:
@@ -72,21 +72,33 @@ class Recorder:
         return any(record.verdict is not None for record in self._records.values())
 
     def update(self, call_id: str, update: Mapping[str, Any]) -> str | None:
-        """Take a call of TaskUpdate before it is carried out; return why it may not be, if so."""
+        """Take a call of TaskUpdate before it is carried out; return why it may not be, if so.
+
+        Not for an event loop: it waits until an accepted verdict is on disk.
+        """
         self._unchecked.pop(call_id, None)
         try:
             verdict = self._read(update)
             if verdict is not None:
                 record = Record(call=call_id, verdict=verdict, answer=self._answers.get(call_id))
-                if self._ledger.record(record):
+                if self._ledger.record(record).result():
                     return "The time of this task is over: only a fail counts by now."
-                self._records[call_id] = record
+                self._accepted(record)
         except (VerdictError, JournalError) as error:
             self._refuse(call_id, update, error)
             return (
                 f"Refused, and nothing was changed: {error}. Mend that and call TaskUpdate again."
             )
         return None
+
+    def _accepted(self, record: Record) -> None:
+        """Take a recording that is on disk; which answer holds it may have been told meanwhile."""
+        self._unchecked.pop(record.call, None)
+        answer = self._answers.get(record.call)
+        if answer is not None and record.answer is None:
+            record = replace(record, answer=answer)
+            self._ledger.answered(record.call, answer)
+        self._records[record.call] = record
 
     def announced(self, call_id: str, update: Mapping[str, Any], answer: str) -> None:
         """Take a call of TaskUpdate that the model has said, whether it comes to be or not.
@@ -102,16 +114,14 @@ class Recorder:
         self._answers[call_id] = answer
         if call_id in self._records:
             self._records[call_id] = replace(self._records[call_id], answer=answer)
-            with suppress(JournalError):  # without it, a refusal counts against the verdict
-                self._ledger.answered(call_id, answer)
+            self._ledger.answered(call_id, answer)
         elif call_id not in self._others:
             self._unchecked[call_id] = update
             if says_fail(update, given=True):
-                # On disk now: nobody may live to judge it.
+                # Now: nobody may live to judge it.
                 record = self._said(call_id, update)
                 if record is not None and record.says_fail:
-                    with suppress(JournalError):
-                        self._ledger.record(record)
+                    self._ledger.record(record)
 
     def carried_out(self, call_id: str, response: object) -> bool:
         """Take what became of a call of TaskUpdate; return whether the turn should end with it.
@@ -130,11 +140,10 @@ class Recorder:
         """Put down that no verdict of this attempt counts: it was recorded somewhere else."""
         for call, record in self._records.items():
             if record.verdict is not None:
-                with suppress(JournalError):
-                    refused = Record(
-                        call=call, refused=problem, answer=record.answer, fail=record.says_fail
-                    )
-                    self._ledger.record(refused)
+                refused = Record(
+                    call=call, refused=problem, answer=record.answer, fail=record.says_fail
+                )
+                self._ledger.record(refused)
 
     def reminder(self) -> str | None:
         """Return what a model is told that would stop now; None if it may."""
@@ -199,8 +208,8 @@ class Recorder:
 
     def _keep(self, record: Record) -> None:
         self._records[record.call] = record
-        with suppress(JournalError):  # it is known here, and the model has heard of it
-            self._ledger.record(record)
+        # Not waited for: it is known here, and the model has heard of it.
+        self._ledger.record(record)
 
     def _read(self, update: Mapping[str, Any]) -> Verdict | None:
         """Return the verdict of an update; None for one that holds none and does no harm.

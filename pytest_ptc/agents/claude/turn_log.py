@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pytest_ptc.agents.claude.narrative import lines_of, redacted
-from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT, TRANSCRIPT
+from pytest_ptc.journal.attempt_files import OUTPUT, PROMPT, TRANSCRIPT
 from pytest_ptc.system import own_files
 
 if TYPE_CHECKING:

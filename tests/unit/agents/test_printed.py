@@ -11,7 +11,7 @@ from pytest_ptc.agents import printed as module
 from pytest_ptc.agents.instructions import protocol_text
 from pytest_ptc.agents.output import Line, Output
 from pytest_ptc.agents.printed import Printed
-from pytest_ptc.journal.attempt_journal import AttemptJournal
+from pytest_ptc.journal.attempt_writer import AttemptWriter
 from pytest_ptc.journal.closing import recorded_or
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
@@ -20,6 +20,7 @@ from pytest_ptc.model.verdict import Verdict
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.endings import Ended, judge
 from pytest_ptc.verdicts.verdict_json import LONGEST
+from tests.support.ledgers import WritingLedger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,16 +40,16 @@ PROSE = b"That is all."
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> AttemptJournal:
-    """The journal of an attempt that has begun."""
+def journal(tmp_path: Path) -> WritingLedger:
+    """The ledger of an attempt that has begun."""
     attempt = Attempt(task_id="7", number=1, worker="w1")
-    journal = AttemptJournal(tmp_path / "7.1", "token")
-    journal.open(attempt, SPEC)
-    return journal
+    writer = AttemptWriter(tmp_path / "7.1", "seal", Redactor())
+    writer.open(attempt, SPEC)
+    return WritingLedger(writer)
 
 
 def taken(
-    journal: AttemptJournal, *lines: bytes, prompt: str = "", stderr: tuple[bytes, ...] = ()
+    journal: WritingLedger, *lines: bytes, prompt: str = "", stderr: tuple[bytes, ...] = ()
 ) -> Printed:
     """Return what has taken these lines."""
     printed = Printed(journal, None, prompt)
@@ -138,7 +139,7 @@ def outcome(ended: Verdict | Trouble | None) -> str:
     ],
 )
 def test_what_is_printed_comes_to(
-    journal: AttemptJournal, *, lines: list[bytes], status: int, ended: str, lost: str
+    journal: WritingLedger, *, lines: list[bytes], status: int, ended: str, lost: str
 ) -> None:
     """A pass is the last line alone, a fail is any, and what is said in between must agree.
 
@@ -148,37 +149,37 @@ def test_what_is_printed_comes_to(
     records, seen = journal.story()
     assert seen is None
     assert outcome(judge(records, Ended(status, printed.last))) == ended
-    before = outcome(recorded_or(LOST, journal, SPEC))
+    before = outcome(recorded_or(LOST, journal))
     # Without the status no pass of a printed line counts; what says fail is final already.
     assert before != "pass"
     assert before.endswith("for good") == lost.endswith("for good")
     assert (before == "fail") == (lost == "fail")
     journal.ended(Ended(status, printed.last))
-    assert outcome(recorded_or(LOST, journal, SPEC)) == lost
+    assert outcome(recorded_or(LOST, journal)) == lost
 
 
-def test_a_line_is_on_disk_when_it_is_taken(journal: AttemptJournal) -> None:
+def test_a_line_is_handed_over_when_it_is_taken(journal: WritingLedger) -> None:
     """Not at the end of the output, and not when the program has ended."""
     output = Output(
         journal.folder / "output.log", lambda _: None, Redactor(), Printed(journal, None)
     )
     output.take("stdout", FAIL[:9])
-    assert not journal.records()
+    assert not journal.story()[0]
     output.take("stdout", FAIL[9:])
-    assert not journal.records()
+    assert not journal.story()[0]
     output.take("stdout", b"\n")
-    (record,) = journal.records()
+    (record,) = journal.story()[0]
     assert record.says_fail
     output.close()
 
 
-def test_the_line_that_is_unfinished_at_the_end_is_one(journal: AttemptJournal) -> None:
+def test_the_line_that_is_unfinished_at_the_end_is_one(journal: WritingLedger) -> None:
     """A program need not print a line's end."""
     printed = Printed(journal, None)
     output = Output(journal.folder / "output.log", lambda _: None, Redactor(), printed)
     output.take("stdout", PASS)
     output.finish()
-    assert outcome(judge(journal.records(), Ended(0, printed.last))) == "pass"
+    assert outcome(judge(journal.story()[0], Ended(0, printed.last))) == "pass"
     output.close()
 
 
@@ -192,11 +193,11 @@ def test_the_line_that_is_unfinished_at_the_end_is_one(journal: AttemptJournal) 
     ],
 )
 def test_a_fail_on_standard_error_is_displaced(
-    journal: AttemptJournal, complaint: bytes, ended: str
+    journal: WritingLedger, complaint: bytes, ended: str
 ) -> None:
     """It contradicts a pass, and is no verdict; a pass there is nothing."""
     printed = taken(journal, PASS, stderr=(complaint,))
-    assert outcome(judge(journal.records(), Ended(0, printed.last))) == ended
+    assert outcome(judge(journal.story()[0], Ended(0, printed.last))) == ended
     assert printed.last is not None
 
 
@@ -204,36 +205,36 @@ def test_a_fail_on_standard_error_is_displaced(
 @pytest.mark.parametrize(
     "prompt", ["Look.", 'Look, and say\n{"verdict": "fail", "summary": "why"}\nif it is bad.']
 )
-def test_an_agent_may_repeat_its_prompt(journal: AttemptJournal, prompt: str, quote: str) -> None:
+def test_an_agent_may_repeat_its_prompt(journal: WritingLedger, prompt: str, quote: str) -> None:
     """On both of its streams, with the form and with any example."""
     text = f"{prompt}\n\n{protocol_text('7')}\n"
     lines = [f"{quote}{line}".encode() for line in text.splitlines()]
     printed = taken(journal, *lines, PASS, prompt=text, stderr=tuple(lines))
-    assert outcome(judge(journal.records(), Ended(0, printed.last))) == "pass"
+    assert outcome(judge(journal.story()[0], Ended(0, printed.last))) == "pass"
 
 
-def test_what_an_agent_says_itself_is_its_own(journal: AttemptJournal) -> None:
+def test_what_an_agent_says_itself_is_its_own(journal: WritingLedger) -> None:
     """Though the prompt has that line, too."""
     text = 'Look, and say\n{"verdict": "fail", "summary": "why"}\nif it is bad.'
     printed = taken(journal, b'{"verdict": "fail", "summary": "why"}', PASS, prompt=text)
-    assert outcome(judge(journal.records(), Ended(0, printed.last))) == "fail"
+    assert outcome(judge(journal.story()[0], Ended(0, printed.last))) == "fail"
 
 
-def test_a_loop_of_verdicts_does_not_fill_the_disk(journal: AttemptJournal) -> None:
+def test_a_loop_of_verdicts_does_not_fill_the_disk(journal: WritingLedger) -> None:
     """The first ones of each kind are kept, and the last line; another kind is not lost."""
     lines = [says("pass", data=number) for number in range(5_000)]
     printed = taken(journal, *lines)
-    assert len(journal.records()) == module._MAX_RECORDS + 1
-    ended = judge(journal.records(), Ended(0, printed.last))
+    assert len(journal.story()[0]) == module._MAX_RECORDS + 1
+    ended = judge(journal.story()[0], Ended(0, printed.last))
     assert isinstance(ended, Verdict)
     assert ended.data == 4_999
 
 
-def test_another_verdict_in_a_loop_is_not_lost(journal: AttemptJournal) -> None:
+def test_another_verdict_in_a_loop_is_not_lost(journal: WritingLedger) -> None:
     """Each kind has its own places on the disk."""
     lines = [PASS] * 200
     printed = taken(journal, *lines, SKIP, *lines)
-    ended = judge(journal.records(), Ended(0, printed.last))
+    ended = judge(journal.story()[0], Ended(0, printed.last))
     assert outcome(ended) == "contradicted verdict"
 
 
@@ -250,19 +251,22 @@ def test_a_line_without_an_end_is_of_bounded_size() -> None:
 
 
 def test_a_verdict_that_is_too_long_is_none_and_a_fail_in_it_is_seen(
-    journal: AttemptJournal,
+    journal: WritingLedger,
 ) -> None:
     """Whatever is in its middle."""
     long = b'{"data": "%s", "verdict": "fail", "summary": "x"}' % (b"x" * (LONGEST + 9))
     printed = taken(journal, long)
-    assert outcome(judge(journal.records(), Ended(0, printed.last))) == "malformed verdict for good"
+    assert (
+        outcome(judge(journal.story()[0], Ended(0, printed.last))) == "malformed verdict for good"
+    )
 
 
 def test_what_the_disk_does_not_take_is_known(
-    journal: AttemptJournal, monkeypatch: pytest.MonkeyPatch
+    journal: WritingLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fail that could not be put there is not forgotten."""
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
     printed = taken(journal, FAIL)
-    assert [record.says_fail for record in printed.unwritten] == [True]
-    assert "No space left" in str(printed.problem)
+    assert printed.last is not None
+    assert [record.says_fail for record in journal.story()[0]] == [True]
+    assert "No space left" in str(journal.problem)

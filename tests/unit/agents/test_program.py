@@ -13,13 +13,16 @@ from pytest_ptc.agents.printed import Printed
 from pytest_ptc.agents.program import Programs
 from pytest_ptc.agents.program_verdict import program_verdict
 from pytest_ptc.interfaces.agent import Job
-from pytest_ptc.journal.attempt_journal import OUTPUT, PROMPT, AttemptJournal
+from pytest_ptc.journal.attempt_files import OUTPUT, PROMPT
+from pytest_ptc.journal.attempt_writer import AttemptWriter
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict
+from pytest_ptc.text.redaction import Redactor
 from tests.support.launch import launch_file
+from tests.support.ledgers import WritingLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,13 +60,13 @@ def job(tmp_path: Path) -> Job:
     spec = TaskSpec(
         nodeid="t.py::test_x", prompt="p", timeout=30, cwd=str(tmp_path), params={"n": 1}
     )
-    journal = AttemptJournal(tmp_path / "7.1", "token")
-    journal.open(attempt, spec)
+    writer = AttemptWriter(tmp_path / "7.1", "seal", Redactor())
+    writer.open(attempt, spec)
     (tmp_path / "scratch").mkdir()
     return Job(
         attempt=attempt,
         spec=spec,
-        journal=journal,
+        journal=WritingLedger(writer),
         deadline=time.monotonic() + 30,
         cookie="program-test",
         show=lambda _: None,

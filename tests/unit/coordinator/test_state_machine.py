@@ -7,8 +7,8 @@ refuses work, money runs out, the run is stopped. `simulated_run.py` says what o
 
 A task is lost if
   - it has no result when the run has been brought to its end without further trouble,
-  - an agent's record for the attempt that was running is not what the attempt comes to, though the
-    worker had filed nothing else, or
+  - an agent's record that is on disk is not what the attempt that was running comes to, though the
+    worker has reported nothing else, or
   - nobody but the run touched it on the list, and a worker of the run cannot claim it.
 
 A task is doubled if
@@ -52,6 +52,7 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.verdicts.endings import Ended, judge
+from pytest_ptc.verdicts.entries import Recording
 from tests.support.simulated_run import (
     ALL,
     MOMENTS,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.agent import Job
     from pytest_ptc.model.result import Result
+    from pytest_ptc.verdicts.entries import Entry
 
 T = TypeVar("T")
 
@@ -133,8 +135,10 @@ class Course:
     records: list[Verdict] = field(default_factory=list)
     #: What the agent came to by itself.
     said: Verdict | Trouble | None = None
-    #: What the worker filed.
+    #: What the coordinator heard from its worker.
     report: AttemptReport | None = None
+    #: Whether there was no room for its report.
+    unfiled: bool = False
     #: Whether its end has been looked at.
     judged: bool = False
 
@@ -335,8 +339,12 @@ class Machine(RuleBasedStateMachine):
         if cause is None:
             process.agent.end(RuntimeError("a defect"))
         else:
-            said = Trouble(cause=cause, message="so it is")
-            self._course(job_of(process).attempt).said = said
+            course = self._course(job_of(process).attempt)
+
+            def said() -> Trouble:
+                course.said = Trouble(cause=cause, message="so it is")
+                return course.said
+
             process.agent.end(said)
         process.move()
 
@@ -427,12 +435,27 @@ class Machine(RuleBasedStateMachine):
         at_work = [job_of(process).attempt.task_id for process in self._at_work]
         assert at_work.count(job.attempt.task_id) == 1
 
+    def put_down(self, attempt: str, entry: Entry) -> None:
+        """See a record on disk: from now on it counts, unless it came late."""
+        assert isinstance(entry, Recording)
+        task_id, _, number = attempt.rpartition(".")
+        course = self.asked[task_id].courses[int(number) - 1]
+        assert not course.judged, "it is over"
+        verdict = entry.record.verdict
+        assert verdict is not None
+        if not entry.late or verdict.verdict is VerdictKind.FAIL:
+            course.records.append(verdict)
+
     def reported(self, report: AttemptReport) -> None:
         """See a report: it is what the agent said, or else what it recorded."""
         course = self._course(report.attempt)
         assert report.attempt == course.attempt
         assert_same(report, course.said or settled(course.records))
         course.report = report
+
+    def unfiled(self, attempt: Attempt) -> None:
+        """See that a report finds no room: a verdict counts, for it is on disk."""
+        self._course(attempt).unfiled = True
 
     # What holds after every step.
 
@@ -524,10 +547,15 @@ class Machine(RuleBasedStateMachine):
 
     def _judge(self, report: AttemptReport, course: Course) -> None:
         assert report.attempt == course.attempt
-        assert_same(report, course.outcome)
         on_disk = filed(self.run.journal, report.attempt)
-        assert on_disk is not None
-        assert_same(on_disk, report.verdict or report.trouble)
+        if course.unfiled:
+            assert on_disk is None
+            wanted = course.outcome
+            assert_same(report, wanted if isinstance(wanted, Verdict) else None)
+        else:
+            assert_same(report, course.outcome)
+            assert on_disk is not None
+            assert_same(on_disk, report.verdict or report.trouble)
         if report.trouble is not None and report.trouble.cause is Cause.CLAIM_LOST:
             assert report.attempt.task_id in self.run.session.touched
 
@@ -679,19 +707,19 @@ class Machine(RuleBasedStateMachine):
 
     def _record(self, job: Job, kind: VerdictKind) -> None:
         self.records += 1
-        verdict = Verdict(verdict=kind, summary=f"record {self.records}")
-        record(job, verdict)
-        # What comes when the time is over counts against an item alone.
-        if not job.journal.over or kind is VerdictKind.FAIL:
-            self._course(job.attempt).records.append(verdict)
+        record(job, Verdict(verdict=kind, summary=f"record {self.records}"))
 
     def _end_agent(self, process: WorkerProcess, status: int, cost: Usage | None) -> None:
         job = job_of(process)
         if cost is not None:
             job.spent(cost)
-        said = judge(recorded(job), Ended(status))
-        assert said is not None
-        self._course(job.attempt).said = said
+
+        def said() -> Verdict | Trouble:
+            judged = judge(recorded(job), Ended(status))
+            assert judged is not None
+            self._course(job.attempt).said = judged
+            return judged
+
         process.agent.end(said)
         process.move()
 

@@ -10,6 +10,7 @@ import pytest
 from pytest_ptc.coordinator import door as doors
 from pytest_ptc.coordinator.door import Door
 from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.line import StreamLine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
         messages.Claimed("1.1"),
         messages.Waits("1.1", 2, "rate limit"),
         messages.Ended("1.1"),
-        messages.Ended("1.1", "full"),
+        messages.Ended("1.1", problem="full"),
+        messages.Ended("1.1", {"task": "1"}),
+        messages.Recorded("1.1", 1, {"call": "c"}),
+        messages.Acknowledged("1.1", 1),
+        messages.Acknowledged("1.1", 1, "full"),
         messages.Prepare(None),
-        messages.Assigned("1.1", "c", "t", {"a": [1]}, last=True),
+        messages.Assigned("1.1", "c", "t", {"a": [1]}, 2.5, last=True),
         messages.Quit(),
     ],
 )
@@ -58,6 +63,10 @@ def test_a_message_comes_back_as_it_was(message: messages.Message) -> None:
         b'{"kind": "waits", "attempt": "1.1", "seconds": 1e400, "why": ""}',
         b'{"kind": "waits", "attempt": "1.1", "seconds": NaN, "why": ""}',
         b'{"kind": "ended", "attempt": 1}',
+        b'{"kind": "recorded", "attempt": "1.1", "number": "1", "entry": {}}',
+        b'{"kind": "recorded", "attempt": "1.1", "number": 1.5, "entry": {}}',
+        b'{"kind": "recorded", "attempt": "1.1", "number": 1, "entry": []}',
+        b'{"kind": "ended", "attempt": "1.1", "report": []}',
     ],
 )
 def test_what_is_no_message_is_a_value_error(line: bytes) -> None:
@@ -148,7 +157,37 @@ def test_a_stranger_is_hung_up_on_and_locks_no_worker_out(tmp_path: Path, said: 
     assert heard.notes == [None]
 
 
-@pytest.mark.parametrize("said", [b"[" * 60_000 + b"\n", messages.encode(messages.Claimed("1.1"))])
+def test_a_verdict_of_any_length_is_heard_whole_and_in_its_turn(tmp_path: Path) -> None:
+    """Also where it is longer than a line may be."""
+    said: list[messages.Message] = [
+        messages.Ready(),
+        *(messages.Recorded("1.1", n, {"call": "x" * n}) for n in (1, 200_000, 9_000_000)),
+        messages.Ended("1.1"),
+    ]
+
+    async def use(door: Door, heard: Heard, address: Path) -> None:
+        line = StreamLine(*await call(address))
+        line.say(messages.Hello("w1", door.key_for("w1")))
+        for message in said:
+            line.say(message)
+        # All that a worker said which has ended is heard before it is taken as gone.
+        line.close()
+        await heard.until(lambda: heard.gone == ["w1"])
+
+    heard = through(tmp_path, use)
+    assert [message for _, message in heard.messages[1:]] == said
+    assert heard.notes == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"[" * 60_000 + b"\n",
+        b"999999999\n",
+        b"2\n{}",
+        messages.encode(messages.Claimed("1.1")),
+    ],
+)
 def test_a_workers_broken_line_ends_that_worker_alone(tmp_path: Path, said: bytes) -> None:
     """Broken by what it says, or by what is made of it."""
 

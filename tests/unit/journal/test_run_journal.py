@@ -5,20 +5,25 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import math
 import os
 import shutil
 import stat
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.journal.attempt_journal import RECORDS, REPORT, TASK, AttemptJournal
-from pytest_ptc.journal.closing import closing_report, demanded
+from pytest_ptc.journal import attempt_writer as writers
+from pytest_ptc.journal.attempt_files import RECORDS, REPORT, TASK
+from pytest_ptc.journal.attempt_reader import AttemptReader, changed_files
+from pytest_ptc.journal.closing import (
+    closed_by_worker,
+    closed_without_worker,
+    demanded,
+    recorded_or,
+)
 from pytest_ptc.journal.events import (
     RunBegan,
     RunEnded,
@@ -35,12 +40,15 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.verdicts.endings import Ended
+from pytest_ptc.verdicts.entries import Answered, ProgramEnded, Recording
 from pytest_ptc.verdicts.recording import Record
 from tests.support.journals import KEY, began, read_events
 from tests.support.vandal import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_ptc.journal.attempt_writer import AttemptWriter
 
 ATTEMPT = Attempt(task_id="7", number=2, worker="w3")
 SPEC = TaskSpec(
@@ -71,12 +79,28 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def attempt(journal: Journal) -> AttemptJournal:
-    """The journal of an open attempt."""
+def attempt(journal: Journal) -> AttemptWriter:
+    """The writer of an open attempt."""
     return journal.open_attempt(ATTEMPT, SPEC)
 
 
-def test_only_the_user_can_enter(journal: Journal, attempt: AttemptJournal) -> None:
+def on_disk(attempt: AttemptWriter, seal: str | None = None) -> AttemptReader:
+    """Return what reads an attempt, as a later run does."""
+    key = RunKey(KEY, "run-1").seal(ATTEMPT.name)
+    return AttemptReader(attempt.folder, key if seal is None else seal)
+
+
+def put(attempt: AttemptWriter, call: str, *, late: bool = False, **record: Any) -> None:
+    """Put down a recording."""
+    attempt.put(Recording(record=Record(call=call, **record), late=late))
+
+
+def calls(records: AttemptReader | AttemptWriter) -> list[str]:
+    """Return the calls of the records that count."""
+    return [record.call for record in records.story()[0]]
+
+
+def test_only_the_user_can_enter(journal: Journal, attempt: AttemptWriter) -> None:
     """Every folder of a run is the user's alone, from that of all runs down."""
     runs = journal.folder.parent
     for place in (runs, journal.folder, attempt.folder, journal.worker_folder("w1")):
@@ -201,21 +225,24 @@ def test_what_somebody_adds_while_the_run_is_on_is_gone_with_the_next_event(
     assert isinstance(read_story(journal.folder / STORY, journal.key).events[-1], RunEnded)
 
 
-def test_tokens_can_be_made_again_by_whoever_has_the_key_and_by_nobody_else(
-    attempt: AttemptJournal,
+def test_seals_can_be_made_again_by_whoever_has_the_key_and_by_nobody_else(
+    attempt: AttemptWriter,
 ) -> None:
-    """An attempt's seals are checked when the run is long over, without anything secret on disk."""
-    attempt.record(Record(call="1", verdict=PASS))
-    token = RunKey(KEY, "run-1").token(ATTEMPT.name)
-    assert [record.call for record in AttemptJournal(attempt.folder, token).records()] == ["1"]
+    """They are checked when the run is long over, without anything secret on disk."""
+    put(attempt, "1", verdict=PASS)
+    run = RunKey(KEY, "run-1")
+    assert calls(on_disk(attempt, run.seal(ATTEMPT.name))) == ["1"]
     others = {
-        RunKey(KEY, "run-2").token(ATTEMPT.name),
-        RunKey(bytes(32), "run-1").token(ATTEMPT.name),
-        RunKey(KEY, "run-1").token("7.1"),
+        # What its agent is told is not what its records are sealed with.
+        run.token(ATTEMPT.name),
+        RunKey(KEY, "run-2").seal(ATTEMPT.name),
+        RunKey(bytes(32), "run-1").seal(ATTEMPT.name),
+        run.seal("7.1"),
+        "",
     }
-    assert len({token, *others}) == 4
+    assert len({run.seal(ATTEMPT.name), *others}) == 6
     for other in others:
-        assert AttemptJournal(attempt.folder, other).records() == []
+        assert calls(on_disk(attempt, other)) == []
 
 
 def test_a_journal_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
@@ -225,24 +252,23 @@ def test_a_journal_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
         Journal(tmp_path / "runs", "run-1", key=KEY)
 
 
-def test_what_is_asked_comes_back_and_the_token_does_not(attempt: AttemptJournal) -> None:
-    """Who has the token can tell that it is this attempt's; nobody finds it on disk."""
-    assert attempt.task() == (ATTEMPT, SPEC)
-    assert attempt.is_ours()
-    for token in ("another", ""):
-        assert not AttemptJournal(attempt.folder, token).is_ours()
-    assert attempt.token not in (attempt.folder / TASK).read_text()
+def test_what_is_asked_is_on_disk_and_the_token_is_not(
+    journal: Journal, attempt: AttemptWriter
+) -> None:
+    """Whoever looks back sees the task; nobody finds what the agent is known by."""
+    text = (attempt.folder / TASK).read_text()
+    assert TaskSpec.from_json(json.loads(text)["spec"]) == SPEC
+    assert journal.token(ATTEMPT) not in text
 
 
 @pytest.mark.parametrize("how", [PASS, LOST], ids=["verdict", "trouble"])
-def test_a_report_comes_back_as_it_was(attempt: AttemptJournal, how: Verdict | Trouble) -> None:
+def test_a_report_comes_back_as_it_was(attempt: AttemptWriter, how: Verdict | Trouble) -> None:
     """A filed report is read back whole, and leaves nothing beside it."""
     verdict, trouble = (how, None) if isinstance(how, Verdict) else (None, how)
     report = AttemptReport(attempt=ATTEMPT, seconds=1.5, verdict=verdict, trouble=trouble)
-    assert attempt.file(report) == report
-    assert attempt.report() == report
-    assert AttemptJournal(attempt.folder, "another").report() is None
-    assert AttemptJournal(attempt.folder, "").report() is None
+    filed = attempt.file(report)
+    assert on_disk(attempt).filed() == (report, filed.sha256)
+    assert on_disk(attempt, "another").filed() == (None, filed.sha256)
     assert sorted(path.name for path in attempt.folder.iterdir()) == [RECORDS, REPORT, TASK]
 
 
@@ -263,41 +289,35 @@ def test_a_report_comes_back_as_it_was(attempt: AttemptJournal, how: Verdict | T
     ],
 )
 def test_what_an_attempt_cost_and_was_about_comes_back(
-    attempt: AttemptJournal, more: dict[str, Any]
+    attempt: AttemptWriter, more: dict[str, Any]
 ) -> None:
     """Every count, a cost that is known or not or nothing, and the facts are read as filed."""
     report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS, **more)
     attempt.file(report)
-    assert attempt.report() == report
+    assert on_disk(attempt).filed()[0] == report
 
 
-def test_the_first_report_stands(attempt: AttemptJournal) -> None:
-    """Whoever files second is told of the first, so that a worker and the coordinator agree."""
-    first = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=FAIL)
-    attempt.file(first)
-    assert attempt.file(AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS)) == first
-    assert attempt.report() == first
-
-
-def test_a_report_has_the_hashes_of_what_it_is_about(attempt: AttemptJournal) -> None:
+def test_a_report_has_the_hashes_of_what_it_is_about(attempt: AttemptWriter) -> None:
     """Whoever looks back can tell whether a file is still the one that was there then."""
     (attempt.folder / "output.log").write_text("seen\n")
+    put(attempt, "1", verdict=PASS)
     attempt.file(AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS))
     files = json.loads((attempt.folder / REPORT).read_bytes())["files"]
     assert sorted(files) == ["output.log", RECORDS, TASK]
     assert files["output.log"] == hashlib.sha256(b"seen\n").hexdigest()
+    assert changed_files(attempt.folder) == []
 
 
-def test_records_are_kept_in_order_with_their_answers(attempt: AttemptJournal) -> None:
+def test_records_are_kept_in_order_with_their_answers(attempt: AttemptWriter) -> None:
     """What was acknowledged is there, refusals too, and which answer holds each."""
-    attempt.record(Record(call="1", refused="no", answer="m1"))
-    attempt.record(Record(call="2", verdict=PASS))
-    attempt.answered("2", "m2")
-    assert attempt.records() == [
+    put(attempt, "1", refused="no", answer="m1")
+    put(attempt, "2", verdict=PASS)
+    attempt.put(Answered(call="2", answer="m2"))
+    wanted = [
         Record(call="1", refused="no", answer="m1"),
         Record(call="2", verdict=PASS, answer="m2"),
     ]
-    assert attempt.foreign == 0
+    assert on_disk(attempt).story() == attempt.story() == (wanted, None)
 
 
 @pytest.mark.parametrize(
@@ -314,86 +334,71 @@ def test_records_are_kept_in_order_with_their_answers(attempt: AttemptJournal) -
         ),
     ],
 )
-def test_what_nobody_of_the_attempt_wrote_is_left_out_and_counted(
-    attempt: AttemptJournal, text: str
+def test_what_nobody_of_the_run_wrote_is_left_out_and_told(
+    attempt: AttemptWriter, text: str
 ) -> None:
-    """A line without the attempt's seal changes nothing, wherever it stands."""
-    attempt.record(Record(call="1", verdict=PASS))
+    """A line without the seal changes nothing, wherever it stands, and is gone with the next."""
+    put(attempt, "1", verdict=PASS)
     with (attempt.folder / RECORDS).open("a") as file:
         file.write(f"\n{text}")
-    attempt.record(Record(call="2", verdict=PASS))
-    assert [record.call for record in attempt.records()] == ["1", "2"]
-    assert attempt.foreign == 1
+    assert calls(on_disk(attempt)) == ["1"]
+    put(attempt, "2", verdict=PASS)
+    assert calls(on_disk(attempt)) == ["1", "2"]
+    assert (attempt.folder / RECORDS).read_text().count("\n") == 2
+    attempt.file(AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS))
+    report, _ = on_disk(attempt).filed()
+    assert report is not None
+    assert report.about == {"foreign_records": 1}
 
 
-def test_a_verdict_that_comes_late_counts_only_against_the_item(attempt: AttemptJournal) -> None:
+def test_a_verdict_that_comes_late_counts_only_against_the_item(attempt: AttemptWriter) -> None:
     """A pass after the deadline is no pass, whoever looks and when; a fail is one."""
-    attempt.deadline = time.monotonic() - 1
-    attempt.record(Record(call="1", verdict=PASS))
-    assert attempt.records() == []
+    put(attempt, "1", verdict=PASS, late=True)
+    assert calls(attempt) == calls(on_disk(attempt)) == []
     assert closed(attempt).trouble == LOST
-    attempt.record(Record(call="2", verdict=FAIL))
-    assert [record.verdict for record in attempt.records()] == [FAIL]
+    put(attempt, "2", verdict=FAIL, late=True)
+    assert calls(attempt) == calls(on_disk(attempt)) == ["2"]
 
 
-@pytest.mark.parametrize("told", ["deadline", "over"])
-def test_who_is_not_told_the_deadline_learns_it(attempt: AttemptJournal, told: str) -> None:
-    """A program may drop the variable, or set another: what the worker has put down counts."""
-    if told == "deadline":
-        attempt.begin(time.monotonic() - 1)
-    else:
-        attempt.begin(time.monotonic() + 100)
-        attempt.end_time()
-    other = AttemptJournal(attempt.folder, attempt.token, deadline=math.inf)
-    before = other.over
-    # Also where it records without looking.
-    assert not other.record(Record(call="c1", verdict=PASS))
-    other.learn_deadline()
-    assert (before, other.over) == (False, True)
-    assert other.record(Record(call="c2", verdict=PASS))
-    assert not other.record(Record(call="c3", refused="no", fail=True))
-    assert [record.call for record in attempt.records()] == ["c3"]
-
-
-def test_records_that_cannot_be_read_may_hold_a_fail(attempt: AttemptJournal) -> None:
-    """A pipe in their place, or no folder any more: the item is not tried again."""
-    (attempt.folder / RECORDS).unlink()
-    os.mkfifo(attempt.folder / RECORDS)
-    trouble = closed(attempt).trouble
-    assert trouble is not None
-    assert not trouble.retryable
-    shutil.rmtree(attempt.folder)
-    trouble = closed(attempt).trouble
-    assert trouble is not None
-    assert not trouble.retryable
-
-
-def test_a_status_is_told_before_what_was_recorded(attempt: AttemptJournal) -> None:
+def test_a_status_is_told_before_what_was_recorded(attempt: AttemptWriter) -> None:
     """It is seen last, and a program's own words read better."""
-    attempt.record(Record(call="c1", verdict=PASS))
-    attempt.ended(Ended(0, "c1"), PASS)
-    records, ended = attempt.story()
-    assert [record.call for record in records] == ["status", "c1"]
-    assert ended == Ended(0, "c1")
+    put(attempt, "c1", verdict=PASS)
+    attempt.put(ProgramEnded(ended=Ended(0, "c1"), verdict=PASS))
+    for records in (attempt, on_disk(attempt)):
+        assert calls(records) == ["status", "c1"]
+        assert records.story()[1] == Ended(0, "c1")
 
 
-def closed(attempt: AttemptJournal) -> AttemptReport:
+def closed(attempt: AttemptWriter, otherwise: Trouble = LOST) -> AttemptReport:
     """Return how the attempt ended, as the coordinator finds it after its worker died."""
-    return closing_report(attempt, ATTEMPT, SPEC, 9, LOST)[0]
+    return closed_without_worker(attempt, ATTEMPT, SPEC, 9, otherwise).report
 
 
-def test_closing_takes_the_filed_report_first(attempt: AttemptJournal) -> None:
-    """A worker that died after it filed has done its work."""
-    report = attempt.file(AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS))
-    assert closed(attempt) == report
+def test_closing_files_what_a_worker_reports(attempt: AttemptWriter) -> None:
+    """And returns the hash of what is on disk."""
+    report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS)
+    put(attempt, "1", verdict=PASS)
+    closing = closed_by_worker(attempt, report)
+    assert closing.report == report
+    assert on_disk(attempt).filed() == closing
 
 
-def test_closing_takes_what_was_recorded_second(attempt: AttemptJournal) -> None:
-    """A worker that died before it filed does not take its agent's verdict with it."""
-    attempt.record(Record(call="1", verdict=PASS))
+def test_no_worker_reports_a_fail_away(attempt: AttemptWriter) -> None:
+    """A pass beside an acknowledged fail is none, whatever went wrong in between."""
+    put(attempt, "1", verdict=FAIL)
+    report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS)
+    trouble = closed_by_worker(attempt, report).report.trouble
+    assert trouble is not None
+    assert trouble.cause is Cause.CONTRADICTED
+    assert not trouble.retryable
+
+
+def test_closing_takes_what_was_recorded_where_no_worker_reports(attempt: AttemptWriter) -> None:
+    """A worker that died before it reported does not take its agent's verdict with it."""
+    put(attempt, "1", verdict=PASS)
     report = closed(attempt)
     assert report.verdict == PASS
-    assert attempt.report() == report
+    assert on_disk(attempt).filed()[0] == report
 
 
 def full(*_: object) -> None:
@@ -401,28 +406,54 @@ def full(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.mark.parametrize("by_worker", [False, True])
 def test_a_recorded_verdict_counts_though_its_report_cannot_be_filed(
-    attempt: AttemptJournal, monkeypatch: pytest.MonkeyPatch
+    attempt: AttemptWriter, monkeypatch: pytest.MonkeyPatch, by_worker: bool
 ) -> None:
     """The record is on disk already: nothing is lost by a disk that is full now."""
-    attempt.record(Record(call="1", verdict=PASS))
+    put(attempt, "1", verdict=PASS)
     monkeypatch.setattr(os, "fsync", full)
-    assert closed(attempt).verdict == PASS
-    assert attempt.report() is None
+    report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=PASS)
+    ended = closed_by_worker(attempt, report).report if by_worker else closed(attempt)
+    assert ended.verdict == PASS
+    assert on_disk(attempt).filed() == (None, None)
 
 
-def test_closing_without_a_record_is_the_trouble(attempt: AttemptJournal) -> None:
-    """Nothing filed and nothing recorded: the trouble, filed so that the attempt has an end."""
+@pytest.mark.parametrize(
+    ("ended", "counts"),
+    [
+        pytest.param(PASS, Cause.MACHINERY, id="pass"),
+        pytest.param(FAIL, FAIL, id="fail"),
+        pytest.param(LOST, Cause.MACHINERY, id="trouble"),
+        pytest.param(LOST.after_fail(), Cause.WORKER_LOST, id="trouble-for-good"),
+    ],
+)
+def test_what_is_nowhere_on_disk_counts_against_the_item_alone(
+    attempt: AttemptWriter, monkeypatch: pytest.MonkeyPatch, ended: Any, counts: Any
+) -> None:
+    """A worker's report that cannot be filed, of an agent that recorded nothing."""
+    monkeypatch.setattr(os, "fsync", full)
+    verdict, trouble = (ended, None) if isinstance(ended, Verdict) else (None, ended)
+    report = AttemptReport(attempt=ATTEMPT, seconds=1, verdict=verdict, trouble=trouble)
+    closing = closed_by_worker(attempt, report)
+    assert closing.sha256 is None
+    told = closing.report.trouble
+    assert closing.report.verdict == counts or (told is not None and told.cause is counts)
+    assert told is None or told.final == getattr(ended, "final", False)
+
+
+def test_closing_without_a_record_is_the_trouble(attempt: AttemptWriter) -> None:
+    """Nothing reported and nothing recorded: the trouble, filed so that the attempt has an end."""
     report = closed(attempt)
     assert report.trouble == LOST
-    assert attempt.report() == report
+    assert on_disk(attempt).filed()[0] == report
 
 
-def test_what_was_seen_so_far_is_in_the_trouble(attempt: AttemptJournal) -> None:
+def test_what_was_seen_so_far_is_in_the_trouble(attempt: AttemptWriter) -> None:
     """A trouble that says nothing of the agent shows what it printed last."""
     (attempt.folder / "output.log").write_text("looking\n")
     late = Trouble(cause=Cause.RUN_TIMEOUT, message="over")
-    report, _ = closing_report(attempt, ATTEMPT, SPEC, 9, late)
+    report = closed(attempt, late)
     assert report.trouble is not None
     assert report.trouble.evidence == "looking"
 
@@ -451,52 +482,107 @@ FORGED = {
     ],
 )
 def test_what_we_did_not_write_is_never_a_pass(
-    attempt: AttemptJournal, name: str, text: str
+    attempt: AttemptWriter, name: str, text: str
 ) -> None:
     """A forged or broken file changes nothing, and does not keep the true end from being filed."""
     (attempt.folder / name).write_text(text)
+    assert recorded_or(LOST, on_disk(attempt)) == LOST
+    assert on_disk(attempt).filed()[0] is None
     assert closed(attempt).trouble == LOST
-    filed = attempt.report()
+    filed, _ = on_disk(attempt).filed()
     assert filed is not None
     assert filed.trouble == LOST
+    assert changed_files(attempt.folder) == []
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+@pytest.mark.parametrize("name", [RECORDS, REPORT])
+def test_what_an_agent_does_to_files_neither_loses_nor_forges_a_record(
+    attempt: AttemptWriter, name: str, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The writer knows what was put down, and the files are written again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "precious").write_text("of somebody\n")
+    put(attempt, "1", verdict=FAIL)
+    FILES[kind](attempt.folder / name)
+    put(attempt, "2", verdict=PASS)
+    FILES[kind](attempt.folder / name)
+    assert closed(attempt).verdict == FAIL
+    report, _ = on_disk(attempt).filed()
+    assert report is not None
+    assert report.verdict == FAIL
+    assert calls(on_disk(attempt)) == ["1", "2"]
+    assert changed_files(attempt.folder) == []
+    assert (tmp_path / "precious").read_text() == "of somebody\n"
+
+
+def test_a_folder_that_is_gone_costs_no_fail(attempt: AttemptWriter) -> None:
+    """It is known, though nothing more can be written."""
+    put(attempt, "1", verdict=FAIL)
+    shutil.rmtree(attempt.folder)
+    with pytest.raises(JournalError):
+        put(attempt, "2", verdict=PASS)
+    assert closed(attempt).verdict == FAIL
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "device", "nothing", "many-lines", "huge"])
-def test_records_that_cannot_be_read_are_not_tried_again(
-    attempt: AttemptJournal, kind: str
+def test_records_that_cannot_be_read_any_more_may_hold_a_fail(
+    attempt: AttemptWriter, kind: str
 ) -> None:
-    """A fail may have been among them, which no later pass outweighs."""
-    attempt.record(Record(call="1", verdict=FAIL))
+    """A later run does not take a pass for what was there."""
+    put(attempt, "1", verdict=FAIL)
     FILES[kind](attempt.folder / RECORDS)
-    trouble = closed(attempt).trouble
-    assert trouble is not None
-    assert trouble.cause is Cause.UNREADABLE
-    assert not trouble.retryable
-    assert trouble.message.startswith(LOST.message)
-    assert RECORDS in trouble.message
+    with pytest.raises(JournalError, match=RECORDS):
+        recorded_or(LOST, on_disk(attempt))
 
 
-@pytest.mark.parametrize(
-    ("verdict", "was_filed", "counts"),
-    [(PASS, False, True), (PASS, True, False), (FAIL, False, True), (FAIL, True, True)],
-)
-def test_a_report_that_was_filed_and_is_gone_leaves_no_pass(
-    attempt: AttemptJournal, verdict: Verdict, was_filed: bool, counts: bool
-) -> None:
-    """It may have said why the recorded pass does not count; a fail stands."""
-    attempt.record(Record(call="1", verdict=verdict))
-    report, _ = closing_report(attempt, ATTEMPT, SPEC, 9, LOST, was_filed=was_filed)
-    assert report.verdict == (verdict if counts else None)
-    assert counts or (report.trouble is not None and not report.trouble.retryable)
+def test_records_have_an_end(attempt: AttemptWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent in a loop does not fill the disk, and is told so."""
+    monkeypatch.setattr(writers, "MAX_RECORDS_BYTES", 1000)
+    put(attempt, "1", verdict=PASS)
+    with pytest.raises(JournalError, match="longer than records may be"):
+        put(attempt, "2", verdict=replace(PASS, data="x" * 1000))
+    put(attempt, "3", verdict=PASS)
+    assert calls(attempt) == calls(on_disk(attempt)) == ["1", "3"]
+
+
+def test_data_is_held_to_its_schema_again_unless_a_secret_was_in_it(journal: Journal) -> None:
+    """A later run checks what it reads; what stands for a secret need not meet the schema."""
+    secret = {"DB_PASSWORD": "hunter2hunter2"}
+    attempt = journal.open_attempt(ATTEMPT, replace(SPEC, env=secret))
+    put(attempt, "1", verdict=replace(PASS, data=3))
+    put(attempt, "2", verdict=replace(PASS, data="hunter2hunter2"))
+    put(attempt, "3", verdict=replace(PASS, data="another"))
+    schema = {"type": "string", "maxLength": 14, "pattern": "^h"}
+    reader = AttemptReader(attempt.folder, journal.key.seal(ATTEMPT.name), schema=schema)
+    records, _ = reader.story()
+    assert [record.verdict is not None for record in records] == [False, True, False]
+    assert "hunter2" not in (attempt.folder / RECORDS).read_text()
 
 
 def test_a_full_disk_is_an_error_that_names_the_path(
-    attempt: AttemptJournal, monkeypatch: pytest.MonkeyPatch
+    attempt: AttemptWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be recorded is not acknowledged."""
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(JournalError, match=rf"{attempt.folder}/{RECORDS}: No space"):
-        attempt.record(Record(call="1", verdict=PASS))
+        put(attempt, "1", verdict=PASS)
+    assert calls(attempt) == []
+
+
+def test_what_a_full_disk_took_of_a_record_spoils_no_other(
+    attempt: AttemptWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is cut off again, and what follows stands behind what is whole."""
+    put(attempt, "1", verdict=PASS)
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda file, data: real(file, data[:20]))
+        with pytest.raises(JournalError, match="No space"):
+            put(attempt, "2", verdict=PASS)
+    put(attempt, "3", verdict=FAIL)
+    assert calls(attempt) == calls(on_disk(attempt)) == ["1", "3"]
+    assert attempt.restored == 0
 
 
 @pytest.mark.parametrize(

@@ -29,16 +29,18 @@ ROOMS = {
     "inputs": {"interfaces", "model", "system", "tasklist", "text"},
     "hosts": {"interfaces", "model", "system"},
     "agents": {"interfaces", "journal", "model", "system", "text", "verdicts"},
-    "coordinator": {"interfaces", "journal", "model", "system", "text"},
+    "coordinator": {"interfaces", "journal", "model", "system", "text", "verdicts"},
     "runs": {"journal", "model", "system"},
     "reporting": {"journal", "model", "text"},
     "hookspecs": {"interfaces", "model"},
-    "worker": {"agents", "interfaces", "journal", "model", "system", "tasklist", "text"},
+    "worker": {
+        *("agents", "interfaces", "journal", "model", "system", "tasklist", "text", "verdicts"),
+    },
     "session": {
         *("agents", "collection", "coordinator", "hosts", "inputs", "interfaces", "journal"),
         *("model", "reporting", "runs", "system", "tasklist", "text"),
     },
-    "cli": {"journal", "model", "reporting", "runs", "session", "text", "verdicts"},
+    "cli": {"interfaces", "journal", "model", "reporting", "runs", "session", "text", "verdicts"},
     "plugin": {"collection", "hookspecs", "interfaces", "model", "session", "text"},
 }
 
@@ -47,13 +49,16 @@ PURE = (
     "text",
     "model",
     "verdicts.endings",
+    "verdicts.entries",
     "verdicts.fail_signs",
     "verdicts.recording",
+    "verdicts.report_json",
     # Data that may take too long to check is checked by another process, in `schemas`.
     "verdicts.verdict_json",
     "interfaces.messages",
     "interfaces.names",
     "interfaces.plain_json",
+    "interfaces.recording",
     "interfaces.environment",
     "journal.events",
     "journal.seals",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,9 @@ from pytest_ptc.model.errors import JournalError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.verdicts.recording import Record, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA = {"type": "object", "required": ["n"]}
 
@@ -34,16 +38,25 @@ class Door:
         self.lines: list[Record | tuple[str, str]] = []
         self.full = False
         self.over = False
+        #: What happens while a recording is put down.
+        self.meanwhile: Callable[[], None] = lambda: None
         self.recorder = Recorder("7", schema, self)
 
-    def record(self, record: Record) -> bool:
+    def record(self, record: Record) -> Future[bool]:
+        future: Future[bool] = Future()
         if self.full:
-            raise JournalError("journal x: No space left on device")
-        self.lines.append(record)
-        return self.over and not record.says_fail
+            future.set_exception(JournalError("journal x: No space left on device"))
+        else:
+            self.meanwhile()
+            self.lines.append(record)
+            future.set_result(self.over and not record.says_fail)
+        return future
 
-    def answered(self, call: str, answer: str) -> None:
+    def answered(self, call: str, answer: str) -> Future[bool]:
         self.lines.append((call, answer))
+        future: Future[bool] = Future()
+        future.set_result(False)
+        return future
 
     @property
     def kept(self) -> list[Verdict]:
@@ -578,3 +591,16 @@ def test_whatever_a_model_calls_a_pass_is_one_that_was_kept(
     assert door.recorder.recorded == bool(kinds)
     if isinstance(settled, Verdict) and settled.passed:
         assert kinds == {VerdictKind.PASS}
+
+
+def test_which_answer_holds_a_verdict_may_be_told_while_it_is_put_down() -> None:
+    """The model's answer is heard while the coordinator's disk is waited for: none is forgotten."""
+    door = Door()
+    door.meanwhile = lambda: door.recorder.announced("c1", says("pass"), "m1")
+    assert door.recorder.update("c1", says("pass")) is None
+    assert door.lines[1:] == [("c1", "m1")]
+    assert door.recorder.update("c2", MALFORMED) is not None
+    door.recorder.announced("c2", MALFORMED, "m2")
+    ended = door.recorder.settled()
+    assert isinstance(ended, Verdict)
+    assert ended.passed

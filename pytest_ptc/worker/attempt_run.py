@@ -1,0 +1,183 @@
+"""One attempt, from its task on the shared list to its report.
+
+Its phases come one after the other: the task is claimed, its directory is made, its agent works
+within its time, and what that came to is judged. Each may end it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.agent import Job
+from pytest_ptc.journal.closing import demanded, fail_or, recorded_or
+from pytest_ptc.model.errors import GitError, JournalError
+from pytest_ptc.model.result import AttemptReport, Usage
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.variables import ATTEMPT_COOKIE
+from pytest_ptc.model.verdict import Verdict
+from pytest_ptc.system.git import worktrees
+from pytest_ptc.system.git.diffs import diff
+from pytest_ptc.system.processes import end_marked
+from pytest_ptc.system.threads import in_thread
+from pytest_ptc.text.template import with_diff, with_notes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_ptc.interfaces.agent import Agent
+    from pytest_ptc.model.result import Attempt
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.worker.ledger import AttemptLedger
+    from pytest_ptc.worker.shared_list import WorkersList
+
+
+@dataclass(kw_only=True, eq=False)
+class AttemptRun:
+    """One attempt as its worker carries it out.
+
+    Args:
+        attempt: Which attempt it is.
+        spec: What is asked.
+        cookie: The mark of all its processes.
+        deadline: When its time is over, on this process's monotonic clock.
+        agent: What does it.
+        ledger: Where its records are put.
+        task_list: The shared list.
+        owner: Who claims its task there.
+        scratch: The run's private folder, for its worktree.
+        show: Prints one line on the worker's screen.
+        say: Says something to the coordinator.
+    """
+
+    attempt: Attempt
+    spec: TaskSpec
+    cookie: str
+    deadline: float
+    agent: Agent
+    ledger: AttemptLedger
+    task_list: WorkersList
+    owner: str
+    scratch: Path
+    show: Callable[[str], None]
+    say: Callable[[messages.Message], None]
+    spent: list[Usage] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    async def report(self) -> AttemptReport:
+        """Carry it out, and return how it ended."""
+        began = time.monotonic()
+        ended: Verdict | Trouble | None = await self.task_list.claim(
+            self.attempt.task_id, self.owner, self.spec.timeout
+        )
+        if ended is None:
+            self.say(messages.Claimed(self.attempt.name))
+            ended = await self._isolated(self._job())
+        ended = demanded(ended, self.spec, self.about.get("tool_calls"))
+        return AttemptReport(
+            attempt=self.attempt,
+            seconds=time.monotonic() - began,
+            verdict=ended if isinstance(ended, Verdict) else None,
+            trouble=ended if isinstance(ended, Trouble) else None,
+            usage=sum(self.spent[1:], self.spent[0]) if self.spent else None,
+            about=self.about,
+        )
+
+    def _job(self) -> Job:
+        name = self.attempt.name
+        return Job(
+            attempt=self.attempt,
+            spec=self.spec,
+            journal=self.ledger,
+            deadline=self.deadline,
+            cookie=self.cookie,
+            show=self.show,
+            spent=self.spent.append,
+            about=self.about.update,
+            waits=lambda seconds, why: self.say(
+                messages.Waits(name, seconds, why[: messages.MAX_TEXT_CHARS])
+            ),
+            listed=lambda: self.task_list.has(self.attempt.task_id),
+        )
+
+    async def _isolated(self, job: Job) -> Verdict | Trouble:
+        """Have the agent do the job, in a worktree of its own where its task asks for that."""
+        spec = job.spec
+        if spec.isolation is None or spec.ref is None:
+            return await self._bounded(job)
+        path = self.scratch / worktrees.FOLDER / job.attempt.name
+        try:
+            # In a thread: a checkout takes its time, and a quit must be heard.
+            cwd, notes = await asyncio.to_thread(worktrees.add, spec.cwd, spec.ref, path)
+            prompt = with_notes(spec.prompt, notes)
+            if spec.base is not None:
+                changes = await asyncio.to_thread(diff, spec.cwd, spec.base, spec.ref)
+                nothing = ["Nothing has changed: there is no difference to the base."]
+                prompt = with_diff(prompt, changes) if changes else with_notes(prompt, nothing)
+            job.about(worktree=spec.ref)
+            if notes:
+                job.about(worktree_notes=list(notes))
+            ended = await self._bounded(replace(job, spec=replace(spec, cwd=cwd, prompt=prompt)))
+            return _from_root(ended, cwd)
+        except GitError as error:
+            return Trouble(cause=Cause.WORKTREE, message=str(error))
+        finally:
+            worktrees.remove(spec.cwd, path)
+
+    async def _bounded(self, job: Job) -> Verdict | Trouble:
+        """Have the agent do the job within its time, and leave nothing of it behind."""
+        running = asyncio.create_task(self.agent.run(job))
+        try:
+            await asyncio.wait([running], timeout=max(0.0, job.deadline - time.monotonic()))
+            if running.done():
+                return running.result()
+            # Before the agent hears of it: what it records from here on is late.
+            self.ledger.end_time()
+            await _cancelled(running)
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            message = f"no verdict within {job.spec.timeout:g} s"
+            late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=self.ledger.tail())
+            await self.ledger.settled()
+            return await in_thread(recorded_or, late, self.ledger)
+        except JournalError as error:
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            await self.ledger.settled()
+            unwritten = Trouble(cause=Cause.MACHINERY, message=str(error))
+            return await in_thread(fail_or, unwritten, self.ledger)
+        except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            broken = Trouble(
+                cause=Cause.MACHINERY,
+                message=f"agent {self.agent.name} broke: {error!r}",
+                evidence=traceback.format_exc(),
+            )
+            await self.ledger.settled()
+            return await in_thread(recorded_or, broken, self.ledger)
+        except asyncio.CancelledError:
+            await _cancelled(running)
+            end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
+            raise
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end, whatever that is."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+def _from_root(ended: Verdict | Trouble, cwd: str) -> Verdict | Trouble:
+    """Return a verdict whose findings name files from the agent's directory, which goes now."""
+    if isinstance(ended, Trouble):
+        return ended
+    findings = tuple(
+        replace(finding, path=finding.path.removeprefix(f"{cwd}/") if finding.path else None)
+        for finding in ended.findings
+    )
+    return replace(ended, findings=findings)
