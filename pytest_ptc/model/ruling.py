@@ -54,3 +54,20 @@ def ruling_on(result: Result | None, *, must_fail: bool = False) -> Ruling:
         strict = must_fail or result.spec.on_skip == "error"
         return Ruling.SKIP_IS_ERROR if strict else Ruling.SKIPPED
     return Ruling.BODY
+
+
+def is_no_skip(outcome: str, result: Result | None, *, expected: bool) -> bool:
+    """Tell whether a report that says skipped must say failed.
+
+    Args:
+        outcome: The report's outcome.
+        result: How the task of its item ended; None where it has none.
+        expected: Whether `xfail` made it of a failure that was expected.
+    """
+    if outcome != "skipped":
+        return False
+    if expected:
+        # `xfail` takes any exception for the expected one; that nobody judged the item is not it.
+        return result is None or not result.judged
+    # A hook of somebody else's that skips may come before ours, and does not take back a fail.
+    return result is not None and result.refused

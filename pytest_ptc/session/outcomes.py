@@ -12,7 +12,7 @@ import pytest
 
 from pytest_ptc.model.greenness import state_of
 from pytest_ptc.model.item_states import PhaseReport, final_report, phase_outcome
-from pytest_ptc.model.ruling import Ruling, ruling_on
+from pytest_ptc.model.ruling import Ruling, is_no_skip, ruling_on
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.run_report import TaskReport
 from pytest_ptc.reporting.terminal.failure import failure_text
@@ -162,15 +162,13 @@ def finish_report(
     """Set right what `xfail` and skips made of trouble and of a fail; say where a skip is from."""
     error = call.excinfo.value if call.excinfo is not None else None
     verdict = result.verdict if result is not None else None
-    judged = result is not None and result.judged
-    if hasattr(report, "wasxfail") and report.skipped and not judged:
-        # `xfail` takes any exception as the expected failure; that nobody did the item is not one.
+    expected = hasattr(report, "wasxfail")
+    if is_no_skip(report.outcome, result, expected=expected):
         report.outcome = "failed"
-        del report.wasxfail
-    if result is not None and result.refused and report.skipped and not hasattr(report, "wasxfail"):
-        # A hook of somebody else's that skips comes before ours, and does not take back a fail.
-        report.outcome = "failed"
-        report.longrepr = _text(result, journal)
+        if expected:
+            del report.wasxfail
+        elif result is not None:
+            report.longrepr = _text(result, journal)
     ours = verdict is not None and verdict.verdict is VerdictKind.SKIP and call.when == "setup"
     if ours and isinstance(error, pytest.skip.Exception) and report.skipped:
         path, line, _ = item.location

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.model.ruling import Ruling, ruling_on
+from pytest_ptc.model.ruling import Ruling, is_no_skip, ruling_on
 from tests.support.results import CRITICAL, result
 
 if TYPE_CHECKING:
@@ -69,3 +69,34 @@ def test_a_body_runs_only_by_a_verdict_that_lets_it() -> None:
                 lets = kind == "pass" and fail_on == "verdict"
                 judged_by_body = not gate and kind not in (None, "error")
                 assert (ruling_on(ended) is BODY) == (lets or judged_by_body)
+
+
+def blocked(kind: str, *, gate: bool = True) -> Result:
+    """Return a result with a finding as bad as its threshold."""
+    return result(kind, findings=CRITICAL, fail_on="high", gate=gate)
+
+
+@pytest.mark.parametrize(
+    ("ended", "of_a_skip", "of_an_expected_failure"),
+    [
+        pytest.param(None, False, True, id="no result"),
+        pytest.param(result(None), False, True, id="trouble"),
+        pytest.param(result("error"), False, True, id="error"),
+        pytest.param(result("skip"), False, True, id="skip"),
+        pytest.param(blocked("skip"), True, True, id="skip, blocked"),
+        pytest.param(result("pass"), False, False, id="pass"),
+        pytest.param(blocked("pass"), True, False, id="pass, blocked"),
+        pytest.param(blocked("pass", gate=False), False, False, id="pass, no gate"),
+        pytest.param(result("fail"), True, False, id="fail"),
+        pytest.param(result("fail", gate=False), False, False, id="fail, no gate"),
+    ],
+)
+def test_no_skip_takes_back_a_fail_and_nothing_unjudged_is_an_expected_failure(
+    ended: Result | None, of_a_skip: bool, of_an_expected_failure: bool
+) -> None:
+    """Pytest has one outcome for both; any other outcome is left as it is."""
+    assert is_no_skip("skipped", ended, expected=False) is of_a_skip
+    assert is_no_skip("skipped", ended, expected=True) is of_an_expected_failure
+    for outcome in ("passed", "failed"):
+        for expected in (True, False):
+            assert not is_no_skip(outcome, ended, expected=expected)
