@@ -40,7 +40,7 @@ def lines_of(event: Event) -> list[str]:  # noqa: C901 - one case an event
         case Thought(text):
             return _block("~ ", text)
         case Called(_, tool, value):
-            return [_clip(f"> {tool} {_told(tool, value)}".rstrip())]
+            return [_clip(f"> {tool} {_arguments_shown(tool, value)}".rstrip())]
         case Returned(_, text, failed):
             return _block("  ! " if failed else "  < ", text, most=4)
         case Denied(tool):
@@ -69,7 +69,7 @@ def redacted(event: Event, redact: Callable[..., Any]) -> Event:
             return event
 
 
-def _told(tool: str, value: Mapping[str, Any]) -> str:
+def _arguments_shown(tool: str, value: Mapping[str, Any]) -> str:
     if tool == "TaskUpdate":
         metadata = value.get("metadata")
         shown = metadata.get("ptc", value) if isinstance(metadata, dict) else value
