@@ -26,10 +26,11 @@ from pytest_ptc.coordinator.running import Running, end_of
 from pytest_ptc.coordinator.schedule import (
     Action,
     Assign,
+    GiveUp,
+    GiveUpReady,
     Kill,
     Launch,
     Limits,
-    Settle,
     Stop,
     next_look,
     plan,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_ptc.coordinator.view import BoardView
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.interfaces.launch import LaunchFile
@@ -241,19 +243,23 @@ class Coordinator:
             raise self._broken
         now = self._clock()
         self._board.rested(now)
-        while actions := plan(self._board, self._limits, now):
+        while actions := plan(self._view(), self._limits, now):
             for action in actions:
                 self._act(action)
         for result in self._board.take_results():
             self._hand_on(result)
         self._snapshot = self._board.snapshot()
-        if self._board.stopping and not self._board.live_workers and not self._board.open_tasks:
+        if self._board.stopping and not self._board.workers.live and not self._board.tasks.open:
             self._over.set()
+
+    def _view(self) -> BoardView:
+        # A budget may leave out tasks that are too dear, so that all have to be looked at.
+        return self._board.view(all_ready=self._limits.budget_usd is not None)
 
     async def _next_event(self) -> None:
         if self._over.is_set():
             return
-        look = next_look(self._board, self._limits)
+        look = next_look(self._view(), self._limits)
         alarm = None
         if look is not None:
             alarm = self._loop.call_later(max(0.0, look - self._clock()), self._wake.set)
@@ -271,8 +277,10 @@ class Coordinator:
                 self._assign(task_id, worker)
             case Kill(worker, why):
                 self._lose(worker, why)
-            case Settle(task_id, trouble):
-                self._board.settled(task_id, trouble)
+            case GiveUp(task_id, trouble):
+                self._board.gave_up(task_id, trouble)
+            case GiveUpReady(trouble):
+                self._board.gave_up_ready(trouble)
             case Stop(trouble):
                 self._stop(trouble)
 
@@ -336,7 +344,7 @@ class Coordinator:
         self._ids.update((entry.spec.nodeid, entry.task_id) for entry in entries)
         for task_id, spec, _, kept in _needs_first(entries):
             if kept is not None:
-                self._board.resumed(task_id, spec, kept)
+                self._board.kept(task_id, spec, kept)
                 continue
             known = [self._ids[need] for need in spec.needs if need in self._ids]
             self._board.submitted(task_id, spec, known)
@@ -346,7 +354,7 @@ class Coordinator:
                     f"needs {unknown[0]}, which was not run: it is not selected, is skipped, or "
                     "could not be given to an agent"
                 )
-                self._board.settled(task_id, Trouble(cause=Cause.NEEDS, message=message))
+                self._board.gave_up(task_id, Trouble(cause=Cause.NEEDS, message=message))
         self._wake.set()
 
     def _assign(self, task_id: str, worker: str) -> None:
@@ -428,11 +436,11 @@ class Coordinator:
     # Workers.
 
     def _heard(self, worker: str, message: messages.Message) -> None:
-        attempt = self._board.workers[worker].attempt
+        attempt = self._board.attempt_of(worker)
         match message:
-            case messages.Hello() if self._board.workers[worker].state is WorkerState.STARTING:
+            case messages.Hello() if self._is_starting(worker):
                 self._greet(worker)
-            case messages.Ready() if self._board.workers[worker].state is WorkerState.STARTING:
+            case messages.Ready() if self._is_starting(worker):
                 self._board.called_in(worker, self._clock())
                 self._journal.append(events.WorkerReady(worker=worker))
                 self._wake.set()
@@ -458,6 +466,10 @@ class Coordinator:
             over = messages.Acknowledged(message.attempt, message.number, "the attempt is over")
             self._crew.say(worker, over)
 
+    def _is_starting(self, worker: str) -> bool:
+        found = self._board.workers.get(worker)
+        return found is not None and found.state is WorkerState.STARTING
+
     def _greet(self, worker: str) -> None:
         """Tell a worker that has started what to get ready for, or that there is nothing to do."""
         if self._board.stopping is not None:
@@ -477,12 +489,12 @@ class Coordinator:
 
     def _lose(self, worker: str, why: str) -> None:
         """Take a worker as gone, whatever told us; what is left of it is seen to as an errand."""
-        if self._board.workers[worker].state is not WorkerState.GONE:
+        found = self._board.workers.get(worker)
+        if found is not None and found.state is not WorkerState.GONE:
             attempt = self._board.died(worker, self._clock())
             # Taken now: until the burial begins, the worker may still be heard to have ended it.
             running = self._at_work.get(attempt.name) if attempt is not None else None
             cookie = running.cookie if running is not None else None
-            self._board.mourned(worker)
             self._errand(self._bury(worker, why, attempt, cookie))
             self._wake.set()
 
@@ -506,7 +518,7 @@ class Coordinator:
             with contextlib.suppress(Exception):
                 await in_thread(self._list.release, attempt.task_id, owner, seconds=RELEASING)
             # Else its last words, that it has ended the attempt, were heard after its end was seen.
-            if self._board.workers[worker].attempt == attempt:
+            if self._board.attempt_of(worker) == attempt:
                 self._ended(attempt, self._cause_of_death(worker, remains))
         self._wake.set()
 
@@ -521,7 +533,7 @@ class Coordinator:
             return
         self._board.stopped(trouble)
         self._journal.append(events.RunStopping(why=trouble.message))
-        for worker in self._board.live_workers:
+        for worker in self._board.workers.live:
             self._crew.say(worker.name, messages.Quit())
         self._loop.call_later(GRACE, lambda: self._errand(self._end_crew()))
         self._wake.set()
@@ -529,7 +541,7 @@ class Coordinator:
     async def _end_crew(self) -> None:
         """End workers that did not end by themselves, so that the thread comes to its end."""
         await self._crew.end()
-        for worker in self._board.live_workers:
+        for worker in self._board.workers.live:
             self._lose(worker.name, "ended by force")
 
 

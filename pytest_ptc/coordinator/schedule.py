@@ -1,4 +1,4 @@
-"""The schedule: what to do now, given the board. It decides; the loop acts.
+"""The schedule: what to do now, given a view of the board. It decides; the supervisor acts.
 
 Pure and cheap: one call costs a look at every worker, whatever the number of tasks.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model.lifecycle import TaskState, WorkerState
+from pytest_ptc.model.lifecycle import WorkerState
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
-    from pytest_ptc.coordinator.board import Board
+    from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
 
 #: Seconds in which a started worker must call in, its agent ready.
 START_TIMEOUT = 90.0
@@ -74,10 +74,21 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
-    """End this task with this trouble."""
+class GiveUp:
+    """End this ready task with this trouble, without an attempt."""
 
     task_id: str
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpReady:
+    """End all tasks that wait for a worker with this trouble.
+
+    A running task's worker may be gone too: its attempt is being ended and needs no help. Nor does
+    a blocked task: it ends with the one that it waits for.
+    """
+
     trouble: Trouble
 
 
@@ -88,73 +99,70 @@ class Stop:
     trouble: Trouble
 
 
-Action = Launch | Assign | Kill | Settle | Stop
+Action = Launch | Assign | Kill | GiveUp | GiveUpReady | Stop
 
 
-def plan(board: Board, limits: Limits, now: float) -> list[Action]:
+def plan(view: BoardView, limits: Limits, now: float) -> list[Action]:
     """Return what to start, assign, end or give up now."""
-    if board.stopping is not None:
+    if view.stopping:
         return []
-    if limits.run_timeout is not None and now >= board.began + limits.run_timeout:
-        return [Stop(_out_of_time(limits.run_timeout))] if board.open_tasks else []
-    stuck = [Kill(name, why) for name, why in _stuck(board, now)]
-    launches = _launches(board, limits)
-    if not launches and not board.live_workers:
+    if limits.run_timeout is not None and now >= view.began + limits.run_timeout:
+        return [Stop(_out_of_time(limits.run_timeout))] if view.open_tasks else []
+    stuck = [Kill(name, why) for name, why in _stuck(view, now)]
+    launches = _launches(view, limits)
+    if not launches and not view.workers:
         # Why the last of them ended is told with it.
-        return [] if board.unburied else _give_up(board)
-    actions = _assignments(board, limits, now)
-    if any(isinstance(action, Settle) for action in actions):
+        return [] if view.awaits_burial or not view.waiting else [_no_workers(view)]
+    actions = _assignments(view, limits, now)
+    if any(isinstance(action, GiveUp) for action in actions):
         # There may be nothing left to launch a worker for.
         launches = []
     return [*stuck, *actions, *launches]
 
 
-def next_look(board: Board, limits: Limits) -> float | None:
+def next_look(view: BoardView, limits: Limits) -> float | None:
     """Return when the schedule must look again though nothing has happened, if ever."""
-    if board.stopping is not None:
+    if view.stopping:
         # A deadline that has passed would be looked at again and again, and nothing follows of it.
         return None
-    times = [_deadline(board, worker.name) for worker in board.live_workers]
-    if limits.run_timeout is not None and board.open_tasks:
-        times.append(board.began + limits.run_timeout)
-    if board.resting:
-        times.append(board.resting[0][0])
-    if board.held is not None:
-        times.append(board.held_until)
+    times = [*map(_deadline, view.workers), view.next_rested, view.held_until]
+    if limits.run_timeout is not None and view.open_tasks:
+        times.append(view.began + limits.run_timeout)
     return min((time for time in times if time is not None), default=None)
 
 
-def _assignments(board: Board, limits: Limits, now: float) -> list[Action]:
-    if now < board.held_until:
+def _assignments(view: BoardView, limits: Limits, now: float) -> list[Action]:
+    if view.held_until is not None and now < view.held_until:
         return []
     if limits.budget_usd is None:
-        pairs = zip(board.ready, board.idle_workers, strict=False)
-        return [Assign(task_id, worker.name) for task_id, worker in pairs]
-    return _within(board, limits.budget_usd)
+        return [
+            Assign(task.task_id, worker)
+            for task, worker in zip(view.ready, view.idle, strict=False)
+        ]
+    return _within(view, limits.budget_usd)
 
 
-def _within(board: Board, budget: float) -> list[Action]:
+def _within(view: BoardView, budget: float) -> list[Action]:
     """Return what may be started with the money that is left, or what never may."""
-    left = budget - board.spent - sum(board.reserved.values())
-    idle = [worker.name for worker in board.idle_workers]
+    left = budget - view.spent_usd - view.reserved_usd
+    idle = view.idle
     assignments: list[Action] = []
-    for task_id in board.ready:
-        wanted = board.reservation(task_id)
+    for task in view.ready:
+        wanted = task.to_reserve_usd
         # First come first served, but a task that is too dear does not stop a cheaper one.
         if idle and left > 0 and wanted <= left + _ROUNDING:
             left -= wanted
-            assignments.append(Assign(task_id, idle.pop(0)))
-    if assignments or board.reserved or not idle:
+            assignments.append(Assign(task.task_id, idle.pop(0)))
+    if assignments or view.running or not idle:
         # What runs may turn out cheaper than what was put aside for it.
         return assignments
-    return [Settle(task_id, _too_dear(board, budget, task_id)) for task_id in board.ready]
+    return [GiveUp(task.task_id, _too_dear(view, budget, task)) for task in view.ready]
 
 
-def _too_dear(board: Board, budget: float, task_id: str) -> Trouble:
+def _too_dear(view: BoardView, budget: float, task: ReadyTask) -> Trouble:
     message = (
-        f"the run's budget is {usd(budget)}, {usd(board.spent)} of it are spent, and "
-        f"{usd(board.reservation(task_id))} would be put aside for this task; raise "
-        "--ptc-budget-usd"
+        f"the run's budget is {usd(budget)}, {usd(view.spent_usd)} of it are spent, and "
+        f"{usd(task.to_reserve_usd)} would be put aside for this task; raise --ptc-budget-usd"
     )
     return Trouble(cause=Cause.BUDGET, message=message)
 
@@ -164,10 +172,10 @@ def _out_of_time(seconds: float) -> Trouble:
     return Trouble(cause=Cause.RUN_TIMEOUT, message=message)
 
 
-def _stuck(board: Board, now: float) -> list[tuple[str, str]]:
+def _stuck(view: BoardView, now: float) -> list[tuple[str, str]]:
     late = []
-    for worker in board.live_workers:
-        deadline = _deadline(board, worker.name)
+    for worker in view.workers:
+        deadline = _deadline(worker)
         if deadline is None or now < deadline:
             continue
         if worker.state is WorkerState.STARTING:
@@ -179,43 +187,35 @@ def _stuck(board: Board, now: float) -> list[tuple[str, str]]:
     return late
 
 
-def _deadline(board: Board, name: str) -> float | None:
-    worker = board.workers[name]
+def _deadline(worker: WorkerOnView) -> float | None:
     if worker.state is WorkerState.STARTING:
         return worker.since + START_TIMEOUT
-    if worker.attempt is not None:
-        timeout = board.tasks[worker.attempt.task_id].spec.timeout
-        over = worker.since + timeout + STUCK_AFTER
-        return over if worker.claimed else min(over, worker.since + BEGIN_TIMEOUT)
-    return None
+    if worker.timeout is None:
+        return None
+    over = worker.since + worker.timeout + STUCK_AFTER
+    return over if worker.claimed else min(over, worker.since + BEGIN_TIMEOUT)
 
 
-def _launches(board: Board, limits: Limits) -> list[Launch]:
-    if board.unready_deaths >= HOPELESS_STARTS:
+def _launches(view: BoardView, limits: Limits) -> list[Launch]:
+    if view.unready_deaths >= HOPELESS_STARTS:
         return []
-    wanted = min(limits.workers, board.open_tasks) - len(board.live_workers)
-    allowed = limits.workers + limits.max_worker_restart - board.launches
+    wanted = min(limits.workers, view.open_tasks) - len(view.workers)
+    allowed = limits.workers + limits.max_worker_restart - view.launches
     count = max(0, min(wanted, allowed))
     if limits.starting is not None:
-        starting = sum(w.state is WorkerState.STARTING for w in board.workers.values())
-        count = max(0, min(count, limits.starting - starting))
-    return [Launch(f"w{board.launches + i + 1}") for i in range(count)]
+        count = max(0, min(count, limits.starting - view.starting))
+    return [Launch(f"w{view.launches + i + 1}") for i in range(count)]
 
 
-def _give_up(board: Board) -> list[Action]:
+def _no_workers(view: BoardView) -> GiveUpReady:
     message, tail = "all workers are gone and no more are started", ""
-    if board.last_lost is not None:
-        worker, ended, tail = board.last_lost
-        message += f"; the last one, {worker}: {ended}"
-        if tail:
-            message += f", with the last line: {tail.splitlines()[-1][:LONGEST_LAST_LINE]}"
-    trouble = Trouble(
-        cause=Cause.NO_WORKERS,
-        message=f"{message}; see the journal's worker events",
-        evidence=tail,
+    if view.last_lost is not None:
+        message += f"; the last one, {view.last_lost.worker}: {view.last_lost.ended}"
+        tail = view.last_lost.tail
+    return GiveUpReady(
+        Trouble(
+            cause=Cause.NO_WORKERS,
+            message=f"{message}; see the journal's worker events",
+            evidence=tail,
+        )
     )
-    # A running task's worker is gone too: its attempt is being ended and needs no help. Nor does a
-    # blocked task: it ends with the one that it waits for.
-    return [
-        Settle(task.id, trouble) for task in board.tasks.values() if task.state is TaskState.READY
-    ]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.coordinator.board import BACKOFF, Board
+from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.schedule import (
     BEGIN_TIMEOUT,
     HOPELESS_STARTS,
@@ -14,15 +14,19 @@ from pytest_ptc.coordinator.schedule import (
     STUCK_AFTER,
     Action,
     Assign,
+    GiveUp,
+    GiveUpReady,
     Kill,
     Launch,
     Limits,
-    Settle,
     Stop,
     next_look,
     plan,
 )
+from pytest_ptc.coordinator.tasks import BACKOFF
+from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
 from pytest_ptc.model.errors import IllegalMove
+from pytest_ptc.model.lifecycle import WorkerState
 from pytest_ptc.model.result import Attempt, AttemptReport, Result, Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -64,10 +68,14 @@ class World:
             )
             self.board.submitted(name, spec, needs)
 
+    def view(self) -> BoardView:
+        """Return what the schedule sees, as the supervisor shows it."""
+        return self.board.view(all_ready=self.limits.budget_usd is not None)
+
     def turn(self) -> list[Action]:
         """Act on one plan as the loop does, and return it."""
         self.board.rested(self.now)
-        actions = plan(self.board, self.limits, self.now)
+        actions = plan(self.view(), self.limits, self.now)
         for action in actions:
             match action:
                 case Launch(worker):
@@ -78,8 +86,10 @@ class World:
                         self.board.claimed(worker)
                 case Kill(worker, _):
                     self.die(worker)
-                case Settle(task_id, trouble):
-                    self.board.settled(task_id, trouble)
+                case GiveUp(task_id, trouble):
+                    self.board.gave_up(task_id, trouble)
+                case GiveUpReady(trouble):
+                    self.board.gave_up_ready(trouble)
         return actions
 
     def ready(self, *workers: str) -> None:
@@ -102,6 +112,7 @@ class World:
 
     def die(self, worker: str) -> None:
         attempt = self.board.died(worker, self.now)
+        self.board.buried(worker, "it died", "")
         if attempt is not None:
             self.end(attempt, CRASH, by_worker=False)
 
@@ -148,7 +159,7 @@ def test_a_dead_workers_task_is_tried_again_on_another(world: World) -> None:
     assert world.turn() == [Launch("w2")]
     world.ready("w2")
     assert world.turn() == []
-    assert next_look(world.board, world.limits) == BACKOFF
+    assert next_look(world.view(), world.limits) == BACKOFF
     world.now += BACKOFF
     assert world.turn() == [Assign("a", "w2")]
     world.end(world.attempts[1], PASS)
@@ -295,7 +306,7 @@ def test_when_nobody_is_left_a_task_that_waits_ends_with_the_one_it_waits_for() 
     world.submit("c", needs=("b",))
     world.turn()
     world.die("w1")
-    assert [action.task_id for action in world.turn() if isinstance(action, Settle)] == ["a"]
+    assert [type(action) for action in world.turn()] == [GiveUpReady]
     causes = [r.trouble.cause for r in world.results().values() if r.trouble]
     assert causes == [Cause.NO_WORKERS, Cause.NEEDS, Cause.NEEDS]
     assert world.turn() == []
@@ -324,7 +335,7 @@ def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     """A started worker has its time to call in, and the schedule asks to be woken then."""
     world.submit("a")
     world.turn()
-    assert next_look(world.board, world.limits) == START_TIMEOUT
+    assert next_look(world.view(), world.limits) == START_TIMEOUT
     world.now = START_TIMEOUT
     assert isinstance(world.turn()[0], Kill)
 
@@ -355,7 +366,7 @@ def test_stop_settles_what_has_not_begun_and_begins_nothing(world: World) -> Non
     assert world.results()["e"].trouble == STOP
     world.end(world.attempts[0], PASS)
     assert world.results()["a"].verdict == PASS
-    assert world.board.open_tasks == 0
+    assert world.board.tasks.open == 0
 
 
 def test_a_run_that_stops_looks_at_no_deadline(world: World) -> None:
@@ -366,8 +377,8 @@ def test_a_run_that_stops_looks_at_no_deadline(world: World) -> None:
     world.turn()
     world.now = 60 + STUCK_AFTER
     world.board.stopped(STOP)
-    assert plan(world.board, world.limits, world.now) == []
-    assert next_look(world.board, world.limits) is None
+    assert plan(world.view(), world.limits, world.now) == []
+    assert next_look(world.view(), world.limits) is None
 
 
 def test_a_busy_worker_is_not_given_a_second_task(world: World) -> None:
@@ -437,7 +448,7 @@ def test_a_task_has_put_aside_its_limit_or_the_dearest_so_far(
     for usage in costs:
         world.end(world.attempts[-1], PASS, usage)
         world.turn()
-    assert world.board.reserved == {"last.1": reserved}
+    assert world.board.money.reserved == {"last.1": reserved}
     assert world.board.snapshot().cost_usd == sum(u.cost_usd or 0 for u in costs if u is not None)
 
 
@@ -462,19 +473,19 @@ def test_a_task_that_does_not_fit_waits_and_then_ends(
     assert begun(world, "w1", "w2") == [Assign("a", "w1")]
     assert world.turn() == []
     world.end(world.attempts[0], PASS, first)
-    assert world.board.spent == spent
+    assert world.board.money.spent == spent
     actions = world.turn()
     if fits:
         assert Assign("b", "w1") in actions
-        assert not [action for action in actions if isinstance(action, Settle)]
+        assert not [action for action in actions if isinstance(action, GiveUp)]
         return
-    assert [action.task_id for action in actions if isinstance(action, Settle)] == ["b", "c"]
+    assert [action.task_id for action in actions if isinstance(action, GiveUp)] == ["b", "c"]
     assert len(actions) == 2
     trouble = world.results()["b"].trouble
     assert trouble is not None
     assert trouble.cause is Cause.BUDGET
     assert f"budget is $1.00, ${spent:.2f} of it are spent, and $0.50 would" in trouble.message
-    assert world.board.open_tasks == 0
+    assert world.board.tasks.open == 0
 
 
 def test_what_fits_together_runs_together() -> None:
@@ -492,7 +503,7 @@ def test_ten_cents_go_three_times_into_thirty(*, together: bool) -> None:
     begun(world, "w1", *(["w2", "w3"] if together else []))
     while not together and len(world.attempts) < 3:
         world.end(world.attempts[-1], PASS, cost(0.1))
-        assert not [action for action in world.turn() if isinstance(action, Settle)]
+        assert not [action for action in world.turn() if isinstance(action, GiveUp)]
     assert len(world.attempts) == 3
 
 
@@ -517,7 +528,7 @@ def test_nothing_ends_for_want_of_money_while_something_runs() -> None:
     assert begun(world, "w1", "w2") == [Assign("a", "w1")]
     assert world.turn() == []
     world.end(world.attempts[0], PASS, cost(0.0))
-    assert [type(action) for action in world.turn()] == [Settle]
+    assert [type(action) for action in world.turn()] == [GiveUp]
 
 
 @pytest.mark.parametrize(("budget", "again"), [(None, True), (2.0, True), (1.75, False)])
@@ -551,7 +562,7 @@ def test_an_attempt_whose_worker_filed_nothing_has_cost_what_was_put_aside(
     begun(world, "w1")
     world.board.died("w1", world.now)
     world.end(world.attempts[0], left, by_worker=False)
-    assert (world.board.reserved, world.board.spent) == ({}, 2.0)
+    assert (world.board.money.reserved, world.board.money.spent) == ({}, 2.0)
 
 
 def test_a_report_is_paid_once() -> None:
@@ -559,10 +570,10 @@ def test_a_report_is_paid_once() -> None:
     world = spending(10.0)
     world.submit("a", retries=1, budget_usd=2.0)
     begun(world, "w1")
-    assert world.board.reserved == {"a.1": 2.0}
+    assert world.board.money.reserved == {"a.1": 2.0}
     world.end(world.attempts[0], CRASH, cost(0.5))
     world.end(world.attempts[0], PASS, cost(0.5))
-    assert (world.board.reserved, world.board.spent) == ({}, 0.5)
+    assert (world.board.money.reserved, world.board.money.spent) == ({}, 0.5)
 
 
 def test_while_a_task_waits_for_money_stuck_workers_are_still_looked_for() -> None:
@@ -570,8 +581,8 @@ def test_while_a_task_waits_for_money_stuck_workers_are_still_looked_for() -> No
     world = spending(1.0)
     world.submit("a", "b", budget_usd=0.75)
     begun(world, "w1", "w2")
-    assert world.board.ready
-    assert world.board.idle_workers
+    assert world.board.tasks.ready
+    assert world.board.workers.idle
     world.now = 60 + STUCK_AFTER
     assert isinstance(world.turn()[0], Kill)
 
@@ -584,7 +595,7 @@ def test_a_task_that_waits_for_money_is_not_looked_at_all_the_time(held: float) 
     world.board.waits("rate limit", held)
     world.now = held
     begun(world, "w1", "w2")
-    assert next_look(world.board, world.limits) == held + 60 + STUCK_AFTER
+    assert next_look(world.view(), world.limits) == held + 60 + STUCK_AFTER
 
 
 @given(
@@ -602,12 +613,12 @@ def test_limits_that_are_kept_keep_the_budget(
     launched = [action.worker for action in world.turn() if isinstance(action, Launch)]
     world.ready(*(name for name in launched))
     world.turn()
-    while running := [w.attempt for w in world.board.live_workers if w.attempt is not None]:
+    while running := [w.attempt for w in world.board.workers.live if w.attempt is not None]:
         limit, wanted, known = tasks[int(running[0].task_id)]
         world.end(running[0], PASS, cost(min(limit, wanted) if known else None))
         world.turn()
-        assert world.board.spent + sum(world.board.reserved.values()) <= budget
-    assert world.board.open_tasks == 0
+        assert world.board.money.spent + sum(world.board.money.reserved.values()) <= budget
+    assert world.board.tasks.open == 0
 
 
 # --- providers that refuse work
@@ -621,7 +632,7 @@ def test_nothing_is_assigned_while_the_provider_refuses_work(world: World) -> No
     world.end(world.attempts[0], PASS)
     world.now = 29.9
     assert world.turn() == []
-    assert next_look(world.board, world.limits) == 30.0
+    assert next_look(world.view(), world.limits) == 30.0
     assert (world.board.snapshot().held, world.board.snapshot().held_until) == ("rate limit", 30.0)
     world.now = 30.0
     assert world.turn() == [Assign("c", "w1")]
@@ -647,14 +658,14 @@ def test_a_hold_holds_nothing_else(world: World) -> None:
     world.submit("a")
     world.board.waits("overloaded", 500.0)
     assert world.turn() == [Launch("w1")]
-    assert next_look(world.board, world.limits) == START_TIMEOUT
+    assert next_look(world.view(), world.limits) == START_TIMEOUT
     world.ready("w1")
     assert world.turn() == []
-    assert next_look(world.board, world.limits) == 500.0
+    assert next_look(world.view(), world.limits) == 500.0
     world.now = 500.0
     assert world.turn() == [Assign("a", "w1")]
     world.board.waits("overloaded", 1000.0)
-    assert next_look(world.board, world.limits) == 560 + STUCK_AFTER
+    assert next_look(world.view(), world.limits) == 560 + STUCK_AFTER
     world.now = 560 + STUCK_AFTER
     assert isinstance(world.turn()[0], Kill)
 
@@ -699,7 +710,7 @@ def test_a_worker_that_does_not_begin_its_task_is_ended(world: World) -> None:
     world.turn()
     world.ready("w1")
     world.turn()
-    assert next_look(world.board, world.limits) == BEGIN_TIMEOUT
+    assert next_look(world.view(), world.limits) == BEGIN_TIMEOUT
     world.now = BEGIN_TIMEOUT
     assert world.turn()[0] == Kill("w1", "did not begin its task")
 
@@ -710,7 +721,7 @@ def test_a_worker_that_has_begun_has_its_tasks_time(world: World) -> None:
     world.turn()
     world.ready("w1")
     world.turn()
-    assert next_look(world.board, world.limits) == 60 + STUCK_AFTER
+    assert next_look(world.view(), world.limits) == 60 + STUCK_AFTER
 
 
 def test_a_run_may_take_so_long_and_no_longer() -> None:
@@ -720,9 +731,9 @@ def test_a_run_may_take_so_long_and_no_longer() -> None:
     world.turn()
     world.ready("w1")
     world.turn()
-    assert next_look(world.board, world.limits) == 5
+    assert next_look(world.view(), world.limits) == 5
     world.now = 5
-    (stop,) = plan(world.board, world.limits, world.now)
+    (stop,) = plan(world.view(), world.limits, world.now)
     assert isinstance(stop, Stop)
     assert stop.trouble.cause is Cause.RUN_TIMEOUT
     world.board.stopped(stop.trouble)
@@ -730,4 +741,54 @@ def test_a_run_may_take_so_long_and_no_longer() -> None:
     results = world.results()
     assert results["a"].verdict == PASS
     assert results["b"].trouble == stop.trouble
-    assert plan(world.board, world.limits, world.now) == []
+    assert plan(world.view(), world.limits, world.now) == []
+
+
+def test_a_worker_leaves_the_board_when_it_is_buried_and_its_attempt_has_ended() -> None:
+    """In either order; what is heard of it later is of nobody, and a run of any length is small."""
+    for buried_first in (True, False):
+        world = World()
+        world.submit("a", "b", retries=1)
+        world.turn()
+        world.ready("w1", "w2")
+        world.turn()
+        attempt = world.board.died("w1", world.now)
+        assert attempt == world.attempts[0] == world.board.attempt_of("w1")
+        assert world.view().awaits_burial
+        steps = [
+            lambda world=world: world.board.buried("w1", "it died", "last words"),
+            lambda world=world: world.end(world.attempts[0], CRASH, by_worker=False),
+        ]
+        first, second = steps if buried_first else reversed(steps)
+        first()
+        assert [worker.name for worker in world.board.workers] == ["w1", "w2"]
+        second()
+        assert [worker.name for worker in world.board.workers] == ["w2"]
+        assert world.board.attempt_of("w1") is None
+        assert not world.view().awaits_burial
+        assert world.board.snapshot().running == 1
+
+
+@pytest.mark.parametrize(
+    ("view", "actions"),
+    [
+        (BoardView(), []),
+        (BoardView(open_tasks=1, waiting=1), [Launch("w1")]),
+        (BoardView(open_tasks=1, waiting=1, stopping=True), []),
+        (BoardView(open_tasks=1, waiting=1, launches=9, awaits_burial=True), []),
+        (BoardView(open_tasks=1, waiting=0, launches=9), []),
+        (
+            BoardView(
+                open_tasks=2,
+                waiting=2,
+                launches=1,
+                ready=(ReadyTask("7", 0.0), ReadyTask("8", 0.0)),
+                workers=(WorkerOnView(name="w1", state=WorkerState.IDLE, since=0.0),),
+            ),
+            [Assign("7", "w1"), Launch("w2")],
+        ),
+    ],
+)
+def test_the_schedule_decides_on_the_view_alone(view: BoardView, actions: list[Action]) -> None:
+    """What it is shown is all that it knows, and it changes nothing of that."""
+    assert plan(view, LIMITS, now=0.0) == actions

@@ -412,9 +412,11 @@ class Machine(RuleBasedStateMachine):
         assert self.run.time.now >= board.held_until
         costs, limit = self._costs, asked.spec.budget_usd
         reserved = max(costs, default=0.0) if limit is None else limit
-        assert board.reserved[attempt.name] == reserved
+        assert board.money.reserved[attempt.name] == reserved
         if self.limits.budget_usd is not None:
-            assert sum(costs) + sum(board.reserved.values()) <= self.limits.budget_usd + ROUNDING
+            assert (
+                sum(costs) + sum(board.money.reserved.values()) <= self.limits.budget_usd + ROUNDING
+            )
         asked.courses.append(Course(attempt=attempt, reserved=reserved))
 
     def claimed(self, task_id: str) -> None:
@@ -475,8 +477,8 @@ class Machine(RuleBasedStateMachine):
 
     def nobody_holds_what_another_holds(self) -> None:
         """A task has one agent and one worker, on the board and on the list."""
-        running = [w.attempt for w in self.run.board.workers.values() if w.attempt is not None]
-        tasks = self.run.board.tasks.values()
+        running = [w.attempt for w in self.run.board.workers if w.attempt is not None]
+        tasks = self.run.board.tasks
         ids = sorted(attempt.task_id for attempt in running)
         assert ids == sorted(task.id for task in tasks if task.state is TaskState.RUNNING)
         for process in self._at_work:
@@ -491,10 +493,10 @@ class Machine(RuleBasedStateMachine):
     def no_task_is_forgotten(self) -> None:
         """Every task that waits is where the schedule will find it, once."""
         board = self.run.board
-        waiting = {task.id for task in board.tasks.values() if task.state is TaskState.READY}
-        resting = [task_id for _, task_id in board.resting if task_id in waiting]
-        assert sorted(waiting) == sorted([*board.ready, *resting])
-        for task in board.tasks.values():
+        waiting = {task.id for task in board.tasks if task.state is TaskState.READY}
+        resting = [task_id for _, task_id in board.tasks.resting if task_id in waiting]
+        assert sorted(waiting) == sorted([*board.tasks.ready, *resting])
+        for task in board.tasks:
             if task.state is TaskState.BLOCKED:
                 assert task.unmet
                 assert all(board.tasks[need].state is not TaskState.DONE for need in task.unmet)
@@ -505,13 +507,13 @@ class Machine(RuleBasedStateMachine):
             return
         board, snapshot = self.run.board, self.run.board.snapshot()
         done = [asked.future.result() for asked in self.asked.values() if asked.future.done()]
-        results = [*done, *board.results]
-        states = Counter(task.state for task in board.tasks.values())
+        results = [*done, *board.tasks.results]
+        states = Counter(task.state for task in board.tasks)
         assert states[TaskState.DONE] == len(results)
         assert snapshot.verdicts == Counter(
             result.verdict.verdict if result.verdict else VerdictKind.ERROR for result in results
         )
-        assert board.open_tasks == len(board.tasks) - len(results)
+        assert board.tasks.open == len(board.tasks) - len(results)
         assert snapshot.running == states[TaskState.RUNNING]
         assert snapshot.queued == states[TaskState.READY] + states[TaskState.BLOCKED]
         assert snapshot.retries == sum(
@@ -521,17 +523,20 @@ class Machine(RuleBasedStateMachine):
     def limits_are_kept(self) -> None:
         """No more workers and no more money than is allowed, and none is put aside for nothing."""
         board, limits = self.run.board, self.limits
-        assert board.launches <= limits.workers + limits.max_worker_restart
-        assert len(board.live_workers) <= limits.workers
-        states = Counter(worker.state for worker in board.workers.values())
+        assert board.workers.launches <= limits.workers + limits.max_worker_restart
+        assert len(board.workers.live) <= limits.workers
+        for worker in board.workers:
+            if worker.state is WorkerState.GONE:
+                assert worker.attempt is not None or not worker.buried, "it has left the board"
+        states = Counter(worker.state for worker in board.workers)
         assert limits.starting is None or states[WorkerState.STARTING] <= limits.starting
-        running = {w.attempt.name for w in board.workers.values() if w.attempt is not None}
-        assert board.reserved.keys() == running
-        assert abs(board.spent - sum(self._costs)) < ROUNDING
+        running = {w.attempt.name for w in board.workers if w.attempt is not None}
+        assert board.money.reserved.keys() == running
+        assert abs(board.money.spent - sum(self._costs)) < ROUNDING
 
     def reports_are_true(self) -> None:
         """Every attempt comes to what its worker filed, or else to what its agent recorded."""
-        for task_id in self.open.keys() & self.run.board.tasks.keys():
+        for task_id in self.open.keys() & {task.id for task in self.run.board.tasks}:
             task, courses = self.run.board.tasks[task_id], self.open[task_id].courses
             assert len(courses) - len(task.reports) == (task.state is TaskState.RUNNING)
             for report, course in zip(task.reports, courses, strict=False):
@@ -579,7 +584,7 @@ class Machine(RuleBasedStateMachine):
         may_be = {
             Cause.NEEDS: not all(self._passed(need) for need in asked.needs),
             Cause.BUDGET: self.limits.budget_usd is not None,
-            Cause.NO_WORKERS: not board.live_workers,
+            Cause.NO_WORKERS: not board.workers.live,
             Cause.STOPPED: board.stopping is not None,
             Cause.MACHINERY: self.run.is_over,
         }
@@ -606,7 +611,7 @@ class Machine(RuleBasedStateMachine):
         self._go_on_until(lambda: all(asked.future.done() for asked in self.open.values()))
         self._look()
         assert not self.open
-        assert self.run.board.reserved == {}
+        assert self.run.board.money.reserved == {}
         if not self.run.is_over:
             self.run.stop()
         self._go_on_until(lambda: self.run.is_over)
@@ -642,7 +647,9 @@ class Machine(RuleBasedStateMachine):
     @property
     def _may_fail_to_start(self) -> bool:
         board, crew = self.run.board, self.run.crew
-        return bool(self.open) and board.unready_deaths < self.bad_starts and not crew.refuses
+        return (
+            bool(self.open) and board.workers.unready_deaths < self.bad_starts and not crew.refuses
+        )
 
     @property
     def _alive(self) -> list[WorkerProcess]:
@@ -670,7 +677,7 @@ class Machine(RuleBasedStateMachine):
     def _costs(self) -> list[float]:
         return [
             cost_of(report, course)
-            for task in self.run.board.tasks.values()
+            for task in self.run.board.tasks
             for report, course in zip(task.reports, self.asked[task.id].courses, strict=False)
         ]
 

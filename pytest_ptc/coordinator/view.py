@@ -1,0 +1,86 @@
+"""What the schedule sees of the board at one moment. Frozen: it decides, and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.model.lifecycle import WorkerState
+
+if TYPE_CHECKING:
+    from pytest_ptc.coordinator.workers import Loss
+
+
+class ReadyTask(NamedTuple):
+    """A task that may be assigned: its id, and the US dollars to put aside for it."""
+
+    task_id: str
+    to_reserve_usd: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerOnView:
+    """A worker that is not gone.
+
+    Args:
+        name: `w1`, `w2`, ...
+        state: Where it stands.
+        since: When it came into its state.
+        timeout: Seconds that its attempt may take; None where it has none.
+        claimed: Whether it has said that it began that attempt.
+    """
+
+    name: str
+    state: WorkerState
+    since: float
+    timeout: float | None = None
+    claimed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoardView:
+    """A run at one moment; all times are on the coordinator's clock.
+
+    Args:
+        began: When its first task was submitted.
+        stopping: Whether nothing more is begun.
+        open_tasks: How many tasks have not ended.
+        ready: Tasks that may be assigned, first come first served; see `Board.view` for how many.
+        waiting: How many tasks wait for a worker, those that wait out a backoff among them.
+        next_rested: When the next backoff is over, if a task waits one out.
+        held_until: Until when no task is assigned; None where nothing is held.
+        workers: The workers that are not gone, in the order in which they were started.
+        launches: How many workers have been started, also those that are gone.
+        unready_deaths: How often workers have died before one has ever called in.
+        awaits_burial: Whether it is still to be told of a worker that is gone how it ended.
+        last_lost: The last worker of which that was told.
+        running: How many attempts have not ended, those of workers that are gone among them.
+        spent_usd: What ended attempts have cost.
+        reserved_usd: What is put aside for running ones.
+    """
+
+    began: float = 0.0
+    stopping: bool = False
+    open_tasks: int = 0
+    ready: tuple[ReadyTask, ...] = ()
+    waiting: int = 0
+    next_rested: float | None = None
+    held_until: float | None = None
+    workers: tuple[WorkerOnView, ...] = ()
+    launches: int = 0
+    unready_deaths: int = 0
+    awaits_burial: bool = False
+    last_lost: Loss | None = None
+    running: int = 0
+    spent_usd: float = 0.0
+    reserved_usd: float = 0.0
+
+    @property
+    def idle(self) -> list[str]:
+        """Return the names of the workers that wait for a task."""
+        return [worker.name for worker in self.workers if worker.state is WorkerState.IDLE]
+
+    @property
+    def starting(self) -> int:
+        """Return how many workers have not called in yet."""
+        return sum(worker.state is WorkerState.STARTING for worker in self.workers)

@@ -1,0 +1,155 @@
+"""The workers of a run that are starting, idle, busy, or gone and not yet accounted for. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.model.errors import IllegalMove
+from pytest_ptc.model.lifecycle import WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_ptc.model.result import Attempt
+
+
+@dataclass(kw_only=True, slots=True)
+class Worker:
+    """One worker on the board.
+
+    Args:
+        name: `w1`, `w2`, ...
+        state: Where it stands.
+        since: When it came into its state.
+        attempt: The attempt that it was given and that has not ended.
+        claimed: Whether it has said that it began that attempt.
+        buried: Whether it is known how it ended, and nothing of it is left.
+    """
+
+    name: str
+    state: WorkerState
+    since: float
+    attempt: Attempt | None = None
+    claimed: bool = False
+    buried: bool = False
+
+
+class Loss(NamedTuple):
+    """How a worker ended: its name, what its host says of that, and its last lines."""
+
+    worker: str
+    ended: str
+    tail: str
+
+
+class Workers:
+    """The workers of one run. One leaves when it is gone, is buried, and its attempt has ended."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Worker] = {}
+        #: How many have been started.
+        self.launches = 0
+        #: How often workers have died before one has ever called in, and when one last did.
+        self.unready_deaths = 0
+        self._unready_death = -math.inf
+        self._startable = False
+        #: The last of which it was told how it ended.
+        self.last_lost: Loss | None = None
+
+    def __repr__(self) -> str:
+        return f"<Workers {sorted(self._by_name)}>"
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self._by_name.values())
+
+    def __getitem__(self, name: str) -> Worker:
+        return self._by_name[name]
+
+    def get(self, name: str) -> Worker | None:
+        """Return a worker; None for one that has left."""
+        return self._by_name.get(name)
+
+    @property
+    def live(self) -> list[Worker]:
+        """Return those that are not gone, in the order in which they were started."""
+        return [worker for worker in self if worker.state is not WorkerState.GONE]
+
+    @property
+    def idle(self) -> list[Worker]:
+        """Return those that wait for a task."""
+        return [worker for worker in self if worker.state is WorkerState.IDLE]
+
+    @property
+    def starting(self) -> list[Worker]:
+        """Return those that have not called in yet."""
+        return [worker for worker in self if worker.state is WorkerState.STARTING]
+
+    @property
+    def running(self) -> list[Attempt]:
+        """Return the attempts that have not ended, those of workers that are gone among them."""
+        return [worker.attempt for worker in self if worker.attempt is not None]
+
+    @property
+    def awaits_burial(self) -> bool:
+        """Tell whether it is still to be told of one that is gone how it ended."""
+        return any(worker.state is WorkerState.GONE and not worker.buried for worker in self)
+
+    def launch(self, name: str, now: float) -> None:
+        """Take a worker that is being started."""
+        self.launches += 1
+        self._by_name[name] = Worker(name=name, state=WorkerState.STARTING, since=now)
+
+    def call_in(self, name: str, now: float) -> None:
+        """Take a started worker as idle."""
+        self._enter(name, WorkerState.STARTING, WorkerState.IDLE, now)
+        # Whatever ends others before they call in from now on, it is not how they are started.
+        self._startable = True
+        self.unready_deaths = 0
+
+    def give(self, attempt: Attempt, now: float) -> None:
+        """Take the worker of an attempt as busy with it."""
+        busy = self._enter(attempt.worker, WorkerState.IDLE, WorkerState.BUSY, now)
+        busy.attempt, busy.claimed = attempt, False
+
+    def end(self, attempt: Attempt, now: float) -> bool:
+        """Take the worker of an attempt as done with it; False where it is not on it."""
+        worker = self.get(attempt.worker)
+        if worker is None or worker.attempt != attempt:
+            return False
+        worker.attempt = None
+        if worker.state is WorkerState.BUSY:
+            self._enter(worker.name, WorkerState.BUSY, WorkerState.IDLE, now)
+        self._let_go(worker)
+        return True
+
+    def die(self, name: str, now: float) -> Attempt | None:
+        """Take a worker as gone and return the attempt it was on, which is still to be ended."""
+        gone = self._by_name[name]
+        # Workers that were starting together may have died of one thing, the end of their tmux
+        # server as a rule: only one that was started since then tells something new.
+        fresh = gone.state is WorkerState.STARTING and gone.since >= self._unready_death
+        if fresh and not self._startable:
+            self.unready_deaths += 1
+            self._unready_death = now
+        gone.state, gone.since = WorkerState.GONE, now
+        return gone.attempt
+
+    def bury(self, loss: Loss) -> None:
+        """Take how a worker ended that is gone."""
+        self.last_lost = loss
+        worker = self._by_name[loss.worker]
+        worker.buried = True
+        self._let_go(worker)
+
+    def _let_go(self, worker: Worker) -> None:
+        if worker.state is WorkerState.GONE and worker.buried and worker.attempt is None:
+            del self._by_name[worker.name]
+
+    def _enter(self, name: str, state: WorkerState, to: WorkerState, now: float) -> Worker:
+        worker = self._by_name[name]
+        if worker.state is not state:
+            raise IllegalMove(f"worker {name}", worker.state, to)
+        worker.state, worker.since = to, now
+        return worker
