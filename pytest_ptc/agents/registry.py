@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -57,15 +56,15 @@ def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> Agen
         )
     plan = kind.configure(request)
     if kind in AGENT_KINDS:
-        return AgentChoice(name=kind.name, make=make, plan=plan)
+        return AgentChoice(name=kind.name, make=make, plan=plan, python=request.python)
     # A worker could only tell it by not being there.
-    load_maker(make)
+    request.python.check_maker(make)
     return AgentChoice(
         name=kind.name,
         make=make,
         plan=plan,
+        python=request.python,
         module=make.partition(":")[0],
-        search_path=tuple(os.path.join(request.start, entry) for entry in sys.path),  # noqa: PTH118
     )
 
 

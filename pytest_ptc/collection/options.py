@@ -111,6 +111,14 @@ _AGENT = (
         env="CLAUDE_CODE",
     ),
     Option(
+        "worker_python",
+        TEXT,
+        "",
+        "the Python that runs workers and has pytest-ptc of the same version, from rootdir "
+        "(default: the one that runs pytest)",
+        metavar="PATH",
+    ),
+    Option(
         "interactive",
         FLAG,
         False,

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import sysconfig
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ def files_of_agent(
     return agent_files(
         agent.plan.argv,
         module=agent.module,
+        module_path=[*agent.search_path, *agent.python.package_folders],
         more=agent.plan.files,
         rootpath=rootpath,
         environ=_environment(settings, environ),
@@ -68,16 +69,17 @@ def _from_top(argv: Sequence[str], rootpath: Path) -> list[str]:
 
 def _packages(agent: AgentChoice) -> list[str]:
     """Return the distributions that have a part in what the agent says, with their versions."""
+    versions = {name: agent.python.version_of(name) for name in agent.plan.distributions}
     found = [f"pytest-ptc {version('pytest-ptc')}"]
-    for name in agent.plan.distributions:
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{name} {version(name)}")
+    found += [f"{name} {number}" for name, number in versions.items() if number is not None]
     ours = os.path.realpath(sys.executable)
-    if agent.module or any(os.path.realpath(word) == ours for word in agent.plan.argv[:1]):
-        # An agent that is run by our own Python imports what is installed there. Names of folders
-        # have the versions, and cost a thousandth of reading what is in them.
-        for place in sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}):
-            with contextlib.suppress(OSError):
-                names = (entry.name for entry in Path(place).iterdir())
-                found += sorted(name for name in names if name.endswith(".dist-info"))
+    folders = set(agent.python.package_folders) if agent.module else set()
+    if any(os.path.realpath(word) == ours for word in agent.plan.argv[:1]):
+        folders |= {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    # An agent that is run by such a Python imports what is installed there. Names of folders have
+    # the versions, and cost a thousandth of reading what is in them.
+    for place in sorted(folders):
+        with contextlib.suppress(OSError):
+            names = (entry.name for entry in Path(place).iterdir())
+            found += sorted(name for name in names if name.endswith(".dist-info"))
     return found

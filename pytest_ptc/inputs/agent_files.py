@@ -129,6 +129,7 @@ def agent_files(
     argv: Sequence[str],
     *,
     module: str | None = None,
+    module_path: Sequence[str] = (),
     more: Iterable[str] = (),
     rootpath: Path,
     environ: Mapping[str, str],
@@ -138,6 +139,7 @@ def agent_files(
     Args:
         argv: The agent's program and its arguments.
         module: The module of an agent that is Python code in the worker.
+        module_path: Where workers look for it.
         more: Further files, such as settings; those that are not there count as such.
         rootpath: Pytest's root directory, which relative arguments may be named from.
         environ: The agent's environment.
@@ -160,8 +162,10 @@ def agent_files(
     search = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     folders |= {os.path.realpath(rootpath / entry): None for entry in search}
     names = [argv[at + 1] for at, word in enumerate(argv[:-1]) if word == "-m"]
-    for name in [*names, *([module] if module else [])]:
+    for name in names:
         packages += _package(name, [str(rootpath), *search, *sys.path])
+    if module is not None:
+        packages += _package(module, [str(rootpath), *search, *module_path])
     for place in packages:
         if os.path.isdir(place):
             folders[place] = None

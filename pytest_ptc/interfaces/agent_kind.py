@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from pytest_ptc.interfaces.worker_python import WorkerPython
     from pytest_ptc.model.settings import Settings
 
 
@@ -26,6 +27,7 @@ class AgentRequest:
         start: The directory that pytest was started in.
         environ: The environment of pytest's process.
         claude_config: Claude Code's configuration directory, which has the shared list.
+        python: The Python that runs workers.
     """
 
     settings: Settings
@@ -33,6 +35,7 @@ class AgentRequest:
     start: Path
     environ: Mapping[str, str]
     claude_config: Path
+    python: WorkerPython
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,12 +98,17 @@ class AgentChoice:
         name: The kind's name.
         make: The place of the function that makes it in a worker.
         plan: What it is.
+        python: The Python that runs workers.
         module: The module of an agent that does not come with this package.
-        search_path: Where that module, and what it imports, is looked for.
     """
 
     name: str
     make: str
     plan: AgentPlan
+    python: WorkerPython
     module: str | None = None
-    search_path: tuple[str, ...] = ()
+
+    @property
+    def search_path(self) -> tuple[str, ...]:
+        """Return where that module, and what it imports, is looked for."""
+        return tuple(self.python.search_path) if self.module is not None else ()

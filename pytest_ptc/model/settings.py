@@ -28,6 +28,7 @@ class Settings(NamedTuple):
     command: str
     verdict_from_exit: bool
     claude_code: str
+    worker_python: str
     interactive: bool
     setting_sources: tuple[SettingSource, ...]
     task_list_id: str

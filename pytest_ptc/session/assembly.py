@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pytest_ptc.agents.registry import choose_agent
+from pytest_ptc.agents.worker_python import worker_python
 from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.inputs.agent_facts import files_of_agent
@@ -90,6 +91,7 @@ def plan_run(
         start=place.start,
         environ=os.environ,
         claude_config=config_dir(os.environ),
+        python=worker_python(settings.worker_python, place.root, place.start, os.environ),
     )
     agent = choose_agent(request, more_agents)
     run_id = new_run_id(time.time(), last_run_id(place.runs))
@@ -179,7 +181,7 @@ def open_run(
         task_list=task_list,
         journal=journal,
         scratch=scratch,
-        worker_argv=(sys.executable, "-m", "pytest_ptc.worker"),
+        worker_argv=(plan.agent.python.program, "-m", "pytest_ptc.worker"),
         launch_file=_launch_files(
             place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.agent_kind import AgentRequest
     from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.interfaces.worker_python import WorkerPython
     from pytest_ptc.model.settings import Settings
 
 #: What Claude Code reads of a project besides what the prompt names, and git may ignore.
@@ -40,7 +40,7 @@ def configure(request: AgentRequest) -> AgentPlan:
             "ptc_interactive: Claude Code's screen does not account for money; leave out "
             "--ptc-budget-usd or --ptc-interactive"
         )
-    argv = client_argv(settings, request.start)
+    argv = client_argv(settings, request.start, request.python)
     of_user = _OF_USERS if "user" in settings.setting_sources else ()
     return AgentPlan(
         argv=argv,
@@ -53,26 +53,28 @@ def configure(request: AgentRequest) -> AgentPlan:
     )
 
 
-def client_argv(settings: Settings, start: Path) -> tuple[str, ...]:
+def client_argv(settings: Settings, start: Path, python: WorkerPython) -> tuple[str, ...]:
     """Return the Claude Code program and its arguments.
 
     Args:
         settings: What the user asked.
         start: The directory that a relative path is from.
+        python: The Python that runs workers.
 
     Raises:
         ConfigError: There is none, or claude-agent-sdk is missing, through which it is driven.
     """
-    sdk = find_spec("claude_agent_sdk")
-    if sdk is None or sdk.origin is None:
+    # Found without importing the SDK, which takes longer than all of pytest.
+    sdk = python.file_of("claude_agent_sdk")
+    if sdk is None:
+        where = f", which {python.program} does not have" if settings.worker_python else ""
         raise ConfigError(
-            "agent 'claude' needs claude-agent-sdk: pip install 'pytest-ptc[claude]'; or choose "
-            "another agent with --ptc-agent"
+            f"agent 'claude' needs claude-agent-sdk{where}: {python.install}; or choose another "
+            "agent with --ptc-agent"
         )
     if settings.claude_code:
         return claude_code(settings.claude_code, start)
-    # Found without importing the SDK, which takes longer than all of pytest.
-    bundled = Path(sdk.origin).parent / "_bundled" / "claude"
+    bundled = Path(sdk).parent / "_bundled" / "claude"
     return (str(bundled),) if bundled.is_file() else claude_code("claude", start)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.agents.registry import AGENT_KINDS, choose_agent, load_maker
+from pytest_ptc.agents.worker_python import PresentPython
 from pytest_ptc.interfaces.agent_kind import AgentKind, AgentPlan, AgentRequest
 from pytest_ptc.model.errors import ConfigError
 from tests.support.settings import settings_with
@@ -27,6 +28,7 @@ def request_of(folder: Path, **said: Any) -> AgentRequest:
         start=folder,
         environ={},
         claude_config=folder / ".claude",
+        python=PresentPython(start=folder),
     )
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 from dataclasses import replace
@@ -546,7 +547,9 @@ def test_an_agent_in_python_and_one_that_is_a_module(repo: Path) -> None:
     (package / "__init__.py").write_text("1")
     environ = {**os.environ, "PYTHONPATH": str(repo.parent / "lib")}
     for argv, module in ((("python3", "-m", "judge"), None), ((), "judge.main")):
-        files = agent_files(argv, module=module, rootpath=repo, environ=environ)
+        files = agent_files(
+            argv, module=module, module_path=sys.path, rootpath=repo, environ=environ
+        )
         assert str(package) in files.folders
 
 

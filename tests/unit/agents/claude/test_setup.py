@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_ptc.agents.claude import setup
 from pytest_ptc.agents.claude.setup import client_argv, configure, surroundings_of
+from pytest_ptc.agents.worker_python import OtherPython, PresentPython
 from pytest_ptc.interfaces.agent_kind import AgentRequest
 from pytest_ptc.interfaces.launch import AgentLaunch
 from pytest_ptc.model.errors import ConfigError
@@ -16,11 +16,12 @@ from tests.support.launch import launch_file
 from tests.support.settings import settings_with
 
 
-class Installed:
-    """Stands for the module spec of claude-agent-sdk, installed in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.origin = str(folder / "__init__.py")
+def python_with(sdk: Path | None) -> OtherPython:
+    """Return a Python that has claude-agent-sdk in a folder, or has it not."""
+    files = {} if sdk is None else {"claude_agent_sdk": str(sdk / "__init__.py")}
+    return OtherPython(
+        program="/usr/bin/other", search_path=(), environ={}, files=files, versions={}
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,26 +56,23 @@ def test_the_claude_code_that_is_run(
         program.write_text("#!/bin/sh\n")
         program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
-    monkeypatch.setattr(setup, "find_spec", lambda _: Installed(sdk))
+    python = python_with(sdk)
     settings = settings_with(claude_code=said)
     if isinstance(expected, list):
-        assert list(client_argv(settings, tmp_path)) == [
+        assert list(client_argv(settings, tmp_path, python)) == [
             part.format(sdk=sdk, start=tmp_path) for part in expected
         ]
     else:
         with pytest.raises(ConfigError, match=expected) as caught:
-            client_argv(settings, tmp_path)
+            client_argv(settings, tmp_path, python)
         assert "CLAUDE_CODE" in str(caught.value)
 
 
 @pytest.mark.parametrize("said", ["", "sh"])
-def test_claude_without_its_sdk_is_a_mistake_that_names_the_fix(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
-) -> None:
+def test_claude_without_its_sdk_is_a_mistake_that_names_the_fix(tmp_path: Path, said: str) -> None:
     """Whatever CLAUDE_CODE says, the agent is driven through the SDK; the message installs it."""
-    monkeypatch.setattr(setup, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"pip install 'pytest-ptc\[claude\]'"):
-        client_argv(settings_with(claude_code=said), tmp_path)
+    with pytest.raises(ConfigError, match=r"/other -m pip install 'pytest-ptc\[claude\]=="):
+        client_argv(settings_with(claude_code=said), tmp_path, python_with(None))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +89,7 @@ def test_a_verdict_depends_on_the_settings_that_claude_code_reads(
         start=tmp_path,
         environ={},
         claude_config=tmp_path / ".claude",
+        python=PresentPython(start=tmp_path),
     )
     plan = configure(request)
     assert plan.options == {"setting_sources": list(sources)}
