@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.agents.programs import anchored_command
+from pytest_ptc.agents.command_line import anchored_command
 from pytest_ptc.agents.registry import load_maker
 from pytest_ptc.interfaces.environment import anchored, worker_environment
 from pytest_ptc.model.errors import ConfigError
