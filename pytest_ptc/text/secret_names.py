@@ -1,6 +1,6 @@
 """Which variables hold secrets, and what of their values is secret. Pure.
 
-One table: the README says what stands here, and a test holds it to that.
+One table: the documentation has what stands here, and a test compares them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _HEADER = re.compile(
 
 
 def described() -> str:
-    """Return which names look like secrets', as the README has it."""
+    """Return which names look like secrets', as the documentation has it."""
     parts = ", ".join(f"`*{part}*`" for part in PARTS)
     words = ", ".join(f"`{word}`" for word in WORDS)
     return f"{parts}, and those that have, between `_`, a word {words}, or its plural"

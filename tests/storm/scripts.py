@@ -117,7 +117,7 @@ def ending(script: Script, attempts: int) -> Ending:
 
 
 def attempt_ending(steps: tuple[str, ...], number: int) -> Ending:
-    """Return how an attempt ends that is left alone: the README's table, once more."""
+    """Return how an attempt ends that is left alone: the table of outcomes, once more."""
     recorded: list[str] = []
     printed: list[str] = []
     status = 0

@@ -156,7 +156,7 @@ def test_an_item_that_nobody_asked_for_is_a_breach() -> None:
     ],
 )
 def test_a_script_says_how_its_item_ends(steps: str, end: Ending) -> None:
-    """What the README's table of outcomes says of each kind of script."""
+    """What the table of outcomes says of each kind of script."""
     assert ending(Script(name="t1", steps=tuple(steps.split("; "))), 4) == end
 
 
