@@ -169,7 +169,7 @@ def _cause(cause: str) -> dict[str, Any]:
         "id": cause,
         "shortDescription": {"text": words},
         "fullDescription": {"text": f"Why the run is not whole: {words}."},
-        "help": {"text": "See the notification's message, and the documentation's table of causes."},
+        "help": {"text": "Read the notification's message, and the table of causes in the docs."},
     }
 
 

@@ -167,7 +167,7 @@ class Asked:
 
 
 def settled(records: Sequence[Verdict]) -> Verdict | Trouble | None:
-    """Return what records come to, as the documentation says: a fail beats everything, others must agree."""
+    """Return what records come to: a fail beats everything, others must agree."""
     if not records:
         return None
     fails = [verdict for verdict in records if verdict.verdict is VerdictKind.FAIL]
