@@ -1,4 +1,8 @@
-"""What an agent is told besides its prompt: how to record a verdict."""
+"""What an agent is told besides its prompt: how to record a verdict.
+
+It is told, and may do otherwise: nothing here is relied on. What the code that runs an agent must
+guarantee is in `interfaces.agent.Agent`.
+"""
 
 from __future__ import annotations
 

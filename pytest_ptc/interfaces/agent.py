@@ -82,15 +82,33 @@ class Agent(Protocol):
     async def prepare(self, spec: TaskSpec) -> None:
         """Get ready for a task like this one, before the worker takes its first.
 
-        What goes wrong is told when the task comes.
+        It asks nothing of a model: no money is spent. What goes wrong is told when the task comes.
         """
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the agent recorded, or why that does not count.
 
-        Ended by cancellation when the run stops; then, and at the deadline, nothing that the job
-        started may live on.
+        What it must guarantee:
+
+        - **A verdict is recorded before it is believed.** One that comes from elsewhere, such as a
+          model or a program, is on disk by `job.journal.record` before `run` returns it: it must
+          outlive this process. A fail that was said in a wrong form is recorded as a refused one.
+        - **It ends what it started.** It is cancelled at the deadline and when the run stops. Then
+          it ends all processes of the job, asks those first that may have something to record, and
+          lets the cancellation through: within 2 s when the run stops, and at most 10 s past the
+          deadline. A worker that takes longer is killed, and what was recorded by then counts.
+          When it returns, nothing of the job lives on, either. Every process that it starts has
+          `job.cookie` in its environment as `PTC_COOKIE`, so that the worker finds the rest.
+        - **It does not block the event loop** for longer than a moment: the worker hears there that
+          it should end. What takes long is done in a thread or in a process.
+        - **It prints nothing** on the worker's standard output and error, which are the pane:
+          `job.show` takes lines, whose secrets and control characters it removes, and never blocks.
+          What it writes into `job.folder` is of bounded size, and `job.journal.redactor` has seen
+          it before.
+        - **Jobs do not meet.** Nothing that one job said, started or left is seen by the next one.
+
+        What it raises is an infrastructure error of the attempt, beside what was recorded.
         """
 
     async def close(self) -> None:
-        """End what the agent keeps between tasks."""
+        """End what the agent keeps between tasks, within 2 s; then the worker is killed."""
