@@ -91,8 +91,9 @@ class Agent(Protocol):
         What it must guarantee:
 
         - **A verdict is recorded before it is believed.** One that comes from elsewhere, such as a
-          model or a program, is given to `job.journal.record`, and is on disk when that future has
-          its result, before `run` returns it: it must outlive this process. A fail that was said in a wrong form is recorded as a refused one.
+          model or a program, is given to `job.journal.record`, and is on disk, with that future's
+          result there, before `run` returns it: it must outlive this process. A fail that was said
+          in a wrong form is recorded as a refused one.
         - **It ends what it started.** It is cancelled at the deadline and when the run stops. Then
           it ends all processes of the job, asks those first that may have something to record, and
           lets the cancellation through: within 2 s when the run stops, and at most 10 s past the
