@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.agent_kind import AgentKind
     from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.model.reports import ReportKind
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
 
@@ -27,6 +28,15 @@ def pytest_ptc_make_host(config: pytest.Config, settings: Settings, run_id: str)
 @pytest.hookspec
 def pytest_ptc_agents(config: pytest.Config) -> Sequence[AgentKind] | None:
     """Return the agents that `--ptc-agent` may name besides those that come with the package."""
+
+
+@pytest.hookspec(historic=True)
+def pytest_ptc_reports() -> Sequence[ReportKind] | None:
+    """Return reports that a run can write besides those that come with the package.
+
+    Each has an option `--ptc-<name>` and an ini key. `ptc report -p MODULE --<name>=PATH` makes it
+    again. It is called when the plugin is registered, before the command line is read.
+    """
 
 
 @pytest.hookspec

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.collection.keywords import marker_text
-from pytest_ptc.collection.options import add_options, give_values, resolve
+from pytest_ptc.collection.options import ReportOptions, add_options, give_values, resolve
 from pytest_ptc.collection.root_dir import ROOT
 from pytest_ptc.interfaces.environment import IN_XDIST
 from pytest_ptc.model.errors import ConfigError, MarkerError
@@ -23,6 +23,7 @@ from pytest_ptc.model.variables import RUN_COOKIE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_ptc.model.reports import ReportKind
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.verdict import Verdict
     from pytest_ptc.session.coordinator_fixture import PtcCoordinator
@@ -42,9 +43,12 @@ HOOKS: pytest.StashKey[SessionHooks] = pytest.StashKey()
 WHY_NOT: pytest.StashKey[str] = pytest.StashKey()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the options, those of reports that other plugins bring included."""
     add_options(parser)
+    reports = ReportOptions(parser)
+    pluginmanager.register(reports, ReportOptions.NAME)
+    pluginmanager.hook.pytest_ptc_reports.call_historic(reports.add, kwargs={})
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -72,7 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
     session = ROOT.set(config.rootpath)
     config.add_cleanup(lambda: ROOT.reset(session))
     try:
-        settings = resolve(config)
+        kinds = _report_kinds(config)
+        settings = resolve(config, reports=kinds)
         why_not = _why_not(config, settings.workers)
         if why_not is not None:
             config.stash[WHY_NOT] = why_not
@@ -81,9 +86,14 @@ def pytest_configure(config: pytest.Config) -> None:
             return
         from pytest_ptc.session.wiring import register_session  # noqa: PLC0415 - only with workers
 
-        config.stash[HOOKS] = register_session(config, settings)
+        config.stash[HOOKS] = register_session(config, settings, kinds)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _report_kinds(config: pytest.Config) -> tuple[ReportKind, ...]:
+    options: ReportOptions = config.pluginmanager.getplugin(ReportOptions.NAME)
+    return options.kinds
 
 
 def _say_unjudged(config: pytest.Config, settings: Settings) -> None:
@@ -92,13 +102,12 @@ def _say_unjudged(config: pytest.Config, settings: Settings) -> None:
         from pytest_ptc.session.gatekeeper import Gatekeeper  # noqa: PLC0415 - only where it is asked for
 
         config.pluginmanager.register(Gatekeeper(config, settings), "ptc-gate")
-    files = (settings.json, settings.sarif, settings.gitlab, settings.html)
     # An agent that runs the tests has their options, and the reports are of the run that it is in.
     ours = not os.environ.get(RUN_COOKIE) and not _only_sets_up(config)
-    if ours and (settings.github == "yes" or any(files)):
+    if ours and (settings.github == "yes" or settings.reports):
         from pytest_ptc.session.report_hooks import reports_without_workers  # noqa: PLC0415 - as above
 
-        unjudged = reports_without_workers(config, settings, os.environ)
+        unjudged = reports_without_workers(config, settings, os.environ, _report_kinds(config))
         config.pluginmanager.register(unjudged, "ptc-reports")
 
 

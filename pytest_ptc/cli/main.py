@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pytest_ptc.cli.report_names import REPORTS
-from pytest_ptc.model.errors import PtcError
+from pytest_ptc.model.errors import ConfigError, PtcError
+from pytest_ptc.model.reports import REPORTS, ReportKind, with_added
 from pytest_ptc.model.verdict import Severity, VerdictKind
 from pytest_ptc.text.printable import printable_lines
 
@@ -42,7 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; exit status 2 and one line of reason where something is refused."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _parser().parse_args(words)
+        kinds = _report_kinds(words)
+    except ConfigError as error:
+        print(printable_lines(f"ptc report: refused: {error}"), file=sys.stderr)
+        return 2
+    try:
+        arguments = _parser(kinds).parse_args(words)
     except SystemExit as ended:
         if ended.code and words[:1] == ["record"]:
             _keep_fail_of_wrong_call(words)
@@ -58,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(kinds: Sequence[ReportKind]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ptc", description="parallel task coordination for pytest"
     )
@@ -86,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="remove journals too, but for those of the last N runs that have ended",
             )
         if name == "report":
-            _add_reports(command)
+            _add_reports(command, kinds)
     return parser
 
 
@@ -107,12 +113,51 @@ def _add_verdict(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_reports(command: argparse.ArgumentParser) -> None:
-    for name, text in REPORTS.items():
-        command.add_argument(f"--{name}", metavar="PATH", help=f"{text}; - for standard output")
+def _add_reports(command: argparse.ArgumentParser, kinds: Sequence[ReportKind]) -> None:
+    for kind in kinds:
+        help_text = f"{kind.help.rstrip(',')}; - for standard output"
+        command.add_argument(f"--{kind.name}", metavar="PATH", help=help_text)
+    command.add_argument(
+        "--summary",
+        metavar="PATH",
+        help="the run in Markdown, as GitHub shows it below a job; - for standard output",
+    )
     command.add_argument(
         "--github", action="store_true", help="print commands that annotate files on GitHub"
     )
+    command.add_argument(
+        "-p",
+        action="append",
+        metavar="MODULE",
+        help="a plugin that adds reports, named as for pytest; may be given again",
+    )
+    command.set_defaults(kinds=kinds)
+
+
+def _report_kinds(words: Sequence[str]) -> tuple[ReportKind, ...]:
+    """Return the reports that there are, those of the plugins that a command line names included.
+
+    Raises:
+        ConfigError: A plugin cannot be used, or its report.
+    """
+    kinds: tuple[ReportKind, ...] = REPORTS
+    if words[:1] != ["report"]:
+        return kinds
+    for before, word in zip(words, [*words[1:], ""], strict=True):
+        module = word if before == "-p" else before[2:] if before.startswith("-p") else ""
+        for kind in _added_by(module) if module else ():
+            kinds = with_added(kinds, kind)
+    return kinds
+
+
+def _added_by(module: str) -> Sequence[ReportKind]:
+    # Behind what is installed, as modules of a suite are for pytest.
+    if os.getcwd() not in sys.path:  # noqa: PTH109
+        sys.path.append(os.getcwd())  # noqa: PTH109
+    try:
+        return import_module(module).pytest_ptc_reports() or ()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"-p {module}: cannot be used: {error}") from error
 
 
 def _record(arguments: argparse.Namespace) -> list[str]:

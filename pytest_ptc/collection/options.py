@@ -27,10 +27,13 @@ from pytest_ptc.collection.value_types import (
 )
 from pytest_ptc.model.choices import GithubUse, HostName, SettingSource, SkipMeans
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.reports import REPORTS, with_added
 from pytest_ptc.model.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pytest_ptc.model.reports import ReportKind
 
 
 class Option(NamedTuple):
@@ -193,22 +196,6 @@ _OUTCOME = (
         "--ptc-exit-codes, else skip)",
         metavar="WHAT",
     ),
-    Option("json", TEXT, "", "write the whole run to this file, as JSON", metavar="PATH"),
-    Option(
-        "sarif",
-        TEXT,
-        "",
-        "write the findings to this file, as SARIF for code scanning",
-        metavar="PATH",
-    ),
-    Option(
-        "gitlab",
-        TEXT,
-        "",
-        "write the findings to this file, as GitLab's Code Quality report",
-        metavar="PATH",
-    ),
-    Option("html", TEXT, "", "write the whole run to this file, as a page", metavar="PATH"),
     Option(
         "github",
         one_of(GithubUse),
@@ -244,6 +231,11 @@ def all_options() -> tuple[Option, ...]:
     return (*_AGENT, *of_keywords, *_OUTCOME)
 
 
+def report_option(kind: ReportKind) -> Option:
+    """Return the option that names a report's file."""
+    return Option(kind.name, TEXT, "", f"write {kind.help} to this file", metavar="PATH")
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Declare all options to pytest."""
     for option in all_options():
@@ -274,6 +266,36 @@ def add_option(parser: pytest.Parser, option: Option) -> None:
     )
 
 
+class ReportOptions:
+    """The reports that there are, each with an option; plugins add theirs as they are registered.
+
+    Args:
+        parser: Pytest's.
+    """
+
+    #: The name of this plugin.
+    NAME = "ptc-report-options"
+
+    def __init__(self, parser: pytest.Parser) -> None:
+        self.kinds: tuple[ReportKind, ...] = REPORTS
+        self._parser = parser
+        for kind in REPORTS:
+            add_option(parser, report_option(kind))
+
+    def add(self, more: Iterable[ReportKind] | None) -> None:
+        """Declare the options of reports that a plugin brings.
+
+        Raises:
+            pytest.UsageError: A name is none for an option, or is another's.
+        """
+        for kind in more or ():
+            try:
+                self.kinds = with_added(self.kinds, kind)
+            except ConfigError as error:
+                raise pytest.UsageError(f"ptc: {error}") from None
+            add_option(self._parser, report_option(kind))
+
+
 def give_values(args: list[str]) -> bool:
     """Give each option that may stand alone the value that it has then, in place.
 
@@ -293,14 +315,27 @@ def give_values(args: list[str]) -> bool:
     return changed
 
 
-def resolve(config: pytest.Config, environ: Mapping[str, str] | None = None) -> Settings:
+def resolve(
+    config: pytest.Config,
+    environ: Mapping[str, str] | None = None,
+    reports: Iterable[ReportKind] = REPORTS,
+) -> Settings:
     """Return the settings of this pytest run.
+
+    Args:
+        config: Pytest's.
+        environ: The environment; pytest's own if not given.
+        reports: The reports that there are, whose options have been declared.
 
     Raises:
         ConfigError: A value that cannot be used; the message names where it was set.
     """
     environ = os.environ if environ is None else environ
-    return Settings(**{option.name: _value(option, config, environ) for option in all_options()})
+    paths = {kind.name: _value(report_option(kind), config, environ) for kind in reports}
+    return Settings(
+        **{option.name: _value(option, config, environ) for option in all_options()},
+        reports={name: path for name, path in paths.items() if path},
+    )
 
 
 def _value(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
@@ -345,7 +380,7 @@ def options_table() -> str:
                 _shown(option.default),
                 option.help + (f"; environment `{option.env}`" if option.env else ""),
             )
-            for option in all_options()
+            for option in (*all_options(), *map(report_option, REPORTS))
         ),
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_ptc.model.choices import (
         FailOn,
         GithubUse,
@@ -52,12 +54,10 @@ class Settings(NamedTuple):
     exit_codes: bool
     require: str
     on_skip: SkipMeans | None
-    json: str
-    sarif: str
-    gitlab: str
-    html: str
     github: GithubUse
     properties: bool
+    #: The files of the reports that are asked for, by the reports' names.
+    reports: Mapping[str, str]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -81,10 +81,7 @@ class Settings(NamedTuple):
         asked = {
             "--ptc-fail-on": self.fail_on != "verdict",
             "--ptc-on-skip": self.on_skip == "error",
-            "--ptc-json": self.json,
-            "--ptc-sarif": self.sarif,
-            "--ptc-gitlab": self.gitlab,
-            "--ptc-html": self.html,
+            **{f"--ptc-{name}": path for name, path in self.reports.items()},
             "--ptc-github": self.github == "yes",
         }
         return [*self.gate_by_name, *(name for name, value in asked.items() if value)]

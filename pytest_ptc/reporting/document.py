@@ -15,6 +15,7 @@ from pytest_ptc.model.verdict import Severity, VerdictKind
 
 if TYPE_CHECKING:
     from pytest_ptc.model.item_states import PhaseReport
+    from pytest_ptc.model.reports import ReportTarget
     from pytest_ptc.model.verdict import Finding, Verdict
     from pytest_ptc.reporting.run_report import (
         RunReport,
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 #: The version of the form: the first number changes when a reader of the old one would err.
 VERSION = "1.1"
+
+
+def make(run: RunReport, _target: ReportTarget) -> str:
+    """Return the text of the report, for `model.reports`."""
+    return document_text(run)
 
 
 def document_text(run: RunReport) -> str:

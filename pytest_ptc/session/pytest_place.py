@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 
 #: What pytest puts into its cache directory; anything else in there is not pytest's.
 _OF_CACHE = ("d", "v", "README.md", ".gitignore", "CACHEDIR.TAG")
-_REPORTS = ("json", "sarif", "gitlab", "html")
 
 
 def place_of(config: pytest.Config, settings: Settings) -> RunPlace:
     """Return where the run of a pytest session takes place; nothing is made."""
     start = config.invocation_params.dir
     cache = _cache_directory(config)
-    reports = [getattr(settings, name) for name in _REPORTS]
+    reports: list[str | None] = list(settings.reports.values())
     reports += [getattr(config.option, name, None) for name in ("xmlpath", "log_file")]
 
     def make_cache() -> None:

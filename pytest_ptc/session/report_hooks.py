@@ -10,17 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_ptc.journal.attempt_files import OUTPUT
 from pytest_ptc.model.errors import ConfigError, PtcError
-from pytest_ptc.reporting.document import document_text
+from pytest_ptc.model.reports import REPORTS, ReportTarget
 from pytest_ptc.reporting.formats.github import LARGEST_SUMMARY, annotation_lines, step_summary
-from pytest_ptc.reporting.formats.gitlab import gitlab_text
-from pytest_ptc.reporting.formats.sarif import sarif_text
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
@@ -31,9 +28,10 @@ from pytest_ptc.system.git.repositories import repository_top
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from pytest_ptc.journal.events import Event
+    from pytest_ptc.model.reports import ReportKind
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.reporting.run_report import RunReport
 
@@ -41,19 +39,7 @@ if TYPE_CHECKING:
 LONGEST_OUTPUT = 100_000
 
 
-class Target(NamedTuple):
-    """What a report may need besides the document.
-
-    Args:
-        journal: The run's folder, where there is one.
-        path: The file that it will be; None for standard output.
-    """
-
-    journal: Path | None = None
-    path: Path | None = None
-
-
-def html_text(run: RunReport, target: Target) -> str:
+def make_page(run: RunReport, target: ReportTarget) -> str:
     """Return the run as a page, with the end of what each attempt printed."""
     links = None
     if target.journal is not None and target.path is not None:
@@ -71,16 +57,6 @@ def _outputs(journal: Path | None) -> dict[str, str]:
     return found
 
 
-#: The reports that are one file, by the name that they have among the options and for `ptc report`.
-FORMATS: Mapping[str, Callable[[RunReport, Target], str]] = MappingProxyType(
-    {
-        "json": lambda made, _: document_text(made),
-        "sarif": lambda made, _: sarif_text(made),
-        "gitlab": lambda made, _: gitlab_text(made),
-        "html": html_text,
-    }
-)
-
 #: The variable that names the file of a GitHub step's summary.
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -94,6 +70,7 @@ class Reports:
         environ: The environment, which tells whether this is GitHub Actions.
         story: Returns the run's journal when it is over.
         journal: Returns the journal's folder then, if there is one.
+        kinds: The reports that there are.
 
     Raises:
         ConfigError: Two reports would be one file.
@@ -106,9 +83,11 @@ class Reports:
         environ: Mapping[str, str],
         story: Callable[[pytest.Session], Sequence[Event]],
         journal: Callable[[], Path | None] = lambda: None,
+        *,
+        kinds: Iterable[ReportKind] = REPORTS,
     ) -> None:
-        asked = {name: str(getattr(settings, name)) for name in FORMATS}
-        self._asked = {name: path for name, path in asked.items() if path}
+        self._asked = settings.reports
+        self._kinds = {kind.name: kind for kind in kinds}
         self.paths = {
             name: start / os.path.expanduser(path)  # noqa: PTH111 - a home that is none raises there
             for name, path in self._asked.items()
@@ -196,7 +175,8 @@ class Reports:
             for name in names:
                 path = self.paths[name]
                 with self._told(f"--ptc-{name}"):
-                    text = FORMATS[name](made, Target(self._journal(), path))
+                    target = ReportTarget(self._journal(), path)
+                    text = self._kinds[name].text(made, target)
                     write_report(path, text, base=self._base)
                     self._written.append(name)
             # Where nobody asked for it, it is for people, and no pipeline misses it.
@@ -240,7 +220,10 @@ class Reports:
 
 
 def reports_without_workers(
-    config: pytest.Config, settings: Settings, environ: Mapping[str, str]
+    config: pytest.Config,
+    settings: Settings,
+    environ: Mapping[str, str],
+    kinds: Iterable[ReportKind],
 ) -> Reports:
     """Return the reports of a run without workers, which say that nothing was judged.
 
@@ -254,7 +237,7 @@ def reports_without_workers(
         why_not = "the run had no workers (--ptc-workers=N): no agent judged anything"
         return story_without_tasks(began, session_end(session), why_not)
 
-    reports = Reports(settings, config.invocation_params.dir, environ, story)
+    reports = Reports(settings, config.invocation_params.dir, environ, story, kinds=kinds)
     reports.remove_stale()
     return reports
 

@@ -15,13 +15,23 @@ from pytest_ptc.session.run import Run
 from pytest_ptc.session.tickets import TicketBook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pytest
 
+    from pytest_ptc.model.reports import ReportKind
     from pytest_ptc.model.settings import Settings
 
 
-def register_session(config: pytest.Config, settings: Settings) -> SessionHooks:
+def register_session(
+    config: pytest.Config, settings: Settings, reports_there_are: Iterable[ReportKind]
+) -> SessionHooks:
     """Make the run of a session and register its plugins; return the one that runs items.
+
+    Args:
+        config: Pytest's.
+        settings: What the user asked for.
+        reports_there_are: Those of the package, and those that plugins have added.
 
     Raises:
         ConfigError: Something that the settings name is missing, or cannot be met.
@@ -32,6 +42,7 @@ def register_session(config: pytest.Config, settings: Settings) -> SessionHooks:
         os.environ,
         lambda session: run.story(session_end(session)),
         lambda: run.folder,
+        kinds=reports_there_are,
     )
     # Before anything can be refused.
     reports.remove_stale()

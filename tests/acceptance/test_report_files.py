@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from pytest_ptc.cli.report_names import REPORTS
+from pytest_ptc.cli.main import main
+from pytest_ptc.model.reports import REPORTS
 from pytest_ptc.model.variables import RUN_COOKIE
-from pytest_ptc.session import report_hooks as reporting_files
-from pytest_ptc.session.report_hooks import FORMATS
+from pytest_ptc.reporting import document
 from tests.support.programs import ptc
 from tests.support.report_files import ALL, TWO, commands
 from tests.support.reported import FINDING, SCHEMA, marked
@@ -267,7 +267,7 @@ def test_a_defect_of_a_report_hides_no_outcome(
     def breaks(made: object, _: object) -> str:
         raise KeyError(len(repr(made)) > 0)
 
-    monkeypatch.setattr(reporting_files, "FORMATS", {**FORMATS, "json": breaks})
+    monkeypatch.setattr(document, "make", breaks)
     suite.write(test_a=marked("it", "fail no"))
     result = suite.run(*ALL)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -275,6 +275,67 @@ def test_a_defect_of_a_report_hides_no_outcome(
     assert set(written(suite)) == {"run.sarif", "gl.json"}
 
 
-def test_every_report_can_be_made_again() -> None:
+def test_every_report_can_be_made_again(capsys: pytest.CaptureFixture[str]) -> None:
     """The command knows what the options know, and the summary besides."""
-    assert set(REPORTS) == {*FORMATS, "summary"}
+    with pytest.raises(SystemExit):
+        main(["report", "--help"])
+    told = capsys.readouterr().out
+    assert all(f"--{name} PATH" in told for name in (*(kind.name for kind in REPORTS), "summary"))
+
+
+#: A plugin that is one function: a report, its option, its ini key, and `ptc report --names`.
+PLUGIN = """
+from pytest_ptc.model.reports import ReportKind
+
+
+def names(run, target):
+    lines = [f"{task.state.value} {task.nodeid}: {task.reason.text}" for task in run.worst_first]
+    return "\\n".join([f"{run.run_id} in {target.journal.name}", *lines])
+
+
+def pytest_ptc_reports():
+    return [ReportKind("names", "the items, a line each,", names)]
+"""
+
+
+@pytest.mark.parametrize("how", ["conftest", "plugin", "ini"])
+def test_a_plugin_adds_a_report(suite: Suite, how: str) -> None:
+    """In one function: it has an option and an ini key, and can be made again."""
+    module = "conftest" if how == "conftest" else "reporter"
+    (suite.path / f"{module}.py").write_text(PLUGIN)
+    suite.write(test_a=TWO)
+    loaded = () if how == "conftest" else ("-p", "reporter")
+    asked = ("-o", "ptc_names=names.txt") if how == "ini" else ("--ptc-names=names.txt",)
+    result = suite.spawn(*loaded, *asked)
+    result.stdout.fnmatch_lines(["ptc: wrote names.txt"])
+    run = suite.runs[-1].name
+    expected = [
+        f"{run} in {run}",
+        "failed test_a.py::test_fails: s",
+        "passed test_a.py::test_passes: s",
+    ]
+    assert (suite.path / "names.txt").read_text().splitlines() == expected
+    again = ptc(suite, "report", "-p", module, "--names=-")
+    assert again.stdout.splitlines() == expected
+    shown = suite.spawn("--help", *loaded)
+    shown.stdout.fnmatch_lines(["*--ptc-names=PATH*write the items, a line each, to this file*"])
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("json", "there is another one of this name; rename it"),
+        ("summary", "there is another one of this name; rename it"),
+        ("a-b", "use letters, digits and _ in its name"),
+    ],
+)
+def test_a_report_needs_a_name_of_its_own(suite: Suite, name: str, why: str) -> None:
+    """Otherwise the session is one that was called wrongly, and so is the command."""
+    (suite.path / "reporter.py").write_text(PLUGIN.replace('"names"', repr(name)))
+    suite.write(test_a=TWO)
+    result = suite.spawn("-p", "reporter")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*report {name!r}: {why}"])
+    assert ptc(suite, "report", "-p", "reporter", "--json=-").returncode == 2
+    refused = ptc(suite, "report", "-p", "nothing_there", "--json=-")
+    assert refused.stderr.startswith("ptc report: refused: -p nothing_there: cannot be used: ")

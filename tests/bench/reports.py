@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.journal.seals import RunKey
 from pytest_ptc.journal.story import STORY, read_story
+from pytest_ptc.model.reports import REPORTS, ReportTarget
 from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
 from pytest_ptc.reporting.story import run_report
-from pytest_ptc.session import report_hooks
 from tests.bench.figures import Check, Figure, Row, Target
 from tests.bench.suite import ROOT, BenchError
 from tests.support.documents import Item, events_of, finding
@@ -100,8 +100,9 @@ def _once(folder: Path) -> dict[str, Any]:
     key = RunKey(KEY, folder.name)
     events = timed("reading the journal", lambda: read_story(folder / STORY, key).events)
     made = timed("the document", lambda: run_report(events))
-    for name, maker in report_hooks.FORMATS.items():
-        timed(name, partial(maker, made, report_hooks.Target(folder, folder / f"report.{name}")))
+    for kind in REPORTS:
+        target = ReportTarget(folder, folder / f"report.{kind.name}")
+        timed(kind.name, partial(kind.text, made, target))
     timed("annotations", lambda: annotation_lines(made))
     timed("step summary", lambda: step_summary(made))
     # In kilobytes, but on macOS.

@@ -9,14 +9,15 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.collection.options import all_options
+from pytest_ptc.collection.options import all_options, report_option
+from pytest_ptc.model.reports import REPORTS
 from tests.docs.blocks import PageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-_FLAGS = {option.cli for option in all_options() if option.flag}
+_FLAGS = {option.cli for option in (*all_options(), *map(report_option, REPORTS)) if option.flag}
 #: What a pipeline's own language puts into a command before a shell sees it.
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 

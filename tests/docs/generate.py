@@ -25,6 +25,7 @@ from pytest_ptc.collection.options import options_table
 from pytest_ptc.interfaces import agent, agent_kind, host
 from pytest_ptc.journal.events import Event
 from pytest_ptc.model import result, trouble
+from pytest_ptc.model.reports import REPORTS
 from pytest_ptc.model.trouble import RETRYABLE, Cause
 from pytest_ptc.text.markdown import markdown_table
 from pytest_ptc.text.secret_names import described
@@ -203,7 +204,7 @@ def commands() -> str:
     """Return each command of the program `ptc`, with its arguments."""
     (subparsers,) = (
         action
-        for action in program._parser()._actions
+        for action in program._parser(REPORTS)._actions
         if isinstance(action, argparse._SubParsersAction)
     )
     parts = []

@@ -10,4 +10,6 @@ from pytest_ptc.model.settings import Settings
 
 def settings_with(**said: Any) -> Settings:
     """Return the defaults of all options, but for what is said."""
-    return Settings(**{option.name: option.default for option in all_options()} | said)
+    return Settings(
+        **{option.name: option.default for option in all_options()} | {"reports": {}} | said
+    )

@@ -10,6 +10,7 @@ from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.issues import issues_of
 
 if TYPE_CHECKING:
+    from pytest_ptc.model.reports import ReportTarget
     from pytest_ptc.reporting.issues import Issue
     from pytest_ptc.reporting.run_report import RunReport
 
@@ -20,6 +21,11 @@ _SEVERITIES = {
     Severity.LOW: "minor",
     Severity.INFO: "info",
 }
+
+
+def make(run: RunReport, _target: ReportTarget) -> str:
+    """Return the text of the report, for `model.reports`."""
+    return gitlab_text(run)
 
 
 def gitlab_text(run: RunReport) -> str:

@@ -24,6 +24,7 @@ from pytest_ptc.reporting.wording import count
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_ptc.model.reports import ReportTarget
     from pytest_ptc.reporting.issues import Issue
     from pytest_ptc.reporting.run_report import RunReport
 
@@ -66,6 +67,11 @@ _OUR_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         ERROR: ("An item that was not judged", "No verdict counts, or the test itself broke."),
     }
 )
+
+
+def make(run: RunReport, _target: ReportTarget) -> str:
+    """Return the text of the report, for `model.reports`."""
+    return sarif_text(run)
 
 
 def sarif_text(run: RunReport) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from pytest_ptc.collection.keywords import KEYWORDS
 from pytest_ptc.collection.options import all_options, give_values, options_table, resolve
 from pytest_ptc.model import choices
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.reports import REPORTS
 from pytest_ptc.model.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,13 +42,13 @@ def literal(annotation: Any) -> set[str]:
 
 
 def test_every_option_is_a_setting_and_every_setting_an_option() -> None:
-    """The frozen settings and the table say the same names in the same order."""
-    assert [option.name for option in all_options()] == list(Settings._fields)
+    """The frozen settings and the table say the same names in the same order; reports are one."""
+    assert [*(option.name for option in all_options()), "reports"] == list(Settings._fields)
 
 
 def test_settings_have_the_types_of_their_options() -> None:
     """A choice is a `Literal` of the same names; a number is one; what may be unset says so."""
-    hints = typing.get_type_hints(Settings, vars(choices))
+    hints = typing.get_type_hints(Settings, {**vars(choices), "Mapping": Mapping})
     of_ini = {"int": int, "float": float, "string": str, "bool": bool, "args": tuple}
     for option in all_options():
         hint = hints[option.name]
@@ -89,7 +91,7 @@ def test_an_empty_value_is_the_default_where_that_is_nothing(configure: Configur
     settings = resolve(
         configure("ptc_model =", "--ptc-json=", "--ptc-on-skip=", "--ptc-model="), {}
     )
-    assert (settings.json, settings.on_skip, settings.model) == ("", None, None)
+    assert (settings.reports, settings.on_skip, settings.model) == ({}, None, None)
     assert resolve(configure("ptc_fail_on =\nptc_tools ="), {})[:2] == (0, "claude")
     with pytest.raises(ConfigError, match=r"--ptc-fail-on: must be one of verdict, .*, not ''"):
         resolve(configure("", "--ptc-fail-on="), {})
@@ -106,7 +108,7 @@ def test_the_table_of_options_is_markdown() -> None:
     """A row for each option, with its names, its default and its meaning."""
     _, line, *rows = options_table().splitlines()
     assert line == "| --- | --- | --- | --- |"
-    assert len(rows) == len(all_options())
+    assert len(rows) == len(all_options()) + len(REPORTS)
     assert rows[0] == (
         "| `--ptc-workers` | `ptc_workers` | `0` | run marked tests on N workers; 0 skips them |"
     )

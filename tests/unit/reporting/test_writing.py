@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.model.errors import ReportError
+from pytest_ptc.model.reports import ReportTarget
 from pytest_ptc.reporting import writing
 from pytest_ptc.reporting.writing import real_place, remove_stale, write_report
-from pytest_ptc.session.report_hooks import LONGEST_OUTPUT, Target, add_summary, html_text
+from pytest_ptc.session.report_hooks import LONGEST_OUTPUT, add_summary, make_page
 from tests.support.documents import Item, run_of
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def test_the_page_waits_for_no_output_that_an_agent_has_replaced(project: Path) 
                 output.write_text("long " * LONGEST_OUTPUT + "its end")
     (project / "attempts/5.1").symlink_to(project / "attempts/4.1")
     items = [Item(f"t.py::test_{number}") for number in range(5)]
-    page = html_text(run_of(*items), Target(project, project / "r.html"))
+    page = make_page(run_of(*items), ReportTarget(project, project / "r.html"))
     assert "precious" not in page
     assert page.count("its end") == 1
 
