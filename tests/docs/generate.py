@@ -24,7 +24,7 @@ from pytest_ptc.collection.keywords import keywords_table
 from pytest_ptc.collection.options import options_table
 from pytest_ptc.interfaces import agent, agent_kind, host
 from pytest_ptc.journal.events import Event
-from pytest_ptc.model import result, trouble
+from pytest_ptc.model import reports, result, trouble
 from pytest_ptc.model.reports import REPORTS
 from pytest_ptc.model.trouble import RETRYABLE, Cause
 from pytest_ptc.text.markdown import markdown_table
@@ -105,7 +105,7 @@ def hooks() -> str:
 
 
 #: The modules whose classes an agent, a host or a report of somebody else's is made of.
-_EXTENSION_MODULES = (agent, agent_kind, host, result, trouble)
+_EXTENSION_MODULES = (agent, agent_kind, host, reports, result, trouble)
 
 
 def public_api() -> str:

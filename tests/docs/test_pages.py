@@ -53,7 +53,10 @@ def test_every_page_is_in_the_site() -> None:
         ("```sh\nprintf 'a\\nb\\n'\n```\n\n```text\na\n```\n", "line 5: printed too:\nb\n"),
         ("```text\na\n```\n", "line 1: no command is before this output"),
         ("<!-- check: syntax -->\n```sh\nif\n```\n", "line 2: bash: line"),
-        ("```sh\ntrue --ptc-nothing=1\n```\n", "line 1: there is no option --ptc-nothing"),
+        (
+            "<!-- check: syntax -->\n```sh\nptc --ptc-no=1\n```\n",
+            "line 2: there is no option --ptc-no",
+        ),
         ("```python\n1 +\n```\n", "line 1: "),
         ("```python\nimport no_such_module\n```\n", "line 1: "),
         ("```ini\n[pytest]\nptc_nothing = 1\n```\n", "line 1: "),

@@ -13,6 +13,7 @@ from typing_extensions import assert_type
 import pytest_ptc
 from pytest_ptc import Finding, PtcError, Severity, Verdict, VerdictKind, files
 from pytest_ptc.interfaces.agent_kind import AgentKind
+from pytest_ptc.model.reports import ReportKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,6 +98,11 @@ class Plugin:
         config.rootpath.joinpath("agents")
         AgentKind(name="mine")  # type: ignore[call-arg]
         return [AgentKind(name="mine", make="package.module:function")]
+
+    def pytest_ptc_reports(self) -> Sequence[ReportKind] | None:
+        """Name a report."""
+        ReportKind("csv")  # type: ignore[call-arg]
+        return [ReportKind("csv", "a line for each task,", "package.module:function")]
 
     def pytest_ptc_result(self, config: pytest.Config, result: Result) -> None:
         """Read how a task ended."""

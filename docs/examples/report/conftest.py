@@ -1,21 +1,17 @@
 import csv
+import io
+
+from pytest_ptc.model.reports import ReportKind
 
 
-class CsvReport:
-    """One line for each task: its node id, its verdict or cause, and how long it took."""
-
-    def __init__(self, path):
-        self.path = path
-        self.rows = []
-
-    def pytest_ptc_result(self, result):
-        ended = result.verdict.verdict if result.verdict else result.trouble.cause
-        self.rows.append([result.spec.nodeid, ended, len(result.reports)])
-
-    def pytest_sessionfinish(self):
-        with self.path.open("w", newline="") as file:
-            csv.writer(file).writerows([["node id", "verdict or cause", "attempts"], *self.rows])
+def csv_text(run, target):
+    """Return one line for each task: its node id, what became of it, and why."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["node id", "state", "reason"])
+    writer.writerows([task.nodeid, task.state.value, task.reason.text] for task in run.worst_first)
+    return file.getvalue()
 
 
-def pytest_configure(config):
-    config.pluginmanager.register(CsvReport(config.rootpath / "run.csv"))
+def pytest_ptc_reports():
+    return [ReportKind("csv", "a line for each task, as CSV,", csv_text)]
