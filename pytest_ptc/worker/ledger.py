@@ -180,8 +180,13 @@ class AttemptLedger:
             return
         number = next(self._numbers)
         self._pending[number] = entry, future
+        try:
+            self._say(messages.Recorded(self.name, number, entry_to_json(entry)))
+        except TypeError as error:
+            # An agent of somebody else's may record anything.
+            self._lost(*self._pending.pop(number), f"it cannot be recorded: {error}")
+            return
         self._loop.call_later(ACKNOWLEDGEMENT_S, self._expire, number)
-        self._say(messages.Recorded(self.name, number, entry_to_json(entry)))
 
     def _expire(self, number: int) -> None:
         if number in self._pending:

@@ -98,9 +98,9 @@ class Worker:
                     case messages.Prepare(like):
                         job = asyncio.create_task(self._get_ready(like, line))
                     case messages.Assigned() as assigned:
-                        if job is not None:
-                            await job
-                        job = asyncio.create_task(self._attempt(assigned, line))
+                        # Its time goes on while the one before it is put on the shared list.
+                        run = self._run_of(assigned, line)
+                        job = asyncio.create_task(self._attempt(run, assigned, line, after=job))
                     case messages.Acknowledged() as acknowledged:
                         self._acknowledged(acknowledged)
                     case _:
@@ -125,8 +125,18 @@ class Worker:
         line.say(messages.Ready())
         self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
 
-    async def _attempt(self, assigned: messages.Assigned, line: Line) -> None:
-        run = self._begun(assigned, line)
+    async def _attempt(
+        self,
+        run: AttemptRun,
+        assigned: messages.Assigned,
+        line: Line,
+        after: asyncio.Task[None] | None,
+    ) -> None:
+        """Do an attempt, after the job before it; cancelled, that ends too."""
+        if after is not None:
+            await after
+        self._ledger = run.ledger
+        self._screen.redact = run.ledger.redactor.text
         self._screen.task(run.attempt, run.spec)
         self._desk.begin(run.attempt, run.ledger, run.spec.schema)
         report: AttemptReport | None = None
@@ -145,22 +155,21 @@ class Worker:
         if (report is None or report.trouble is not None) and not assigned.last:
             # Before the coordinator hears of the end, or the next worker could not claim it.
             await self._list.release(run.attempt.task_id, self._owner)
-            line.say(ended)
+            _say_end(line, ended)
             return
         # The view comes after the outcome.
-        line.say(ended)
+        _say_end(line, ended)
         if report is not None:
             metadata = {"ptc": run.ledger.redactor.json(_for_list(report))}
             await self._list.complete(run.attempt.task_id, self._owner, metadata)
 
-    def _begun(self, assigned: messages.Assigned, line: Line) -> AttemptRun:
-        """Return the run of an attempt that begins now."""
+    def _run_of(self, assigned: messages.Assigned, line: Line) -> AttemptRun:
+        """Return the run of an attempt whose time begins now."""
         spec = TaskSpec.from_json(assigned.spec)
         redactor = self._redactor.plus({**spec.env, ATTEMPT_TOKEN: assigned.token})
-        self._screen.redact = redactor.text
         attempt = Attempt.parse(assigned.attempt, worker=self._name)
         deadline = time.monotonic() + assigned.seconds
-        self._ledger = AttemptLedger(
+        ledger = AttemptLedger(
             attempt,
             folder=self._launch.journal / "attempts" / attempt.name,
             token=assigned.token,
@@ -175,7 +184,7 @@ class Worker:
             cookie=assigned.cookie,
             deadline=deadline,
             agent=self._agent,
-            ledger=self._ledger,
+            ledger=ledger,
             task_list=self._list,
             owner=self._owner,
             scratch=self._launch.scratch,
@@ -186,6 +195,15 @@ class Worker:
     def _acknowledged(self, message: messages.Acknowledged) -> None:
         if self._ledger is not None and self._ledger.name == message.attempt:
             self._ledger.acknowledged(message)
+
+
+def _say_end(line: Line, ended: messages.Ended) -> None:
+    """Say how an attempt ended; an agent may have put anything into its report."""
+    try:
+        line.say(ended)
+    except TypeError as error:
+        problem = f"its report cannot be said: {error}"[: messages.MAX_TEXT_CHARS]
+        line.say(messages.Ended(ended.attempt, problem=problem))
 
 
 def _for_list(report: AttemptReport) -> dict[str, Any]:
