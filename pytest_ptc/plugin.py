@@ -19,6 +19,7 @@ from pytest_ptc.collection.root_dir import ROOT
 from pytest_ptc.interfaces.environment import IN_XDIST
 from pytest_ptc.model.errors import ConfigError, MarkerError
 from pytest_ptc.model.variables import RUN_COOKIE
+from pytest_ptc.session.libtmux_plugin import leave_out_libtmux
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,11 +45,15 @@ WHY_NOT: pytest.StashKey[str] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the options, those of reports that other plugins bring included."""
+    """Declare the options, those of reports that other plugins bring included.
+
+    The plugin that libtmux brings is left out: nobody has asked for it.
+    """
     add_options(parser)
     reports = ReportOptions(parser)
     pluginmanager.register(reports, ReportOptions.NAME)
     pluginmanager.hook.pytest_ptc_reports.call_historic(reports.add, kwargs={})
+    leave_out_libtmux(pluginmanager)
 
 
 @pytest.hookimpl(tryfirst=True)

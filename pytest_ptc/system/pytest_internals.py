@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 __all__ = ["Failed"]
 
 
+def forget_plugin(pluginmanager: pytest.PytestPluginManager, name: str) -> None:
+    """Block a plugin as if it had never been loaded.
+
+    Blocking it is not enough: pytest collects fixtures of every plugin that was ever registered,
+    for it has the registrations told to its manager of fixtures when that comes, later.
+    """
+    plugin = pluginmanager.getplugin(name)
+    pluginmanager.set_blocked(name)
+    told = getattr(pluginmanager.hook.pytest_plugin_registered, "_call_history", None) or []
+    told[:] = [call for call in told if call[0].get("plugin") is not plugin]
+
+
 def runs(item: pytest.Item) -> bool:
     """Tell whether the item's marks let it run; no agent is paid for an item that is skipped.
 

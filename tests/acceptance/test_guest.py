@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.collection.options import all_options
+from tests.support.environments import new_environment
+from tests.support.suite import WITHOUT
 
 if TYPE_CHECKING:
     from tests.support.suite import Suite
@@ -153,6 +155,21 @@ def test_an_option_that_may_stand_alone_takes_no_path_for_its_value(
     result.assert_outcomes(passed=1)
     said = {"--ptc-resume": "ptc: resumes nothing: there is no earlier run"}.get(option)
     assert said is None or said in result.outlines
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is a dependency")
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+def test_linux_needs_no_psutil(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It is not installed there: a run goes without, its cleaning too."""
+    python = new_environment(tmp_path_factory.mktemp("linux") / "env", without=["psutil"])
+    prompt = "first once kill-worker\\npass"
+    suite.write(test_a=f"@pytest.mark.ptc('{prompt}', retries=1)\ndef test_it(): pass\n")
+    missing = suite.pytester.run(python, "-c", "import psutil")
+    assert missing.ret == 1
+    result = suite.pytester.run(python, "-m", "pytest", *WITHOUT, "--ptc-workers=2", "-W", "error")
+    result.assert_outcomes(passed=1)
+    for command in ("list", "clean"):
+        assert suite.pytester.run(python, "-m", "pytest_ptc.cli", command).ret == 0
 
 
 def test_the_summary_is_one_line_when_quiet_and_all_is_well(suite: Suite) -> None:
