@@ -16,7 +16,6 @@ import pytest
 from pytest_ptc.collection.keywords import marker_text
 from pytest_ptc.collection.options import ReportOptions, add_options, give_values, resolve
 from pytest_ptc.collection.root_dir import ROOT
-from pytest_ptc.interfaces.environment import IN_XDIST
 from pytest_ptc.model.errors import ConfigError, MarkerError
 from pytest_ptc.model.variables import RUN_COOKIE
 from pytest_ptc.session.libtmux_plugin import leave_out_libtmux
@@ -122,6 +121,8 @@ def _why_not(config: pytest.Config, workers: int) -> str | None:
         # An agent that runs the tests it is asked about must not start agents of its own.
         return f"inside a task of ptc run {os.environ[RUN_COOKIE]}: agents do not start agents"
     if hasattr(config, "workerinput"):
+        from pytest_ptc.interfaces.environment import IN_XDIST  # noqa: PLC0415 - only there
+
         return IN_XDIST
     if _only_shows(config):
         return "only showing"

@@ -29,7 +29,6 @@ from pytest_ptc.collection.value_types import (
 )
 from pytest_ptc.model.choices import FailOn, Isolation, PermissionMode
 from pytest_ptc.model.errors import MarkerError, PtcError, ValueRefused
-from pytest_ptc.text.template import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,6 +88,7 @@ class Keyword(NamedTuple):
 def _directory(value: str, rootpath: Path) -> str:
     # Only for marked tests, as all that is imported within a function here.
     from pytest_ptc.collection.task_directory import task_directory  # noqa: PLC0415
+    from pytest_ptc.text.template import fields_of  # noqa: PLC0415
 
     # What is filled in later is checked then.
     return value if fields_of(value) else task_directory(value, rootpath)
@@ -280,6 +280,8 @@ def checked_keywords(nodeid: str, given: Mapping[str, Any], rootpath: Path) -> d
 
 def fields_in(values: Mapping[str, Any]) -> list[str]:
     """Return the names of the fields in a test's keywords, in the order of the table."""
+    from pytest_ptc.text.template import fields_of  # noqa: PLC0415
+
     texts = [
         values[name] for name, keyword in KEYWORDS.items() if keyword.has_fields and name in values
     ]

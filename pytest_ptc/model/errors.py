@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ptc.text.printable import printable_lines
-
 if TYPE_CHECKING:
     from pytest_ptc.model.trouble import Trouble
 
@@ -21,6 +19,9 @@ class PtcError(Exception):
     """
 
     def __str__(self) -> str:
+        # Every pytest run imports this module, and few show an error.
+        from pytest_ptc.text.printable import printable_lines  # noqa: PLC0415
+
         return printable_lines(super().__str__())
 
 
