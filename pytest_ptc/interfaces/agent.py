@@ -48,8 +48,9 @@ class Job:
         cookie: A text unique to the attempt, in the environment of all that it starts.
         show: Prints one line on the worker's screen and never blocks.
         spent: Adds to what the attempt has cost; may be called again.
-        about: Adds facts to the attempt's report: keywords with plain JSON. `tool_calls` is how
-            often the agent used a tool, besides recording.
+        about: Adds facts to the attempt's report: keywords with plain JSON.
+        tool_calls: Takes how often the agent has used a tool so far, besides recording; the last
+            number counts. Where evidence is required, a pass without one is an error.
         waits: Tells the run that its agents are to be held for so many seconds, and why: the
             provider refuses work for now.
         listed: Tells whether the shared list still has the task.
@@ -63,6 +64,7 @@ class Job:
     show: Callable[[str], None]
     spent: Callable[[Usage], None] = _nothing
     about: Callable[..., None] = _nothing
+    tool_calls: Callable[[int], None] = _nothing
     waits: Callable[[float, str], None] = _nothing
     listed: Callable[[], bool] = lambda: True
 

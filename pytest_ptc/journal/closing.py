@@ -50,7 +50,7 @@ def fail_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
 
 
 def demanded(
-    ended: Verdict | Trouble, spec: TaskSpec, tool_calls: object = None
+    ended: Verdict | Trouble, spec: TaskSpec, tool_calls: int | None = None
 ) -> Verdict | Trouble:
     """Return how an attempt ended, held to the evidence that its task demands.
 
@@ -63,7 +63,7 @@ def demanded(
         return ended
     if ended.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
         return ended
-    if isinstance(tool_calls, int) and tool_calls > 0:
+    if tool_calls is not None and tool_calls > 0:
         return ended
     looked = "without a single tool call" if tool_calls == 0 else "and nobody can say how it looked"
     return Trouble(

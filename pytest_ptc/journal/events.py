@@ -212,13 +212,13 @@ class _AttemptReportFields:
     @property
     def report(self) -> AttemptReport:
         """Return the report."""
-        return AttemptReport(
+        return AttemptReport.with_facts(
+            self.about,
             attempt=Attempt(task_id=self.task, number=self.attempt, worker=self.worker),
             seconds=self.seconds,
             verdict=self.verdict,
             trouble=self.trouble,
             usage=self.usage,
-            about=self.about,
         )
 
 
@@ -536,5 +536,5 @@ def _fields_of(report: AttemptReport) -> dict[str, Any]:
         "verdict": report.verdict,
         "trouble": report.trouble,
         "usage": report.usage,
-        "about": dict(report.about),
+        "about": report.facts,
     }

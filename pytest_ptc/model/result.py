@@ -114,6 +114,11 @@ def _summed(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
+def told_facts(about: Mapping[str, Any], tool_calls: int | None) -> dict[str, Any]:
+    """Return facts about an agent as journals and reports have them: tool calls are one of them."""
+    return {**about, **({} if tool_calls is None else {"tool_calls": tool_calls})}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttemptReport:
     """How an attempt ended: exactly one of `verdict` and `trouble` is there.
@@ -126,6 +131,7 @@ class AttemptReport:
         usage: What it cost; None for an agent that does not account for it.
         about: Facts for whoever looks back: the client's version, the model, the session, the
             transcript's file name; plain JSON.
+        tool_calls: How often the agent used a tool, besides recording; None if it does not tell.
     """
 
     attempt: Attempt
@@ -134,10 +140,26 @@ class AttemptReport:
     trouble: Trouble | None = None
     usage: Usage | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    tool_calls: int | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is None) == (self.trouble is None):
             raise ValueError("a report has either a verdict or a trouble")
+        if "tool_calls" in self.about:
+            raise ValueError("tool_calls is a field, not one of the other facts")
+
+    @classmethod
+    def with_facts(cls, facts: Mapping[str, Any], **fields: Any) -> AttemptReport:
+        """Return the report of these fields that has these `facts`."""
+        about = {**facts}
+        calls = about.pop("tool_calls", None)
+        known = isinstance(calls, int) and not isinstance(calls, bool)
+        return cls(**fields, about=about, tool_calls=calls if known else None)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return all that is known about the agent, as journals and reports have it."""
+        return told_facts(self.about, self.tool_calls)
 
     @property
     def said_fail(self) -> bool:
@@ -156,7 +178,7 @@ class AttemptReport:
             "verdict": self.verdict.to_json() if self.verdict else None,
             "trouble": self.trouble.to_json() if self.trouble else None,
             "usage": self.usage.to_json() if self.usage else None,
-            "about": dict(self.about),
+            "about": self.facts,
         }
 
 
@@ -239,7 +261,7 @@ class Result:
     def unlooked(self) -> bool:
         """Tell whether its verdict is a pass for which the agent used no tool."""
         passed = self.verdict is not None and self.verdict.passed
-        return passed and self.reports[-1].about.get("tool_calls") == 0
+        return passed and self.reports[-1].tool_calls == 0
 
     @property
     def seconds(self) -> float:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.model.result import told_facts
 from pytest_ptc.model.verdict import Severity, VerdictKind
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _attempt(attempt: TaskAttempt) -> dict[str, Any]:
         "verdict": _verdict(attempt.verdict),
         "trouble": attempt.trouble.to_json() if attempt.trouble else None,
         "usage": attempt.usage.to_json() if attempt.usage else None,
-        "about": dict(attempt.about),
+        "about": told_facts(attempt.about, attempt.tool_calls),
         "sha256": attempt.sha256,
     }
 

@@ -72,6 +72,7 @@ class TaskAttempt:
         trouble: Why nothing recorded counts.
         usage: What it cost; None where nobody accounts for it.
         about: Facts about the agent, plain JSON.
+        tool_calls: How often the agent used a tool, besides recording; None if it does not tell.
         assigned: When a worker was given the task, in seconds since the epoch.
         claimed: When the worker took it.
         ended: When it ended.
@@ -86,6 +87,7 @@ class TaskAttempt:
     trouble: Trouble | None = None
     usage: Usage | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    tool_calls: int | None = None
     assigned: float | None = None
     claimed: float | None = None
     ended: float | None = None
@@ -103,6 +105,7 @@ class TaskAttempt:
             trouble=report.trouble,
             usage=report.usage,
             about=report.about,
+            tool_calls=report.tool_calls,
         )
 
     @property
@@ -120,7 +123,7 @@ class TaskAttempt:
     @property
     def without_evidence(self) -> bool:
         """Tell whether it passed its item without a tool call: the agent may have guessed."""
-        return self.kind is VerdictKind.PASS and self.about.get("tool_calls") == 0
+        return self.kind is VerdictKind.PASS and self.tool_calls == 0
 
 
 class Spent(NamedTuple):

@@ -19,11 +19,11 @@ def report_from_json(value: Mapping[str, Any]) -> AttemptReport:
         KeyError, TypeError, ValueError, VerdictError: It is not that.
     """
     verdict, trouble, usage = value["verdict"], value["trouble"], value["usage"]
-    return AttemptReport(
+    return AttemptReport.with_facts(
+        value["about"],
         attempt=Attempt(task_id=value["task"], number=value["attempt"], worker=value["worker"]),
         seconds=value["seconds"],
         verdict=None if verdict is None else read_verdict(verdict),
         trouble=None if trouble is None else Trouble.from_json(trouble),
         usage=None if usage is None else Usage(**usage),
-        about=value["about"],
     )

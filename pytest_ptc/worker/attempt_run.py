@@ -68,6 +68,7 @@ class AttemptRun:
     say: Callable[[messages.Message], None]
     spent: list[Usage] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
+    tool_calls: int | None = None
 
     async def report(self) -> AttemptReport:
         """Carry it out, and return how it ended."""
@@ -78,7 +79,7 @@ class AttemptRun:
         if ended is None:
             self.say(messages.Claimed(self.attempt.name))
             ended = await self._isolated(self._job())
-        ended = demanded(ended, self.spec, self.about.get("tool_calls"))
+        ended = demanded(ended, self.spec, self.tool_calls)
         return AttemptReport(
             attempt=self.attempt,
             seconds=time.monotonic() - began,
@@ -86,6 +87,7 @@ class AttemptRun:
             trouble=ended if isinstance(ended, Trouble) else None,
             usage=sum(self.spent[1:], self.spent[0]) if self.spent else None,
             about=self.about,
+            tool_calls=self.tool_calls,
         )
 
     def _job(self) -> Job:
@@ -98,12 +100,21 @@ class AttemptRun:
             cookie=self.cookie,
             show=self.show,
             spent=self.spent.append,
-            about=self.about.update,
+            about=self._note,
+            tool_calls=self._count,
             waits=lambda seconds, why: self.say(
                 messages.Waits(name, seconds, why[: messages.MAX_TEXT_CHARS])
             ),
             listed=lambda: self.task_list.has(self.attempt.task_id),
         )
+
+    def _note(self, **facts: Any) -> None:
+        if "tool_calls" in facts:
+            raise TypeError("tell tool calls by job.tool_calls, they are no other fact")
+        self.about |= facts
+
+    def _count(self, tool_calls: int) -> None:
+        self.tool_calls = tool_calls
 
     async def _isolated(self, job: Job) -> Verdict | Trouble:
         """Have the agent do the job, in a worktree of its own where its task asks for that."""

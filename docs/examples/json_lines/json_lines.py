@@ -51,7 +51,7 @@ class Events:
         self.job = job
         self.printed = printed
         self.tool_calls = 0
-        job.about(tool_calls=0)
+        job.tool_calls(0)
 
     def take(self, stream, lines):
         """Take lines of `stdout` or `stderr`, as they are read."""
@@ -65,7 +65,7 @@ class Events:
                 self.printed.take("stdout", text_of(event).encode().splitlines())
             elif event["type"] == "tool":
                 self.tool_calls += 1
-                self.job.about(tool_calls=self.tool_calls)
+                self.job.tool_calls(self.tool_calls)
             elif event["type"] == "usage":
                 self.job.spent(usage_of(event))
 

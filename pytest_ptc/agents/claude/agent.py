@@ -184,8 +184,8 @@ async def _asked(session: Session, job: Job, turn: Turn, log: TurnLog) -> None:
         client=f"Claude Code {session.version}",
         session=session.session_id,
         settings=session.profile.facts(),
-        tool_calls=turn.tool_calls or 0,
     )
+    job.tool_calls(turn.tool_calls or 0)
     log.asked(prompt, session.session_id)
     try:
         async for event in session.ask(prompt):
@@ -198,7 +198,8 @@ async def _asked(session: Session, job: Job, turn: Turn, log: TurnLog) -> None:
                     session.account = total
     finally:
         job.spent(turn.usage(before))
-        job.about(tool_calls=turn.tool_calls or 0, transcript=TRANSCRIPT, **turn.facts)
+        job.tool_calls(turn.tool_calls or 0)
+        job.about(transcript=TRANSCRIPT, **turn.facts)
 
 
 async def _ended(job: Job, turn: Turn, trouble: Trouble | None = None) -> Verdict | Trouble:

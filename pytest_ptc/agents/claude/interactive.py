@@ -232,7 +232,8 @@ def _read_transcript(job: Job, turn: Turn, hooks: HookServer) -> None:
         for event in events_of(text.splitlines()):
             turn.heed(event)
         job.spent(turn.usage())
-        job.about(transcript=TRANSCRIPT, tool_calls=turn.tool_calls, **turn.facts)
+        job.tool_calls(turn.tool_calls or 0)
+        job.about(transcript=TRANSCRIPT, **turn.facts)
 
 
 def _unbounded(profile: Profile) -> Trouble | None:

@@ -54,7 +54,7 @@ _FLAGS: Mapping[str, tuple[str, str]] = {
     "superseded": ("run again", "The test was run again: the outcome stands with its last task."),
 }
 #: What is told of an attempt in places of its own; whatever else its agent told is with the rest.
-_PLACED = frozenset({"client", "model", "session", "tool_calls", "transcript", "turns", "denied"})
+_PLACED = frozenset({"client", "model", "session", "transcript", "turns", "denied"})
 
 
 class Room:
@@ -341,7 +341,7 @@ def _attempts(task: TaskReport, places: Places) -> Iterator[Markup]:
 
 
 def _cells(attempt: TaskAttempt) -> dict[str, str]:
-    calls, usage = attempt.about.get("tool_calls"), attempt.usage
+    calls, usage = attempt.tool_calls, attempt.usage
     cells = {
         "Attempt": str(attempt.number),
         "Worker": attempt.worker,
