@@ -153,40 +153,31 @@ def open_run(
         journal = make_journal(place, plan.run_id, key, known_secrets(place, settings, plan))
         with journal_errors(journal.folder):
             commands = _make_commands_folder(journal.folder)
-        begin_story(
-            journal,
-            replace(
-                began_without_task(place, settings, plan, resumes),
-                attach=plan.host.attach,
-                tmux_socket=plan.host.tmux_socket,
-                scratch=str(scratch),
-                own_list=not settings.task_list_id,
-                command=tuple(plan.agent.plan.argv),
-                task_list=str(task_list.path),
+        event = replace(
+            began_without_task(place, settings, plan, resumes),
+            attach=plan.host.attach,
+            tmux_socket=plan.host.tmux_socket,
+            scratch=str(scratch),
+            own_list=not settings.task_list_id,
+            command=tuple(plan.agent.plan.argv),
+            task_list=str(task_list.path),
+        )
+        begin_story(journal, event)
+        note_place(place.root, place.cache, os.environ, key)
+        contents = _contents(place, settings, plan, journal, [scratch, task_list.path])
+        coordinator = Coordinator(
+            limits=limits_of(settings, processors=_processors()),
+            host=plan.host,
+            task_list=task_list,
+            journal=journal,
+            scratch=scratch,
+            worker_argv=(plan.agent.python.program, "-m", "pytest_ptc.worker"),
+            launch_file=_launch_files(
+                place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
             ),
+            contents=contents,
         )
         undo.pop_all()
-    note_place(place.root, place.cache, os.environ, key)
-    contents = Contents(
-        agent=files_of_agent(settings, plan.agent, place.root, os.environ),
-        rootpath=str(place.root),
-        more_words=plan.agent.plan.words,
-        ours=place.is_ours([place.runs, scratch, task_list.path]),
-        tell=lambda attempt, content: journal.append(ContentSeen(attempt=attempt, content=content)),
-        folder=journal.folder / LISTS,
-    )
-    coordinator = Coordinator(
-        limits=limits_of(settings, processors=_processors()),
-        host=plan.host,
-        task_list=task_list,
-        journal=journal,
-        scratch=scratch,
-        worker_argv=(plan.agent.python.program, "-m", "pytest_ptc.worker"),
-        launch_file=_launch_files(
-            place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
-        ),
-        contents=contents,
-    )
     return OpenRun(
         coordinator=coordinator,
         journal=journal,
@@ -194,6 +185,20 @@ def open_run(
         contents=contents,
         scratch=scratch,
         began=began,
+    )
+
+
+def _contents(
+    place: RunPlace, settings: Settings, plan: RunPlan, journal: Journal, more: Iterable[Path]
+) -> Contents:
+    """Return what looks at the files that agents can see, and puts that into the journal."""
+    return Contents(
+        agent=files_of_agent(settings, plan.agent, place.root, os.environ),
+        rootpath=str(place.root),
+        more_words=plan.agent.plan.words,
+        ours=place.is_ours([place.runs, *more]),
+        tell=lambda attempt, content: journal.append(ContentSeen(attempt=attempt, content=content)),
+        folder=journal.folder / LISTS,
     )
 
 
