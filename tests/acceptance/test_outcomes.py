@@ -241,4 +241,4 @@ def test_a_launch_file_that_cannot_be_used_is_named(suite: Suite) -> None:
     result = suite.run()
     result.assert_outcomes(errors=1)
     problem = "is not one: Object missing required field `worker`"
-    result.stdout.fnmatch_lines([f"*no workers*, with the last line: *launch.json: {problem}*"])
+    result.stdout.fnmatch_lines(["ptc error: no workers - *", f"  | *launch.json: {problem}"])
