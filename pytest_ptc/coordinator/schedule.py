@@ -212,6 +212,8 @@ def _no_workers(view: BoardView) -> GiveUpReady:
     if view.last_lost is not None:
         message += f"; the last one, {view.last_lost.worker}: {view.last_lost.ended}"
         tail = view.last_lost.tail
+        if tail:
+            message += f", with the last line: {tail.splitlines()[-1][:LONGEST_LAST_LINE]}"
     return GiveUpReady(
         Trouble(
             cause=Cause.NO_WORKERS,

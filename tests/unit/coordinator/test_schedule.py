@@ -273,6 +273,20 @@ def test_lost_workers_are_replaced_only_so_often(world: World) -> None:
     assert trouble.cause is Cause.NO_WORKERS
 
 
+def test_without_workers_the_reason_has_the_last_line_of_the_last_one() -> None:
+    """What it printed before it ended says most; all of its lines are the evidence."""
+    world = World(Limits(workers=1, max_worker_restart=0))
+    world.submit("a")
+    world.turn()
+    world.board.died("w1", world.now)
+    world.board.buried("w1", "exit status 2", f"first\n{'x' * 1000}")
+    world.turn()
+    trouble = world.results()["a"].trouble
+    assert trouble is not None
+    assert f"w1: exit status 2, with the last line: {'x' * 300}; see" in trouble.message
+    assert trouble.evidence == f"first\n{'x' * 1000}"
+
+
 def test_workers_that_never_call_in_are_given_up_early(world: World) -> None:
     """A worker that cannot start will not start the next time either."""
     world.submit("a", "b", "c")
