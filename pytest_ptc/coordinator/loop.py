@@ -13,12 +13,9 @@ import secrets
 import threading
 import time
 import traceback
-from concurrent.futures import Future
 from dataclasses import replace
-from itertools import count
-from queue import Empty, SimpleQueue
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.crew import Crew, Remains
@@ -35,9 +32,9 @@ from pytest_ptc.coordinator.schedule import (
     next_look,
     plan,
 )
+from pytest_ptc.coordinator.submissions import Submissions
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.names import RunNames
-from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.journal import events
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
@@ -46,7 +43,8 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from pytest_ptc.coordinator.view import BoardView
@@ -57,9 +55,6 @@ if TYPE_CHECKING:
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.task import TaskSpec
 
-#: Longest description put on the shared list, in characters: the whole prompt is in the journal,
-#: and every session that reads the list pays for what stands there.
-LONGEST_DESCRIPTION = 16_000
 
 #: Seconds that the lock of a lost worker's task is waited for; one that died with it leaves it
 #: locked for 10.
@@ -114,11 +109,8 @@ class Coordinator:
         )
         self._board = Board()
         self._snapshot = Snapshot()
-        self._open: dict[str, _Entry] = {}
+        self._submissions = Submissions(task_list, journal)
         self._at_work: dict[str, Running] = {}
-        self._ids: dict[str, str] = {}
-        self._kept = count(1)
-        self._inbox: SimpleQueue[Sequence[_Entry]] = SimpleQueue()
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         self._loop = asyncio.new_event_loop()
@@ -156,28 +148,16 @@ class Coordinator:
         Raises:
             TaskListError: They cannot be published; then no worker has been started for them.
         """
-        for spec in specs:
-            self._journal.redactor.learn(spec.env)
-        fresh = [spec for spec in specs if spec.nodeid not in kept]
-        published = iter(self._list.publish([self._announcement(spec) for spec in fresh]))
+        submissions = self._submissions.publish(specs, fingerprints, kept)
         self._start()
-        entries = []
-        for spec in specs:
-            old = kept.get(spec.nodeid)
-            # No id of this list's, and one of its own, also for tests that are there twice.
-            place = next(published) if old is None else f"kept {next(self._kept)}"
-            entry = _Entry(place, spec, Future(), old)
-            entry.future.set_running_or_notify_cancel()
-            entries.append(entry)
-            self._tell(entry, fingerprints.get(spec.nodeid, {}))
-        # Put down before the call: whoever finds the loop ended, the thread or we, takes what is
-        # here, so that no future is left without a result.
-        self._inbox.put(entries)
+        # Handed in before the call: whoever finds the loop ended, the thread or we, answers what is
+        # there, so that no future is left without a result.
+        self._submissions.hand_in(submissions)
         try:
             self._loop.call_soon_threadsafe(self._take_in)
         except RuntimeError:  # the loop has ended
-            self._abandon(self._received())
-        return [entry.future for entry in entries]
+            self._abandon()
+        return [submission.future for submission in submissions]
 
     def stop(self, why: str) -> None:
         """Begin nothing more and end all workers; tasks that have not ended are settled so."""
@@ -216,7 +196,7 @@ class Coordinator:
             self._started.set()
             self.cpu_seconds = time.thread_time() - before
             self._loop.close()
-            self._abandon([*self._open.values(), *self._received()])
+            self._abandon()
 
     def _loop_problem(self, _: asyncio.AbstractEventLoop, problem: dict[str, Any]) -> None:
         told = problem.get("exception") or problem.get("message")
@@ -247,7 +227,7 @@ class Coordinator:
             for action in actions:
                 self._act(action)
         for result in self._board.take_results():
-            self._hand_on(result)
+            self._submissions.answer(result)
         self._snapshot = self._board.snapshot()
         if self._board.stopping and not self._board.workers.live and not self._board.tasks.open:
             self._over.set()
@@ -298,57 +278,13 @@ class Coordinator:
 
     # Tasks.
 
-    def _announcement(self, spec: TaskSpec) -> NewTask:
-        redactor = self._journal.redactor
-        description = redactor.head(spec.prompt, LONGEST_DESCRIPTION + 1)
-        if len(description) > LONGEST_DESCRIPTION:
-            description = f"{description[:LONGEST_DESCRIPTION]}\n[cut; the whole is in the journal]"
-        nodeid = redactor.text(spec.nodeid)
-        return NewTask(
-            subject=nodeid,
-            description=description,
-            metadata={"nodeid": nodeid},
-        )
-
-    def _tell(self, entry: _Entry, fingerprint: Mapping[str, str]) -> None:
-        """Put down a task, or the verdict that stands for it, for whoever takes up this run."""
-        parts = dict(fingerprint)
-        if entry.kept is None:
-            self._journal.append(
-                events.TaskSubmitted(task=entry.task_id, spec=entry.spec, fingerprint=parts)
-            )
-        else:
-            self._journal.append(
-                events.VerdictKept(
-                    task=entry.task_id,
-                    nodeid=entry.spec.nodeid,
-                    spec=entry.spec,
-                    fingerprint=parts,
-                    content=entry.kept.content,
-                    run=entry.kept.run_id,
-                    report=events.KeptReport.of(entry.kept.report),
-                )
-            )
-
-    def _received(self) -> list[_Entry]:
-        """Return what is in the inbox; of threads that ask at once, each gets something else."""
-        entries: list[_Entry] = []
-        with contextlib.suppress(Empty):
-            while True:
-                entries += self._inbox.get_nowait()
-        return entries
-
     def _take_in(self) -> None:
-        entries = self._received()
-        self._open.update((entry.task_id, entry) for entry in entries)
-        self._ids.update((entry.spec.nodeid, entry.task_id) for entry in entries)
-        for task_id, spec, _, kept in _needs_first(entries):
+        for task_id, spec, _, kept in self._submissions.take_in():
             if kept is not None:
                 self._board.kept(task_id, spec, kept)
                 continue
-            known = [self._ids[need] for need in spec.needs if need in self._ids]
+            known, unknown = self._submissions.needs_of(spec)
             self._board.submitted(task_id, spec, known)
-            unknown = [need for need in spec.needs if need not in self._ids]
             if unknown and self._board.tasks[task_id].state is not TaskState.DONE:
                 message = (
                     f"needs {unknown[0]}, which was not run: it is not selected, is skipped, or "
@@ -415,23 +351,12 @@ class Coordinator:
         self._board.ended(report, self._clock(), by_worker=by_worker)
         self._wake.set()
 
-    def _hand_on(self, result: Result) -> None:
-        future = self._open.pop(result.task_id).future
-        if (trouble := result.trouble_outside) is not None:
-            self._journal.append(events.TaskGivenUp(task=result.task_id, trouble=trouble))
-        future.set_result(result)
-
-    def _abandon(self, entries: Iterable[_Entry]) -> None:
-        """Resolve what the loop, which has ended, will never come to."""
-        trouble = Trouble(
-            cause=Cause.MACHINERY,
-            message=f"the coordinator ended: {self._failure!r}"
-            if self._failure
-            else "the run was over",
-        )
-        for task_id, spec, future, _ in entries:
-            self._journal.append(events.TaskGivenUp(task=task_id, trouble=trouble))
-            future.set_result(Result(task_id=task_id, spec=spec, trouble_outside=trouble))
+    def _abandon(self) -> None:
+        """Answer what the loop, which has ended, will never come to."""
+        ended = "the run was over"
+        if self._failure is not None:
+            ended = f"the coordinator ended: {self._failure!r}"
+        self._submissions.abandon(Trouble(cause=Cause.MACHINERY, message=ended))
 
     # Workers.
 
@@ -548,31 +473,3 @@ class Coordinator:
 def _machinery(error: Exception) -> Trouble:
     message = str(error) if isinstance(error, PtcError) else repr(error)
     return Trouble(cause=Cause.MACHINERY, message=message[:2000])
-
-
-class _Entry(NamedTuple):
-    """A task on its way to the board."""
-
-    task_id: str
-    spec: TaskSpec
-    future: Future[Result]
-    kept: Kept | None
-
-
-def _needs_first(entries: Sequence[_Entry]) -> list[_Entry]:
-    """Return the entries so that a task comes after those it needs, else in their order."""
-    # Several of one node id are as many tasks: pytest collects so with `--keep-duplicates`.
-    left: dict[str, list[_Entry]] = {}
-    for entry in entries:
-        left.setdefault(entry.spec.nodeid, []).append(entry)
-    ordered = []
-
-    def visit(nodeid: str) -> None:
-        for entry in left.pop(nodeid, []):
-            for need in entry.spec.needs:
-                visit(need)
-            ordered.append(entry)
-
-    for entry in entries:
-        visit(entry.spec.nodeid)
-    return ordered

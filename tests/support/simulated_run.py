@@ -792,7 +792,7 @@ class SimulatedRun:
                 self._serving.result()
                 # As `Coordinator._run` does when it has served.
                 self.office.end()
-                self.coordinator._abandon(self.coordinator._open.values())
+                self.coordinator._abandon()
 
     def go_on(self, end: Callable[[WorkerProcess], None]) -> None:
         """Let everybody do what there is to do; `end` may end the agents that are at work."""
