@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pytest_ptc.agents.registry import choose_agent
 from pytest_ptc.agents.worker_python import worker_python
-from pytest_ptc.coordinator.loop import Coordinator
+from pytest_ptc.coordinator.coordinator import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.inputs.agent_facts import files_of_agent
 from pytest_ptc.inputs.contents import LISTS, Contents

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.coordinator.loop import Coordinator
+from pytest_ptc.coordinator.coordinator import Coordinator
 from tests.support.suite import WITHOUT
 
 if TYPE_CHECKING:

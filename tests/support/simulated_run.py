@@ -23,8 +23,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from pytest_ptc.coordinator import running
+from pytest_ptc.coordinator.coordinator import Coordinator
 from pytest_ptc.coordinator.crew import Remains
-from pytest_ptc.coordinator.loop import Coordinator
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.journal import closing
@@ -471,12 +471,12 @@ class SimulatedCrew:
         """Start a worker and wait until its end is seen."""
         if self.refuses:
             self.refuses = False
-            self._run.coordinator._lose(worker, "there is no room")
+            self._run.supervisor._lose(worker, "there is no room")
             return
         self.processes[worker] = WorkerProcess(worker, self._run)
         self._ended[worker] = asyncio.Event()
         await self._ended[worker].wait()
-        self._run.coordinator._lose(worker, "its process ended")
+        self._run.supervisor._lose(worker, "its process ended")
 
     def say(self, worker: str, message: messages.Message) -> None:
         """Send a message; one to a worker that is gone goes nowhere."""
@@ -529,15 +529,15 @@ class SimulatedCrew:
 
         What comes after the coordinator's end is heard by nobody.
         """
-        coordinator, process = self._run.coordinator, self.processes[worker]
+        supervisor, process = self._run.supervisor, self.processes[worker]
         if process.line:
             message = process.line.popleft()
             if isinstance(message, messages.Hello):
                 self._connected.add(worker)
-            self._run.call(coordinator._heard, worker, message)
+            self._run.call(supervisor._heard, worker, message)
         else:
             self._connected.discard(worker)
-            self._run.call(coordinator._lose, worker, "its connection ended")
+            self._run.call(supervisor._lose, worker, "its connection ended")
 
     def see(self, worker: str) -> None:
         """Let the coordinator see that a worker's process has ended."""
@@ -748,19 +748,20 @@ class SimulatedRun:
             launch_file=lambda worker, key: launch_file(worker=worker, key=key),
             clock=self.time,
         )
+        self.supervisor = self.coordinator._supervisor
         self.crew = SimulatedCrew(self)
-        self.coordinator._crew = self.crew  # type: ignore[assignment]
-        self.coordinator._loop.close()
+        self.supervisor._crew = self.crew  # type: ignore[assignment]
+        self.supervisor._loop.close()
         #: The coordinator's loop.
         self.office = SimulatedLoop(self.time)
-        self.coordinator._loop = self.office
-        self._serving = self.office.create_task(self.coordinator._serve())
+        self.supervisor._loop = self.office
+        self._serving = self.office.create_task(self.supervisor.serve())
         self.turn()
 
     @property
     def board(self) -> Board:
         """Return the coordinator's board."""
-        return self.coordinator._board
+        return self.supervisor._board
 
     @property
     def is_over(self) -> bool:
@@ -776,7 +777,7 @@ class SimulatedRun:
 
     def stop(self) -> None:
         """End the run, as pytest's thread does."""
-        self.call(self.coordinator._stop, Trouble(cause=Cause.STOPPED, message="enough"))
+        self.call(self.supervisor.stop, Trouble(cause=Cause.STOPPED, message="enough"))
 
     def call(self, what: Callable[..., None], *args: Any) -> None:
         """Have the coordinator's loop call this, if it has not ended."""
@@ -790,7 +791,7 @@ class SimulatedRun:
             assert not self.office.problems, self.office.problems
             if self._serving.done():
                 self._serving.result()
-                # As `Coordinator._run` does when it has served.
+                # As the thread does when it has served.
                 self.office.end()
                 self.coordinator._abandon()
 

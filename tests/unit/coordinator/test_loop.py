@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.coordinator.loop import Coordinator
+from pytest_ptc.coordinator.coordinator import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -117,14 +117,14 @@ def test_a_task_submitted_while_the_thread_ends_gets_a_result(
     async def no_socket() -> None:
         raise OSError(errno.EADDRINUSE, "no socket")
 
-    close = coordinator._loop.close
+    close = coordinator._supervisor._loop.close
 
     def last_look_taken() -> None:
         futures.extend(coordinator.submit([spec(), spec()]))
         close()
 
-    monkeypatch.setattr(coordinator._crew, "listen", no_socket)
-    monkeypatch.setattr(coordinator._loop, "close", last_look_taken)
+    monkeypatch.setattr(coordinator._supervisor._crew, "listen", no_socket)
+    monkeypatch.setattr(coordinator._supervisor._loop, "close", last_look_taken)
     futures.extend(coordinator.submit([spec()]))
     coordinator._thread.join(10)
     # Before another submit could take what the thread has left.

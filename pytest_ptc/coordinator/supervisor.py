@@ -1,8 +1,9 @@
-"""The loop: a thread of the pytest process that supervises workers and hands on results.
+"""The supervisor: the loop that carries out what the schedule decides.
 
-It waits for events only: a worker's message, the end of a worker's process or connection, a call
-from pytest's thread, a deadline that the schedule named. After each it asks the schedule what to do
-and does it. All state is the loop's own; pytest's thread sees futures and snapshots.
+It waits for events only: a worker's message, the end of a worker's process or connection, a task
+that was handed in, a deadline that the schedule named. After each it asks the schedule what to do
+and does it. All state is its own, in the coordinator's thread; others see the snapshot, and have
+what they want done by `call`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import threading
 import time
 import traceback
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.coordinator.board import Board
@@ -32,28 +32,26 @@ from pytest_ptc.coordinator.schedule import (
     next_look,
     plan,
 )
-from pytest_ptc.coordinator.submissions import Submissions
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.journal import events
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
-from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
+from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
+    from pytest_ptc.coordinator.submissions import Submissions
     from pytest_ptc.coordinator.view import BoardView
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.journal.run_journal import Journal
-    from pytest_ptc.model.task import TaskSpec
 
 
 #: Seconds that the lock of a lost worker's task is waited for; one that died with it leaves it
@@ -64,17 +62,18 @@ RELEASING = 20.0
 GRACE = 2.0
 
 
-class Coordinator:
-    """One run: tasks in, results out.
+class Supervisor:
+    """Runs in a thread of its own, from the first task to the end of the run.
 
     Args:
         limits: How many workers.
         host: Where they live.
         task_list: The shared list, open.
         journal: The run's journal.
-        scratch: The run's scratch folder, for the socket and the launch files.
+        submissions: The tasks that are handed in, and who is answered.
+        scratch: The run's private folder, for the socket and the workers' launch files.
         worker_argv: The program that is a worker; the path of its launch file is appended.
-        launch_file: Returns what a worker is told, from its name and the key that it has to show.
+        launch_file: Makes the launch file of a worker, from its name and its key.
         contents: What looks at the files of attempts, so that a later run can tell what has
             changed; None for nobody.
         clock: Monotonic seconds.
@@ -87,6 +86,7 @@ class Coordinator:
         host: Host,
         task_list: TaskList,
         journal: Journal,
+        submissions: Submissions,
         scratch: Path,
         worker_argv: Sequence[str],
         launch_file: Callable[[str, str], LaunchFile],
@@ -109,103 +109,69 @@ class Coordinator:
         )
         self._board = Board()
         self._snapshot = Snapshot()
-        self._submissions = Submissions(task_list, journal)
+        self._submissions = submissions
         self._at_work: dict[str, Running] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="ptc-coordinator", daemon=True)
-        self._started = threading.Event()
-        self._failure: BaseException | None = None
+        #: Set when workers can call, or when that has failed.
+        self.started = threading.Event()
+        #: What broke the loop off, if anything did.
+        self.failure: BaseException | None = None
+        #: What the loop has cost in all, in seconds of a processor.
         self.cpu_seconds = 0.0
 
     def __repr__(self) -> str:
-        return f"<Coordinator {self._journal.run_id} {self._snapshot!r}>"
-
-    # What pytest's thread calls.
+        return f"<Supervisor {self._journal.run_id} {self._snapshot!r}>"
 
     @property
     def snapshot(self) -> Snapshot:
         """Return the run as it was after the last event."""
         return self._snapshot
 
-    def submit(
-        self,
-        specs: Sequence[TaskSpec],
-        *,
-        fingerprints: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-        kept: Mapping[str, Kept] = MappingProxyType({}),
-    ) -> list[Future[Result]]:
-        """Publish tasks and return a future for each; futures never raise what a task did.
+    # What other threads call.
 
-        Args:
-            specs: The tasks. A need stands for a task of this call or of an earlier one.
-            fingerprints: The parts that each task's verdict depends on, by its node id.
-            kept: Verdicts of an earlier run, by node id: such a task is not run again.
-
-        Raises:
-            TaskListError: They cannot be published; then no worker has been started for them.
-        """
-        submissions = self._submissions.publish(specs, fingerprints, kept)
-        self._start()
-        # Handed in before the call: whoever finds the loop ended, the thread or we, answers what is
-        # there, so that no future is left without a result.
-        self._submissions.hand_in(submissions)
+    def call(self, action: Callable[..., None], *arguments: object) -> bool:
+        """Have the loop do something of its own; tell whether it has not ended yet."""
         try:
-            self._loop.call_soon_threadsafe(self._take_in)
-        except RuntimeError:  # the loop has ended
-            self._abandon()
-        return [submission.future for submission in submissions]
+            self._loop.call_soon_threadsafe(action, *arguments)
+        except RuntimeError:
+            return False
+        return True
 
-    def stop(self, why: str) -> None:
-        """Begin nothing more and end all workers; tasks that have not ended are settled so."""
-        if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError):  # the loop ended on its own just now
-                trouble = Trouble(cause=Cause.STOPPED, message=why)
-                self._loop.call_soon_threadsafe(self._stop, trouble)
-
-    def close(self) -> None:
-        """End the run and everything it started; may be called again, also after Ctrl-C in it."""
-        try:
-            if self._thread.is_alive():
-                self.stop("the run ended")
-                self._thread.join()
-        finally:
-            self._crew.close()
+    def end_all(self) -> None:
+        """End all that the run has started; may be called again."""
+        self._crew.close()
 
     # The thread.
 
-    def _start(self) -> None:
-        if not self._started.is_set():
-            self._thread.start()
-            self._started.wait()
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Serve until the run is over; why it broke off, if it did, is in `failure`."""
         asyncio.set_event_loop(self._loop)
         # A connection's trouble belongs into the journal, and not on a terminal.
         self._loop.set_exception_handler(self._loop_problem)
         before = time.thread_time()
         try:
-            self._loop.run_until_complete(self._serve())
+            self._loop.run_until_complete(self.serve())
         except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
-            self._failure = error
+            self.failure = error
             self._journal.append(events.CoordinatorFailed(error=traceback.format_exc()))
         finally:
-            self._started.set()
+            self.started.set()
             self.cpu_seconds = time.thread_time() - before
             self._loop.close()
-            self._abandon()
 
     def _loop_problem(self, _: asyncio.AbstractEventLoop, problem: dict[str, Any]) -> None:
         told = problem.get("exception") or problem.get("message")
         self._journal.append(events.LoopProblem(problem=f"{told!r:.500}"))
 
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
+        """Take calls and do what is to be done, until the run is over."""
         server = await self._crew.listen()
         self._board.began = self._clock()
-        self._started.set()
+        self.started.set()
         try:
             while not self._over.is_set():
                 self._turn()
@@ -262,7 +228,7 @@ class Coordinator:
             case GiveUpReady(trouble):
                 self._board.gave_up_ready(trouble)
             case Stop(trouble):
-                self._stop(trouble)
+                self.stop(trouble)
 
     def _errand(self, work: Coroutine[Any, Any, None]) -> None:
         errand = self._loop.create_task(work)
@@ -278,7 +244,8 @@ class Coordinator:
 
     # Tasks.
 
-    def _take_in(self) -> None:
+    def take_in(self) -> None:
+        """Put what was handed in on the board."""
         for task_id, spec, _, kept in self._submissions.take_in():
             if kept is not None:
                 self._board.kept(task_id, spec, kept)
@@ -350,13 +317,6 @@ class Coordinator:
     def _close(self, report: AttemptReport, *, by_worker: bool = True) -> None:
         self._board.ended(report, self._clock(), by_worker=by_worker)
         self._wake.set()
-
-    def _abandon(self) -> None:
-        """Answer what the loop, which has ended, will never come to."""
-        ended = "the run was over"
-        if self._failure is not None:
-            ended = f"the coordinator ended: {self._failure!r}"
-        self._submissions.abandon(Trouble(cause=Cause.MACHINERY, message=ended))
 
     # Workers.
 
@@ -453,7 +413,8 @@ class Coordinator:
         message = f"worker {worker} ended in the middle of its task: {remains.ended}"
         return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
 
-    def _stop(self, trouble: Trouble) -> None:
+    def stop(self, trouble: Trouble) -> None:
+        """Begin nothing more and end all workers; what has not ended by then ends so."""
         if self._board.stopping is not None:
             return
         self._board.stopped(trouble)

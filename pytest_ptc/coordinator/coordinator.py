@@ -1,0 +1,145 @@
+"""The coordinator as pytest's thread sees it: tasks in, results out; all else is in a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pytest_ptc.coordinator.submissions import Submissions
+from pytest_ptc.coordinator.supervisor import Supervisor
+from pytest_ptc.model.trouble import Cause, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from pytest_ptc.coordinator.schedule import Limits
+    from pytest_ptc.interfaces.agent import Contents
+    from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.interfaces.tasklist import TaskList
+    from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.model.lifecycle import Snapshot
+    from pytest_ptc.model.result import Kept, Result
+    from pytest_ptc.model.task import TaskSpec
+
+
+class Coordinator:
+    """One run: tasks in, results out.
+
+    Args:
+        limits: How many workers.
+        host: Where they live.
+        task_list: The shared list, open.
+        journal: The run's journal.
+        scratch: The run's private folder, for the socket and the workers' launch files.
+        worker_argv: The program that is a worker; the path of its launch file is appended.
+        launch_file: Makes the launch file of a worker, from its name and its key.
+        contents: What looks at the files of attempts, so that a later run can tell what has
+            changed; None for nobody.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        host: Host,
+        task_list: TaskList,
+        journal: Journal,
+        scratch: Path,
+        worker_argv: Sequence[str],
+        launch_file: Callable[[str, str], LaunchFile],
+        contents: Contents | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._submissions = Submissions(task_list, journal)
+        self._supervisor = Supervisor(
+            limits=limits,
+            host=host,
+            task_list=task_list,
+            journal=journal,
+            submissions=self._submissions,
+            scratch=scratch,
+            worker_argv=worker_argv,
+            launch_file=launch_file,
+            contents=contents,
+            clock=clock,
+        )
+        self._thread = threading.Thread(target=self._run, name="ptc-coordinator", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"<Coordinator {self._supervisor!r}>"
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the run as it was after the last event."""
+        return self._supervisor.snapshot
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Return what its thread has cost, in seconds of a processor, once that has ended."""
+        return self._supervisor.cpu_seconds
+
+    def submit(
+        self,
+        specs: Sequence[TaskSpec],
+        *,
+        fingerprints: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+        kept: Mapping[str, Kept] = MappingProxyType({}),
+    ) -> list[Future[Result]]:
+        """Publish tasks and return a future for each; futures never raise what a task did.
+
+        Args:
+            specs: The tasks. A need stands for a task of this call or of an earlier one.
+            fingerprints: The parts that each task's verdict depends on, by its node id.
+            kept: Verdicts of an earlier run, by node id: such a task is not run again.
+
+        Raises:
+            TaskListError: They cannot be published; then no worker has been started for them.
+        """
+        submissions = self._submissions.publish(specs, fingerprints, kept)
+        self._start()
+        # Handed in before the call: whoever finds the loop ended, the thread or we, answers what is
+        # there, so that no future is left without a result.
+        self._submissions.hand_in(submissions)
+        if not self._supervisor.call(self._supervisor.take_in):
+            self._abandon()
+        return [submission.future for submission in submissions]
+
+    def stop(self, why: str) -> None:
+        """Begin nothing more and end all workers; tasks that have not ended are given up so."""
+        if self._thread.is_alive():
+            trouble = Trouble(cause=Cause.STOPPED, message=why)
+            # Where that is too late, the loop ended on its own just now.
+            self._supervisor.call(self._supervisor.stop, trouble)
+
+    def close(self) -> None:
+        """End the run and everything it started; may be called again, also after Ctrl-C in it."""
+        try:
+            if self._thread.is_alive():
+                self.stop("the run ended")
+                self._thread.join()
+        finally:
+            self._supervisor.end_all()
+
+    def _start(self) -> None:
+        if not self._supervisor.started.is_set():
+            self._thread.start()
+            self._supervisor.started.wait()
+
+    def _run(self) -> None:
+        try:
+            self._supervisor.run()
+        finally:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Answer what the loop, which has ended, will never come to."""
+        ended = "the run was over"
+        if (failure := self._supervisor.failure) is not None:
+            ended = f"the coordinator ended: {failure!r}"
+        self._submissions.abandon(Trouble(cause=Cause.MACHINERY, message=ended))
