@@ -1,25 +1,29 @@
-"""The items of a run's page: a row for each that unfolds to all that is known of it. Pure."""
+"""What the items of a run's page say: a row for each that unfolds to all that is known. Pure.
+
+`items.html.jinja` shows it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
+
+from markupsafe import Markup
 
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.document import json_text
 from pytest_ptc.reporting.page.figures import duration, moment
-from pytest_ptc.reporting.page.markup import Markup, element, join, lines
+from pytest_ptc.reporting.page.markup import lines
 from pytest_ptc.reporting.page.titles import STATES, anchor, flags
 from pytest_ptc.reporting.run_report import worst_first
 from pytest_ptc.reporting.wording import grouped, thousands
 from pytest_ptc.text.printable import printable, usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_ptc.model.trouble import Trouble
     from pytest_ptc.model.verdict import Finding
     from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
 
@@ -57,6 +61,118 @@ _FLAGS: Mapping[str, tuple[str, str]] = {
 _PLACED = frozenset({"client", "model", "session", "transcript", "turns", "denied"})
 
 
+class Cut(NamedTuple):
+    """A text with its line breaks, and how much of it is not there."""
+
+    text: Markup
+    missing: str = ""
+
+
+class Long(NamedTuple):
+    """A long text, or its beginning and its end, with a note on what is not there."""
+
+    head: Markup = Markup()
+    missing: str = ""
+    tail: Markup = Markup()
+    left_out: str = ""
+
+
+class Words(NamedTuple):
+    """What was said, behind a label."""
+
+    label: str
+    class_: str
+    cut: Cut
+
+
+class Mark(NamedTuple):
+    """Something remarkable, beside an item's name."""
+
+    text: str
+    class_: str
+    title: str = ""
+
+
+class FindingRow(NamedTuple):
+    """A finding."""
+
+    severity: str
+    place: str
+    rule: str
+    message: Cut
+
+
+class Cell(NamedTuple):
+    """A cell of the table of attempts, and the element that is around its text."""
+
+    cut: Cut
+    tag: str = ""
+    class_: str = ""
+
+
+class Fact(NamedTuple):
+    """What else is known of an attempt, and how it is shown."""
+
+    name: str
+    cut: Cut
+    class_: str = ""
+    href: str = ""
+
+
+class AttemptRow(NamedTuple):
+    """An attempt."""
+
+    cells: Mapping[str, Cell]
+    facts: Sequence[Fact]
+
+
+class AttemptTable(NamedTuple):
+    """The attempts at an item; no column is empty."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[AttemptRow]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """An item, as the page shows it: texts and amounts, ready to be put out."""
+
+    anchor: str
+    state: str
+    state_word: str
+    severities: str
+    flags: str
+    seconds: str
+    cost: str
+    nodeid: str
+    where: str
+    name: str
+    marks: Sequence[Mark]
+    took: str
+    line: str
+    place: str
+    kept: str
+    notes: Sequence[str]
+    words: Sequence[Words]
+    trouble: Words | None
+    evidence: Long | None
+    findings: Sequence[FindingRow]
+    many_findings: str
+    more_findings: str
+    attempts: AttemptTable | None
+    folds: Sequence[tuple[str, Long]]
+
+
+class Group(NamedTuple):
+    """The items of one state."""
+
+    state: str
+    title: str
+    many: str
+    rows: Sequence[Row]
+
+
 class Room:
     """How many more characters of texts the page takes.
 
@@ -70,8 +186,8 @@ class Room:
     def __init__(self, long: int, said: int) -> None:
         self._long, self._said = long, said
 
-    def long(self, value: str) -> Iterator[Markup]:
-        """Yield a text, or its beginning and its end, with a note on what is not there."""
+    def long(self, value: str) -> Long:
+        """Return a text, or its beginning and its end."""
         if len(value) > _LONGEST:
             head = value[: _LONGEST // 4]
             tail = value[-(_LONGEST - len(head)) :]
@@ -79,19 +195,16 @@ class Room:
         else:
             head, tail, missing = value, "", ""
         if len(head) + len(tail) > self._long:
-            yield note(f"Left out to keep the page small: {grouped(len(value))} characters")
-            return
+            left_out = f"Left out to keep the page small: {grouped(len(value))} characters"
+            return Long(left_out=left_out)
         self._long -= len(head) + len(tail)
-        yield element("pre", lines(head), tabindex=0)
-        if missing:
-            yield note(missing)
-            yield element("pre", lines(tail), tabindex=0)
+        return Long(lines(head), missing, lines(tail))
 
-    def message(self, value: str) -> Markup:
+    def message(self, value: str) -> Cut:
         """Return what a finding says."""
         most = _SAID if self._said > 0 else _LINE
         self._said -= min(len(value), most)
-        return _said(value, most)
+        return _cut(value, most)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,258 +219,155 @@ class Places:
     transcripts: Mapping[str, str]
     links: str | None
 
-    def attempt(self, task: TaskReport, attempt: TaskAttempt) -> str | None:
-        """Return the address of an attempt's folder; an earlier run's is not known."""
+    def attempt(self, task: TaskReport, attempt: TaskAttempt) -> str:
+        """Return the address of an attempt's folder; empty for an earlier run's."""
         if self.links is None or task.task_id is None or task.kept_from is not None:
-            return None
+            return ""
         name = quote(attempt.name, safe="", errors="replace")
         return f"{self.links.rstrip('/')}/attempts/{name}/"
 
 
-def note(text: str) -> Markup:
-    """Return a remark of the page's own."""
-    return element("p", text, class_="note")
-
-
-def groups(tasks: Sequence[TaskReport], places: Places, room: Room) -> Iterator[Markup]:
-    """Yield a section for each state that there is, worst first."""
+def groups(tasks: Sequence[TaskReport], places: Places, room: Room) -> list[Group]:
+    """Return the items of each state that there is, worst first."""
+    found = []
     for state, title in STATES.items():
-        alike = [task for task in tasks if task.state is state]
-        if alike:
-            yield element(
-                "section",
-                element(
-                    "h3",
-                    title,
-                    element("span", grouped(len(alike)), class_="many"),
-                ),
-                *(row(task, places, room) for task in alike),
-                class_="group",
-                id=state.value,
-            )
+        rows = [_row(task, places, room) for task in tasks if task.state is state]
+        if rows:
+            found.append(Group(state.value, title, grouped(len(rows)), rows))
+    return found
 
 
-def row(task: TaskReport, places: Places, room: Room) -> Markup:
-    """Return an item, folded."""
-    return element(
-        "details",
-        _summary(task),
-        element("div", *_body(task, places, room), class_="body"),
-        class_="item",
-        id=anchor(task),
-        data_outcome=task.state.value,
-        data_severity=" ".join(severity.value for severity in task.severities) or None,
-        data_flag=" ".join(flags(task)) or None,
-        data_seconds=f"{task.seconds:.3f}",
-        data_cost=None if task.cost_usd is None else f"{task.cost_usd:.6f}",
-    )
-
-
-# The row.
-
-
-def _summary(task: TaskReport) -> Markup:
+def _row(task: TaskReport, places: Places, room: Room) -> Row:
     # A parameter may hold whatever separates names.
     plain, bracket, params = task.nodeid.partition("[")
     where, between, name = plain.rpartition("::")
-    return element(
-        "summary",
-        glyph(task.state, _STATE[task.state], class_=f"state {task.state.value}"),
-        element(
-            "span",
-            element("span", where + between, class_="where") if where else None,
-            element("b", name + bracket + params),
-            class_="name",
-        ),
-        element("span", *_marks(task), class_="marks"),
-        element("span", duration(task.seconds) if task.attempts else "", class_="took"),
-        element("span", _first(task.reason.text), class_="line"),
+    trouble, number = task.trouble, len(task.findings)
+    told = flags(task)
+    return Row(
+        anchor=anchor(task),
+        state=task.state.value,
+        state_word=_STATE[task.state],
+        severities=" ".join(severity.value for severity in task.severities),
+        flags=" ".join(told),
+        seconds=f"{task.seconds:.3f}",
+        cost="" if task.cost_usd is None else f"{task.cost_usd:.6f}",
+        nodeid=task.nodeid,
+        where=where + between,
+        name=name + bracket + params,
+        marks=list(_marks(task, told)),
+        took=duration(task.seconds) if task.attempts else "",
+        line=_first(task.reason.text),
+        place=_place(task.path, task.line),
+        kept="" if task.kept_from is None else f"verdict of run {task.kept_from}",
+        notes=[_FLAGS[flag][1] for flag in told if flag in _FLAGS],
+        words=list(_words(task)),
+        trouble=Words(f"Trouble: {trouble.cause}", "", _cut(trouble.message)) if trouble else None,
+        evidence=room.long(trouble.evidence) if trouble and trouble.evidence.strip() else None,
+        findings=[_finding(one, room) for one in worst_first(task.findings)[:_FINDINGS]],
+        many_findings=grouped(number),
+        more_findings=f"{grouped(number - _FINDINGS)} more are in the JSON document."
+        if number > _FINDINGS
+        else "",
+        attempts=_attempts(task, places) if task.attempts else None,
+        folds=list(_folds(task, places, room)),
     )
-
-
-def glyph(state: ItemState, *said: str, class_: str) -> Markup:
-    """Return a state's sign and word."""
-    sign = element("svg", element("use", href=f"#sign-{state.value}"), aria_hidden="true")
-    return element("span", sign, *said, class_=class_)
 
 
 def _first(said: str) -> str:
     return said if len(said) <= _LINE else f"{said[:_LINE]}..."
 
 
-def _marks(task: TaskReport) -> Iterator[Markup]:
+def _marks(task: TaskReport, told: Sequence[str]) -> Iterator[Mark]:
     for severity, number in task.severities.items():
-        name = severity.value
-        yield element("span", f"{grouped(number)} {name}", class_=f"severity {name}")
+        yield Mark(f"{grouped(number)} {severity}", f"severity {severity}")
     number = task.attempts[-1].number if task.attempts else 0
     if number > 1:
-        yield element("span", f"{number} attempts", class_="chip")
-    for flag in flags(task):
+        yield Mark(f"{number} attempts", "chip")
+    for flag in told:
         if flag in _FLAGS:
             short, full = _FLAGS[flag]
-            told = f"of run {task.kept_from}" if flag == "resumed" else short
-            yield element("span", told, class_=f"chip {flag}", title=full)
+            yield Mark(
+                f"of run {task.kept_from}" if flag == "resumed" else short, f"chip {flag}", full
+            )
     if not task.spec.gate:
         overruled = task.kind is VerdictKind.FAIL and task.state is ItemState.PASSED
-        told = "verdict fail, gate off" if overruled else "gate off"
-        yield element("span", told, class_="chip", title="The test's body alone judges.")
+        text = "verdict fail, gate off" if overruled else "gate off"
+        yield Mark(text, "chip", "The test's body alone judges.")
 
 
-# What it unfolds to.
-
-
-def _body(task: TaskReport, places: Places, room: Room) -> Iterator[Markup]:
-    yield _where(task)
-    yield from (note(_FLAGS[flag][1]) for flag in flags(task) if flag in _FLAGS)
-    yield from _verdict(task)
-    if task.trouble:
-        yield _trouble(task.trouble, room)
-    yield from _findings(task, room)
-    yield from _attempts(task, places)
-    yield from _folded(task, places, room)
-
-
-def _where(task: TaskReport) -> Markup:
-    parts = [element("code", task.nodeid, class_="nodeid")]
-    if task.path:
-        parts.append(_place(task.path, task.line))
-    if task.kept_from is not None:
-        parts.append(element("span", f"verdict of run {task.kept_from}"))
-    return element("p", *_spaced(parts), class_="told")
-
-
-def _verdict(task: TaskReport) -> Iterator[Markup]:
+def _words(task: TaskReport) -> Iterator[Words]:
     if task.verdict:
         kind = task.kind.value
-        yield element(
-            "p",
-            element("b", f"Verdict {kind}", class_=f"kind {kind}"),
-            _said(task.verdict.summary),
-            class_="said",
-        )
+        yield Words(f"Verdict {kind}", f"kind {kind}", _cut(task.verdict.summary))
     final = task.final
     if final and final.message and _tells_more(task, final.message):
         phase = f" in {final.phase}" if final.phase else ""
-        title = STATES[ItemState(final.outcome)]
-        yield element(
-            "p",
-            element("b", f"{title}{phase}", class_="kind"),
-            _said(final.message),
-            class_="said",
-        )
+        yield Words(f"{STATES[ItemState(final.outcome)]}{phase}", "kind", _cut(final.message))
 
 
 def _tells_more(task: TaskReport, message: str) -> bool:
     """Tell whether pytest's message says more than the words of the agent that it is made of."""
     said = task.trouble.message if task.trouble else task.verdict.summary if task.verdict else ""
-    overruled = task.kind is VerdictKind.PASS and task.state in (
-        ItemState.FAILED,
-        ItemState.ERROR,
-    )
+    failed = task.state in (ItemState.FAILED, ItemState.ERROR)
+    overruled = task.kind is VerdictKind.PASS and failed
     return overruled or printable(said[:_MADE_OF]) not in printable(message)
 
 
-def _trouble(trouble: Trouble, room: Room) -> Markup:
-    return element(
-        "div",
-        element(
-            "p",
-            element("b", f"Trouble: {trouble.cause}", class_="kind trouble"),
-            _said(trouble.message),
-            class_="said",
-        ),
-        *_evidence(trouble, room),
-        class_="trouble",
+def _finding(finding: Finding, room: Room) -> FindingRow:
+    return FindingRow(
+        severity=finding.severity.value,
+        place=_place(finding.path, finding.line),
+        rule=(finding.rule or "")[:_LINE],
+        message=room.message(finding.message),
     )
 
 
-def _evidence(trouble: Trouble, room: Room) -> Iterator[Markup]:
-    if trouble.evidence.strip():
-        yield element("h5", "The last that was seen of it")
-        yield from room.long(trouble.evidence)
+def _place(path: str | None, line: int | None) -> str:
+    if not path:
+        return ""
+    return path[:_SAID] if line is None else f"{path[:_SAID]}:{line}"
 
 
-def _findings(task: TaskReport, room: Room) -> Iterator[Markup]:
-    number = len(task.findings)
-    if not number:
-        return
-    shown = worst_first(task.findings)[:_FINDINGS]
-    yield element("h4", "Findings", element("span", grouped(number), class_="many"))
-    yield element("ul", *(_finding(one, room) for one in shown), class_="findings")
-    if len(shown) < number:
-        yield note(f"{grouped(number - len(shown))} more are in the JSON document.")
-
-
-def _finding(finding: Finding, room: Room) -> Markup:
-    severity = finding.severity.value
-    return element(
-        "li",
-        element("span", severity, class_=f"severity {severity}"),
-        _place(finding.path, finding.line) if finding.path else None,
-        element("span", finding.rule[:_LINE], class_="rule") if finding.rule else None,
-        element("p", room.message(finding.message)),
-    )
-
-
-def _place(path: str, line: int | None) -> Markup:
-    return element("code", path[:_SAID] if line is None else f"{path[:_SAID]}:{line}")
-
-
-def _said(value: str, most: int = _SAID) -> Markup:
+def _cut(value: str, most: int = _SAID) -> Cut:
     """Return a text with its line breaks; the end of one that is very long is left out."""
-    told = lines(value[:most])
     if len(value) <= most:
-        return told
-    missing = f"... {grouped(len(value) - most)} more characters"
-    return join([told, element("i", missing, class_="note")], " ")
+        return Cut(lines(value))
+    return Cut(lines(value[:most]), f"... {grouped(len(value) - most)} more characters")
 
 
 # How it went.
 
 
-def _attempts(task: TaskReport, places: Places) -> Iterator[Markup]:
-    attempts = task.attempts
-    if not attempts:
-        yield note("No attempt was made.")
-        return
-    rows = [_cells(attempt) for attempt in attempts]
+def _attempts(task: TaskReport, places: Places) -> AttemptTable:
+    rows = [
+        AttemptRow(_cells(attempt), list(_facts(task, attempt, places)))
+        for attempt in task.attempts
+    ]
     # An agent that counts neither calls nor money has no empty columns for them.
-    columns = [name for name in rows[0] if any(row[name] for row in rows)]
-    head = element("tr", *(element("th", name, scope="col") for name in columns))
-    yield element("h4", "Attempts" if len(attempts) > 1 else "Attempt")
-    yield element(
-        "table",
-        element("thead", head),
-        *(
-            element(
-                "tbody",
-                element("tr", *(element("td", row[name], data_th=name) for name in columns)),
-                _facts(task, attempt, places, wide=len(columns)),
-            )
-            for attempt, row in zip(attempts, rows, strict=True)
-        ),
-        class_="attempts",
-    )
+    columns = [name for name in rows[0].cells if any(row.cells[name].cut.text for row in rows)]
+    return AttemptTable("Attempts" if len(rows) > 1 else "Attempt", columns, rows)
 
 
-def _cells(attempt: TaskAttempt) -> dict[str, str]:
+def _cells(attempt: TaskAttempt) -> dict[str, Cell]:
     calls, usage = attempt.tool_calls, attempt.usage
-    cells = {
+    texts = {
         "Attempt": str(attempt.number),
         "Worker": attempt.worker,
         "Began": "" if attempt.assigned is None else _time(attempt.assigned),
         "Took": "" if attempt.seconds is None else duration(attempt.seconds),
-        "Ended as": _ended(attempt),
-        "Tool calls": "" if calls is None else _short(calls),
+        "Ended as": "",
+        "Tool calls": "" if calls is None else str(calls),
         "Cost": "",
         "Tokens": "",
     }
-    if attempt.without_evidence:
-        cells["Tool calls"] = element("b", "none", class_="blind")
     if usage is not None:
-        cells["Cost"] = "unknown" if usage.cost_usd is None else usd(usage.cost_usd)
+        texts["Cost"] = "unknown" if usage.cost_usd is None else usd(usage.cost_usd)
         read = usage.tokens - usage.output_tokens
-        cells["Tokens"] = f"{thousands(read)} in, {thousands(usage.output_tokens)} out"
+        texts["Tokens"] = f"{thousands(read)} in, {thousands(usage.output_tokens)} out"
+    cells = {name: Cell(_cut(text)) for name, text in texts.items()}
+    cells["Ended as"] = _ended(attempt)
+    if attempt.without_evidence:
+        cells["Tool calls"] = Cell(_cut("none"), "b", "blind")
     return cells
 
 
@@ -365,46 +375,33 @@ def _time(at: float) -> str:
     return moment(at)[0].rpartition(", ")[2]
 
 
-def _facts(task: TaskReport, attempt: TaskAttempt, places: Places, *, wide: int) -> Markup | None:
-    pairs = [
-        element("div", element("dt", name), element("dd", value), class_=kind)
-        for name, value, kind in _told(task, attempt, places)
-    ]
-    if not pairs:
-        return None
-    return element("tr", element("td", element("dl", *pairs), colspan=wide), class_="facts")
-
-
-def _ended(attempt: TaskAttempt) -> str:
+def _ended(attempt: TaskAttempt) -> Cell:
+    cut = _cut(attempt.ended_as)
     if attempt.trouble:
-        return element("b", attempt.ended_as, class_="kind trouble")
-    if attempt.kind is None:
-        return element("i", attempt.ended_as)
-    return element("b", attempt.ended_as, class_=f"kind {attempt.kind.value}")
+        return Cell(cut, "b", "kind trouble")
+    return Cell(cut, "b", f"kind {attempt.kind}") if attempt.kind else Cell(cut, "i")
 
 
-def _told(
-    task: TaskReport, attempt: TaskAttempt, places: Places
-) -> Iterator[tuple[str, str, str | None]]:
-    """Yield what else is known of an attempt: a name, a value, and how it is shown."""
+def _facts(task: TaskReport, attempt: TaskAttempt, places: Places) -> Iterator[Fact]:
+    """Yield what else is known of an attempt."""
     about = attempt.about
     # The last attempt's trouble is the item's own, and stands above.
     if attempt.trouble and attempt is not task.attempts[-1]:
-        yield "Trouble", _said(attempt.trouble.message), "wide"
+        yield Fact("Trouble", _cut(attempt.trouble.message), "wide")
     for name in ("client", "model", "session", "turns"):
         if about.get(name) is not None:
-            yield name.capitalize(), _short(about[name]), None
+            yield Fact(name.capitalize(), _cut(_text(about[name])))
     if about.get("denied"):
-        yield "Denied", _short(about["denied"]), "wide"
+        yield Fact("Denied", _cut(_text(about["denied"])), "wide")
     if attempt.sha256 is not None:
-        yield "SHA-256 of report", attempt.sha256, "hash"
+        yield Fact("SHA-256 of report", _cut(attempt.sha256), "hash")
     folder = places.attempt(task, attempt)
-    if folder is not None:
-        yield "Folder", element("a", "attempt's folder", href=folder), None
+    if folder:
+        yield Fact("Folder", _cut("attempt's folder"), href=folder)
 
 
-def _short(value: object) -> Markup:
-    return _said(value if isinstance(value, str) else _json(value))
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else _json(value)
 
 
 def _json(value: object, indent: int | None = None) -> str:
@@ -414,31 +411,20 @@ def _json(value: object, indent: int | None = None) -> str:
 # What was asked and what came of it, folded.
 
 
-def _folded(task: TaskReport, places: Places, room: Room) -> Iterator[Markup]:
+def _folds(task: TaskReport, places: Places, room: Room) -> Iterator[tuple[str, Long]]:
     verdict, spec = task.verdict, task.spec
     if verdict and verdict.data is not None:
-        yield _fold("Data", room.long(_json(verdict.data, 2)))
-    yield _fold("Prompt", room.long(spec.prompt))
+        yield "Data", room.long(_json(verdict.data, 2))
+    yield "Prompt", room.long(spec.prompt)
     if spec.params:
-        yield _fold("Parameters", room.long(_json(dict(spec.params), 2)))
+        yield "Parameters", room.long(_json(dict(spec.params), 2))
     for attempt in task.attempts:
         of = f" of attempt {attempt.number}" if len(task.attempts) > 1 else ""
         if task.kept_from is None and attempt.name in places.transcripts:
-            yield _fold(f"Transcript{of}", room.long(places.transcripts[attempt.name]))
+            yield f"Transcript{of}", room.long(places.transcripts[attempt.name])
         trouble = attempt.trouble
         if trouble and attempt is not task.attempts[-1] and trouble.evidence.strip():
-            yield _fold(f"Last lines{of}", room.long(trouble.evidence))
+            yield f"Last lines{of}", room.long(trouble.evidence)
         rest = {key: value for key, value in attempt.about.items() if key not in _PLACED}
         if rest:
-            yield _fold(f"Settings and facts{of}", room.long(_json(rest, 2)))
-
-
-def _fold(title: str, held: Iterable[Markup]) -> Markup:
-    return element("details", element("summary", title), *held, class_="fold")
-
-
-def _spaced(parts: Sequence[Markup]) -> Iterator[Markup]:
-    for place, part in enumerate(parts):
-        if place:
-            yield Markup(" ")
-        yield part
+            yield f"Settings and facts{of}", room.long(_json(rest, 2))

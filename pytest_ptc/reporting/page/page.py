@@ -14,15 +14,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from functools import lru_cache
-from importlib.resources import files
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from markupsafe import Markup
 
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.reporting.page.figures import duration, moment
-from pytest_ptc.reporting.page.items import Places, Room, glyph, groups, note
-from pytest_ptc.reporting.page.markup import Markup, element, join, text
+from pytest_ptc.reporting.page.items import Places, Room, groups
+from pytest_ptc.reporting.page.templates import asset, render
 from pytest_ptc.reporting.page.timeline import timeline
 from pytest_ptc.reporting.page.titles import STATES, flags
 from pytest_ptc.reporting.run_report import WORST_FIRST
@@ -32,8 +32,7 @@ from pytest_ptc.text.printable import usd
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_ptc.model.verdict import Severity
-    from pytest_ptc.reporting.run_report import RunReport, Spent, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport, Spent
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
 #: all findings: a page of ten megabytes is as much as a browser likes.
@@ -97,40 +96,68 @@ def page(
             it): there is a link to each attempt's folder then.
     """
     tasks = run.worst_first
-    places = Places(transcripts=transcripts, links=links)
-    style, script = _asset("page.css"), _asset("page.js")
-    body = element(
-        "body",
-        _signs(),
-        element("header", *_header(run), class_="top"),
-        element(
-            "main",
-            *_warnings(run),
-            element("section", *_tiles(run), class_="tiles", aria_label="Results"),
-            timeline(run),
-            _listed(tasks, places),
-        ),
-        element("footer", _imprint(run)),
-        element("div", id="hint", role="tooltip", hidden=True),
-        element("script", script),
+    style, script = asset("page.css"), asset("page.js")
+    room = Room(_LONG, _SAID)
+    return render(
+        "page.html.jinja",
+        run=run,
+        policy=_policy(style, script),
+        # Files of the package, in which no text of a run is.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        headline=_headline(run),
+        tone=_tone(run),
+        signs=_SIGNS.items(),
+        strip=list(_strip(run, green=run.successful or _tone(run) == "failed")),
+        began=_Moment(*moment(run.began)),
+        first_facts=_first_facts(run),
+        more_facts=_more_facts(run),
+        warnings=list(_warnings(run)),
+        outcomes=list(_outcomes(run)),
+        severities=[
+            _Tile("severity", one.value, grouped(run.findings[one]), one.value, "#items")
+            for one in WORST_FIRST
+        ],
+        cost=_cost(run.spent),
+        flags=list(_flags(run)),
+        timeline=timeline(run),
+        groups=groups(tasks, Places(transcripts=transcripts, links=links), room),
+        many_items=_many(len(tasks), "item"),
+        sorts=_SORTS if any(task.cost_usd is not None for task in tasks) else _SORTS[:-1],
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("meta", name="robots", content="noindex"),
-        element("title", f"{_headline(run)} - ptc run {run.run_id}"),
-        element("style", style),
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
-@lru_cache
-def _asset(name: str) -> Markup:
-    return Markup((files("pytest_ptc.reporting.page") / name).read_text(encoding="utf-8"))
+class _Moment(NamedTuple):
+    """A moment for a reader, and for a machine."""
+
+    shown: str
+    exact: str
+
+
+class _Share(NamedTuple):
+    """A part of the strip, in percent of it."""
+
+    x: str
+    width: str
+    class_: str
+
+
+class _Tile(NamedTuple):
+    """A number that is a link to what it counts; the script makes it a switch."""
+
+    facet: str
+    value: str
+    number: str
+    title: str
+    href: str
+
+
+class _Cost(NamedTuple):
+    """What the run cost, in words."""
+
+    known: bool
+    total: str
+    more: Sequence[str]
 
 
 def _policy(style: str, script: str) -> str:
@@ -141,41 +168,31 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _hash(held: str) -> Markup:
+def _hash(held: str) -> str:
     digest = hashlib.sha256(held.encode()).digest()
-    return Markup(f"'sha256-{base64.b64encode(digest).decode()}'")
-
-
-def _signs() -> Markup:
-    symbols = (
-        element("symbol", element("path", d=path), id=f"sign-{state}", viewBox="0 0 16 16")
-        for state, path in _SIGNS.items()
-    )
-    return element("svg", *symbols, class_="signs", width=0, height=0, aria_hidden="true")
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 # The head of the page.
 
 
-def _header(run: RunReport) -> Iterator[Markup]:
+def _first_facts(run: RunReport) -> list[tuple[str, str]]:
     facts = run.facts
-    shown, exact = moment(run.began)
-    yield element("p", "pytest-ptc run ", element("code", run.run_id), class_="run")
-    yield element("h1", _headline(run), class_=_tone(run))
-    yield _strip(run, green=run.successful or _tone(run) == "failed")
     work = sum(task.seconds for task in run.tasks if task.kept_from is None)
     took = duration(run.seconds)
     if work > run.seconds > 0:
         took += f" for {duration(work)} of work"
     told = [
-        ("Began", element("time", shown, datetime=exact)),
         ("Took", took),
         ("Workers", f"{facts.workers} {_HOSTS.get(facts.host, facts.host)}"),
         ("Agent", facts.agent),
-        ("Resumes", facts.resumes),
     ]
-    yield _pairs([(name, value) for name, value in told if value is not None], "facts")
-    more = [
+    return told if facts.resumes is None else [*told, ("Resumes", facts.resumes)]
+
+
+def _more_facts(run: RunReport) -> list[tuple[str, str]]:
+    facts = run.facts
+    return [
         ("Arguments", " ".join(facts.arguments) or "none"),
         ("Root directory", facts.rootdir),
         ("Fails on", facts.fail_on),
@@ -183,13 +200,6 @@ def _header(run: RunReport) -> Iterator[Markup]:
         ("Python", facts.python),
         ("pytest-ptc", facts.pytest_ptc),
     ]
-    about = _pairs(more, "facts")
-    yield element("details", element("summary", "About this run"), about, class_="fold")
-
-
-def _pairs(told: Sequence[tuple[str, str]], class_: str) -> Markup:
-    held = (element("div", element("dt", name), element("dd", value)) for name, value in told)
-    return element("dl", *held, class_=class_)
 
 
 def _headline(run: RunReport) -> str:
@@ -236,48 +246,38 @@ def _counts(run: RunReport) -> Counter[ItemState]:
     return Counter(task.state for task in run.tasks)
 
 
-def _strip(run: RunReport, *, green: bool) -> Markup:
-    """Return the shares of the states as a line; the tiles say the same in numbers.
+def _strip(run: RunReport, *, green: bool) -> Iterator[_Share]:
+    """Yield the shares of the states of a line; the tiles say the same in numbers.
 
     Args:
         run: The run.
         green: Whether what passed is green here: not where nothing tells that the run failed.
     """
     counts = _counts(run)
-    left, shares = 0.0, []
+    left = 0.0
     for state in STATES:
-        number = counts[state]
-        wide = 100 * number / max(len(run.tasks), 1)
-        if number:
+        wide = 100 * counts[state] / max(len(run.tasks), 1)
+        if wide:
             shown = state if green or state is not ItemState.PASSED else ItemState.SKIPPED
-            x, width = f"{left:.3f}%", f"{wide:.3f}%"
-            shares.append(element("rect", x=x, width=width, height=8, class_=shown.value))
+            yield _Share(f"{left:.3f}%", f"{wide:.3f}%", shown.value)
         left += wide
-    return element("svg", *shares, class_="strip", width="100%", height=8, aria_hidden="true")
 
 
-def _warnings(run: RunReport) -> Iterator[Markup]:
+def _warnings(run: RunReport) -> Iterator[tuple[str, str]]:
     counts = _counts(run)
     undone = grouped(counts[ItemState.UNDONE])
     open_items = f"{undone} of {_many(len(run.tasks), 'item')} have no verdict."
     if run.exit_status is None:
-        yield _warning(
-            "This run did not come to its end",
+        words = (
             f"It was killed, or it is still on. {open_items} What is below is what its journal "
-            "has; --ptc-resume takes the run over.",
+            "has; --ptc-resume takes the run over."
         )
+        yield "This run did not come to its end", words
     if run.stopped is not None:
-        yield _warning("This run was stopped", f"{run.stopped}. {open_items}")
+        yield "This run was stopped", f"{run.stopped}. {open_items}"
     told = run.stopped is not None or any(counts[state] for state, _ in _BAD)
     if run.exit_status is not None and not run.successful and not told:
-        yield _warning("This run is not successful", f"{run.why_not_successful}.")
-
-
-def _warning(title: str, said: str) -> Markup:
-    sign = element("svg", element("use", href="#sign-error"), aria_hidden="true")
-    return element(
-        "div", sign, element("div", element("h2", title), element("p", said)), class_="warning"
-    )
+        yield "This run is not successful", f"{run.why_not_successful}."
 
 
 def _many(number: int, one: str) -> str:
@@ -287,120 +287,31 @@ def _many(number: int, one: str) -> str:
 # The tiles.
 
 
-def _tiles(run: RunReport) -> Iterator[Markup]:
+def _outcomes(run: RunReport) -> Iterator[_Tile]:
     counts = _counts(run)
-    states = [*_TILES, *(state for state in STATES if state not in _TILES and counts[state])]
-    yield element(
-        "div",
-        *(_tile("outcome", state.value, counts[state], _state_label(state)) for state in states),
-        class_="outcomes",
-    )
-    found = run.findings
-    yield element(
-        "div",
-        element("h2", "Findings"),
-        *(
-            _tile("severity", severity.value, found[severity], _severity_label(severity))
-            for severity in WORST_FIRST
-        ),
-        class_="severities",
-    )
-    yield _cost(run.spent)
+    for state in (*_TILES, *(one for one in STATES if one not in _TILES and counts[one])):
+        name = state.value
+        yield _Tile("outcome", name, grouped(counts[state]), _TITLES[state], f"#{name}")
+
+
+def _flags(run: RunReport) -> Iterator[tuple[str, str]]:
     numbers = Counter(flag for task in run.tasks for flag in flags(task))
-    shown = [_flag(flag, numbers[flag], *said) for flag, said in _FLAGS.items() if numbers[flag]]
-    if shown:
-        yield element("div", *shown, class_="flags")
+    for flag, (one, many) in _FLAGS.items():
+        if number := numbers[flag]:
+            yield flag, f"{grouped(number)} {plural(number, one, many)}"
 
 
-def _state_label(state: ItemState) -> Markup:
-    return glyph(state, _TITLES[state], class_=f"state {state.value}")
-
-
-def _severity_label(severity: Severity) -> Markup:
-    return element("span", severity.value, class_=f"severity {severity.value}")
-
-
-def _tile(facet: str, value: str, number: int, label: Markup) -> Markup:
-    """Return a tile: a link to its group; the script makes it a switch."""
-    held = (element("b", grouped(number)), label)
-    if not number:
-        return element("span", *held, class_="tile none")
-    # No group is of one severity: without a script, the list itself is the place.
-    target = f"#{value}" if facet == "outcome" else "#items"
-    return element("a", *held, class_="tile", href=target, data_facet=facet, data_value=value)
-
-
-def _flag(flag: str, number: int, one: str, many: str) -> Markup:
-    said = f"{grouped(number)} {plural(number, one, many)}"
-    return element(
-        "a", said, class_=f"tile flag {flag}", href="#items", data_facet="flag", data_value=flag
-    )
-
-
-def _cost(spent: Spent | None) -> Markup:
+def _cost(spent: Spent | None) -> _Cost:
     if spent is None:
-        held = (element("b", "\u2013"), element("span", "No account of cost by this agent"))
-        return element("div", element("h2", "Cost"), *held, class_="cost none")
+        return _Cost(known=False, total="\u2013", more=["No account of cost by this agent"])
     usage, read, unknown = spent.usage, spent.tokens_read, spent.unknown
+    more = [f"{thousands(read)} tokens read, {thousands(usage.output_tokens)} written"]
+    if read:
+        more.append(f"{usage.cache_read_tokens / read:.0%} from cache")
+    if unknown:
+        more.append(f"{_many(unknown, 'attempt')} of unknown cost")
     least = "at least " if unknown else ""
-    tokens = f"{thousands(read)} tokens read, {thousands(usage.output_tokens)} written"
-    return element(
-        "div",
-        element("h2", "Cost"),
-        element("b", f"{least}{usd(spent.cost_usd)}"),
-        element("span", tokens),
-        element("span", f"{usage.cache_read_tokens / read:.0%} from cache") if read else None,
-        element("span", f"{_many(unknown, 'attempt')} of unknown cost") if unknown else None,
-        class_="cost",
-    )
-
-
-# The list.
-
-
-def _listed(tasks: Sequence[TaskReport], places: Places) -> Markup:
-    if not tasks:
-        return note("No task was submitted.")
-    return element(
-        "section",
-        element(
-            "div",
-            element("h2", "Items", id="items"),
-            element("output", _many(len(tasks), "item"), id="shown"),
-            _controls(tasks),
-            class_="head",
-        ),
-        element("p", "No item is like that.", id="none", hidden=True, class_="note"),
-        element("div", *groups(tasks, places, Room(_LONG, _SAID)), id="list"),
-        aria_labelledby="items",
-    )
+    return _Cost(known=True, total=f"{least}{usd(spent.cost_usd)}", more=more)
 
 
 _SORTS = (("worst", "worst first"), ("slowest", "slowest first"), ("dearest", "dearest first"))
-
-
-def _controls(tasks: Sequence[TaskReport]) -> Markup:
-    sorts = _SORTS if any(task.cost_usd is not None for task in tasks) else _SORTS[:-1]
-    options = (element("option", said, value=value) for value, said in sorts)
-    return element(
-        "div",
-        element(
-            "input",
-            id="search",
-            type="search",
-            placeholder="Search names, findings, words ( / )",
-            aria_label="Search",
-            autocomplete="off",
-            spellcheck="false",
-        ),
-        element("select", *options, id="sort", aria_label="Order"),
-        element("button", "Unfold", type="button", id="unfold"),
-        element("button", "Clear", type="button", id="clear", disabled=True),
-        class_="controls scripted",
-    )
-
-
-def _imprint(run: RunReport) -> Markup:
-    version = text(run.facts.pytest_ptc)
-    said = [text("Made from the journal of the run by pytest-ptc"), version]
-    return element("p", join(said, " "))

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.model.item_states import BAD, ItemState
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.page.figures import duration
-from pytest_ptc.reporting.page.markup import Markup, element, lines
+from pytest_ptc.reporting.page.markup import element, lines
 from pytest_ptc.reporting.page.titles import anchor
 from pytest_ptc.reporting.wording import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from markupsafe import Markup
 
     from pytest_ptc.reporting.run_report import (
         Hold,

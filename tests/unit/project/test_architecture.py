@@ -114,6 +114,8 @@ EDGES = {
     "yaml": ("collection.front_matter",),
     "wcmatch": ("system.patterns",),
     "wcwidth": ("text.printable",),
+    "jinja2": ("reporting.page.templates",),
+    "markupsafe": ("reporting.page",),
 }
 
 

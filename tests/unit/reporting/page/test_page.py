@@ -16,14 +16,17 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jinja2 import nodes
+from markupsafe import Markup
 
 from pytest_ptc.model.item_states import PhaseReport
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.page.figures import duration, moment
-from pytest_ptc.reporting.page.markup import Markup, element, lines
+from pytest_ptc.reporting.page.markup import element, lines
 from pytest_ptc.reporting.page.page import page
+from pytest_ptc.reporting.page.templates import environment
 from pytest_ptc.reporting.page.titles import STATES
 from pytest_ptc.reporting.run_report import Hold, RunReport, WorkerReport
 from pytest_ptc.reporting.story import run_report
@@ -703,6 +706,22 @@ def test_the_script_makes_nothing_of_texts() -> None:
     assert "</" not in STYLE
 
 
+@pytest.mark.parametrize("name", ["page.html.jinja", "items.html.jinja"])
+def test_a_template_leaves_no_hole(name: str) -> None:
+    """All is escaped and printable, values of attributes stand in quotes, none is an address."""
+    source = (PACKAGE / name).read_text(encoding="utf-8")
+    tree = environment().parse(source)
+    # What is put together or filtered is put out without being made printable.
+    assert {one.name for one in tree.find_all(nodes.Filter)} <= {"length"}
+    assert not list(tree.find_all((nodes.MarkSafe, nodes.ScopedEvalContextModifier)))
+    assert all(isinstance(one.nodes[0], nodes.Const) for one in tree.find_all(nodes.Concat))
+    assert not re.search(r"=\s*\{[{%]", source)
+    assert not re.search(r"\son\w+=|javascript:", source)
+    assert set(re.findall(r'href="(.*?)"', source)) <= {
+        *("#items", "#sign-error", "#sign-{{ state }}", "{{ one.href }}", "{{ fact.href }}")
+    }
+
+
 def test_the_page_loads_nothing() -> None:
     """No address but its own places, no style that imports, and a policy that allows none."""
     made = page(run_of(), links=".")
@@ -822,7 +841,7 @@ def test_numbers_and_moments() -> None:
 def test_elements_escape_what_is_no_markup() -> None:
     """Values of attributes as well; nothing for None and False."""
     made = element("p", "<b>", None, Markup("<i>x</i>"), class_='"', hidden=True, id=None, data_n=0)
-    assert made == '<p class="&quot;" hidden data-n="0">&lt;b&gt;<i>x</i></p>'
+    assert made == '<p class="&#34;" hidden data-n="0">&lt;b&gt;<i>x</i></p>'
     assert element("input", disabled=False) == "<input/>"
     assert lines("a\r\nb\rc\td") == "a\nb\nc   d"
 
