@@ -41,7 +41,7 @@ def test_maxfail_stops_workers_at_once(suite: Suite) -> None:
     suite.write(
         test_a="@pytest.mark.ptc('touch began\\nhang')\ndef test_hangs(): pass\n"
         "@pytest.mark.ptc('wait began\\nfail no')\ndef test_fails(): pass\n"
-        "@pytest.mark.ptc('pass')\n@pytest.mark.parametrize('n', range(20))\n"
+        "@pytest.mark.ptc('hang')\n@pytest.mark.parametrize('n', range(20))\n"
         "def test_queued(n): pass\n"
     )
     result = suite.run("-x")
@@ -49,7 +49,8 @@ def test_maxfail_stops_workers_at_once(suite: Suite) -> None:
     assert result.parseoutcomes().get("errors") is None
     troubles = [event["trouble"]["cause"] for event in suite.events("ended") if event["trouble"]]
     assert set(troubles) == {"run stopped"}
-    assert len(suite.events("assigned")) < 10
+    # The worker of the fail may have begun one more task before pytest heard of it.
+    assert len(suite.events("assigned")) <= 3
 
 
 def test_an_unmarked_failure_stops_the_agents_too(suite: Suite) -> None:
