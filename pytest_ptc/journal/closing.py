@@ -90,11 +90,16 @@ def closed_by_worker(writer: AttemptWriter, report: AttemptReport) -> Closed:
     assert ended is not None
     records, _ = writer.story()
     if isinstance(ended, Verdict) and ended.verdict in (VerdictKind.PASS, VerdictKind.SKIP):
-        fails = [record for record in records if record.says_fail]
-        if fails:
+        if _say_fail(records):
             message = f"its worker reports {ended.verdict}, and its agent recorded a fail"
             trouble = Trouble(cause=Cause.CONTRADICTED, message=message).after_fail()
             report = replace(report, verdict=None, trouble=trouble)
+    elif report.trouble is not None and report.trouble.retryable and _say_fail(records):
+        # Its worker did not know of it yet; tried again, it could become a pass.
+        stands = fail_or(report.trouble, writer)
+        verdict = stands if isinstance(stands, Verdict) else None
+        trouble_left = stands if isinstance(stands, Trouble) else None
+        report = replace(report, verdict=verdict, trouble=trouble_left)
     return _filed(writer, report)
 
 
@@ -146,6 +151,10 @@ def _has(writer: AttemptWriter, verdict: Verdict) -> bool:
     records, _ = writer.story()
     kinds = {record.verdict.verdict for record in records if record.verdict is not None}
     return verdict.verdict in kinds
+
+
+def _say_fail(records: list[Record]) -> bool:
+    return any(record.says_fail for record in records)
 
 
 def _fails(ended: Verdict | Trouble) -> bool:

@@ -41,7 +41,8 @@ def config_dir(environ: Mapping[str, str], home: str | None = None) -> Path:
     found = environ.get("HOME") or home
     if not found:
         raise ConfigError(
-            "no home directory to find ~/.claude in: HOME is not set; set HOME or CLAUDE_CONFIG_DIR"
+            "CLAUDE_CONFIG_DIR: there is no home directory to find ~/.claude in; "
+            "set HOME or CLAUDE_CONFIG_DIR"
         )
     return Path(found) / ".claude"
 

@@ -52,12 +52,14 @@ def test_ten_runs_in_one_checkout_do_not_touch_each_other(
 def test_without_a_home_the_list_has_no_place_unless_it_is_given_one(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is a usage error with the mend; with CLAUDE_CONFIG_DIR no home is needed."""
+    """It is a usage error with the fix; with CLAUDE_CONFIG_DIR no home is needed."""
     monkeypatch.delenv("HOME")
     suite.write(test_a=marked("it", "pass"))
     refused = suite.run()
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
-    refused.stderr.fnmatch_lines(["*ptc: no home directory*set HOME or CLAUDE_CONFIG_DIR"])
+    refused.stderr.fnmatch_lines(
+        ["*CLAUDE_CONFIG_DIR: *no home directory*set HOME or CLAUDE_CONFIG_DIR"]
+    )
     assert suite.runs == []
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(suite.claude))
     suite.run().assert_outcomes(passed=1)

@@ -60,6 +60,8 @@ class Recorder:
         self._unchecked: dict[str, Mapping[str, Any]] = {}
         self._answers: dict[str, str] = {}
         self._reminders = 0
+        #: Why a valid verdict could not be put down, if one could not.
+        self._unwritten: JournalError | None = None
         #: Whether the client did not find the task of an accepted verdict on its list.
         self.missed = False
 
@@ -84,11 +86,16 @@ class Recorder:
                 if self._ledger.record(record).result():
                     return "The time of this task is over: only a fail counts by now."
                 self._accepted(record)
-        except (VerdictError, JournalError) as error:
+        except VerdictError as error:
             self._refuse(call_id, update, error)
             return (
                 f"Refused, and nothing was changed: {error}. Mend that and call TaskUpdate again."
             )
+        except JournalError as error:
+            if says_fail(update, given=True):
+                self._refuse(call_id, update, error)
+            self._unwritten = error
+            return f"Refused, and nothing was changed: {error}."
         return None
 
     def _accepted(self, record: Record) -> None:
@@ -172,6 +179,8 @@ class Recorder:
         if not self._records and self._others:
             *_, last = self._others.values()
             return Trouble(cause=Cause.MALFORMED, message=f"nothing recorded was valid: {last}")
+        if not self._records and self._unwritten is not None:
+            return Trouble(cause=Cause.MACHINERY, message=str(self._unwritten))
         return settle(list(self._records.values()))
 
     def _take_said(self, call_id: str, update: Mapping[str, Any]) -> None:

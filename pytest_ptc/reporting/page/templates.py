@@ -15,8 +15,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from pytest_ptc.reporting.page.markup import shown
 
-_BETWEEN = re.compile(r"(?<=[>}])\s*\n\s*(?=[<{])")
-_BREAK = re.compile(r"\s*\n\s*")
+_BETWEEN = re.compile(r"(?<=[>}])\n(?=[<{])")
 
 
 def asset(name: str) -> str:
@@ -33,8 +32,13 @@ def render(name: str, **values: object) -> str:
 def environment() -> Environment:
     """Return what the templates are read and compiled by."""
     return Environment(
-        loader=FunctionLoader(lambda name: _BREAK.sub(" ", _BETWEEN.sub("", asset(name)))),
+        loader=FunctionLoader(lambda name: _without_breaks(asset(name))),
         autoescape=True,
         finalize=shown,
         undefined=StrictUndefined,
     )
+
+
+def _without_breaks(template: str) -> str:
+    lines = (line.strip() for line in template.splitlines())
+    return _BETWEEN.sub("", "\n".join(line for line in lines if line)).replace("\n", " ")
