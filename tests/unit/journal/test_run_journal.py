@@ -393,6 +393,19 @@ def test_no_worker_reports_a_fail_away(attempt: AttemptWriter) -> None:
     assert not trouble.retryable
 
 
+@pytest.mark.parametrize("cause", [Cause.AGENT_FAILED, Cause.NO_VERDICT, Cause.RATE_LIMIT])
+def test_no_trouble_has_a_recorded_fail_tried_again(attempt: AttemptWriter, cause: Cause) -> None:
+    """What its worker had not heard of yet, when something went wrong, is a fail all the same."""
+    trouble = Trouble(cause=cause, message="it is gone")
+    report = AttemptReport(attempt=ATTEMPT, seconds=1.0, trouble=trouble)
+    assert closed_by_worker(attempt, report).report.trouble == trouble
+    put(attempt, "a", verdict=Verdict(verdict=VerdictKind.FAIL, summary="bad"))
+    ended = closed_by_worker(attempt, report).report
+    assert ended.trouble is None
+    assert ended.verdict is not None
+    assert ended.verdict.verdict is VerdictKind.FAIL
+
+
 def test_closing_takes_what_was_recorded_where_no_worker_reports(attempt: AttemptWriter) -> None:
     """A worker that died before it reported does not take its agent's verdict with it."""
     put(attempt, "1", verdict=PASS)
