@@ -146,7 +146,7 @@ class AttemptRun:
         try:
             await asyncio.wait([running], timeout=max(0.0, job.deadline - time.monotonic()))
             if running.done():
-                return await self._beside_records(running.result())
+                return running.result()
             # Before the agent hears of it: what it records from here on is late.
             self.ledger.end_time()
             await _cancelled(running)
@@ -173,14 +173,6 @@ class AttemptRun:
             await _cancelled(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
-
-    async def _beside_records(self, ended: Verdict | Trouble) -> Verdict | Trouble:
-        """Return how the agent ended, or what is on disk of it though it has not heard of that."""
-        if isinstance(ended, Verdict):
-            return ended
-        await self.ledger.settled()
-        recorded = await in_thread(recorded_or, ended, self.ledger)
-        return recorded if isinstance(recorded, Verdict) else ended
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

@@ -209,7 +209,8 @@ import os, signal, subprocess, sys, time
 
 def tell(name):
     def told(*_):
-        print(name, "was asked to end", flush=True)
+        # In one piece, for three of them write at once.
+        os.write(1, (name + " was asked to end" + chr(10)).encode())
         open("asked-" + name, "w").close()
         os._exit(0)
     signal.signal(signal.SIGTERM, told)

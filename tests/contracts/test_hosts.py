@@ -284,7 +284,9 @@ def test_a_worker_that_lives_is_killed(world: HostWorld) -> None:
     world.wait_for_file("up")
     until(worker.lines, "the worker prints")
     for _ in range(2):
-        assert (worker.kill(), worker.lines()) == ("killed by SIGKILL", "here")
+        assert worker.kill() == "killed by SIGKILL"
+        # A shell may have time to say that its child was killed.
+        assert worker.lines().splitlines()[0] == "here"
     assert world.has_ended(worker)
     until(lambda: world.running_workers() == [], "its children have ended")
 

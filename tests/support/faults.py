@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 #: Hits a worker at a moment of the first attempt at a test that is called so: `test_KILL_recorded`.
 #: Begun: nothing is recorded. Recording: it is about to be handed over. Recorded: it is on disk,
-#: and whoever records does not know that yet. Reported: how it ended is handed over.
+#: and whoever records does not know that yet. Reported: how it ended is about to be
+#: handed over.
 HITS = """
 import os, signal, sys, psutil
 
@@ -67,7 +68,7 @@ if "pytest_ptc.worker" in sys.orig_argv:
     around(AttemptLedger, "keep", after="begun", of=lambda name, _: name == "prompt.txt")
     around(AttemptLedger, "_send", before="recording", of=is_verdict)
     around(AttemptLedger, "acknowledged", before="recorded")
-    around(StreamLine, "say", after="reported", of=lambda said: isinstance(said, messages.Ended))
+    around(StreamLine, "say", before="reported", of=lambda said: isinstance(said, messages.Ended))
 """
 
 

@@ -145,9 +145,13 @@ class Course:
     @property
     def outcome(self) -> Verdict | Trouble | None:
         """Return what the attempt has to come to; None for a trouble that is not told here."""
-        if self.report is not None:
-            return self.report.verdict or self.report.trouble
-        return settled(self.records)
+        if self.report is None:
+            return settled(self.records)
+        if self.report.trouble is not None and self.report.trouble.retryable:
+            # A fail that the worker had not heard of yet is one all the same.
+            fails = [verdict for verdict in self.records if verdict.verdict is VerdictKind.FAIL]
+            return fails[-1] if fails else self.report.trouble
+        return self.report.verdict or self.report.trouble
 
     @property
     def passed(self) -> bool:
