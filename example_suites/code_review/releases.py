@@ -1,6 +1,6 @@
 """A repository with five pull requests, made of two published releases of joblib.
 
-joblib 1.1.1 mended CVE-2022-21797: in 1.1.0 an argument, `pre_dispatch`, went through `eval`. The
+joblib 1.1.1 fixed CVE-2022-21797: in 1.1.0 an argument, `pre_dispatch`, went through `eval`. The
 wheels come from the package index, with their hashes checked; nothing of them is kept here. What
 differs between the two is split into branches, and one branch brings the defect back.
 """
@@ -71,7 +71,7 @@ def _unpacked(version: str, cache: Path) -> Path:
 
 
 def _build(repository: Path, releases: dict[str, Path]) -> None:
-    """Make `main`, which is the mended release without what good pull requests bring."""
+    """Make `main`, which is the fixed release without what good pull requests bring."""
     shutil.copytree(releases["1.1.1"] / "joblib", repository / "joblib")
     for version, names in BRANCHES.values():
         for name in names if version == "1.1.1" else []:

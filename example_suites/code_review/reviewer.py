@@ -89,7 +89,7 @@ def review() -> Finding:
     summary = f"{_count(paths, 'changed file')}, {_count(findings, 'finding')} on changed lines"
     return {
         "verdict": "fail" if bad else "pass",
-        "summary": f"{summary}, {len(bad)} of which must be mended." if bad else f"{summary}.",
+        "summary": f"{summary}, {len(bad)} of which must be fixed." if bad else f"{summary}.",
         "findings": findings,
         "data": {"files": len(paths)},
     }

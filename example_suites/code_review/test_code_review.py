@@ -14,7 +14,7 @@ Look at three things, and only at lines that the pull request adds or changes:
 - performance: does it add work to a path that runs for every task.
 
 Findings: severity critical or high for what can be exploited or loses data, medium for what must be
-mended before it is merged, low and info for the rest. Each has a path from the root of the
+fixed before it is merged, low and info for the rest. Each has a path from the root of the
 repository, a line of the new file, and a short stable slug as its rule.
 
 The verdict is fail if there is a finding of medium or worse, pass if there is none, and error if
@@ -51,6 +51,6 @@ SCHEMA = {
     ],
 )
 def test_pull_request(number: int, title: str, ptc: Verdict) -> None:
-    """Hold the agent to its own rule: a pass has no finding that must be mended first."""
+    """Hold the agent to its own rule: a pass has no finding that must be fixed first."""
     del number, title
     assert not ptc.findings_at_least("medium")

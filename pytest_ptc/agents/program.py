@@ -159,7 +159,7 @@ def _not_started(error: OSError, job: Job, program: str) -> Trouble:
     if isinstance(error, FileNotFoundError) and not os.path.isdir(job.spec.cwd):  # noqa: PTH112
         problem = f"its directory {job.spec.cwd} is gone"
     elif isinstance(error, FileNotFoundError):
-        problem = "there is no such program; mend ptc_command or PATH"
+        problem = "there is no such program; correct ptc_command or PATH"
     else:
         problem = error.strerror or str(error)
     return Trouble(cause=Cause.AGENT_MISSING, message=f"{program}: {problem}")

@@ -40,7 +40,7 @@ from pytest_ptc.hosts.tmux_language import (
     literal,
     preparations,
     too_old,
-    with_mend,
+    with_fix,
 )
 from pytest_ptc.hosts.tmux_socket import socket_place
 from pytest_ptc.interfaces.environment import worker_environment
@@ -419,7 +419,7 @@ class TmuxHost:
             raise self._error(str(error) or repr(error), worker, name) from error
         if result.returncode != 0:
             problem = " ".join(result.stderr) or describe_exit(result.returncode)
-            raise self._error(with_mend(problem), worker, name)
+            raise self._error(with_fix(problem), worker, name)
         return list(result.stdout)
 
     def _answer(self, *words: str) -> Any:

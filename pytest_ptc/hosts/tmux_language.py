@@ -98,7 +98,7 @@ def preparations(title: str, owner: int, changes: Sequence[Sequence[str]]) -> li
     Args:
         title: What its status line says.
         owner: The pid of the process without which it has no reason to live.
-        changes: Commands that mend its environment.
+        changes: Commands that set its environment right.
     """
     return [
         ["start-server"],
@@ -134,13 +134,13 @@ def how_it_ended(state: str) -> str | None:
     return None
 
 
-def with_mend(problem: str) -> str:
+def with_fix(problem: str) -> str:
     """Return what tmux said, and what to do about it where that is known."""
-    mends = {
+    fixes = {
         "File name too long": "set TMUX_TMPDIR to a directory with a shorter path",
         "command too long": "tmux takes about 16 kB; put long arguments into a file",
     }
-    return "; ".join([problem, *(mend for sign, mend in mends.items() if sign in problem)])
+    return "; ".join([problem, *(fix for sign, fix in fixes.items() if sign in problem)])
 
 
 def _end_orphaned_server(owner: int) -> str:

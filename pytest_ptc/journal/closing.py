@@ -85,22 +85,31 @@ class Closed(NamedTuple):
 
 
 def closed_by_worker(writer: AttemptWriter, report: AttemptReport) -> Closed:
-    """File what a worker reports of its attempt; its verdict has to be among the records."""
-    ended = report.verdict or report.trouble
-    assert ended is not None
+    """File what a worker reports of its attempt, held to what was put down of it."""
     records, _ = writer.story()
-    if isinstance(ended, Verdict) and ended.verdict in (VerdictKind.PASS, VerdictKind.SKIP):
-        if _say_fail(records):
-            message = f"its worker reports {ended.verdict}, and its agent recorded a fail"
-            trouble = Trouble(cause=Cause.CONTRADICTED, message=message).after_fail()
-            report = replace(report, verdict=None, trouble=trouble)
-    elif report.trouble is not None and report.trouble.retryable and _say_fail(records):
+    refused = None if report.verdict is None else _refusal(report.verdict, records)
+    if refused is not None:
+        report = replace(report, verdict=None, trouble=refused)
+    elif report.trouble is not None and _say_fail(records):
         # Its worker did not know of it yet; tried again, it could become a pass.
         stands = fail_or(report.trouble, writer)
         verdict = stands if isinstance(stands, Verdict) else None
-        trouble_left = stands if isinstance(stands, Trouble) else None
-        report = replace(report, verdict=verdict, trouble=trouble_left)
+        left = stands if isinstance(stands, Trouble) else None
+        report = replace(report, verdict=verdict, trouble=left)
     return _filed(writer, report)
+
+
+def _refusal(verdict: Verdict, records: list[Record]) -> Trouble | None:
+    """Return why a verdict that a worker reports is not believed; None if it is."""
+    if verdict.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
+        return None
+    if _say_fail(records):
+        message = f"its worker reports {verdict.verdict}, and its agent recorded a fail"
+        return Trouble(cause=Cause.CONTRADICTED, message=message).after_fail()
+    if not _has(records, verdict):
+        message = f"its worker reports {verdict.verdict}, and none was recorded"
+        return Trouble(cause=Cause.NO_VERDICT, message=message)
+    return None
 
 
 def closed_without_worker(
@@ -133,7 +142,9 @@ def _filed(writer: AttemptWriter, report: AttemptReport) -> Closed:
     try:
         filed = writer.file(report)
     except JournalError as error:
-        if report.verdict is not None and (_fails(report.verdict) or _has(writer, report.verdict)):
+        if report.verdict is not None and (
+            _fails(report.verdict) or _has(writer.story()[0], report.verdict)
+        ):
             return Closed(report, None)
         if report.trouble is None:
             trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
@@ -146,11 +157,9 @@ def _filed(writer: AttemptWriter, report: AttemptReport) -> Closed:
     return Closed(report_from_json(filed.value), filed.sha256)
 
 
-def _has(writer: AttemptWriter, verdict: Verdict) -> bool:
+def _has(records: list[Record], verdict: Verdict) -> bool:
     """Tell whether a verdict of this kind was put down."""
-    records, _ = writer.story()
-    kinds = {record.verdict.verdict for record in records if record.verdict is not None}
-    return verdict.verdict in kinds
+    return any(record.verdict and record.verdict.verdict is verdict.verdict for record in records)
 
 
 def _say_fail(records: list[Record]) -> bool:

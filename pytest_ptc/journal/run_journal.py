@@ -102,7 +102,7 @@ class Journal:
         with self._lock:
             self._lost += 1
             try:
-                self._mend()
+                self._repair()
                 if self._lost > 1:
                     told["lost_before"] = self._lost - 1
                 line, code = self.key.line(told, self._code)
@@ -114,7 +114,7 @@ class Journal:
             except OSError as error:
                 self.problem = self.problem or error.strerror or str(error)
 
-    def _mend(self) -> None:
+    def _repair(self) -> None:
         """Let the file end with the last whole line: what follows is sealed together with it."""
         size = os.fstat(self._events.fileno()).st_size
         if size == self._end:

@@ -26,7 +26,7 @@ class PtcError(Exception):
 
 
 class ConfigError(PtcError):
-    """An option, ini value or environment variable that cannot be used; it says the mend."""
+    """An option, ini value or environment variable that cannot be used; it says the fix."""
 
 
 class ValueRefused(PtcError):  # noqa: N818 - it says what happened to the value
@@ -39,7 +39,7 @@ class MarkerError(PtcError):
     Args:
         nodeid: The test it stands on.
         field: The keyword or prompt field at fault.
-        problem: What is wrong and how to mend it.
+        problem: What is wrong and how to fix it.
     """
 
     def __init__(self, nodeid: str, field: str, problem: str) -> None:

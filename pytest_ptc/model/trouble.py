@@ -48,7 +48,7 @@ class Cause(str, Enum):
         return self.value
 
 
-#: Causes that another attempt may mend. The others would only spend again: the command stays
+#: Causes that another attempt may fix. The others would only spend again: the command stays
 #: missing, the needed task stays failed, the run stays stopped; and records that cannot be read may
 #: hold a fail, which no later pass outweighs.
 RETRYABLE = frozenset(
@@ -76,7 +76,7 @@ class Trouble:
 
     Args:
         cause: The kind of trouble.
-        message: One sentence for a person, with the mend where we know one.
+        message: One sentence for a person, with the fix where we know one.
         evidence: The last lines of the agent's output or of the worker's pane.
         final: No other attempt is made, whatever the cause: the agent said fail, though not in a
             valid verdict.
@@ -89,7 +89,7 @@ class Trouble:
 
     @property
     def retryable(self) -> bool:
-        """Tell whether another attempt may mend it."""
+        """Tell whether another attempt may fix it."""
         return self.cause in RETRYABLE and not self.final
 
     def after_fail(self) -> Trouble:

@@ -8,7 +8,7 @@ run is a success, is decided by `model.item_states`.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -248,20 +248,16 @@ class TaskReport:
     @property
     def blocking(self) -> list[Finding]:
         """Return the findings for which the item fails though its verdict is a pass or a skip."""
-        return [finding for finding in self.findings if self._blocks(finding)]
-
-    def _blocks(self, finding: Finding) -> bool:
-        if self.kind not in (VerdictKind.PASS, VerdictKind.SKIP) or not self.spec.gate:
-            return False
-        if self.spec.fail_on == "verdict":
-            return False
-        return _BADNESS[finding.severity] <= _BADNESS[Severity(self.spec.fail_on)]
+        if self.verdict is None or not self.spec.gate:
+            return []
+        # By the task: in a journal, a verdict is without what its task takes for a failure.
+        return replace(self.verdict, fail_on=self.spec.fail_on).blocking
 
     def is_failed_by(self, finding: Finding) -> bool:
         """Tell whether a finding of its verdict is why the item did not pass."""
         if self.state in FINE:
             return False
-        return self.kind is VerdictKind.FAIL or self._blocks(finding)
+        return self.kind is VerdictKind.FAIL or finding in self.blocking
 
     @property
     def reason(self) -> ItemReason:

@@ -108,7 +108,7 @@ class TaskListStore:
         """Make the list's directory if it is missing, and check that it can be used.
 
         Raises:
-            TaskListError: It cannot be made, read or written; the message has the mend.
+            TaskListError: It cannot be made, read or written; the message has the fix.
         """
         with self._errors("open"):
             self._directory.open()

@@ -1,7 +1,7 @@
 """JSON to `Verdict`: the trust boundary.
 
 Whatever an agent recorded is checked here and nowhere else. A refusal's message is written for the
-agent: it names the field and says what is wanted. Nothing is mended silently: a verdict that is
+agent: it names the field and says what is wanted. Nothing is corrected silently: a verdict that is
 nearly right is refused, because an agent that misunderstood the form may have misunderstood more.
 The texts of a verdict are printable from here on: tests, pytest and reports may print them.
 """

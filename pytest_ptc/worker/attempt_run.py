@@ -19,12 +19,13 @@ from pytest_ptc.model.errors import GitError, JournalError
 from pytest_ptc.model.result import AttemptReport, Usage
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE
-from pytest_ptc.model.verdict import Verdict
+from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.system.git import worktrees
 from pytest_ptc.system.git.diffs import diff
 from pytest_ptc.system.processes import end_marked
 from pytest_ptc.system.threads import in_thread
 from pytest_ptc.text.template import with_diff, with_notes
+from pytest_ptc.verdicts.recording import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +147,7 @@ class AttemptRun:
         try:
             await asyncio.wait([running], timeout=max(0.0, job.deadline - time.monotonic()))
             if running.done():
-                return running.result()
+                return await self._on_record(running.result())
             # Before the agent hears of it: what it records from here on is late.
             self.ledger.end_time()
             await _cancelled(running)
@@ -173,6 +174,23 @@ class AttemptRun:
             await _cancelled(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
+
+    async def _on_record(self, ended: Verdict | Trouble) -> Verdict | Trouble:
+        """Return how the agent ended, with its verdict on disk if the agent did not see to that.
+
+        Raises:
+            JournalError: It cannot be put down.
+        """
+        if isinstance(ended, Trouble):
+            return ended
+        if self.ledger.has_handed_over(ended.verdict):
+            return ended
+        late = self.ledger.record(Record(call="returned", verdict=ended))
+        green = ended.verdict in (VerdictKind.PASS, VerdictKind.SKIP)
+        if green and await asyncio.wrap_future(late):
+            message = f"no verdict within {self.spec.timeout:g} s"
+            return Trouble(cause=Cause.TIMEOUT, message=message, evidence=self.ledger.tail())
+        return ended
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ptc.model.result import Attempt
-    from pytest_ptc.model.verdict import Verdict
+    from pytest_ptc.model.verdict import Verdict, VerdictKind
     from pytest_ptc.text.redaction import Redactor
     from pytest_ptc.verdicts.endings import Ended
     from pytest_ptc.verdicts.recording import Record
@@ -144,6 +144,12 @@ class AttemptLedger:
             self._lost(*self._pending.pop(number), why)
 
     # What it comes to.
+
+    def has_handed_over(self, kind: VerdictKind) -> bool:
+        """Tell whether a verdict of this kind is on disk, or on its way there."""
+        entries = [*self._entries, *(entry for entry, _ in self._pending.values())]
+        records, _ = story_of(entries)
+        return any(record.verdict and record.verdict.verdict is kind for record in records)
 
     def story(self) -> tuple[list[Record], Ended | None]:
         """Return the records that count, and how the agent's program ended, if that was seen."""

@@ -1,4 +1,4 @@
-"""Bad input: an error that names the test, the field and the mend, before anything is started."""
+"""Bad input: an error that names the test, the field and the fix, before anything is started."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_marker_that_cannot_be_used_is_a_usage_error(
 
 
 def test_all_bad_markers_are_told_at_once(suite: Suite) -> None:
-    """A suite is mended in one go, not one error at a time."""
+    """A suite is fixed in one go, not one error at a time."""
     suite.write(
         test_a="@pytest.mark.ptc('{a}')\ndef test_a(): pass\n"
         "@pytest.mark.ptc('x', timeout=0)\ndef test_b(): pass\n"
@@ -140,7 +140,7 @@ def test_an_agent_that_cannot_be_executed_is_named(suite: Suite) -> None:
 
 
 def test_a_list_directory_that_cannot_be_used_is_told_before_any_worker(suite: Suite) -> None:
-    """A list that cannot be written is a usage error that names the path and the mend."""
+    """A list that cannot be written is a usage error that names the path and the fix."""
     (suite.path / ".claude").write_text("in the way")
     suite.write(test_a=PLAIN)
     result = suite.run()

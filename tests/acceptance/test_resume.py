@@ -114,7 +114,7 @@ def test_what_has_changed_is_run_again(suite: Suite, change: str) -> None:
         case "other":
             (suite.path / "c.txt").write_text("2")
         case "agent":
-            suite.agent.write_text(f"{suite.agent.read_text()}\n# mended\n")
+            suite.agent.write_text(f"{suite.agent.read_text()}\n# fixed\n")
         case "timeout":
             args = ["--ptc-timeout=29", "--ptc-retries=1"]
         case "prompt":

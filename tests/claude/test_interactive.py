@@ -39,7 +39,7 @@ def test_verdicts_come_from_the_screen(claude: ClaudeSuite) -> None:
     claude.tasks(
         passes="record pass All is well.",
         fails="record fail Not good.",
-        mends=f"update {bad}\nrecord pass mended",
+        fixes=f"update {bad}\nrecord pass fixed",
         forgets="say Done.\nsay Done.\nsay Done.\nsay Done.",
         reminded="say Done.\nrecord pass told",
     )
@@ -48,7 +48,7 @@ def test_verdicts_come_from_the_screen(claude: ClaudeSuite) -> None:
     assert claude.ended() == {
         "passes": "pass",
         "fails": "fail",
-        "mends": "pass",
+        "fixes": "pass",
         "forgets": "no verdict",
         "reminded": "pass",
     }

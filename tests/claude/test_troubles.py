@@ -35,11 +35,11 @@ def test_every_way_the_api_fails_has_its_own_cause(claude: ClaudeSuite) -> None:
         "broken": "API error",
         "refuses": "refusal",
     }
-    for mend in ("ANTHROPIC_API_KEY", "add credit", "ptc_model", "name fewer files", "reword"):
-        assert mend in result.stdout.str()
+    for fix in ("ANTHROPIC_API_KEY", "add credit", "ptc_model", "name fewer files", "reword"):
+        assert fix in result.stdout.str()
 
 
-def test_a_failed_request_that_the_client_mends_is_no_trouble(claude: ClaudeSuite) -> None:
+def test_a_failed_request_that_the_client_gets_over_is_no_trouble(claude: ClaudeSuite) -> None:
     """Once refused, once cut in the middle of its stream, once cut for its length."""
     claude.tasks(
         refused="status 500 1\nrecord pass x",

@@ -44,17 +44,17 @@ def test_each_verdict_becomes_its_outcome(claude: ClaudeSuite) -> None:
     result.stdout.fnmatch_lines(["*transcript in *attempts/*/transcript.jsonl*"])
 
 
-def test_what_is_refused_is_explained_and_can_be_mended(claude: ClaudeSuite) -> None:
+def test_what_is_refused_is_explained_and_can_be_fixed(claude: ClaudeSuite) -> None:
     """A malformed verdict is not recorded; the model hears why, and its next one counts."""
     schema = {"type": "object", "required": ["score"]}
-    mended = "\nrecord pass now it is right"
+    fixed = "\nrecord pass now it is right"
     claude.tasks(
-        kind=update({"verdict": "great", "summary": "x"}) + mended,
-        prose=update("All is well.") + mended,
-        bare='update {"taskId": "$ID", "status": "completed"}' + mended,
-        deletes='update {"taskId": "$ID", "status": "deleted"}' + mended,
-        renames=update({"verdict": "pass", "summary": "x"}, subject="mine") + mended,
-        adds='update {"taskId": "$ID", "metadata": {"ptc_run": "x"}}' + mended,
+        kind=update({"verdict": "great", "summary": "x"}) + fixed,
+        prose=update("All is well.") + fixed,
+        bare='update {"taskId": "$ID", "status": "completed"}' + fixed,
+        deletes='update {"taskId": "$ID", "status": "deleted"}' + fixed,
+        renames=update({"verdict": "pass", "summary": "x"}, subject="mine") + fixed,
+        adds='update {"taskId": "$ID", "metadata": {"ptc_run": "x"}}' + fixed,
         data=(
             update({"verdict": "pass", "summary": "x", "data": {}})
             + "\n"
@@ -76,7 +76,7 @@ def test_what_is_refused_is_explained_and_can_be_mended(claude: ClaudeSuite) -> 
         assert reason in "\n".join(claude.said_to_model(name)), name
 
 
-def test_a_model_that_never_mends_its_verdict_ends_in_an_error(claude: ClaudeSuite) -> None:
+def test_a_model_that_never_fixes_its_verdict_ends_in_an_error(claude: ClaudeSuite) -> None:
     """What was refused is named; the item is not green and not failed."""
     line = update("All is well.")
     claude.tasks(it=f"{line}\n{line}\nsay I give up.\nsay I do.\nsay Really.")

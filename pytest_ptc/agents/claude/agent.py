@@ -203,6 +203,7 @@ async def _asked(session: Session, job: Job, turn: Turn, log: TurnLog) -> None:
 
 
 async def _ended(job: Job, turn: Turn, trouble: Trouble | None = None) -> Verdict | Trouble:
+    await job.journal.settled()
     # In a thread: held to a schema, data may take seconds, and a quit must be heard.
     return await in_thread(
         lambda: turn.ended(trouble, listed=job.listed, evidence=job.journal.tail)

@@ -58,20 +58,20 @@ _BY_TERMINAL_REASON: Mapping[str, Cause] = {
 _LONG_PROMPT = re.compile(r"prompt is too long|context (window|length|limit)", re.IGNORECASE)
 _QUOTA = re.compile(r"credit balance|usage limit|limit reached|quota", re.IGNORECASE)
 
-_MENDS: Mapping[Cause, str] = {
+_FIXES: Mapping[Cause, str] = {
     Cause.LOGIN: "set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, or run `claude` and /login",
     Cause.QUOTA: "add credit, or wait for the limit to reset",
     Cause.RATE_LIMIT: "wait until it resets, or use fewer workers",
     Cause.OVERLOADED: "run again later; `retries` gives a task another go",
     Cause.API: "`retries` gives a task another go",
-    Cause.MODEL: "mend ptc_model or the marker's model",
+    Cause.MODEL: "correct ptc_model or the marker's model",
     Cause.CONTEXT: "ask for less in one task: name fewer files, or split it",
     Cause.MAX_TURNS: "raise max_turns, or ask for less",
     Cause.BUDGET: "raise the marker's budget_usd or ptc_task_budget_usd, or ask for less",
     Cause.REFUSAL: "reword the prompt",
 }
 
-#: Troubles of the provider's that waiting may mend, within the same attempt.
+#: Troubles of the provider's that waiting may fix, within the same attempt.
 WAITABLE = frozenset({Cause.RATE_LIMIT, Cause.OVERLOADED})
 
 
@@ -87,8 +87,8 @@ def ending(finished: Finished, failed: Failed | None) -> Trouble | None:
     cause = _cause(finished, failed, said)
     if cause is None:
         return None
-    mend = _MENDS.get(cause)
-    return Trouble(cause=cause, message=f"{said}; {mend}" if mend else said)
+    fix = _FIXES.get(cause)
+    return Trouble(cause=cause, message=f"{said}; {fix}" if fix else said)
 
 
 def api_cause(error: str, status: int | None) -> Cause:
@@ -141,8 +141,8 @@ def _version_problem(version: str) -> Trouble | None:
         message = f"Claude Code {version} is too old; it has to be "
     else:
         return None
-    mend = f"{oldest} or newer: update it, or unset CLAUDE_CODE to use claude-agent-sdk's own"
-    return Trouble(cause=Cause.CLIENT_VERSION, message=message + mend)
+    fix = f"{oldest} or newer: update it, or unset CLAUDE_CODE to use claude-agent-sdk's own"
+    return Trouble(cause=Cause.CLIENT_VERSION, message=message + fix)
 
 
 def _login_problem(account: Mapping[str, Any] | None) -> Trouble | None:
@@ -154,7 +154,7 @@ def _login_problem(account: Mapping[str, Any] | None) -> Trouble | None:
     sources = (account.get("tokenSource"), account.get("apiKeySource"))
     if any(source and source != "none" for source in sources):
         return None
-    message = f"Claude Code has no login; {_MENDS[Cause.LOGIN]}"
+    message = f"Claude Code has no login; {_FIXES[Cause.LOGIN]}"
     return Trouble(cause=Cause.LOGIN, message=message)
 
 

@@ -25,7 +25,7 @@ class Dialog(NamedTuple):
 
     name: str
     words: re.Pattern[str]
-    mend: str
+    fix: str
 
 
 DIALOGS = (
@@ -75,7 +75,7 @@ def on_screen(screen: str) -> Dialog | None:
 
 def dialog_open(dialog: Dialog, screen: str = "") -> Trouble:
     """Return the trouble of a session that waits at a dialog."""
-    message = f"Claude Code's screen opens with a dialog ({dialog.name}); {dialog.mend}"
+    message = f"Claude Code's screen opens with a dialog ({dialog.name}); {dialog.fix}"
     return Trouble(cause=Cause.DIALOG, message=message, evidence=screen)
 
 

@@ -111,6 +111,7 @@ class InteractiveAgent:
             self._socket.unlink(missing_ok=True)
             # Before the verdict: which recordings stand in one answer is told there alone.
             _read_transcript(job, turn, hooks)
+        await job.journal.settled()
         return await in_thread(
             lambda: turn.ended(trouble, listed=job.listed, evidence=lambda: screen)
         )

@@ -60,6 +60,8 @@ class Recorder:
         self._unchecked: dict[str, Mapping[str, Any]] = {}
         self._answers: dict[str, str] = {}
         self._reminders = 0
+        #: Valid verdicts that were handed over; whether they are on disk is their future's to say.
+        self._sent: dict[str, tuple[Record, Future[bool]]] = {}
         #: Why a valid verdict could not be put down, if one could not.
         self._unwritten: JournalError | None = None
         #: Whether the client did not find the task of an accepted verdict on its list.
@@ -83,14 +85,13 @@ class Recorder:
             verdict = self._read(update)
             if verdict is not None:
                 record = Record(call=call_id, verdict=verdict, answer=self._answers.get(call_id))
-                if self._ledger.record(record).result():
+                self._sent[call_id] = record, self._ledger.record(record)
+                if self._sent[call_id][1].result():
                     return "The time of this task is over: only a fail counts by now."
                 self._accepted(record)
         except VerdictError as error:
             self._refuse(call_id, update, error)
-            return (
-                f"Refused, and nothing was changed: {error}. Mend that and call TaskUpdate again."
-            )
+            return f"Refused, and nothing was changed: {error}. Fix that and call TaskUpdate again."
         except JournalError as error:
             if says_fail(update, given=True):
                 self._refuse(call_id, update, error)
@@ -172,7 +173,15 @@ class Recorder:
                 self._keep(Record(call=call, refused=refused, fail=True))
 
     def settled(self) -> Verdict | Trouble:
-        """Return what all that was recorded comes to."""
+        """Return what all that was recorded comes to.
+
+        Not before the ledger is settled: a client may die in the moment between a verdict that is
+        on disk and whoever waits for that.
+        """
+        for call_id, (record, future) in list(self._sent.items()):
+            on_disk = future.done() and future.exception() is None and not future.result()
+            if on_disk and call_id not in self._records:
+                self._accepted(record)
         for call_id, update in list(self._unchecked.items()):
             if call_id not in self._records:
                 self._take_said(call_id, update)

@@ -188,7 +188,7 @@ def test_a_recorded_fail_is_never_retried(world: World) -> None:
     assert world.results()["a"].verdict == FAIL
 
 
-def test_trouble_that_cannot_mend_is_not_retried(world: World) -> None:
+def test_trouble_that_cannot_help_is_not_retried(world: World) -> None:
     """A program that is missing stays missing."""
     world.submit("a", retries=5)
     world.turn()

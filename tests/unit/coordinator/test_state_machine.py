@@ -147,7 +147,7 @@ class Course:
         """Return what the attempt has to come to; None for a trouble that is not told here."""
         if self.report is None:
             return settled(self.records)
-        if self.report.trouble is not None and self.report.trouble.retryable:
+        if self.report.trouble is not None:
             # A fail that the worker had not heard of yet is one all the same.
             fails = [verdict for verdict in self.records if verdict.verdict is VerdictKind.FAIL]
             return fails[-1] if fails else self.report.trouble

@@ -11,7 +11,7 @@ from pytest_ptc.hosts.tmux_language import (
     literal,
     preparations,
     too_old,
-    with_mend,
+    with_fix,
 )
 
 
@@ -110,7 +110,7 @@ def test_how_it_ended(state: str, ended: str | None) -> None:
     assert how_it_ended(state) == ended
 
 
-def test_with_mend() -> None:
+def test_with_fix() -> None:
     """What tmux says is kept, and what to do about it is added where that is known."""
-    assert with_mend("no server running") == "no server running"
-    assert with_mend("command too long").startswith("command too long; ")
+    assert with_fix("no server running") == "no server running"
+    assert with_fix("command too long").startswith("command too long; ")

@@ -246,7 +246,7 @@ def test_seals_can_be_made_again_by_whoever_has_the_key_and_by_nobody_else(
 
 
 def test_a_journal_that_cannot_be_made_names_its_path(tmp_path: Path) -> None:
-    """The error says where, for the user to mend it."""
+    """The error says where, for the user to fix it."""
     (tmp_path / "runs").write_text("in the way")
     with pytest.raises(JournalError, match="runs"):
         Journal(tmp_path / "runs", "run-1", key=KEY)
@@ -393,7 +393,7 @@ def test_no_worker_reports_a_fail_away(attempt: AttemptWriter) -> None:
     assert not trouble.retryable
 
 
-@pytest.mark.parametrize("cause", [Cause.AGENT_FAILED, Cause.NO_VERDICT, Cause.RATE_LIMIT])
+@pytest.mark.parametrize("cause", [Cause.AGENT_FAILED, Cause.RATE_LIMIT, Cause.LOGIN])
 def test_no_trouble_has_a_recorded_fail_tried_again(attempt: AttemptWriter, cause: Cause) -> None:
     """What its worker had not heard of yet, when something went wrong, is a fail all the same."""
     trouble = Trouble(cause=cause, message="it is gone")
@@ -404,6 +404,23 @@ def test_no_trouble_has_a_recorded_fail_tried_again(attempt: AttemptWriter, caus
     assert ended.trouble is None
     assert ended.verdict is not None
     assert ended.verdict.verdict is VerdictKind.FAIL
+
+
+@pytest.mark.parametrize("kind", [VerdictKind.PASS, VerdictKind.SKIP])
+def test_no_worker_reports_a_pass_that_nobody_recorded(
+    attempt: AttemptWriter, kind: VerdictKind
+) -> None:
+    """Neither without any record nor beside one of another kind, or one that came too late."""
+    report = AttemptReport(
+        attempt=ATTEMPT, seconds=1, verdict=Verdict(verdict=kind, summary="fine")
+    )
+    put(attempt, "1", verdict=Verdict(verdict=VerdictKind.ERROR, summary="could not"))
+    put(attempt, "2", verdict=Verdict(verdict=kind, summary="fine"), late=True)
+    trouble = closed_by_worker(attempt, report).report.trouble
+    assert trouble is not None
+    assert trouble.cause is Cause.NO_VERDICT
+    put(attempt, "3", verdict=Verdict(verdict=kind, summary="fine"))
+    assert closed_by_worker(attempt, report).report.verdict == report.verdict
 
 
 def test_closing_takes_what_was_recorded_where_no_worker_reports(attempt: AttemptWriter) -> None:

@@ -113,7 +113,7 @@ def test_other_tasks_can_be_locked_while_one_is_waited_for(tmp_path: Path, fake:
 
 
 def test_a_lock_that_stays_held_is_reported(tmp_path: Path, fake: FakeTime) -> None:
-    """When patience ends, the error names the lock, its age and the mend; the lock stays."""
+    """When patience ends, the error names the lock, its age and the fix; the lock stays."""
     theirs = lock_of_another(tmp_path, age=3)
     with (
         pytest.raises(LockHeldError, match=r"last touched [45]\.\d s ago; if no Claude") as caught,

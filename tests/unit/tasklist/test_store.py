@@ -38,14 +38,14 @@ def test_the_config_directory_is_claude_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "mend"),
+    ("environ", "fix"),
     [({}, "set HOME or CLAUDE_CONFIG_DIR"), ({"CLAUDE_CONFIG_DIR": "", "HOME": "/h"}, "unset it")],
 )
 def test_a_config_directory_that_cannot_be_known_is_an_error(
-    environ: dict[str, str], mend: str
+    environ: dict[str, str], fix: str
 ) -> None:
-    """Without a home, or with an empty setting that Claude Code reads oddly, the mend is named."""
-    with pytest.raises(ConfigError, match=mend):
+    """Without a home, or with an empty setting that Claude Code reads oddly, the fix is named."""
+    with pytest.raises(ConfigError, match=fix):
         config_dir(environ)
 
 
@@ -114,7 +114,7 @@ def test_a_place_where_nothing_stays_is_named() -> None:
 
 @pytest.mark.parametrize("at", ["config", "config/tasks", "config/tasks/shared"])
 def test_a_file_in_the_way_is_named(tmp_path: Path, at: str) -> None:
-    """Where a directory is needed and a file is, the error names it and says the mend."""
+    """Where a directory is needed and a file is, the error names it and says the fix."""
     file = tmp_path / at
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("mine")
@@ -126,7 +126,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, at: str) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/sys is Linux's")
 def test_a_place_that_cannot_be_written_is_named() -> None:
-    """Where no directory can be made, not even by root, the error names it and says the mend."""
+    """Where no directory can be made, not even by root, the error names it and says the fix."""
     with pytest.raises(TaskListError, match=r"/sys/tasks: cannot be made .* CLAUDE_CONFIG_DIR"):
         new_store(Path("/sys")).open()
 

@@ -249,10 +249,10 @@ def test_a_list_id_becomes_one_harmless_name(name: str, directory: str) -> None:
     assert sanitise(name) == directory
 
 
-@pytest.mark.parametrize(("name", "mend"), [("", "name one"), ("x" * 256, "at most 255")])
-def test_a_list_id_that_names_no_directory_is_refused(name: str, mend: str) -> None:
+@pytest.mark.parametrize(("name", "fix"), [("", "name one"), ("x" * 256, "at most 255")])
+def test_a_list_id_that_names_no_directory_is_refused(name: str, fix: str) -> None:
     """An empty or overlong id is an error that says what to do."""
-    with pytest.raises(ConfigError, match=mend):
+    with pytest.raises(ConfigError, match=fix):
         sanitise(name)
 
 

@@ -119,7 +119,7 @@ def test_a_quit_is_heard_while_somebody_holds_the_list(
     ("agent", "why"),
     [
         pytest.param(Agent(about=object()), "its report cannot be said", id="about"),
-        pytest.param(Agent(ODD), "its report cannot be said", id="data"),
+        pytest.param(Agent(ODD), "it cannot be recorded", id="data"),
     ],
 )
 def test_an_agent_that_says_what_is_no_json_has_an_end(
@@ -137,6 +137,5 @@ def test_an_agent_that_says_what_is_no_json_has_an_end(
         return ended
 
     ended = asyncio.run(use())
-    assert ended.report is None
-    assert why in str(ended.problem)
+    assert why in str(ended.problem or (ended.report or {})["trouble"])
     assert (agent.problem is not None) is (agent._verdict is ODD)

@@ -174,7 +174,7 @@ def test_a_failed_request_has_the_cause(error: str, status: int | None, cause: C
         pytest.param(
             finished(),
             Failed("model_not_found", "no model x"),
-            "no model x; mend ptc_model or the marker's model",
+            "no model x; correct ptc_model or the marker's model",
             id="the-failures-words",
         ),
         pytest.param(
@@ -189,10 +189,10 @@ def test_a_failed_request_has_the_cause(error: str, status: int | None, cause: C
             "Reached $0.01; raise the marker's budget_usd or ptc_task_budget_usd, or ask for less",
             id="budget",
         ),
-        pytest.param(finished(text="it broke"), None, "it broke", id="no-mend-known"),
+        pytest.param(finished(text="it broke"), None, "it broke", id="no-fix-known"),
     ],
 )
-def test_trouble_says_what_was_said_and_the_mend(
+def test_trouble_says_what_was_said_and_the_fix(
     end: Finished, failed: Failed | None, message: str
 ) -> None:
     """The message is the client's words, and what a person can do where we know it."""

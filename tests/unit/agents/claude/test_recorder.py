@@ -123,7 +123,7 @@ class Door:
         ),
         pytest.param(MALFORMED, 'nothing was changed: "verdict" must be one of', id="malformed"),
         pytest.param(
-            says("pass", metadata={"ptc": None}), "JSON object, not null. Mend", id="null-verdict"
+            says("pass", metadata={"ptc": None}), "JSON object, not null. Fix", id="null-verdict"
         ),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_long_refusal_is_cut() -> None:
 
 @pytest.mark.parametrize(("data", "kept"), [({"n": 1}, 1), ({}, 0), (None, 0)])
 def test_data_is_held_to_the_schema_as_it_is_recorded(data: object, kept: int) -> None:
-    """A model is told of data that does not meet the marker's schema while it can still mend it."""
+    """A model is told of data that does not meet the marker's schema while it can still fix it."""
     door = Door(SCHEMA)
     verdict = {"verdict": "pass", "summary": "x", "data": data}
     reason = door.recorder.update("c1", says("pass", metadata={"ptc": verdict}))
@@ -162,7 +162,7 @@ def test_data_is_held_to_the_schema_as_it_is_recorded(data: object, kept: int) -
 
 
 def test_a_verdict_that_the_journal_did_not_take_is_not_recorded() -> None:
-    """A full disk is told to the model; when it is mended the same verdict is recorded."""
+    """A full disk is told to the model; when it is fixed the same verdict is recorded."""
     door = Door()
     door.full = True
     door.recorder.announced("c1", says("pass"), "m1")
@@ -264,7 +264,7 @@ def step(
         pytest.param([step("c1", MALFORMED)], Cause.MALFORMED, id="malformed"),
         pytest.param([step("c1", says("pass", task="8"))], Cause.MALFORMED, id="for-another-task"),
         pytest.param(
-            [step("c1", MALFORMED), step("c2", says("pass"), answer="m2")], "pass", id="mended"
+            [step("c1", MALFORMED), step("c2", says("pass"), answer="m2")], "pass", id="fixed"
         ),
         pytest.param(
             [step("c1", MALFORMED), step("c2", says("pass"))], Cause.CONTRADICTED, id="beside"
@@ -604,3 +604,32 @@ def test_which_answer_holds_a_verdict_may_be_told_while_it_is_put_down() -> None
     ended = door.recorder.settled()
     assert isinstance(ended, Verdict)
     assert ended.passed
+
+
+class Unheard(Future[bool]):
+    """A future whose result nobody waits for any more, because the client has died."""
+
+    def result(self, timeout: float | None = None) -> bool:
+        del timeout
+        raise InterruptedError
+
+
+@pytest.mark.parametrize("kind", ["pass", "fail"])
+def test_a_verdict_on_disk_counts_though_nobody_waits_for_that(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it count before it is on disk, nor a pass that came too late."""
+
+    class Waiting(Door):
+        def record(self, record: Record) -> Future[bool]:
+            super().record(record)
+            return unheard
+
+    unheard = Unheard()
+    door = Waiting()
+    with pytest.raises(InterruptedError):
+        door.recorder.update("1", says(kind))
+    assert isinstance(door.recorder.settled(), Trouble)
+    Future.set_result(unheard, False)
+    monkeypatch.setattr(unheard, "result", lambda: False)
+    assert door.recorder.settled() == door.kept[0]

@@ -257,7 +257,7 @@ def test_the_right_edge_keeps_every_dot(screen: Screen, place: str) -> None:
     assert_shows(screen, [*lines, now[:width], now[width:]], [])
 
 
-def test_a_line_break_without_erase_is_mended(screen: Screen) -> None:
+def test_a_line_break_without_erase_is_put_right(screen: Screen) -> None:
     """Where pytest's column is known, what its next line ran into goes with the next draw."""
     *lines, now = fill(screen, "middle")
     area = area_on(screen, column=lambda: len(now))
