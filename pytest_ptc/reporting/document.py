@@ -159,10 +159,13 @@ def _attempt(attempt: TaskAttempt) -> dict[str, Any]:
 def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
-    return {**verdict.to_json(), "findings": [_finding(finding) for finding in verdict.findings]}
+    return {
+        **verdict.to_json(),
+        "findings": [finding_json(finding) for finding in verdict.findings],
+    }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding with all its fields, there or not."""
     return {
         "severity": finding.severity.value,

@@ -132,10 +132,12 @@ class Spent(NamedTuple):
     Args:
         usage: The sum of what is known; its cost is a number.
         unknown: How many attempts do not know their cost.
+        attempts: How many attempts say what they used.
     """
 
     usage: Usage
     unknown: int
+    attempts: int
 
     @classmethod
     def of(cls, attempts: Iterable[TaskAttempt]) -> Spent | None:
@@ -145,12 +147,17 @@ class Spent(NamedTuple):
             return None
         costs = [bill.cost_usd for bill in bills if bill.cost_usd is not None]
         numbers = reduce(add, (Usage.of(bill.numbers, 0.0) for bill in bills)).numbers
-        return cls(Usage.of(numbers, sum(costs)), len(bills) - len(costs))
+        return cls(Usage.of(numbers, sum(costs)), len(bills) - len(costs), len(bills))
 
     @property
     def cost_usd(self) -> float:
         """Return the US dollars that are known."""
         return self.usage.cost_usd or 0.0
+
+    @property
+    def known_cost_usd(self) -> float | None:
+        """Return the US dollars that are known; None where no attempt knows what it cost."""
+        return self.cost_usd if self.attempts > self.unknown else None
 
     @property
     def tokens_read(self) -> int:

@@ -7,19 +7,26 @@ drive the terminal; and no line begins with them, because CI systems take a line
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.text.printable import printable
+from pytest_ptc.text.printable import printable, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import TaskReport
+    from pytest_ptc.reporting.run_report import Spent, TaskReport
 
 #: Most characters of one text that are looked at: an agent's may be megabytes.
 LONGEST = 8000
+
+# A full stop inside "e.g. this" ends no sentence: a capital or a letter without case must follow.
+_SENTENCE_END = re.compile(r"[.!?](?=\s+[^\W\d_a-z])|\u3002")
+
+#: From so many seconds on, tenths say nothing.
+_LONG_S = 10
 
 
 def finding_text(finding: Finding) -> str:
@@ -67,6 +74,27 @@ def count(number: int, one: str, many: str = "") -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """Return the word for one, or for several."""
     return one if number == 1 else many or f"{one}s"
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a text of unknown origin, printable, without its full stop."""
+    text = printable(text[:LONGEST])
+    end = _SENTENCE_END.search(text)
+    return (text[: end.end()] if end else text).rstrip(".\u3002")
+
+
+def cost_text(spent: Spent | None) -> str:
+    """Return what attempts cost: `$0.21`, `at least $0.24` where not all is known, or nothing."""
+    if spent is None or spent.known_cost_usd is None:
+        return ""
+    return f"at least {usd(spent.known_cost_usd)}" if spent.unknown else usd(spent.known_cost_usd)
+
+
+def seconds_text(seconds: float) -> str:
+    """Return `1.2 s`, `12 s` or `3:05`."""
+    if seconds < _LONG_S:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 60 else clock(seconds)  # noqa: PLR2004
 
 
 def clock(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,7 @@ from pytest_ptc.reporting.wording import (
     LONGEST,
     count,
     finding_text,
+    first_sentence,
     hung,
     listed,
     output_lines,
@@ -42,9 +42,6 @@ _MARKUP: Mapping[VerdictKind, Mapping[str, bool]] = {
     VerdictKind.SKIP: {"yellow": True},
     VerdictKind.ERROR: {"red": True},
 }
-
-# A full stop inside "e.g. this" ends no sentence: a capital or a letter without case must follow.
-_SENTENCE_END = re.compile(r"[.!?](?=\s+[^\W\d_a-z])|\u3002")
 
 
 class Line(NamedTuple):
@@ -140,7 +137,7 @@ def _quiet(
     for task, *alike in _alike([task for task in tasks if task.bad and not task.expected]):
         kind, label, said = task.reason
         findings = worst_first(task.findings)
-        parts = [clip(_first_sentence(said), 200)]
+        parts = [clip(first_sentence(said), 200)]
         parts += [clip(finding_text(finding), 160) for finding in findings[:1]]
         if len(findings) > 1:
             parts.append(f"+{count(len(findings) - 1, 'finding')}")
@@ -176,12 +173,6 @@ def _together(tasks: Sequence[TaskReport], width: int) -> Iterator[Line]:
     for task in tasks[:_ALIKE]:
         yield Line(printable(f"  {task.nodeid}"))
     yield Line(f"  +{len(tasks) - _ALIKE} more")
-
-
-def _first_sentence(text: str) -> str:
-    text = printable(text[:LONGEST])
-    end = _SENTENCE_END.search(text)
-    return (text[: end.end()] if end else text).rstrip(".\u3002")
 
 
 def _counts(tasks: Sequence[TaskReport], counts: str, unasked: int, *, succeeded: bool) -> Line:

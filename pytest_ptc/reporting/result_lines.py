@@ -1,0 +1,366 @@
+"""A run's results as lines, one for each item, in at most so many bytes. Pure.
+
+The form is for a person and for a model that called `ptc`, which pays for every word. What does not
+fit is shortened first, and left out last: passing items before others, and never without a count.
+The bound holds by construction: each line is made to fit the room that it has, and none is added
+for which there is no room.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.model.verdict import VerdictKind
+from pytest_ptc.reporting.document import finding_json, json_text
+from pytest_ptc.reporting.item_names import item_names
+from pytest_ptc.reporting.run_report import worst_first
+from pytest_ptc.reporting.wording import (
+    LONGEST,
+    cost_text,
+    finding_text,
+    first_sentence,
+    listed,
+    seconds_text,
+)
+from pytest_ptc.text.printable import printable, utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_ptc.model.verdict import Finding
+    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+
+#: Most bytes that an agent which runs a command is given back: about 600 tokens.
+AGENT_MAX_BYTES = 2_400
+#: The smallest bound: totals, the reason why a run is no success, and where to read on fit.
+MIN_BYTES = 600
+
+#: What an item's line begins with, the worst first. What is in capitals needs a look.
+_FAIL, _ERROR, _NOT_DONE = "FAIL", "ERROR", "NOT DONE"
+_WORDS = (_FAIL, _ERROR, _NOT_DONE, "xpass", "skip", "xfail", "pass")
+_BAD = (_FAIL, _ERROR, _NOT_DONE)
+_TOTALS_ORDER = ("pass", _FAIL, _ERROR, "skip", "xfail", "xpass", _NOT_DONE)
+
+#: As long as all items are shown, a line is not made shorter than this: one of an item that
+#: somebody must look at, and another.
+_SHORTEST_BAD, _SHORTEST = 40, 24
+#: The room of a line where only the worst are shown.
+_WORST_ROOM = range(120, 400)
+#: A line of an item that somebody must look at has so many times the room of another.
+_WEIGHT = 3
+#: Most bytes of an item's name, of the reason why a run is no success, of its id, and of a command.
+_NAME, _REASON, _ID, _HINT = 80, 160, 40, 80
+_CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def result_lines(
+    report: RunReport,
+    *,
+    max_bytes: int | None = None,
+    verbose: bool = False,
+    others: Iterable[str] = (),
+    rest: str = "ptc results {run}",
+) -> list[str]:
+    """Return a line for each item, in the order in which they were submitted, and a last of totals.
+
+    Args:
+        report: The run.
+        max_bytes: Most bytes of all lines in UTF-8, each with its line end; at least `MIN_BYTES`.
+            Where there are more, lines are shortened, then only the worst are shown, and the line
+            before the last names a command that shows the rest. None for no bound.
+        verbose: Whether lines have whole summaries, and one of its own for each finding.
+        others: The ids of other runs, so that the id in the last line is unique among them.
+        rest: The command that shows the rest; `{run}` is the run's id.
+
+    Raises:
+        ValueError: The bound is less than `MIN_BYTES`.
+    """
+    if max_bytes is not None and max_bytes < MIN_BYTES:
+        raise ValueError(f"results need room for {MIN_BYTES} bytes, not {max_bytes}")
+    run = _bytes_cut(printable(short_run_id(report.run_id, others)), _ID)
+    items = _items(report)
+    last = [*_why_not(report, items), _totals(report, items, run)]
+    if verbose:
+        lines = [line for item in items for line in (item.whole, *item.findings)]
+    else:
+        lines = [item.line for item in items]
+    if max_bytes is None or _size([*lines, *last]) <= max_bytes:
+        return [*lines, *last]
+    hint = _bytes_cut(rest.format(run=run), _HINT)
+    return [*_bounded(items, max_bytes - _size(last), hint), *last]
+
+
+def result_json_lines(report: RunReport) -> list[str]:
+    """Return a JSON object for each item, in the order of `result_lines`, and a last of totals.
+
+    The words are those of the JSON document's schema; `item` is the name in `result_lines`.
+    """
+    tasks = report.standing
+    names = item_names([task.nodeid for task in tasks])
+    objects = [_item_json(task, name) for task, name in zip(tasks, names, strict=True)]
+    spent = report.spent
+    totals = {
+        "run": report.run_id,
+        "items": len(tasks),
+        "states": {state.value: number for state, number in report.states.items()},
+        "complete": report.complete,
+        "successful": report.successful,
+        "why_not_successful": report.why_not_successful,
+        "exit_status": report.exit_status,
+        "seconds": report.seconds,
+        "cost_usd": spent.known_cost_usd if spent else None,
+        "attempts_of_unknown_cost": spent.unknown if spent else None,
+    }
+    return [json_text(value) for value in (*objects, totals)]
+
+
+def short_run_id(run_id: str, others: Iterable[str] = ()) -> str:
+    """Return the shortest end of a run's id that names it among others for `ptc results`.
+
+    It is never less than what follows its time.
+    """
+    ends = {other[-len(run_id) :] for other in others if other != run_id}
+    at = run_id.rfind("-") + 1
+    while at and any(other.endswith(run_id[at:]) for other in ends):
+        at = run_id.rfind("-", 0, at - 1) + 1
+    return run_id[at:]
+
+
+class _Item(NamedTuple):
+    """One item's result.
+
+    Args:
+        word: What became of it, one of `_WORDS`.
+        name: Its short name, printable.
+        reason: Why, printable: the summary, the cause, pytest's message.
+        worst: Its worst finding; empty without one.
+        more: How many findings it has besides.
+        same: What is equal for items that met the same trouble; None without one.
+        summary: Why, with the whole summary.
+        all_findings: Its findings with their rules, worst first.
+    """
+
+    word: str
+    name: str
+    reason: str
+    worst: str
+    more: int
+    same: object
+    summary: str
+    all_findings: Sequence[str]
+
+    @property
+    def bad(self) -> bool:
+        return self.word in _BAD
+
+    @property
+    def line(self) -> str:
+        """Return its line without a bound."""
+        return self._line(self.name, self.reason, self.worst)
+
+    @property
+    def whole(self) -> str:
+        """Return its line with the whole summary and no finding."""
+        return f"{self.word} {self.name}  {self.summary}".rstrip()
+
+    @property
+    def findings(self) -> Iterator[str]:
+        """Yield a line for each finding."""
+        return (f"  - {text}" for text in self.all_findings)
+
+    def fitted(self, most: int) -> str:
+        """Return its line in at most so many bytes: name, reason and finding share them."""
+        if _bytes(self.line) <= most:
+            return self.line
+        name = _middle_cut(self.name, min(_NAME, max(most // 2, most - 60)))
+        room = most - _bytes(self._line(name, "", "")) - 4
+        worst = _bytes_cut(self.worst, max(room // 2, room - _bytes(self.reason)))
+        reason = _bytes_cut(self.reason, room - _bytes(worst))
+        return _bytes_cut(self._line(name, reason, worst), most)
+
+    def _line(self, name: str, reason: str, worst: str) -> str:
+        more = f"+{self.more}" if self.more else ""
+        found = f"{worst} ({more})" if more and worst else worst or more
+        why = ": ".join(filter(None, (reason, found)))
+        return f"{self.word} {name}  {why}".rstrip()
+
+
+def _items(report: RunReport) -> list[_Item]:
+    tasks = report.standing
+    names = item_names([task.nodeid for task in tasks])
+    return [_item(task, name) for task, name in zip(tasks, names, strict=True)]
+
+
+def _item(task: TaskReport, name: str) -> _Item:
+    label, text = _reason(task)
+    found = worst_first(task.findings)
+    trouble = task.trouble
+    return _Item(
+        word=_word(task),
+        name=printable(name[:LONGEST]),
+        reason=printable(": ".join(filter(None, (label, first_sentence(text))))),
+        worst=_short_finding(found[0]) if found else "",
+        more=max(len(found) - 1, 0),
+        same=(trouble.cause, trouble.message) if trouble and not task.unfinished else None,
+        summary=printable(": ".join(filter(None, (label, text[:LONGEST])))),
+        all_findings=[finding_text(finding) for finding in found],
+    )
+
+
+def _word(task: TaskReport) -> str:
+    if task.expected:
+        return "xfail"
+    if task.unfinished:
+        return _NOT_DONE
+    kind = task.reason.kind
+    if kind is VerdictKind.PASS and task.state is ItemState.XPASSED:
+        return "xpass"
+    return {VerdictKind.FAIL: _FAIL, VerdictKind.ERROR: _ERROR}.get(kind, kind.value)
+
+
+def _reason(task: TaskReport) -> tuple[str, str]:
+    """Return the cause of what became of an item in a few words, and what there is to say of it."""
+    if task.expected or task.state is ItemState.XPASSED:
+        why = task.final.xfail if task.final else None
+        return why or "", task.reason.said
+    if task.unfinished and not task.undone and task.verdict is not None:
+        return "", f"its agent recorded {task.kind}, and its test did not run"
+    return task.reason.label, task.reason.said
+
+
+def _short_finding(finding: Finding) -> str:
+    parts = (finding.severity.value, finding.location[:LONGEST], finding.message[:LONGEST])
+    return printable(" ".join(filter(None, parts)))
+
+
+def _item_json(task: TaskReport, name: str) -> dict[str, Any]:
+    verdict, trouble = task.verdict, task.trouble
+    return {
+        "item": name,
+        "nodeid": task.nodeid,
+        "state": task.state.value,
+        "outcome": task.final.outcome if task.final else None,
+        "verdict": verdict.verdict.value if verdict else None,
+        "summary": verdict.summary if verdict else None,
+        "findings": [finding_json(finding) for finding in task.findings],
+        "data": verdict.data if verdict else None,
+        "cause": trouble.cause.value if trouble else None,
+        "message": trouble.message if trouble else task.final.message if task.final else None,
+        "params": dict(task.spec.params),
+        "resumed": task.kept_from,
+        "attempts": len(task.attempts),
+        "seconds": round(task.seconds, 3),
+        "cost_usd": task.cost_usd,
+    }
+
+
+def _totals(report: RunReport, items: Sequence[_Item], run: str) -> str:
+    numbers = Counter(item.word for item in items)
+    counts = listed((word.lower(), numbers[word]) for word in _TOTALS_ORDER)
+    parts = [f"{len(items)}: {counts}" if items else "0 items", seconds_text(report.seconds)]
+    cost = cost_text(report.spent)
+    return ", ".join([*parts, *([cost] if cost else []), f"run {run}"])
+
+
+def _why_not(report: RunReport, items: Sequence[_Item]) -> list[str]:
+    """Return why a run is no success, where its items' lines do not say it."""
+    why = report.why_not_successful
+    if why is None or (report.complete and any(item.bad for item in items)):
+        return []
+    return [_bytes_cut(f"not successful: {printable(why[:LONGEST])}", _REASON)]
+
+
+# The bound.
+
+
+def _bounded(items: Sequence[_Item], room: int, hint: str) -> list[str]:
+    """Return lines of items and one that says how to see the rest, in at most so many bytes."""
+    last = f"rest: {hint}"
+    most = _most_of_a_line(items, room - _size([last]))
+    if all(_share(item, most) >= (_SHORTEST_BAD if item.bad else _SHORTEST) for item in items):
+        return [*(item.fitted(_share(item, most)) for item in items), last]
+    return _worst(items, room, hint)
+
+
+def _share(item: _Item, most: int) -> int:
+    return most * _WEIGHT if item.bad else most
+
+
+def _most_of_a_line(items: Sequence[_Item], room: int) -> int:
+    """Return the most bytes of a line of an item that need no look, so that all lines fit."""
+    needs = [(_bytes(item.line), item) for item in items]
+    few, many = 0, room
+    while few < many:
+        most = (few + many + 1) // 2
+        if sum(min(need, _share(item, most)) + 1 for need, item in needs) <= room:
+            few = most
+        else:
+            many = most - 1
+    return few
+
+
+def _worst(items: Sequence[_Item], room: int, hint: str) -> list[str]:
+    """Return the lines of the worst items, and how many of which kind are left out."""
+    ranks = {word: rank for rank, word in enumerate(_WORDS)}
+    groups = _alike(sorted(items, key=lambda item: ranks[item.word]))
+    left = Counter(item.word for item in items)
+    bad = sum(group[0].bad for group in groups)
+    most = min(max(_WORST_ROOM.start, room // (2 * max(bad, 1))), _WORST_ROOM.stop)
+    lines: list[str] = []
+    for group in groups:
+        after = left - Counter(item.word for item in group)
+        line = group[0].fitted(most) if len(group) == 1 else _together(group, most)
+        if _size([*lines, line, _left_out(after, hint)]) > room:
+            break
+        lines.append(line)
+        left = after
+    return [*lines, _left_out(left, hint)]
+
+
+def _alike(items: Sequence[_Item]) -> list[list[_Item]]:
+    """Return the items, those together that met the very same trouble."""
+    groups: dict[object, list[_Item]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(place if item.same is None else (item.word, item.same), []).append(item)
+    return list(groups.values())
+
+
+def _together(items: Sequence[_Item], most: int) -> str:
+    head = f"{items[0].word} {len(items)} items  "
+    return head + _bytes_cut(items[0].reason, most - len(head))
+
+
+def _left_out(left: Counter[str], hint: str) -> str:
+    counts = listed((word.lower(), left[word]) for word in _TOTALS_ORDER)
+    return f"{counts} more; rest: {hint}" if counts else f"rest: {hint}"
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(_bytes(line) + 1 for line in lines)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(utf8(text))
+
+
+def _bytes_cut(text: str, most: int) -> str:
+    """Return a printable text in at most so many bytes, with an ellipsis where its end was."""
+    if _bytes(text) <= most:
+        return text
+    room = most - len(_CUT.encode())
+    if room <= 0:
+        return ""
+    return utf8(text)[:room].decode("utf-8", "ignore").rstrip() + _CUT
+
+
+def _middle_cut(text: str, most: int) -> str:
+    """Return a printable text in at most so many bytes, with an ellipsis where its middle was."""
+    if _bytes(text) <= most:
+        return text
+    room = max(most - len(_CUT.encode()), 0)
+    encoded = utf8(text)
+    start = encoded[: room // 2].decode("utf-8", "ignore")
+    end = encoded[len(encoded) - (room - room // 2) :].decode("utf-8", "ignore")
+    return f"{start}{_CUT}{end}"
