@@ -23,6 +23,7 @@ from pytest_ptc.interfaces.recording import (
 )
 from pytest_ptc.model.errors import VerdictError
 from pytest_ptc.model.variables import ATTEMPT_FOLDER, ATTEMPT_TOKEN, RECORD_SOCKET
+from pytest_ptc.model.verdict import Severity, VerdictKind
 from pytest_ptc.text.printable import printable
 from pytest_ptc.verdicts.fail_signs import says_fail
 
@@ -36,6 +37,40 @@ _PAUSE_S = 0.02
 
 #: What a worker finds in its program's output where a fail could not be recorded.
 _UNRECORDED_FAIL = 'ptc record: not recorded: {"verdict": "fail"}'
+
+
+def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
+    """Declare the arguments of `ptc record`."""
+    kinds = ", ".join(kind.value for kind in VerdictKind)
+    parser.description = (
+        "Record the verdict of the task this is run in. Recording again is allowed; "
+        "a fail stands against any pass."
+    )
+    parser.add_argument(
+        "verdict",
+        help=f"one of {kinds}, with --summary; or the whole verdict as a JSON object; or - to "
+        "read that from standard input",
+    )
+    parser.add_argument("--summary", help="one or two sentences")
+    parser.add_argument(
+        "--finding",
+        action="append",
+        default=[],
+        metavar="SEVERITY:MESSAGE",
+        help=f"a finding, severity one of {', '.join(Severity)}; may be given again",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record the verdict that is given."""
+    for line in record(arguments, os.environ):
+        print(line)
+    return 0
+
+
+def wrong_call(words: Sequence[str]) -> None:
+    """Keep the fail of a call that argparse has refused."""
+    keep_fail_of_wrong_call(("record", *words), os.environ)
 
 
 def record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_ptc
 from pytest_ptc import hookspecs
-from pytest_ptc.cli import main as program
+from pytest_ptc.cli.main import COMMANDS, command_parser
 from pytest_ptc.collection.keywords import keywords_table
 from pytest_ptc.collection.options import options_table
 from pytest_ptc.interfaces import agent, agent_kind, host
 from pytest_ptc.journal.events import Event
 from pytest_ptc.model import reports, result, trouble
-from pytest_ptc.model.reports import REPORTS
 from pytest_ptc.model.trouble import RETRYABLE, Cause
 from pytest_ptc.text.markdown import markdown_table
 from pytest_ptc.text.secret_names import described
@@ -202,13 +201,9 @@ def _subclasses(parent: type[Event]) -> Iterator[type[Event]]:
 
 def commands() -> str:
     """Return each command of the program `ptc`, with its arguments."""
-    (subparsers,) = (
-        action
-        for action in program._parser(REPORTS)._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
     parts = []
-    for name, parser in subparsers.choices.items():
+    for command in COMMANDS:
+        name, parser = command.name, command_parser(command)
         rows = [
             (code(_argument(action)), (action.help or "") % {"default": action.default})
             for action in parser._actions

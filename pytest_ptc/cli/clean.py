@@ -1,0 +1,48 @@
+"""`ptc clean`: what killed runs have left, and old journals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ptc.cli.list_runs import listed
+from pytest_ptc.cli.named_runs import add_run, only, runs_here, verified
+from pytest_ptc.runs.control import forget_runs
+from pytest_ptc.runs.recorded import RefusedRun, RunState
+from pytest_ptc.session.cleaning import clean_run
+from pytest_ptc.text.printable import printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
+    """Declare the arguments of `ptc clean`."""
+    add_run(parser, "all of them")
+    parser.add_argument(
+        "--keep",
+        type=int,
+        metavar="N",
+        help="remove journals too, but for those of the last N runs that have ended",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Remove what killed runs have left, and journals where that was asked; print what became.
+
+    Raises:
+        PtcError: There is not one such run.
+    """
+    found = runs_here()
+    refused = [run for run in found if isinstance(run, RefusedRun)]
+    killed = [run for run in verified(found) if run.state is RunState.KILLED]
+    if arguments.run:
+        killed = [only([*refused, *killed], arguments.run, "killed run")]
+        refused = []
+    lines = [f"{run.run_id}: {clean_run(run)}" for run in killed]
+    if arguments.keep is not None:
+        forgotten = forget_runs(verified(runs_here()), max(0, arguments.keep))
+        lines += [f"{run_id}: removed its journal" for run_id in forgotten]
+    lines += [listed(run) for run in refused]
+    print("\n".join([printable(line) for line in lines] or ["nothing to clean"]))
+    return 0
