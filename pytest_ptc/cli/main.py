@@ -6,7 +6,8 @@ A command is a module of this package with two functions:
   command whose arguments depend on them.
 - `run(arguments)` does it, prints, and returns the exit status.
 
-It may have `wrong_call(words)`, which is called when argparse has refused the words.
+It may have `parse(parser, words)`, in place of `parser.parse_args(words)`; and `wrong_call(words)`,
+which is called when argparse has refused the words.
 Only the module of the command that is called is imported: an agent waits for `ptc record`.
 """
 
@@ -47,6 +48,8 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
+    Command("run", "run", "have agents do a prompt for each item, in parallel"),
+    Command("wait", "wait", "wait for the end of a run, and print its results"),
     Command("record", "record", "record the verdict of the task this is run in"),
     Command("list", "list_runs", "list the runs of this project, oldest first, and how they stand"),
     Command("attach", "attach", "watch a run that is on"),
@@ -77,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         module = command.load()
         parser = command_parser(command, words[1:])
         try:
-            arguments = parser.parse_args(words[1:])
+            parse = getattr(module, "parse", argparse.ArgumentParser.parse_args)
+            arguments = parse(parser, words[1:])
         except SystemExit as ended:
             if ended.code and hasattr(module, "wrong_call"):
                 module.wrong_call(words[1:])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pytest_ptc.model.content import Content
+from pytest_ptc.model.inline_suite import InlineSuite
 from pytest_ptc.model.result import Attempt, AttemptReport, Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Trouble
@@ -79,6 +80,7 @@ class RunBegan(Event, frozen=True, kw_only=True, tag="run"):
         task_list: The folder of the shared list; None as above.
         own_list: Whether the shared list was made for the run.
         command: The program that is the agent, with its arguments.
+        inline: The suite of `ptc run`; None for a run of test files.
     """
 
     format: int
@@ -107,6 +109,7 @@ class RunBegan(Event, frozen=True, kw_only=True, tag="run"):
     task_list: str | None
     own_list: bool
     command: tuple[str, ...]
+    inline: InlineSuite | None = None
 
 
 class SuiteChanged(Event, frozen=True, kw_only=True, tag="suite changed"):
@@ -522,6 +525,8 @@ def _plain(value: object) -> object:
             return value.to_json()
         case KeptReport():
             return _plain_fields(value)
+        case InlineSuite():
+            return msgspec.to_builtins(value)
         case tuple():
             return list(value)
     return value

@@ -7,6 +7,8 @@ import shutil
 import signal
 from typing import TYPE_CHECKING, NoReturn
 
+from pytest_ptc.journal.events import SessionEnded
+from pytest_ptc.journal.story import STORY, StoryError, read_story
 from pytest_ptc.model.errors import JournalError, TaskListError
 from pytest_ptc.runs.recorded import RunState
 from pytest_ptc.system.processes import wait_gone
@@ -18,12 +20,33 @@ if TYPE_CHECKING:
 
 #: Seconds that a run has to end in order, its workers' and its reports' time included.
 PATIENCE = 60.0
+#: Seconds between two looks at the journal of a run whose process lives on.
+_LOOK_EVERY_S = 10.0
 
 
 def stop_run(run: RecordedRun) -> bool:
     """End a run in order, as Ctrl-C does; tell whether it has ended."""
     run.pytest.send(signal.SIGTERM)
     return not wait_gone([run.pytest], PATIENCE)
+
+
+def wait_for_end(run: RecordedRun) -> RecordedRun:
+    """Return a run when it is over, or its process has ended; nothing is started or sent.
+
+    Raises:
+        JournalError: Its process cannot be seen from here.
+    """
+    if run.state is RunState.KILLED and not run.in_sight:
+        raise JournalError(f"run {run.run_id} is in another container, or was: wait for it there")
+    while run.state is RunState.RUNNING and wait_gone([run.pytest], _LOOK_EVERY_S):
+        # A program may call pytest and live on.
+        try:
+            story = read_story(run.folder / STORY, run.key)
+        except StoryError as error:
+            raise JournalError(f"journal {run.folder}: {error}") from error
+        if isinstance(story.events[-1], SessionEnded):
+            break
+    return run
 
 
 def watch(run: RecordedRun) -> NoReturn:

@@ -91,6 +91,11 @@ class SessionHooks:
     def __repr__(self) -> str:
         return f"<SessionHooks {self._run.plan.run_id} {self._book!r}>"
 
+    @property
+    def run(self) -> Run:
+        """Return the run of the session."""
+        return self._run
+
     def verdict_of(self, item: pytest.Item) -> Verdict:
         """Return the verdict of the item that is running."""
         ticket = self._book.get(item)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from pytest_ptc.model.inline_suite import InlineSuite
+
 
 def _nothing() -> None:
     """Leave the cache directory to be made with the first journal."""
@@ -29,6 +31,7 @@ class RunPlace:
         config_file: The project's configuration file, which may stand for the whole in a report.
         written: Files and folders that the program writes itself while the run is on, besides what
             the run writes: what changes there is no change of what agents look at.
+        inline: The suite of the command line, where that is the suite.
         make_cache: Makes the cache directory as its owner does, with what marks it as a cache.
     """
 
@@ -38,6 +41,7 @@ class RunPlace:
     arguments: tuple[str, ...] = ()
     config_file: Path | None = None
     written: tuple[Path, ...] = ()
+    inline: InlineSuite | None = None
     make_cache: Callable[[], object] = _nothing
 
     @property

@@ -33,6 +33,7 @@ def place_of(config: pytest.Config, settings: Settings) -> RunPlace:
         if getattr(config, "cache", None) is not None:
             config.cache.mkdir("ptc")
 
+    inline = config.pluginmanager.getplugin("ptc-inline")
     return RunPlace(
         root=config.rootpath,
         cache=cache,
@@ -43,6 +44,7 @@ def place_of(config: pytest.Config, settings: Settings) -> RunPlace:
             *(cache / name for name in _OF_CACHE),
             *(start / str(name) for name in reports if name),
         ),
+        inline=None if inline is None else inline.suite,
         make_cache=make_cache,
     )
 

@@ -95,6 +95,7 @@ def run_began(
         task_list=None,
         own_list=False,
         command=(),
+        inline=place.inline,
     )
 
 

@@ -40,7 +40,11 @@ ROOMS = {
         *("agents", "collection", "coordinator", "hosts", "inputs", "interfaces", "journal"),
         *("model", "reporting", "runs", "system", "tasklist", "text"),
     },
-    "cli": {"interfaces", "journal", "model", "reporting", "runs", "session", "text", "verdicts"},
+    "cli": {
+        # The items of `ptc run` are those that a suite would have.
+        *("collection", "interfaces", "journal", "model", "reporting", "runs", "session", "text"),
+        "verdicts",
+    },
     "plugin": {"collection", "hookspecs", "interfaces", "model", "session", "text"},
 }
 

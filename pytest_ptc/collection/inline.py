@@ -1,0 +1,102 @@
+"""The suite of a command line, as pytest collects it: its items, and nothing of the project's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_ptc.collection.markdown import MarkdownItem, NothingItem, Suite
+from pytest_ptc.model.inline_suite import INLINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_ptc.model.inline_suite import InlineSuite
+
+
+class InlinePlugin:
+    """Has a session collect the items of a suite that is in memory.
+
+    Args:
+        suite: The suite.
+        folder: The directory that names of files are from.
+    """
+
+    #: The name under which it is registered.
+    NAME = "ptc-inline"
+
+    def __init__(self, suite: InlineSuite, folder: Path) -> None:
+        self.suite = suite
+        self._folder = folder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool:
+        """Collect the suite in place of what pytest would look for in the project."""
+        config = session.config
+        more = [word for word in config.args if word != str(self._folder)]
+        if more:
+            raise pytest.UsageError(
+                f"behind --: {more[0]!r} is no option of pytest's; choose items with -k"
+            )
+        collector = InlineCollector.from_parent(session, suite=self.suite, folder=self._folder)
+        report = config.hook.pytest_make_collect_report(collector=collector)
+        config.hook.pytest_collectreport(report=report)
+        session.items = list(report.result or ())
+        config.hook.pytest_collection_modifyitems(
+            session=session, config=config, items=session.items
+        )
+        config.hook.pytest_collection_finish(session=session)
+        session.testscollected = len(session.items)
+        return True
+
+
+class InlineCollector(pytest.Collector):
+    """The collector of a suite's items."""
+
+    def __init__(self, *, suite: InlineSuite, folder: Path, **kwargs: Any) -> None:
+        super().__init__(name=INLINE, nodeid=INLINE, **kwargs)
+        self._suite = suite
+        self._folder = folder
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield the items, in the order given."""
+        given = self._suite
+        if given.nothing is not None:
+            yield NothingItem.from_parent(
+                self, name="nothing-changed", reason=given.nothing, line=1
+            )
+        each = None if given.since is None else {"changed": given.since}
+        suite = Suite(prompt=given.prompt, line=1, each=each, keywords=given.keywords)
+        for item in given.items:
+            yield InlineItemNode.from_parent(
+                self,
+                name=item.name,
+                suite=suite,
+                params=dict(item.params),
+                place=_place(self._folder, item.params),
+            )
+
+
+class InlineItemNode(MarkdownItem):
+    """One item; reports show it at the file that it is about, if it is about one."""
+
+    def __init__(self, *, place: Path | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._place = place
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:  # type: ignore[override]
+        """Return where the item is shown: a file has no line of it."""
+        return self._place or self.path, None, self.nodeid
+
+
+def _place(folder: Path, params: dict[str, Any] | Any) -> Path | None:
+    for value in params.values():
+        try:
+            path = folder / str(value)
+            if path.is_file():
+                return path
+        except (OSError, ValueError):
+            continue
+    return None

@@ -1,0 +1,152 @@
+"""A run of a suite that is in memory: pytest in this process, without a word of its own.
+
+Journal, resume, reports, budget, permissions and exit status are those of any run: pytest is
+called, with the project's ini file, and without its conftest, its test files and its `addopts`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.collection.inline import InlinePlugin
+from pytest_ptc.reporting.story import run_report
+from pytest_ptc.session.hooks import SessionHooks
+from pytest_ptc.session.pytest_place import session_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.model.inline_suite import InlineSuite
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.session.run import Run
+
+#: Options of pytest with which nothing of the project is imported, and only the items are run.
+_ALONE = ("--noconftest", "-o", "addopts=")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InlineRun:
+    """What became of a run.
+
+    Args:
+        status: Pytest's exit status.
+        report: The run as reports tell it; None where it did not begin.
+        refused: Why it did not begin, in a sentence; None where it did, or had nothing to do.
+        problems: What else went wrong, a sentence each.
+        output: What pytest would have shown.
+    """
+
+    status: int
+    report: RunReport | None = None
+    refused: str | None = None
+    problems: Sequence[str] = field(default_factory=list)
+    output: str = ""
+
+
+def run_inline(
+    suite: InlineSuite,
+    folder: Path,
+    options: Sequence[str],
+    when_begun: Callable[[str, Path], object] = lambda _run_id, _folder: None,
+) -> InlineRun:
+    """Run a suite.
+
+    Args:
+        suite: The suite.
+        folder: The directory that names of files are from; pytest looks for its ini file from here.
+        options: More words for pytest.
+        when_begun: Called with the run's id and its folder when its tasks are published.
+    """
+    quiet = _Quiet(when_begun)
+    words = [str(folder), *_ALONE, *options]
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        status = int(pytest.main(words, plugins=[InlinePlugin(suite, folder), quiet]))
+    run = quiet.run
+    report = None
+    if run is not None and run.begun and quiet.session is not None:
+        report = run_report(run.story(session_end(quiet.session)))
+    refused = quiet.refused
+    if report is None and refused is None and status and not suite.nothing:
+        said = errors.getvalue() or quiet.output
+        refused = _last_words(said) or f"pytest ended with status {status}"
+    elif errors.getvalue():
+        sys.stderr.write(errors.getvalue())
+    return InlineRun(
+        status=status,
+        report=report,
+        refused=refused,
+        problems=quiet.problems,
+        output=quiet.output,
+    )
+
+
+def _last_words(output: str) -> str:
+    """Return the end of what pytest has shown, in a line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip(" =-_\t")]
+    told = [line for line in lines if "error:" in line] or lines[-3:]
+    return " ".join(told)[-600:]
+
+
+class _Quiet:
+    """Keeps what pytest shows, and takes note of what the run is."""
+
+    def __init__(self, when_begun: Callable[[str, Path], object]) -> None:
+        self.run: Run | None = None
+        self.session: pytest.Session | None = None
+        self.refused: str | None = None
+        self.problems: list[str] = []
+        self._shown = io.StringIO()
+        self._when_begun = when_begun
+
+    @property
+    def output(self) -> str:
+        """Return what pytest would have shown."""
+        return self._shown.getvalue()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_cmdline_main(
+        self,
+    ) -> Generator[None, pytest.ExitCode | int | None, pytest.ExitCode | int | None]:
+        """Keep what is refused from being shown as pytest shows it."""
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            self.refused = "\n".join(map(str, error.args)).removeprefix("ptc: ")
+            return pytest.ExitCode.USAGE_ERROR
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Have pytest's reporter write into memory."""
+        plugins = config.pluginmanager
+        reporter = plugins.getplugin("terminalreporter")
+        if reporter is not None:
+            plugins.unregister(reporter)
+            plugins.register(pytest.TerminalReporter(config, self._shown), "terminalreporter")
+        hooks = plugins.getplugin("ptc-hooks")
+        if isinstance(hooks, SessionHooks):
+            self.run = hooks.run
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Take note of the session, whose end is to be reported."""
+        self.session = session
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Say that the run has begun: our own hooks, around this one, have published its tasks."""
+        if self.run is not None and self.run.begun and self.run.folder is not None:
+            self._when_begun(self.run.plan.run_id, self.run.folder)
+        return (yield)
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Take note of what else went wrong."""
+        reports = config.pluginmanager.getplugin("ptc-reports")
+        self.problems += [f"not written: {one}" for one in getattr(reports, "problems", ())]
+        self.problems += list(self.run.problems) if self.run is not None else []
