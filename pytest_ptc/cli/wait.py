@@ -41,8 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         PtcError: There is not one such run, or nobody here can tell whether it is on.
     """
-    waited = wait_for_end(named_run(arguments.run))
-    recorded = named_run(waited.run_id)
+    recorded = wait_for_end(named_run(arguments.run))
     report = run_report(recorded.events)
     if arguments.json:
         lines = result_json_lines(report)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.collection.markdown import MarkdownItem, NothingItem, Suite
+from pytest_ptc.collection.stash import INLINE_SUITE
 from pytest_ptc.model.inline_suite import INLINE
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ class InlinePlugin:
         folder: The directory that names of files are from.
     """
 
-    #: The name under which it is registered.
-    NAME = "ptc-inline"
-
     def __init__(self, suite: InlineSuite, folder: Path) -> None:
         self.suite = suite
         self._folder = folder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Have the run know its suite, before it is planned."""
+        config.stash[INLINE_SUITE] = self.suite
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool:

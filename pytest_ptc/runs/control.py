@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_ptc.journal.events import SessionEnded
@@ -31,22 +32,27 @@ def stop_run(run: RecordedRun) -> bool:
 
 
 def wait_for_end(run: RecordedRun) -> RecordedRun:
-    """Return a run when it is over, or its process has ended; nothing is started or sent.
+    """Return a run as it is when its session is over, or its process has ended.
 
     Raises:
         JournalError: Its process cannot be seen from here.
     """
-    if run.state is RunState.KILLED and not run.in_sight:
+    if not run.in_sight and not isinstance(run.events[-1], SessionEnded):
         raise JournalError(f"run {run.run_id} is in another container, or was: wait for it there")
-    while run.state is RunState.RUNNING and wait_gone([run.pytest], _LOOK_EVERY_S):
-        # A program may call pytest and live on.
-        try:
-            story = read_story(run.folder / STORY, run.key)
-        except StoryError as error:
-            raise JournalError(f"journal {run.folder}: {error}") from error
-        if isinstance(story.events[-1], SessionEnded):
-            break
+    # Between the end of the workers and that of pytest's session, reports are made.
+    while not isinstance(run.events[-1], SessionEnded):
+        if not (run.of_this_boot and wait_gone([run.pytest], _LOOK_EVERY_S)):
+            return _as_it_is_now(run)
+        # Or a program has called pytest, and lives on.
+        run = _as_it_is_now(run)
     return run
+
+
+def _as_it_is_now(run: RecordedRun) -> RecordedRun:
+    try:
+        return replace(run, story=read_story(run.folder / STORY, run.key))
+    except StoryError as error:
+        raise JournalError(f"journal {run.folder}: {error}") from error
 
 
 def watch(run: RecordedRun) -> NoReturn:

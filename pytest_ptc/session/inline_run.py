@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_ptc.session.run import Run
 
 #: Options of pytest with which nothing of the project is imported, and only the items are run.
-_ALONE = ("--noconftest", "-o", "addopts=")
+_ALONE = ("--noconftest", "--capture=sys", "-o", "addopts=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc.collection.stash import INLINE_SUITE
 from pytest_ptc.journal.events import SessionEnded
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.session.place import RunPlace
@@ -33,7 +34,6 @@ def place_of(config: pytest.Config, settings: Settings) -> RunPlace:
         if getattr(config, "cache", None) is not None:
             config.cache.mkdir("ptc")
 
-    inline = config.pluginmanager.getplugin("ptc-inline")
     return RunPlace(
         root=config.rootpath,
         cache=cache,
@@ -44,7 +44,7 @@ def place_of(config: pytest.Config, settings: Settings) -> RunPlace:
             *(cache / name for name in _OF_CACHE),
             *(start / str(name) for name in reports if name),
         ),
-        inline=None if inline is None else inline.suite,
+        inline=config.stash.get(INLINE_SUITE, None),
         make_cache=make_cache,
     )
 
