@@ -200,11 +200,11 @@ def _item(task: TaskReport, name: str) -> _Item:
     return _Item(
         word=_word(task),
         name=printable(name[:LONGEST]),
-        reason=printable(": ".join(filter(None, (label, first_sentence(text))))),
+        reason=_words(label, first_sentence(text)),
         worst=_short_finding(found[0]) if found else "",
         more=max(len(found) - 1, 0),
         same=(trouble.cause, trouble.message) if trouble and not task.unfinished else None,
-        summary=printable(": ".join(filter(None, (label, text[:LONGEST])))),
+        summary=_words(label, text[:LONGEST]),
         all_findings=[finding_text(finding) for finding in found],
     )
 
@@ -228,6 +228,10 @@ def _reason(task: TaskReport) -> tuple[str, str]:
     if task.unfinished and not task.undone and task.verdict is not None:
         return "", f"its agent recorded {task.kind}, and its test did not run"
     return task.reason.label, task.reason.said
+
+
+def _words(label: str, text: str) -> str:
+    return printable(": ".join(filter(None, (label.strip(), text.strip()))))
 
 
 def _short_finding(finding: Finding) -> str:
@@ -329,7 +333,7 @@ def _alike(items: Sequence[_Item]) -> list[list[_Item]]:
 
 def _together(items: Sequence[_Item], most: int) -> str:
     head = f"{items[0].word} {len(items)} items  "
-    return head + _bytes_cut(items[0].reason, most - len(head))
+    return (head + _bytes_cut(items[0].reason, most - len(head))).rstrip()
 
 
 def _left_out(left: Counter[str], hint: str) -> str:
