@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.text.printable import printable_lines
@@ -50,6 +50,12 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("run", "run", "have agents do a prompt for each item, in parallel"),
     Command("wait", "wait", "wait for the end of a run, and print its results"),
+    Command(
+        "results",
+        "results",
+        "print a run's results, a line for each item and totals, also of a run that is active or "
+        "was killed",
+    ),
     Command("record", "record", "record the verdict of the task this is run in"),
     Command("list", "list_runs", "list the runs of this project, oldest first, and how they stand"),
     Command("attach", "attach", "watch a run that is on"),
@@ -110,7 +116,17 @@ def _overview() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ptc", description="parallel task coordination for pytest"
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", required=True)
     for command in COMMANDS:
         commands.add_parser(command.name, help=command.help)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only here: it takes its time."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415 - as above
+
+        parser.exit(0, f"pytest-ptc {version('pytest-ptc')}\n")

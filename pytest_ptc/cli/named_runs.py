@@ -32,14 +32,20 @@ def runs_here() -> list[RecordedRun | RefusedRun]:
     return sorted(found, key=lambda run: run.run_id)
 
 
-def named_run(wanted: str | None) -> RecordedRun:
+def named_run(
+    wanted: str | None, among: Sequence[RecordedRun | RefusedRun] | None = None
+) -> RecordedRun:
     """Return the run whose id ends so, or the last one.
+
+    Args:
+        wanted: The end of its id; None for the last run.
+        among: The project's runs, oldest first, where they have been read already.
 
     Raises:
         ConfigError: There is none, or there are several.
         RunRefusedError: Its journal is not believed.
     """
-    found = runs_here()
+    found = runs_here() if among is None else among
     return only(found if wanted else found[-1:], wanted, "run")
 
 

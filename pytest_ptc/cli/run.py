@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pytest_ptc.cli.printing import print_lines
 from pytest_ptc.collection.inline_items import Sources, inline_suite
 from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
 from pytest_ptc.model.errors import ConfigError, MarkerError
@@ -214,8 +215,7 @@ def run_suite(
             print(printable(f"ptc run: {done.refused}"), file=sys.stderr)
             return done.status
         raise ConfigError(done.refused)
-    for line in lines_of(done, suite, as_json=as_json, verbose=verbose):
-        print(line)
+    print_lines(lines_of(done, suite, as_json=as_json, verbose=verbose))
     for problem in done.problems:
         print(printable(f"ptc run: {problem}"), file=sys.stderr)
     return done.status

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.named_runs import add_run, named_run, runs_here
+from pytest_ptc.cli.printing import print_lines
 from pytest_ptc.journal.events import SessionEnded
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.reporting.result_lines import AGENT_MAX_BYTES, result_json_lines, result_lines
@@ -52,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             verbose=arguments.verbose,
             others=[other.run_id for other in runs_here()],
         )
-    for line in lines:
-        print(line)
+    print_lines(lines)
     return status_of(recorded, report)
 
 

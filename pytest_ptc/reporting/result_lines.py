@@ -60,6 +60,7 @@ def result_lines(
     *,
     max_bytes: int | None = None,
     verbose: bool = False,
+    active: bool = False,
     others: Iterable[str] = (),
     rest: str = "ptc results {run}",
 ) -> list[str]:
@@ -71,6 +72,7 @@ def result_lines(
             Where there are more, lines are shortened, then only the worst are shown, and the line
             before the last names a command that shows the rest. None for no bound.
         verbose: Whether lines have whole summaries, and one of its own for each finding.
+        active: Whether the run is still on: what is not done is no shortfall yet.
         others: The ids of other runs, so that the id in the last line is unique among them.
         rest: The command that shows the rest; `{run}` is the run's id.
 
@@ -80,8 +82,9 @@ def result_lines(
     if max_bytes is not None and max_bytes < MIN_BYTES:
         raise ValueError(f"results need room for {MIN_BYTES} bytes, not {max_bytes}")
     run = _bytes_cut(printable(short_run_id(report.run_id, others)), _ID)
-    items = _items(report)
-    last = [*_why_not(report, items), _totals(report, items, run)]
+    items = _items(report, active=active)
+    why_not = [] if active else _why_not(report, items)
+    last = [*why_not, _totals(report, items, run) + ", active" * active]
     if verbose:
         lines = [line for item in items for line in (item.whole, *item.findings)]
     else:
@@ -187,14 +190,16 @@ class _Item(NamedTuple):
         return f"{self.word} {name}  {why}".rstrip()
 
 
-def _items(report: RunReport) -> list[_Item]:
+def _items(report: RunReport, *, active: bool) -> list[_Item]:
     tasks = report.standing
     names = item_names([task.nodeid for task in tasks])
-    return [_item(task, name) for task, name in zip(tasks, names, strict=True)]
+    return [_item(task, name, active=active) for task, name in zip(tasks, names, strict=True)]
 
 
-def _item(task: TaskReport, name: str) -> _Item:
+def _item(task: TaskReport, name: str, *, active: bool) -> _Item:
     label, text = _reason(task)
+    if active and task.unfinished:
+        label, text = "", "" if task.verdict is None else f"its agent recorded {task.kind}"
     found = worst_first(task.findings)
     trouble = task.trouble
     return _Item(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 BEGAN = 1_795_000_000.0
+RUN_ID = "20261122-180640-0f1e2"
 
 _RULES = ("sql-injection", "dead-code", "race", "encoding", None)
 _TEXT = (
@@ -26,8 +27,15 @@ def run_of(
     tasks: int = 60, findings: int = 180, workers: int = 4, *, complete: bool = True, seed: int = 1
 ) -> RunReport:
     """Return the report of a run of this size, made from a journal's events."""
-    events = _Story(tasks, findings, workers, seed).events(complete=complete)
+    events = events_of(tasks, findings, workers, complete=complete, seed=seed)
     return run_report(events_from(events))
+
+
+def events_of(
+    tasks: int = 60, findings: int = 180, workers: int = 4, *, complete: bool = True, seed: int = 1
+) -> list[dict[str, Any]]:
+    """Return a journal's events of a run of this size, as JSON objects."""
+    return _Story(tasks, findings, workers, seed).events(complete=complete)
 
 
 class _Story:
@@ -195,7 +203,7 @@ def _spec(number: int) -> dict[str, Any]:
 
 def _about(workers: int) -> dict[str, Any]:
     return {
-        "run_id": "20261122-180640-0f1e2",
+        "run_id": RUN_ID,
         "host": "tmux",
         "agent": "claude",
         "workers": workers,
