@@ -121,6 +121,15 @@ class SuiteChanged(Event, frozen=True, kw_only=True, tag="suite changed"):
     paths: tuple[str, ...]
 
 
+class ItemsCollected(Event, frozen=True, kw_only=True, tag="collected"):
+    """The session tells the marked items that run, in the order in which pytest collected them.
+
+    Tasks are submitted in another order: those first that take longest.
+    """
+
+    nodeids: tuple[str, ...]
+
+
 class RunStopping(Event, frozen=True, kw_only=True, tag="stopping"):
     """The coordinator begins nothing more, and says why; workers are told to end.
 

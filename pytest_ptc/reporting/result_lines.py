@@ -64,7 +64,7 @@ def result_lines(
     others: Iterable[str] = (),
     rest: str = "ptc results {run}",
 ) -> list[str]:
-    """Return a line for each item, in the order in which they were submitted, and a last of totals.
+    """Return a line for each item, in the order in which pytest collected them, and one of totals.
 
     Args:
         report: The run.
@@ -100,7 +100,7 @@ def result_json_lines(report: RunReport) -> list[str]:
 
     The words are those of the JSON document's schema; `item` is the name in `result_lines`.
     """
-    tasks = report.standing
+    tasks = report.as_collected
     names = item_names([task.nodeid for task in tasks])
     objects = [_item_json(task, name) for task, name in zip(tasks, names, strict=True)]
     spent = report.spent
@@ -191,7 +191,7 @@ class _Item(NamedTuple):
 
 
 def _items(report: RunReport, *, active: bool) -> list[_Item]:
-    tasks = report.standing
+    tasks = report.as_collected
     names = item_names([task.nodeid for task in tasks])
     return [_item(task, name, active=active) for task, name in zip(tasks, names, strict=True)]
 

@@ -458,6 +458,7 @@ class RunReport:
         facts: What else is known of it as a whole, by the names in the JSON document.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
         tasks: Its tasks, in the order in which they were submitted; those of `ptc run` as given.
+        collected: The node ids of marked items, in the order in which pytest collected them.
         workers: Its workers, in the order in which they were started.
         holds: When nothing was begun.
         why_not_successful: Why it is no success; None if it is one.
@@ -472,6 +473,7 @@ class RunReport:
     facts: RunFacts
     changed_suite: tuple[str, ...] = ()
     tasks: tuple[TaskReport, ...] = ()
+    collected: tuple[str, ...] = ()
     workers: tuple[WorkerReport, ...] = ()
     holds: tuple[Hold, ...] = ()
     why_not_successful: str | None = field(init=False)
@@ -506,6 +508,12 @@ class RunReport:
     def standing(self) -> list[TaskReport]:
         """Return the tasks whose word counts: of a test that was run again, the last."""
         return [task for task in self.tasks if not task.superseded]
+
+    @property
+    def as_collected(self) -> list[TaskReport]:
+        """Return the tasks that stand as their items were collected, then those without an item."""
+        places = {nodeid: place for place, nodeid in enumerate(self.collected)}
+        return sorted(self.standing, key=lambda task: places.get(task.nodeid, len(places)))
 
     @property
     def worst_first(self) -> list[TaskReport]:

@@ -12,6 +12,7 @@ from pytest_ptc.journal.events import (
     AttemptEnded,
     AttemptsHeld,
     ItemReported,
+    ItemsCollected,
     RunBegan,
     RunEnded,
     RunStopping,
@@ -107,6 +108,7 @@ class _Story:
         self._ended: float | None = None
         self._session: Session | None = None
         self._changed_suite: set[str] = set()
+        self._collected: tuple[str, ...] = ()
 
     def report(self, last: float) -> RunReport:
         """Return what all of it comes to.
@@ -129,6 +131,7 @@ class _Story:
                 draft.report(number, overtaken=stands[draft.spec.nodeid] != key)
                 for number, (key, draft) in enumerate(self._drafts.items(), 1)
             ),
+            collected=self._collected,
             workers=tuple(self._workers.values()),
             holds=tuple(self._holds),
         )
@@ -172,6 +175,8 @@ class _Story:
             case SessionEnded():
                 # Of a report that is made within the session the last one is the one that counts.
                 self._session = Session(event.exit_status, event.nothing_to_judge)
+            case ItemsCollected():
+                self._collected = event.nodeids
             case SuiteChanged():
                 self._changed_suite.update(event.paths)
 

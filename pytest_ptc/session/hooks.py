@@ -172,6 +172,7 @@ class SessionHooks:
             futures = self._run.submit(
                 [spec for _, spec in tasks], resume=True, since=[name for name in since if name]
             )
+        self._publisher.tell_collected()
         self._publisher.tell_kept()
         tickets = dict(self._book.all())
         for (item, spec), future in zip(tasks, futures, strict=True):

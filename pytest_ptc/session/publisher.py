@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.journal.events import ItemReported
+from pytest_ptc.journal.events import ItemReported, ItemsCollected
 from pytest_ptc.reporting.run_report import TaskReport
 from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines
@@ -90,6 +90,12 @@ class Publisher:
         """Tell plugins, and the summary later, how a task ended."""
         self._book.results.append(result)
         self._config.hook.pytest_ptc_result(config=self._config, result=result)
+
+    def tell_collected(self) -> None:
+        """Put the order of collection into the journal, in which results are shown."""
+        if self._run.begun:
+            nodeids = tuple(ticket.marked.nodeid for ticket in self._book.selected.values())
+            self._run.tell(ItemsCollected(nodeids=nodeids))
 
     def tell_report(self, ticket: Ticket, report: pytest.TestReport, phase: PhaseReport) -> None:
         """Put what became of an item into the journal, of which reports are made."""

@@ -31,7 +31,13 @@ def test_results_of_a_run_that_ended(suite: Suite) -> None:
         "@pytest.mark.ptc('{said}')\n"
         "def test_file(file, said, ptc): pass\n"
     )
+    # What took longest is submitted first.
+    durations = suite.path / ".pytest_cache/v/ptc/durations"
+    durations.parent.mkdir(parents=True)
+    durations.write_text('{"test_a.py::test_file[a.txt]": 9.0, "test_a.py::test_file[b.txt]": 1.0}')
     suite.run().assert_outcomes(passed=1, failed=1)
+    submitted = [event["spec"]["nodeid"] for event in suite.events("submitted")]
+    assert submitted[0] == "test_a.py::test_file[a.txt]"
     printed = ptc(suite, "results")
     assert printed.returncode == 0, printed.stderr
     first, second, totals = printed.stdout.splitlines()
