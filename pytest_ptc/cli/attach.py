@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     """Declare the arguments of `ptc attach`."""
     add_run(parser, "the only one")
+    parser.add_argument(
+        "--interactive",
+        action="store_true",
+        help="let keys through to the workers' panes; without it keys only look around",
+    )
 
 
 def run(arguments: argparse.Namespace) -> NoReturn:
@@ -23,4 +28,4 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     Raises:
         PtcError: There is not one such run, or it has no screens.
     """
-    watch(active_run(arguments.run))
+    watch(active_run(arguments.run), interactive=arguments.interactive)

@@ -171,6 +171,7 @@ class TmuxHost:
     Args:
         run_id: Names the socket; letters, digits, `.`, `_` and `-`.
         grace: Seconds that workers get between SIGTERM and SIGKILL when the host is closed.
+        interactive: Whether who watches may type into panes, too.
 
     Raises:
         HostError: There is no tmux here, or one that is too old.
@@ -178,7 +179,7 @@ class TmuxHost:
 
     name = "tmux"
 
-    def __init__(self, run_id: str, *, grace: float = 2.0) -> None:
+    def __init__(self, run_id: str, *, grace: float = 2.0, interactive: bool = False) -> None:
         problem = tmux_problem()
         if problem:
             raise self._error(problem)
@@ -186,6 +187,7 @@ class TmuxHost:
             raise self._error(f"a run id that cannot name a socket: {run_id!r}")
         self._socket_name = RunNames(run_id).tmux_socket
         self._grace = grace
+        self._interactive = interactive
         self._env = worker_environment(os.environ)
         self._tmux = _tmux(socket_name=self._socket_name)
         self._server: ProcessIdentity | None = None
@@ -205,10 +207,14 @@ class TmuxHost:
 
     @property
     def attach(self) -> str:
-        """Return the command with which a person can watch, from any terminal of the same user."""
+        """Return the command with which a person can watch, from any terminal of the same user.
+
+        It shows, and takes no keys but those to look around, unless the host is interactive.
+        """
         folder = self._env.get("TMUX_TMPDIR")
         prefix = f"TMUX_TMPDIR={shlex.quote(folder)} " if folder else ""
-        return f"{prefix}tmux -L {self._socket_name} attach"
+        read_only = "" if self._interactive else " -r"
+        return f"{prefix}tmux -L {self._socket_name} attach{read_only}"
 
     @property
     def tmux_socket(self) -> str:

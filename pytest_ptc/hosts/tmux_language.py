@@ -25,6 +25,11 @@ SERVER_FIELDS = "#{pid} #{socket_path}"
 PANE_FIELDS = "#{pane_id} #{pane_pid}"
 STATE_FIELDS = "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}"
 
+#: Becomes the program that is its arguments.
+_WITHOUT_SIGNAL_KEYS = (
+    'trap \'\' INT QUIT TSTP; stty -isig -echo 2>/dev/null; trap - INT QUIT TSTP; exec "$0" "$@"'
+)
+
 #: What the readline library sets in the environment of any Python that imports it, unseen by
 #: `os.environ`: the size of a terminal that is not the workers'.
 _BEHIND_OUR_BACK = ("LINES", "COLUMNS")
@@ -50,8 +55,12 @@ _OPTIONS = (
     ("-g", "default-terminal", "screen-256color"),
     ("-g", "history-limit", "5000"),
     ("-g", "status-left-length", "80"),
-    ("-g", "status-right", "detach: C-b d"),
+    ("-g", "status-right", "window: C-b n, C-b 1  detach: C-b d"),
 )
+
+#: Keys behind the prefix that show another window, as tmux has them, by the one command for it that
+#: a client may give which can only read.
+_WINDOW_KEYS = (("n", ":+"), ("p", ":-"), *((str(number), f":{number}") for number in range(1, 10)))
 
 
 def too_old(version: str) -> bool:
@@ -80,11 +89,13 @@ def literal(text: str) -> str:
 
 
 def exec_line(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the arguments with which tmux execs this program.
+    """Return the arguments with which tmux execs this program, in a terminal without signal keys.
 
-    A single argument tmux would hand to a shell as a line, so it is made several.
+    Keys that send SIGINT, SIGQUIT or SIGTSTP do so no more. Until that is set these are ignored;
+    the program itself starts with the signals as they are for any program. A shell execs it, for
+    tmux would hand a single argument to a shell as a line.
     """
-    return argv if len(argv) > 1 else ("/bin/sh", "-c", 'exec "$0"', *argv)
+    return ("/bin/sh", "-c", _WITHOUT_SIGNAL_KEYS, *argv)
 
 
 def command_line(commands: Sequence[Sequence[str]]) -> list[str]:
@@ -105,6 +116,7 @@ def preparations(title: str, owner: int, changes: Sequence[Sequence[str]]) -> li
         *changes,
         *(["set-option", *option] for option in _OPTIONS),
         ["set-option", "-g", "status-left", literal(title)],
+        *(["bind-key", key, "switch-client", "-t", window] for key, window in _WINDOW_KEYS),
         ["set-hook", "-g", "pane-died", _end_orphaned_server(owner)],
         ["display-message", "-p", SERVER_FIELDS],
     ]

@@ -81,6 +81,8 @@ class RunBegan(Event, frozen=True, kw_only=True, tag="run"):
         own_list: Whether the shared list was made for the run.
         command: The program that is the agent, with its arguments.
         inline: The suite of `ptc run`; None for a run of test files.
+        interactive: Whether people may type into the workers' panes.
+        start: The directory that it was started in; None where an older version did not tell.
     """
 
     format: int
@@ -110,6 +112,8 @@ class RunBegan(Event, frozen=True, kw_only=True, tag="run"):
     own_list: bool
     command: tuple[str, ...]
     inline: InlineSuite | None = None
+    interactive: bool = False
+    start: str | None = None
 
 
 class SuiteChanged(Event, frozen=True, kw_only=True, tag="suite changed"):

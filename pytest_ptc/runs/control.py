@@ -55,8 +55,12 @@ def _as_it_is_now(run: RecordedRun) -> RecordedRun:
         raise JournalError(f"journal {run.folder}: {error}") from error
 
 
-def watch(run: RecordedRun) -> NoReturn:
+def watch(run: RecordedRun, *, interactive: bool = False) -> NoReturn:
     """Become the program that shows a run's workers.
+
+    Args:
+        run: The run.
+        interactive: Whether keys go to the workers' panes; they do in an interactive run.
 
     Raises:
         TaskListError: Its workers have no screen.
@@ -65,7 +69,8 @@ def watch(run: RecordedRun) -> NoReturn:
     tmux = shutil.which("tmux")
     if socket is None or tmux is None:
         raise TaskListError(f"run {run.run_id} has no screen to watch: its host is no tmux")
-    os.execv(tmux, [tmux, "-S", socket, "attach"])
+    may_type = interactive or run.interactive
+    os.execv(tmux, [tmux, "-S", socket, "attach", *([] if may_type else ["-r"])])
 
 
 def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:

@@ -109,6 +109,11 @@ class RecordedRun:
         return self.began.attach
 
     @property
+    def interactive(self) -> bool:
+        """Tell whether people are to type into its workers' panes."""
+        return self.began.interactive
+
+    @property
     def pytest(self) -> ProcessIdentity:
         """Return the process that is or was pytest."""
         return ProcessIdentity(self.began.pid, self.began.created)

@@ -81,7 +81,7 @@ def make_host(settings: Settings, run_id: str) -> tuple[Host, str | None]:
     if choice.tmux:
         from pytest_ptc.hosts.tmux import TmuxHost  # noqa: PLC0415 - only where it is used
 
-        return TmuxHost(run_id), None
+        return TmuxHost(run_id, interactive=settings.interactive), None
     from pytest_ptc.hosts.process import ProcessHost  # noqa: PLC0415 - as above
 
     return ProcessHost(), choice.fallback

@@ -96,6 +96,8 @@ def run_began(
         own_list=False,
         command=(),
         inline=place.inline,
+        interactive=settings.interactive,
+        start=str(place.start),
     )
 
 

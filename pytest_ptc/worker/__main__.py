@@ -18,6 +18,7 @@ from pytest_ptc.system.scratch import remove_scratch
 from pytest_ptc.system.strays import adopt_orphans
 from pytest_ptc.tasklist.store import TaskListStore
 from pytest_ptc.text.redaction import Redactor
+from pytest_ptc.worker.terminal import without_signal_keys
 from pytest_ptc.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ DEATH = 5.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Be the worker that the launch file named by the only argument describes."""
     (launch_file,) = sys.argv[1:] if argv is None else argv
+    without_signal_keys(sys.stdin.fileno())
     try:
         launch = LaunchFile.read(Path(launch_file))
     except LaunchFileError as error:

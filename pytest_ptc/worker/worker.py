@@ -62,7 +62,7 @@ class Worker:
         """
         working = asyncio.create_task(self._converse())
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, working.cancel)
         orphan = False
         with contextlib.suppress(asyncio.CancelledError):

@@ -475,4 +475,4 @@ def test_attach_line_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line for people is one that a shell reads as it was meant."""
     monkeypatch.setenv("TMUX_TMPDIR", "/a b/$x")
     words = shlex.split(TmuxHost("run-1").attach)
-    assert words == ["TMUX_TMPDIR=/a b/$x", "tmux", "-L", "ptc-run-1", "attach"]
+    assert words == ["TMUX_TMPDIR=/a b/$x", "tmux", "-L", "ptc-run-1", "attach", "-r"]

@@ -275,6 +275,8 @@ def _terminal() -> Any:
     tty = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDWR | os.O_NOCTTY)
     try:
         before = termios.tcgetattr(tty)
+        # What was typed before is for nobody.
+        termios.tcflush(tty, termios.TCIFLUSH)
         try:
             yield tty
         finally:

@@ -62,9 +62,11 @@ def test_literal(text: str, escaped: str) -> None:
 
 
 def test_exec_line() -> None:
-    """A program alone becomes several arguments, and a program with arguments stays as it is."""
-    assert exec_line(("a", "b")) == ("a", "b")
-    assert exec_line(("a b",)) == ("/bin/sh", "-c", 'exec "$0"', "a b")
+    """A program is several arguments for tmux, and a shell that has set its terminal becomes it."""
+    for argv in (("a b",), ("a", "b;", "$c")):
+        shell, option, script, *rest = exec_line(argv)
+        assert (shell, option, tuple(rest)) == ("/bin/sh", "-c", argv)
+        assert script.endswith('exec "$0" "$@"')
 
 
 def test_command_line() -> None:
