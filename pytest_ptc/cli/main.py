@@ -70,6 +70,7 @@ COMMANDS = (
         "make a run's reports again, also those of a run that was killed or is on",
     ),
     Command("stop", "stop", "end a run that is on, in order, as Ctrl-C does"),
+    Command("plugin", "plugin", "print or install the plugin for Claude Code sessions"),
     Command("clean", "clean", "remove what killed runs have left: processes, sockets, tasks"),
 )
 
