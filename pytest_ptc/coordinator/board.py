@@ -1,7 +1,7 @@
 """The board: every task and every worker of a run, and what events do to them.
 
-Pure: the time is an argument, nothing is read or written. Each event is one method that says who
-reports it and what follows. What to do next is decided elsewhere, in `schedule.py`, on a view.
+Pure: the time is an argument; no input or output. Each event is one method; its docstring says
+who reports it and what follows. `schedule.py` decides what to do next, from a view of the board.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Board:
 
     def attempt_of(self, worker: str) -> Attempt | None:
         """Return the attempt that a worker is on, or that is still to be ended for it."""
-        found = self.workers.get(worker)
-        return found.attempt if found is not None else None
+        on_board = self.workers.get(worker)
+        return on_board.attempt if on_board is not None else None
 
     def next_spec(self, worker: str) -> TaskSpec | None:
         """Return the task that a starting worker will probably get."""
@@ -115,12 +115,13 @@ class Board:
     def died(self, worker: str, now: float) -> Attempt | None:
         """Take a worker as gone and return the attempt it was on, which is still to be ended.
 
-        Reported by its process's end, or by its connection's; how it ended is told later.
+        Reported by the end of its process or of its connection. How it ended is reported later, to
+        `buried`.
         """
         return self.workers.die(worker, now)
 
     def buried(self, worker: str, ended: str, tail: str) -> None:
-        """Take how a worker ended that is gone, and its last lines."""
+        """Take how a gone worker ended, and its last lines."""
         self.workers.bury(Loss(worker, ended, tail))
 
     def gave_up(self, task_id: str, trouble: Trouble) -> None:
@@ -147,8 +148,8 @@ class Board:
         """Return what the schedule decides on.
 
         Args:
-            all_ready: Whether all ready tasks are in it, as the schedule needs them that has a
-                budget to keep to; else as many as there are idle workers.
+            all_ready: Whether it holds all ready tasks, which the schedule needs when the run has a
+                budget; else it holds as many as there are idle workers.
         """
         idle = len(self.workers.idle)
         ready = self.tasks.ready if all_ready and idle else islice(self.tasks.ready, idle)

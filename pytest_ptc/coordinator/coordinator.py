@@ -81,7 +81,7 @@ class Coordinator:
 
     @property
     def cpu_seconds(self) -> float:
-        """Return what its thread has cost, in seconds of a processor, once that has ended."""
+        """Return the CPU time of its thread, in seconds, once that has ended."""
         return self._supervisor.cpu_seconds
 
     def submit(
@@ -91,7 +91,7 @@ class Coordinator:
         fingerprints: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
         kept: Mapping[str, Kept] = MappingProxyType({}),
     ) -> list[Future[Result]]:
-        """Publish tasks and return a future for each; futures never raise what a task did.
+        """Publish tasks and return a future for each; a future never raises.
 
         Args:
             specs: The tasks. A need stands for a task of this call or of an earlier one.
@@ -103,18 +103,18 @@ class Coordinator:
         """
         submissions = self._submissions.publish(specs, fingerprints, kept)
         self._start()
-        # Handed in before the call: whoever finds the loop ended, the thread or we, answers what is
-        # there, so that no future is left without a result.
+        # Handed in before the call: whichever thread finds that the loop has ended answers what is
+        # in the inbox, so that every future gets a result.
         self._submissions.hand_in(submissions)
         if not self._supervisor.call(self._supervisor.take_in):
             self._abandon()
         return [submission.future for submission in submissions]
 
     def stop(self, why: str) -> None:
-        """Begin nothing more and end all workers; tasks that have not ended are given up so."""
+        """Begin nothing more, end all workers, and give up all open tasks with this reason."""
         if self._thread.is_alive():
             trouble = Trouble(cause=Cause.STOPPED, message=why)
-            # Where that is too late, the loop ended on its own just now.
+            # False if the loop has just ended on its own: then there is nothing to stop.
             self._supervisor.call(self._supervisor.stop, trouble)
 
     def close(self) -> None:
@@ -138,8 +138,8 @@ class Coordinator:
             self._abandon()
 
     def _abandon(self) -> None:
-        """Answer what the loop, which has ended, will never come to."""
-        ended = "the run was over"
+        """Answer what the loop, which has ended, left open."""
+        ended = "the run had ended"
         if (failure := self._supervisor.failure) is not None:
             ended = f"the coordinator ended: {failure!r}"
         self._submissions.abandon(Trouble(cause=Cause.MACHINERY, message=ended))

@@ -45,9 +45,9 @@ class Crew:
         journal: The run's journal.
         scratch: The run's scratch folder, for the socket and the launch files.
         argv: The program that is a worker; the path of its launch file is appended.
-        launch_file: Returns what a worker is told, from its name and the key that it has to show.
+        launch_file: Makes the launch file of a worker, from its name and its key.
         heard: Takes each worker's messages, its hello first.
-        gone: Takes a worker's name and what told of its end; called at least once for each.
+        gone: Takes a worker's name and how its end was noticed; called at least once for each.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Crew:
         self._argv = tuple(argv)
         self._launch_file = launch_file
         self._gone = gone
-        self._door = Door(heard=heard, gone=gone, note=self._broken)
+        self._door = Door(heard=heard, gone=gone, note=self._note_broken)
         #: Workers that were started and not killed yet; of the hosts' thread alone.
         self._handles: dict[str, WorkerHandle] = {}
         # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
@@ -82,7 +82,7 @@ class Crew:
         return await self._door.open(self._places.coordinator_socket)
 
     async def launch(self, worker: str) -> None:
-        """Start a worker and wait for its end; that it cannot be started is an end too."""
+        """Start a worker and wait for its end; a worker that cannot be started has ended, too."""
         try:
             handle = await self._on_host(self._start, self._launch_plan(worker))
         except (HostError, JournalError) as error:
@@ -98,7 +98,7 @@ class Crew:
         self._gone(worker, "its process ended")
 
     def say(self, worker: str, message: messages.Message) -> None:
-        """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
+        """Send a message; one to a gone worker is dropped, since its end is reported separately."""
         self._door.say(worker, message)
 
     async def bury(self, worker: str, why: str, cookie: str | None) -> Remains:
@@ -106,7 +106,7 @@ class Crew:
 
         Args:
             worker: Its name.
-            why: What told of its end.
+            why: How its end was noticed.
             cookie: The cookie of the attempt that it was on.
         """
         killing = self._on_host(self._kill, worker, why, cookie)
@@ -155,11 +155,12 @@ class Crew:
             log=folder / "output.log",
         )
 
-    def _broken(self, worker: str | None, why: str) -> None:
+    def _note_broken(self, worker: str | None, why: str) -> None:
         self._journal.append(WorkerLineBroken(worker=worker, error=why))
 
     def _start(self, plan: LaunchPlan) -> WorkerHandle:
-        # Known before the loop hears of it: it may have been told to kill the worker meanwhile.
+        # Stored in this thread, before the loop gets it: a kill may already be queued behind this
+        # call.
         handle = self._handles[plan.worker] = self._host.start(plan)
         return handle
 

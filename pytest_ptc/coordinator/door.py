@@ -1,9 +1,9 @@
-"""The door that workers call at, and who of those that do is one.
+"""The door: the socket that workers connect to, and the check that a caller is a worker.
 
-It is a Unix socket: anything of the same user can connect to it. Whoever has not shown a worker's
-key is a stranger: he may say one short line, for so long, and there are only so many of them at
-once. What a worker says is read as far as a line may be long; a line that is no message ends that
-worker, and nobody else.
+It is a Unix socket: any process of the same user can connect to it. A caller that has not shown a
+worker's key is a stranger: it may send one short line, within a timeout, and the number of
+strangers is bounded. A worker's lines have a maximal length; a line that is no message ends that
+worker, and no other.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.line import Line
 
-#: Seconds that a stranger has to say who he is; a worker does so at once.
-GREETING = 30.0
-#: Seconds in which all has been heard of a worker that is dead.
-LAST_WORDS_S = 5.0
-#: Strangers at once; with one more, the one that came first has to go, who is no worker by now.
+#: Seconds that a stranger has for its hello; a worker sends it at once.
+HELLO_TIMEOUT_S = 30.0
+#: Seconds in which all that a dead worker has sent must be read.
+DRAIN_TIMEOUT_S = 5.0
+#: Strangers at once; one more closes the oldest: a worker would have sent its hello by now.
 MAX_STRANGERS = 256
-#: How many strangers' failings the journal is told of.
+#: How many broken connections of strangers the journal records.
 MAX_NOTES = 20
 
 
@@ -41,7 +41,7 @@ class Door:
     Args:
         heard: Takes each worker's messages, its hello first.
         gone: Takes a worker's name and that its line has ended.
-        note: Takes what is to be noted of a line that is broken: the worker, and why.
+        note: Takes the worker of a broken connection, if it is known, and why.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class Door:
 
     async def open(self, address: Path) -> asyncio.AbstractServer:
         """Begin to take calls on a Unix socket; its path may have at most about 100 bytes."""
-        return await asyncio.start_unix_server(self._called, address, limit=MAX_LINE_BYTES)
+        return await asyncio.start_unix_server(self._accept, address, limit=MAX_LINE_BYTES)
 
     def key_for(self, worker: str) -> str:
-        """Return the key that a worker has to show, once."""
+        """Return a new key for a worker; its hello must carry it, and uses it up."""
         key = self._keys[worker] = secrets.token_hex(16)
         return key
 
     def say(self, worker: str, message: messages.Message) -> None:
-        """Send a message; one to a worker that is gone goes nowhere, and its end is told apart."""
+        """Send a message; one to a gone worker is dropped, since its end is reported separately."""
         if worker in self._lines:
             self._lines[worker].say(message)
 
@@ -84,13 +84,13 @@ class Door:
             line.close()
 
     async def hear_out(self, worker: str) -> None:
-        """Wait until all has been heard that a worker has said which is dead.
+        """Wait until all that a dead worker has sent is read, at most `DRAIN_TIMEOUT_S`.
 
-        Something that it left behind may hold its line open for ever.
+        A process that it left behind may hold its connection open for ever.
         """
         if worker in self._lines:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ended_of(worker).wait(), LAST_WORDS_S)
+                await asyncio.wait_for(self._end_event(worker).wait(), DRAIN_TIMEOUT_S)
 
     async def close(self) -> None:
         """Close every line."""
@@ -99,10 +99,10 @@ class Door:
         await asyncio.sleep(0)  # transports close in the loop's next round
 
     async def take(self, line: Line) -> None:
-        """Hear one caller out, from the hello to the end of the line."""
+        """Serve one caller, from its hello to the end of its connection."""
         worker = None
         try:
-            hello = await self._greeting(line)
+            hello = await self._read_hello(line)
             worker = hello.worker
             self._lines[worker] = line
             self._heard(worker, hello)
@@ -111,24 +111,24 @@ class Door:
         except asyncio.CancelledError:
             return  # the loop ends; Python 3.10 and 3.11 log a handler that ends by cancellation
         except Exception as error:  # noqa: BLE001 - one caller's trouble is its own
-            self._broken(worker, error)
+            self._note_broken(worker, error)
         finally:
             if worker is None:
                 line.close()
             else:
-                self._ended_of(worker).set()
+                self._end_event(worker).set()
         if worker is not None:
             self._gone(worker, "its connection ended")
 
-    async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self.take(StreamLine(reader, writer))
 
-    async def _greeting(self, line: Line) -> messages.Hello:
+    async def _read_hello(self, line: Line) -> messages.Hello:
         """Return the hello of a caller that is a worker.
 
         Raises:
-            ValueError: It is none.
-            asyncio.TimeoutError: It has said nothing for too long.
+            ValueError: It is not a worker.
+            asyncio.TimeoutError: There was no hello in time.
         """
         self._strangers[line] = None
         if len(self._strangers) > MAX_STRANGERS:
@@ -136,23 +136,23 @@ class Door:
             del self._strangers[first]
             first.close()
         try:
-            hello = await asyncio.wait_for(line.hear(), GREETING)
+            hello = await asyncio.wait_for(line.hear(), HELLO_TIMEOUT_S)
         finally:
             self._strangers.pop(line, None)
         if not isinstance(hello, messages.Hello):
-            raise ValueError("its first message is no hello")  # noqa: TRY004 - as broken as others
+            raise ValueError("its first message is not a hello")  # noqa: TRY004 - as broken as others
         key = self._keys.get(hello.worker)
         if key is None or not hmac.compare_digest(key.encode(), hello.key.encode()):
-            raise ValueError(f"it has not the key of worker {hello.worker!r:.40}")
+            raise ValueError(f"it does not have the key of worker {hello.worker!r:.40}")
         # Not before: a wrong hello must not lock the worker out.
         del self._keys[hello.worker]
         return hello
 
-    def _ended_of(self, worker: str) -> asyncio.Event:
-        """Return what is set when a worker's line has ended."""
+    def _end_event(self, worker: str) -> asyncio.Event:
+        """Return the event that is set when a worker's connection has ended."""
         return self._ended.setdefault(worker, asyncio.Event())
 
-    def _broken(self, worker: str | None, error: Exception) -> None:
+    def _note_broken(self, worker: str | None, error: Exception) -> None:
         if worker is None:
             self._notes_left -= 1
             if self._notes_left < 0:

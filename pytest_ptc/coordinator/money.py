@@ -39,8 +39,8 @@ class Money:
         reserved = self.reserved.pop(report.attempt.name)
         if report.usage is None and by_worker:
             return
-        # What nobody can say it has cost is taken to be all that was put aside for it.
-        told = report.usage.cost_usd if report.usage is not None else None
-        cost = reserved if told is None else told
+        # An unknown cost counts as all that was reserved.
+        reported = report.usage.cost_usd if report.usage is not None else None
+        cost = reserved if reported is None else reported
         self.spent += cost
         self.dearest = max(self.dearest, cost)

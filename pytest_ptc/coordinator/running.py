@@ -1,4 +1,4 @@
-"""An attempt that is at work: what its worker hands over is put down, in threads and in order."""
+"""A running attempt: its records and its report are written to disk, in threads and in order."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MAX_WRITE_S = 20.0
 
 @dataclass(kw_only=True, eq=False)
 class Running:
-    """An attempt that is at work.
+    """A running attempt.
 
     Args:
         cookie: The mark of all of its processes.
         began: When it was assigned, on the coordinator's clock.
         writer: What writes it down.
-        turn: Who holds it writes: what is recorded is put down in the order that it came.
+        turn: A lock: records are written in the order in which they came.
         stuck: Why nothing more is written, if that is so: the disk did not answer in time.
     """
 
@@ -45,10 +45,10 @@ class Running:
     stuck: str | None = None
 
     async def put(self, value: Mapping[str, Any]) -> str | None:
-        """Put down what was recorded, as JSON; return why that cannot be, if so."""
+        """Write a record, given as JSON; return why it is not on disk, or None."""
         entry = entry_from_json(value)
         if entry is None:
-            return "it is nothing that can be recorded"
+            return "it is not a valid record"
         async with self.turn:
             if self.stuck is None:
                 try:
@@ -86,10 +86,10 @@ class Running:
             try:
                 return await in_thread(close, seconds=MAX_WRITE_S)
             except Exception as error:  # noqa: BLE001 - one attempt's trouble is its own
-                return Closed(self._unfiled(attempt, seconds, error), None)
+                return Closed(self._unfiled_report(attempt, seconds, error), None)
 
-    def _unfiled(self, attempt: Attempt, seconds: float, error: Exception) -> AttemptReport:
-        """Return the report of an attempt whose own cannot be filed; who said fail has said it."""
+    def _unfiled_report(self, attempt: Attempt, seconds: float, error: Exception) -> AttemptReport:
+        """Return a report in place of one that cannot be filed; a recorded fail still counts."""
         why = _no_answer() if isinstance(error, asyncio.TimeoutError) else f"{error!r:.300}"
         trouble = Trouble(cause=Cause.MACHINERY, message=f"journal {self.writer.folder}: {why}")
         records, _ = self.writer.story()

@@ -1,6 +1,6 @@
 """The schedule: what to do now, given a view of the board. It decides; the supervisor acts.
 
-Pure and cheap: one call costs a look at every worker, whatever the number of tasks.
+Pure. A call costs time in proportion to the number of workers, not of tasks.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
 
 #: Seconds in which a started worker must call in, its agent ready.
-START_TIMEOUT = 90.0
+START_TIMEOUT_S = 90.0
 #: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
 #: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
-STUCK_AFTER = 10.0
+STUCK_AFTER_S = 10.0
 #: Seconds in which a worker must begin what it was given; a lock on the shared list may take 15.
-BEGIN_TIMEOUT = 45.0
+BEGIN_TIMEOUT_S = 45.0
 #: US dollars that sums of binary fractions may be off by.
-_ROUNDING = 1e-9
-#: So many times that workers die before one has ever called in: no further one will do better.
-HOPELESS_STARTS = 3
+_ROUNDING_USD = 1e-9
+#: So many workers may end before any has called in; then no more are started.
+MAX_FAILED_STARTS = 3
 #: Longest last line of a worker in a message, in characters.
-LONGEST_LAST_LINE = 300
+MAX_LAST_LINE_CHARS = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,8 +36,8 @@ class Limits:
 
     Args:
         workers: How many workers at once.
-        starting: How many of them may be starting at once: a start is bound by the processor, and
-            the first task begins the sooner, the fewer start together. None for no limit.
+        starting: How many of them may be starting at once; None for no limit. A start is bound by
+            the processor: the fewer start together, the sooner the first task begins.
         max_worker_restart: How many lost ones are replaced.
         budget_usd: How many US dollars in all; None for no limit.
         run_timeout: How many seconds in all, from its first task on; None for no limit.
@@ -111,7 +111,7 @@ def plan(view: BoardView, limits: Limits, now: float) -> list[Action]:
     stuck = [Kill(name, why) for name, why in _stuck(view, now)]
     launches = _launches(view, limits)
     if not launches and not view.workers:
-        # Why the last of them ended is told with it.
+        # The message says how the last of them ended: wait until that is known.
         return [] if view.awaits_burial or not view.waiting else [_no_workers(view)]
     actions = _assignments(view, limits, now)
     if any(isinstance(action, GiveUp) for action in actions):
@@ -123,7 +123,7 @@ def plan(view: BoardView, limits: Limits, now: float) -> list[Action]:
 def next_look(view: BoardView, limits: Limits) -> float | None:
     """Return when the schedule must look again though nothing has happened, if ever."""
     if view.stopping:
-        # A deadline that has passed would be looked at again and again, and nothing follows of it.
+        # `plan` does nothing now: a deadline in the past would make the loop spin.
         return None
     times = [*map(_deadline, view.workers), view.next_rested, view.held_until]
     if limits.run_timeout is not None and view.open_tasks:
@@ -150,25 +150,25 @@ def _within(view: BoardView, budget: float) -> list[Action]:
     for task in view.ready:
         wanted = task.to_reserve_usd
         # First come first served, but a task that is too dear does not stop a cheaper one.
-        if idle and left > 0 and wanted <= left + _ROUNDING:
+        if idle and left > 0 and wanted <= left + _ROUNDING_USD:
             left -= wanted
             assignments.append(Assign(task.task_id, idle.pop(0)))
     if assignments or view.running or not idle:
-        # What runs may turn out cheaper than what was put aside for it.
+        # A running attempt may cost less than what is reserved for it.
         return assignments
     return [GiveUp(task.task_id, _too_dear(view, budget, task)) for task in view.ready]
 
 
 def _too_dear(view: BoardView, budget: float, task: ReadyTask) -> Trouble:
     message = (
-        f"the run's budget is {usd(budget)}, {usd(view.spent_usd)} of it are spent, and "
-        f"{usd(task.to_reserve_usd)} would be put aside for this task; raise --ptc-budget-usd"
+        f"the run's budget is {usd(budget)}, {usd(view.spent_usd)} of it is spent, and this task "
+        f"may cost {usd(task.to_reserve_usd)}; raise --ptc-budget-usd"
     )
     return Trouble(cause=Cause.BUDGET, message=message)
 
 
 def _out_of_time(seconds: float) -> Trouble:
-    message = f"the run's {seconds:g} s are over; raise --ptc-run-timeout, or add workers"
+    message = f"the run reached its limit of {seconds:g} s; raise --ptc-run-timeout, or add workers"
     return Trouble(cause=Cause.RUN_TIMEOUT, message=message)
 
 
@@ -179,7 +179,7 @@ def _stuck(view: BoardView, now: float) -> list[tuple[str, str]]:
         if deadline is None or now < deadline:
             continue
         if worker.state is WorkerState.STARTING:
-            late.append((worker.name, f"did not call in within {START_TIMEOUT:g} s"))
+            late.append((worker.name, f"did not call in within {START_TIMEOUT_S:g} s"))
         elif not worker.claimed:
             late.append((worker.name, "did not begin its task"))
         else:
@@ -189,15 +189,15 @@ def _stuck(view: BoardView, now: float) -> list[tuple[str, str]]:
 
 def _deadline(worker: WorkerOnView) -> float | None:
     if worker.state is WorkerState.STARTING:
-        return worker.since + START_TIMEOUT
+        return worker.since + START_TIMEOUT_S
     if worker.timeout is None:
         return None
-    over = worker.since + worker.timeout + STUCK_AFTER
-    return over if worker.claimed else min(over, worker.since + BEGIN_TIMEOUT)
+    over = worker.since + worker.timeout + STUCK_AFTER_S
+    return over if worker.claimed else min(over, worker.since + BEGIN_TIMEOUT_S)
 
 
 def _launches(view: BoardView, limits: Limits) -> list[Launch]:
-    if view.unready_deaths >= HOPELESS_STARTS:
+    if view.unready_deaths >= MAX_FAILED_STARTS:
         return []
     wanted = min(limits.workers, view.open_tasks) - len(view.workers)
     allowed = limits.workers + limits.max_worker_restart - view.launches
@@ -208,12 +208,12 @@ def _launches(view: BoardView, limits: Limits) -> list[Launch]:
 
 
 def _no_workers(view: BoardView) -> GiveUpReady:
-    message, tail = "all workers are gone and no more are started", ""
+    message, tail = "all workers have ended and no more are started", ""
     if view.last_lost is not None:
         message += f"; the last one, {view.last_lost.worker}: {view.last_lost.ended}"
         tail = view.last_lost.tail
         if tail:
-            message += f", with the last line: {tail.splitlines()[-1][:LONGEST_LAST_LINE]}"
+            message += f", with the last line: {tail.splitlines()[-1][:MAX_LAST_LINE_CHARS]}"
     return GiveUpReady(
         Trouble(
             cause=Cause.NO_WORKERS,

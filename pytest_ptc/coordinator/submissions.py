@@ -1,8 +1,8 @@
-"""What pytest's thread hands in, and what it is answered: tasks, and a future for each.
+"""The tasks that pytest's thread submits, with a future for each.
 
-A task is published on the shared list and put into the journal by the thread that submits it; the
-loop takes it in, and answers it. Whoever finds that the loop has ended answers what is left, so
-that no future is without a result.
+The submitting thread publishes a task on the shared list and writes it to the journal; the loop
+takes it in and sets its future. Whichever thread finds that the loop has ended sets the futures
+that are left, so that every future gets a result.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytest_ptc.model.trouble import Trouble
 
 #: Longest description put on the shared list, in characters: the whole prompt is in the journal,
-#: and every session that reads the list pays for what stands there.
-MAX_DESCRIPTION = 16_000
+#: and every session that reads the list pays for its tokens.
+MAX_DESCRIPTION_CHARS = 16_000
 
 
 class Submission(NamedTuple):
@@ -99,14 +99,14 @@ class Submissions:
         return submissions
 
     def hand_in(self, submissions: Sequence[Submission]) -> None:
-        """Lay tasks before the loop; it is to be called next, or else `abandon` is."""
+        """Put tasks into the inbox; then call the loop, or `abandon` if it has ended."""
         self._inbox.put(submissions)
 
     # What the loop calls.
 
     def take_in(self) -> list[Submission]:
         """Return what was handed in since the last call, a task after those that it needs."""
-        new = self._received()
+        new = self._drain_inbox()
         self._open.update((submission.task_id, submission) for submission in new)
         self._ids.update((submission.spec.nodeid, submission.task_id) for submission in new)
         return _needs_first(new)
@@ -117,7 +117,7 @@ class Submissions:
         return known, [need for need in spec.needs if need not in self._ids]
 
     def answer(self, result: Result) -> None:
-        """Give a result to who has submitted its task."""
+        """Set the future of a result's task."""
         submission = self._open.pop(result.task_id)
         if (trouble := result.trouble_outside) is not None:
             self._journal.append(TaskGivenUp(task=result.task_id, trouble=trouble))
@@ -125,16 +125,16 @@ class Submissions:
 
     def abandon(self, trouble: Trouble) -> None:
         """Give up all that is left, when the loop has ended; called by any thread."""
-        left = self._received()
+        left = self._drain_inbox()
         with contextlib.suppress(KeyError):
-            while True:  # of threads that ask at once, each gets something else
+            while True:  # safe from several threads: each pops another one
                 left.append(self._open.popitem()[1])
         for task_id, spec, future, _ in left:
             self._journal.append(TaskGivenUp(task=task_id, trouble=trouble))
             future.set_result(Result(task_id=task_id, spec=spec, trouble_outside=trouble))
 
-    def _received(self) -> list[Submission]:
-        """Return what is in the inbox; of threads that ask at once, each gets something else."""
+    def _drain_inbox(self) -> list[Submission]:
+        """Empty the inbox and return what was in it; safe from several threads."""
         submissions: list[Submission] = []
         with contextlib.suppress(Empty):
             while True:
@@ -143,9 +143,11 @@ class Submissions:
 
     def _announcement(self, spec: TaskSpec) -> NewTask:
         redactor = self._journal.redactor
-        description = redactor.head(spec.prompt, MAX_DESCRIPTION + 1)
-        if len(description) > MAX_DESCRIPTION:
-            description = f"{description[:MAX_DESCRIPTION]}\n[cut; the whole is in the journal]"
+        description = redactor.head(spec.prompt, MAX_DESCRIPTION_CHARS + 1)
+        if len(description) > MAX_DESCRIPTION_CHARS:
+            description = (
+                f"{description[:MAX_DESCRIPTION_CHARS]}\n[cut; the whole is in the journal]"
+            )
         nodeid = redactor.text(spec.nodeid)
         return NewTask(
             subject=nodeid,
@@ -154,7 +156,7 @@ class Submissions:
         )
 
     def _write(self, submission: Submission, fingerprint: dict[str, str]) -> None:
-        """Put down a task, or the verdict that is kept for it, for whoever takes up this run."""
+        """Put down a task, or the verdict that is kept for it, for `--ptc-resume`."""
         task_id, spec, _, kept = submission
         if kept is None:
             event = TaskSubmitted(task=task_id, spec=spec, fingerprint=fingerprint)

@@ -54,12 +54,12 @@ if TYPE_CHECKING:
     from pytest_ptc.journal.run_journal import Journal
 
 
-#: Seconds that the lock of a lost worker's task is waited for; one that died with it leaves it
-#: locked for 10.
-RELEASING = 20.0
+#: Seconds to wait for the lock of a lost worker's task; a worker that died with the lock leaves it
+#: for 10 s.
+RELEASE_TIMEOUT_S = 20.0
 
 #: Seconds that workers have to end by themselves when the run is over, and then after SIGTERM.
-GRACE = 2.0
+QUIT_GRACE_S = 2.0
 
 
 class Supervisor:
@@ -118,9 +118,9 @@ class Supervisor:
         self._over = asyncio.Event()
         #: Set when workers can call, or when that has failed.
         self.started = threading.Event()
-        #: What broke the loop off, if anything did.
+        #: The exception that ended the loop early, if any.
         self.failure: BaseException | None = None
-        #: What the loop has cost in all, in seconds of a processor.
+        #: CPU time of the loop's thread, in seconds.
         self.cpu_seconds = 0.0
 
     def __repr__(self) -> str:
@@ -134,7 +134,7 @@ class Supervisor:
     # What other threads call.
 
     def call(self, action: Callable[..., None], *arguments: object) -> bool:
-        """Have the loop do something of its own; tell whether it has not ended yet."""
+        """Have the loop call something; return False if the loop has ended."""
         try:
             self._loop.call_soon_threadsafe(action, *arguments)
         except RuntimeError:
@@ -148,14 +148,14 @@ class Supervisor:
     # The thread.
 
     def run(self) -> None:
-        """Serve until the run is over; why it broke off, if it did, is in `failure`."""
+        """Serve until the run is over; an exception that ended it early is in `failure`."""
         asyncio.set_event_loop(self._loop)
-        # A connection's trouble belongs into the journal, and not on a terminal.
+        # A connection's error belongs in the journal, not on the terminal.
         self._loop.set_exception_handler(self._loop_problem)
         before = time.thread_time()
         try:
             self._loop.run_until_complete(self.serve())
-        except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
+        except BaseException as error:  # noqa: BLE001 - whatever it was, no thread may wait for ever
             self.failure = error
             self._journal.append(events.CoordinatorFailed(error=traceback.format_exc()))
         finally:
@@ -164,8 +164,8 @@ class Supervisor:
             self._loop.close()
 
     def _loop_problem(self, _: asyncio.AbstractEventLoop, problem: dict[str, Any]) -> None:
-        told = problem.get("exception") or problem.get("message")
-        self._journal.append(events.LoopProblem(problem=f"{told!r:.500}"))
+        reported = problem.get("exception") or problem.get("message")
+        self._journal.append(events.LoopProblem(problem=f"{reported!r:.500}"))
 
     async def serve(self) -> None:
         """Take calls and do what is to be done, until the run is over."""
@@ -238,7 +238,7 @@ class Supervisor:
     def _errand_done(self, errand: asyncio.Task[None]) -> None:
         self._errands.discard(errand)
         if not errand.cancelled():
-            # An errand left undone may be one that somebody waits for: the run ends by it.
+            # Somebody may wait for what a failed errand left undone: its exception ends the run.
             self._broken = self._broken or errand.exception()
         self._wake.set()
 
@@ -275,9 +275,9 @@ class Supervisor:
                 last=task.retries_left <= 1,
             )
             seen = self._contents.began(attempt.name, task.spec) if self._contents else None
-            # Before it is said: what cannot be said must not be on its way.
+            # Before the attempt counts as at work: a message that cannot be encoded raises here.
             self._crew.say(worker, message)
-        except Exception as error:  # noqa: BLE001 - one task's trouble is its own
+        except Exception as error:  # noqa: BLE001 - one failing task must not end the run
             self._close(AttemptReport(attempt=attempt, seconds=0.0, trouble=_machinery(error)))
             return
         self._at_work[attempt.name] = Running(cookie=cookie, began=self._clock(), writer=writer)
@@ -373,11 +373,12 @@ class Supervisor:
         self._wake.set()
 
     def _lose(self, worker: str, why: str) -> None:
-        """Take a worker as gone, whatever told us; what is left of it is seen to as an errand."""
+        """Take a worker as gone, however that was noticed; an errand ends what is left of it."""
         found = self._board.workers.get(worker)
         if found is not None and found.state is not WorkerState.GONE:
             attempt = self._board.died(worker, self._clock())
-            # Taken now: until the burial begins, the worker may still be heard to have ended it.
+            # Taken now: the worker's message that the attempt ended may still come before the
+            # burial.
             running = self._at_work.get(attempt.name) if attempt is not None else None
             cookie = running.cookie if running is not None else None
             self._errand(self._bury(worker, why, attempt, cookie))
@@ -401,8 +402,11 @@ class Supervisor:
             # for seconds, which no other verdict should wait for.
             owner = RunNames(self._journal.run_id).owner(worker)
             with contextlib.suppress(Exception):
-                await in_thread(self._list.release, attempt.task_id, owner, seconds=RELEASING)
-            # Else its last words, that it has ended the attempt, were heard after its end was seen.
+                await in_thread(
+                    self._list.release, attempt.task_id, owner, seconds=RELEASE_TIMEOUT_S
+                )
+            # Else the worker's message that the attempt ended was read after its own end was
+            # noticed.
             if self._board.attempt_of(worker) == attempt:
                 self._ended(attempt, self._cause_of_death(worker, remains))
         self._wake.set()
@@ -421,7 +425,7 @@ class Supervisor:
         self._journal.append(events.RunStopping(why=trouble.message))
         for worker in self._board.workers.live:
             self._crew.say(worker.name, messages.Quit())
-        self._loop.call_later(GRACE, lambda: self._errand(self._end_crew()))
+        self._loop.call_later(QUIT_GRACE_S, lambda: self._errand(self._end_crew()))
         self._wake.set()
 
     async def _end_crew(self) -> None:

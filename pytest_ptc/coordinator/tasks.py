@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
 
 #: Seconds before the first retry; each further one waits twice as long, up to the cap.
-BACKOFF = 0.5
-BACKOFF_CAP = 30.0
+FIRST_BACKOFF_S = 0.5
+MAX_BACKOFF_S = 30.0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,12 +44,12 @@ class Task:
 
     @property
     def retries_left(self) -> int:
-        """Return how many more attempts trouble may cost."""
+        """Return how many more attempts may end in an infrastructure error."""
         return self.spec.retries + 1 - len(self.reports)
 
     @property
     def passed(self) -> bool:
-        """Tell whether it is done with a pass: a finding as bad as its `fail_on` is none."""
+        """Tell whether it is done with a pass that has no finding at or above its `fail_on`."""
         if self.state is not TaskState.DONE or not self.reports:
             return False
         verdict = self.reports[-1].verdict
@@ -63,7 +63,7 @@ class Task:
             last.trouble is not None
             and last.trouble.retryable
             and self.retries_left > 0
-            # Whoever said fail is not asked until it says otherwise.
+            # An agent that said fail is not asked again until it says otherwise.
             and not any(report.said_fail for report in self.reports)
         )
 
@@ -152,7 +152,7 @@ class Tasks:
             self._finish(task)
             return
         task.state = task.state.move(TaskState.READY)
-        pause = min(BACKOFF * 2 ** (len(task.reports) - 1), BACKOFF_CAP)
+        pause = min(FIRST_BACKOFF_S * 2 ** (len(task.reports) - 1), MAX_BACKOFF_S)
         heapq.heappush(self.resting, (now + pause, task.id))
 
     def rested(self, now: float) -> None:

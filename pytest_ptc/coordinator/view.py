@@ -52,8 +52,8 @@ class BoardView:
         workers: The workers that are not gone, in the order in which they were started.
         launches: How many workers have been started, also those that are gone.
         unready_deaths: How often workers have died before one has ever called in.
-        awaits_burial: Whether it is still to be told of a worker that is gone how it ended.
-        last_lost: The last worker of which that was told.
+        awaits_burial: Whether there is a gone worker of which it is not known yet how it ended.
+        last_lost: The last worker of which that became known.
         running: How many attempts have not ended, those of workers that are gone among them.
         spent_usd: What ended attempts have cost.
         reserved_usd: What is put aside for running ones.

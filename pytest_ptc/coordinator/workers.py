@@ -55,7 +55,7 @@ class Workers:
         self.unready_deaths = 0
         self._unready_death = -math.inf
         self._startable = False
-        #: The last of which it was told how it ended.
+        #: The last of which it became known how it ended.
         self.last_lost: Loss | None = None
 
     def __repr__(self) -> str:
@@ -93,7 +93,7 @@ class Workers:
 
     @property
     def awaits_burial(self) -> bool:
-        """Tell whether it is still to be told of one that is gone how it ended."""
+        """Tell whether there is a gone worker of which it is not known yet how it ended."""
         return any(worker.state is WorkerState.GONE and not worker.buried for worker in self)
 
     def launch(self, name: str, now: float) -> None:
@@ -104,7 +104,7 @@ class Workers:
     def call_in(self, name: str, now: float) -> None:
         """Take a started worker as idle."""
         self._enter(name, WorkerState.STARTING, WorkerState.IDLE, now)
-        # Whatever ends others before they call in from now on, it is not how they are started.
+        # One worker has started: later deaths before a call-in are not caused by how workers start.
         self._startable = True
         self.unready_deaths = 0
 
@@ -127,8 +127,8 @@ class Workers:
     def die(self, name: str, now: float) -> Attempt | None:
         """Take a worker as gone and return the attempt it was on, which is still to be ended."""
         gone = self._by_name[name]
-        # Workers that were starting together may have died of one thing, the end of their tmux
-        # server as a rule: only one that was started since then tells something new.
+        # Workers that were starting together may have died of one cause, such as the end of their
+        # tmux server: only the death of one that was started since then counts again.
         fresh = gone.state is WorkerState.STARTING and gone.since >= self._unready_death
         if fresh and not self._startable:
             self.unready_deaths += 1
@@ -137,7 +137,7 @@ class Workers:
         return gone.attempt
 
     def bury(self, loss: Loss) -> None:
-        """Take how a worker ended that is gone."""
+        """Take how a gone worker ended."""
         self.last_lost = loss
         worker = self._by_name[loss.worker]
         worker.buried = True

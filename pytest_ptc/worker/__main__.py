@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: Seconds that a process which was killed may take to be gone, once its files are closed.
-DEATH = 5.0
+#: Seconds that a killed pytest may take to end after its connection was closed.
+PYTEST_EXIT_TIMEOUT_S = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     task_list = TaskListStore(
         launch.claude_config, launch.task_list_id, run_id=launch.run_id, own=launch.own_list
     )
-    # A worker has no directory of the project's, and its agents have many.
+    # A worker does not run in the project's directory, and its agents run in several.
     environ = anchored(os.environ, str(launch.start))
     os.environ.clear()
     os.environ.update(environ)
@@ -52,14 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     agent = load_maker(launch.agent.make, launch.agent.search_path)(launch, os.environ)
     worker = Worker(launch, task_list=task_list, agent=agent, redactor=redactor)
     orphan = asyncio.run(worker.live())
-    # The end of the line comes a moment before that of pytest. While that lives, it tidies itself.
+    # The connection ends a moment before pytest does. A pytest that is alive cleans up itself.
     pytest = ProcessIdentity(launch.pytest.pid, launch.pytest.created)
-    if orphan and not wait_gone([pytest], DEATH):
-        _tidy(launch, task_list)
+    if orphan and not wait_gone([pytest], PYTEST_EXIT_TIMEOUT_S):
+        _clean_up(launch, task_list)
     return 0
 
 
-def _tidy(launch: LaunchFile, task_list: TaskListStore) -> None:
+def _clean_up(launch: LaunchFile, task_list: TaskListStore) -> None:
     """Remove what a killed pytest would have removed at the end of its run."""
     remove_scratch(launch.scratch, launch.run_id)
     with contextlib.suppress(TaskListError):

@@ -1,7 +1,7 @@
 """One attempt, from its task on the shared list to its report.
 
 Its phases come one after the other: the task is claimed, its directory is made, its agent works
-within its time, and what that came to is judged. Each may end it.
+within its time, and its outcome is judged. Any phase may end the attempt.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class AttemptRun:
 
     Args:
         attempt: Which attempt it is.
-        spec: What is asked.
+        spec: Its task.
         cookie: The mark of all its processes.
         deadline: When its time is over, on this process's monotonic clock.
-        agent: What does it.
-        ledger: Where its records are put.
+        agent: What does the task.
+        ledger: Takes its records.
         task_list: The shared list.
         owner: Who claims its task there.
         scratch: The run's private folder, for its worktree.
         show: Prints one line on the worker's screen.
-        say: Says something to the coordinator.
+        say: Sends a message to the coordinator.
     """
 
     attempt: Attempt
@@ -79,7 +79,7 @@ class AttemptRun:
         )
         if ended is None:
             self.say(messages.Claimed(self.attempt.name))
-            ended = await self._isolated(self._job())
+            ended = await self._run_isolated(self._job())
         ended = demanded(ended, self.spec, self.tool_calls)
         return AttemptReport(
             attempt=self.attempt,
@@ -111,17 +111,17 @@ class AttemptRun:
 
     def _note(self, **facts: Any) -> None:
         if "tool_calls" in facts:
-            raise TypeError("tell tool calls by job.tool_calls, they are no other fact")
+            raise TypeError("report tool calls with job.tool_calls(), not with job.about()")
         self.about |= facts
 
     def _count(self, tool_calls: int) -> None:
         self.tool_calls = tool_calls
 
-    async def _isolated(self, job: Job) -> Verdict | Trouble:
-        """Have the agent do the job, in a worktree of its own where its task asks for that."""
+    async def _run_isolated(self, job: Job) -> Verdict | Trouble:
+        """Have the agent do the job, in its own worktree if the task has `isolation`."""
         spec = job.spec
         if spec.isolation is None or spec.ref is None:
-            return await self._bounded(job)
+            return await self._run_in_time(job)
         path = self.scratch / worktrees.FOLDER / job.attempt.name
         try:
             # In a thread: a checkout takes its time, and a quit must be heard.
@@ -129,28 +129,30 @@ class AttemptRun:
             prompt = with_notes(spec.prompt, notes)
             if spec.base is not None:
                 changes = await asyncio.to_thread(diff, spec.cwd, spec.base, spec.ref)
-                nothing = ["Nothing has changed: there is no difference to the base."]
-                prompt = with_diff(prompt, changes) if changes else with_notes(prompt, nothing)
+                no_changes = ["Nothing has changed: there is no difference to the base."]
+                prompt = with_diff(prompt, changes) if changes else with_notes(prompt, no_changes)
             job.about(worktree=spec.ref)
             if notes:
                 job.about(worktree_notes=list(notes))
-            ended = await self._bounded(replace(job, spec=replace(spec, cwd=cwd, prompt=prompt)))
-            return _from_root(ended, cwd)
+            ended = await self._run_in_time(
+                replace(job, spec=replace(spec, cwd=cwd, prompt=prompt))
+            )
+            return _with_relative_paths(ended, cwd)
         except GitError as error:
             return Trouble(cause=Cause.WORKTREE, message=str(error))
         finally:
             worktrees.remove(spec.cwd, path)
 
-    async def _bounded(self, job: Job) -> Verdict | Trouble:
-        """Have the agent do the job within its time, and leave nothing of it behind."""
+    async def _run_in_time(self, job: Job) -> Verdict | Trouble:
+        """Have the agent do the job until its deadline, and end all processes that it leaves."""
         running = asyncio.create_task(self.agent.run(job))
         try:
             await asyncio.wait([running], timeout=max(0.0, job.deadline - time.monotonic()))
             if running.done():
-                return await self._on_record(running.result())
-            # Before the agent hears of it: what it records from here on is late.
+                return await self._record_returned(running.result())
+            # Before the agent is cancelled: what it records from here on is late.
             self.ledger.end_time()
-            await _cancelled(running)
+            await _cancel(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             message = f"no verdict within {job.spec.timeout:g} s"
             late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=self.ledger.tail())
@@ -161,25 +163,25 @@ class AttemptRun:
             await self.ledger.settled()
             unwritten = Trouble(cause=Cause.MACHINERY, message=str(error))
             return await in_thread(fail_or, unwritten, self.ledger)
-        except Exception as error:  # noqa: BLE001 - an agent's defect must not cost the worker
+        except Exception as error:  # noqa: BLE001 - a broken agent must not end its worker
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             broken = Trouble(
                 cause=Cause.MACHINERY,
-                message=f"agent {self.agent.name} broke: {error!r}",
+                message=f"agent {self.agent.name} raised {error!r}",
                 evidence=traceback.format_exc(),
             )
             await self.ledger.settled()
             return await in_thread(recorded_or, broken, self.ledger)
         except asyncio.CancelledError:
-            await _cancelled(running)
+            await _cancel(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
 
-    async def _on_record(self, ended: Verdict | Trouble) -> Verdict | Trouble:
-        """Return how the agent ended, with its verdict on disk if the agent did not see to that.
+    async def _record_returned(self, ended: Verdict | Trouble) -> Verdict | Trouble:
+        """Record a returned verdict that the agent has not recorded itself.
 
         Raises:
-            JournalError: It cannot be put down.
+            JournalError: It cannot be written.
         """
         if isinstance(ended, Trouble):
             return ended
@@ -193,16 +195,16 @@ class AttemptRun:
         return ended
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end, whatever that is."""
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end; what it raises is dropped."""
     task.cancel()
     await asyncio.wait([task])
     if not task.cancelled():
         task.exception()
 
 
-def _from_root(ended: Verdict | Trouble, cwd: str) -> Verdict | Trouble:
-    """Return a verdict whose findings name files from the agent's directory, which goes now."""
+def _with_relative_paths(ended: Verdict | Trouble, cwd: str) -> Verdict | Trouble:
+    """Return a verdict whose findings have paths relative to `cwd`, which is removed next."""
     if isinstance(ended, Trouble):
         return ended
     findings = tuple(

@@ -1,7 +1,7 @@
-"""Where `ptc record` calls: the worker's socket for what its agents record by a command.
+"""The worker's socket for `ptc record`.
 
-The caller's token tells which attempt it is of. What it gives is held to the task's schema here,
-and is recorded when the coordinator has acknowledged it: only then is the caller told so.
+The caller's token identifies the attempt. The verdict is checked against the task's schema here.
+The caller gets "recorded" only after the coordinator has acknowledged the record.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from pytest_ptc.model.verdict import Verdict
     from pytest_ptc.worker.ledger import AttemptLedger
 
-#: Seconds that a caller has to say everything.
-_SAYING_S = 30.0
+#: Seconds that a caller has to send its whole call.
+_CALL_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Open:
-    """The attempt that is recorded for."""
+    """The attempt that may be recorded now."""
 
     attempt: Attempt
     ledger: AttemptLedger
@@ -57,11 +57,11 @@ class RecordDesk:
         self._over: dict[str, Attempt] = {}
 
     async def open(self) -> None:
-        """Begin to take calls."""
-        self._server = await asyncio.start_unix_server(self._hear, self.path)
+        """Listen for calls."""
+        self._server = await asyncio.start_unix_server(self._serve_call, self.path)
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Stop listening, and remove the socket."""
         if self._server is not None:
             self._server.close()
             self.path.unlink(missing_ok=True)
@@ -78,10 +78,10 @@ class RecordDesk:
             self._over[self._open.ledger.token] = self._open.attempt
         self._open = None
 
-    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one call; who makes none is hung up on."""
+    async def _serve_call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one call; a connection without a valid call is closed."""
         try:
-            call = RecordCall.decode(await asyncio.wait_for(_all_of(reader), _SAYING_S))
+            call = RecordCall.decode(await asyncio.wait_for(_read_call(reader), _CALL_TIMEOUT_S))
             writer.write((await self._answer(call)).encode())
             await writer.drain()
         except (ConnectionError, ValueError, asyncio.TimeoutError):
@@ -96,36 +96,36 @@ class RecordDesk:
         if case is None or not _same(case.ledger.token, call.token):
             return RecordAnswer(recorded=False, message=self._not_open(call))
         if call.attempt != case.attempt.name:
-            return RecordAnswer(recorded=False, message=_anothers(call))
+            return RecordAnswer(recorded=False, message=_wrong_attempt(call))
         try:
-            return await _recorded(case, call)
+            return await _record(case, call)
         except JournalError as error:
             return RecordAnswer(recorded=False, message=str(error))
 
     def _not_open(self, call: RecordCall) -> str:
-        """Return why an attempt is not recorded for."""
+        """Return why an attempt cannot be recorded."""
         for token, attempt in self._over.items():
             if _same(token, call.token) and attempt.name == call.attempt:
                 return f"attempt {attempt.number} at task {attempt.task_id} is over"
-        return _anothers(call)
+        return _wrong_attempt(call)
 
 
-async def _recorded(case: _Open, call: RecordCall) -> RecordAnswer:
-    """Record what is given, and return what became of it.
+async def _record(case: _Open, call: RecordCall) -> RecordAnswer:
+    """Record a call's verdict and return the answer.
 
     Raises:
         JournalError: It is not on disk.
     """
-    # A name that no other process takes, whatever is said at the same time.
+    # Unique among all processes that record at the same time.
     name = f"record-{os.urandom(8).hex()}"
     ledger = case.ledger
     try:
-        given = _given(call)
-        # In a thread: held to a schema, data may take seconds.
-        verdict = await in_thread(_verdict, given, case.schema)
+        payload = _payload(call)
+        # In a thread: checking data against a schema may take seconds.
+        verdict = await in_thread(_verdict, payload, case.schema)
     except VerdictError as error:
-        if says_fail(_said(call), given=True):
-            # Whoever said it is not asked until it says otherwise.
+        if says_fail(_text_or_object(call), given=True):
+            # An agent that said fail is not asked again until it says otherwise.
             refused = Record(call=name, refused=str(error), answer=name, fail=True)
             await asyncio.wrap_future(ledger.record(refused))
         return RecordAnswer(recorded=False, message=str(error), fail_kept=True)
@@ -133,24 +133,24 @@ async def _recorded(case: _Open, call: RecordCall) -> RecordAnswer:
     if ledger.over:
         message = "the time of this task is over; only a fail counts by now"
         return RecordAnswer(recorded=False, message=message, fail_kept=True)
-    told = f"recorded {verdict.verdict} for task {case.attempt.task_id}"
-    return RecordAnswer(recorded=True, message=told)
+    message = f"recorded {verdict.verdict} for task {case.attempt.task_id}"
+    return RecordAnswer(recorded=True, message=message)
 
 
-def _given(call: RecordCall) -> bytes | dict[str, Any]:
-    """Return the verdict that is given: a text of JSON, or an object.
+def _payload(call: RecordCall) -> bytes | dict[str, Any]:
+    """Return a call's verdict: JSON as bytes, or an object.
 
     Raises:
-        VerdictError: The command was called wrongly.
+        VerdictError: The command line of `ptc record` was wrong.
     """
     if call.form is Form.WRONG_WORDS:
-        raise VerdictError("`ptc record` was called wrongly")
-    said = _said(call)
-    return said if isinstance(said, dict) else call.given
+        raise VerdictError("wrong command line; see `ptc record --help`")
+    value = _text_or_object(call)
+    return value if isinstance(value, dict) else call.given
 
 
-def _said(call: RecordCall) -> bytes | dict[str, Any] | str:
-    """Return what may say fail in a call."""
+def _text_or_object(call: RecordCall) -> bytes | dict[str, Any] | str:
+    """Return the part of a call that is searched for a fail."""
     if call.form is Form.WRONG_WORDS:
         return call.given.decode("utf-8", "replace")
     if call.form is Form.FIELDS:
@@ -161,30 +161,30 @@ def _said(call: RecordCall) -> bytes | dict[str, Any] | str:
     return call.given
 
 
-def _verdict(given: bytes | dict[str, Any], schema: Mapping[str, Any] | None) -> Verdict:
-    if isinstance(given, dict):
-        return read_verdict(given, schema)
-    return parse_verdict(given, schema)
+def _verdict(payload: bytes | dict[str, Any], schema: Mapping[str, Any] | None) -> Verdict:
+    if isinstance(payload, dict):
+        return read_verdict(payload, schema)
+    return parse_verdict(payload, schema)
 
 
-def _anothers(call: RecordCall) -> str:
+def _wrong_attempt(call: RecordCall) -> str:
     task_id = call.attempt.rpartition(".")[0]
     return f"task {task_id} is another worker's: record for your own"
 
 
-def _same(token: str, told: str) -> bool:
-    return hmac.compare_digest(token.encode(), told.encode("utf-8", "replace"))
+def _same(token: str, received: str) -> bool:
+    return hmac.compare_digest(token.encode(), received.encode("utf-8", "replace"))
 
 
-async def _all_of(reader: asyncio.StreamReader) -> bytes:
-    """Return what a caller says, who may be anybody.
+async def _read_call(reader: asyncio.StreamReader) -> bytes:
+    """Return all that a caller sends; any process of the same user may be one.
 
     Raises:
-        ValueError: It is too much.
+        ValueError: It is longer than `MAX_CALL_BYTES`.
     """
-    said = bytearray()
+    received = bytearray()
     while piece := await reader.read(65536):
-        said += piece
-        if len(said) > MAX_CALL_BYTES:
+        received += piece
+        if len(received) > MAX_CALL_BYTES:
             raise ValueError(f"more than {MAX_CALL_BYTES} bytes")
-    return bytes(said)
+    return bytes(received)

@@ -1,8 +1,7 @@
-"""An attempt's ledger in its worker: the coordinator puts down what is recorded, and says so.
+"""An attempt's ledger in its worker: the coordinator writes the records and acknowledges them.
 
-The ledger remembers what was acknowledged: that is what the attempt comes to. Nothing is read back
-from a file, which an agent may have written. What could not be put down is not believed, but for a
-fail.
+The verdict is made from the acknowledged records in memory. Nothing is read back from a file, which
+an agent may have written. A record that could not be written does not count, except a fail.
 """
 
 from __future__ import annotations
@@ -37,22 +36,22 @@ if TYPE_CHECKING:
     from pytest_ptc.verdicts.recording import Record
 
 #: Seconds that an acknowledgement is waited for; more than the coordinator waits for its disk.
-ACKNOWLEDGEMENT_S = 30.0
+ACKNOWLEDGEMENT_TIMEOUT_S = 30.0
 
 
 class AttemptLedger:
     """One attempt's ledger; see `interfaces.ledger.Ledger`.
 
-    Made, and told of acknowledgements, in the worker's event loop.
+    Make it, and pass acknowledgements to it, in the worker's event loop.
 
     Args:
         attempt: The attempt.
-        folder: Its folder in the journal, for the files that help who looks back.
-        token: What its agent is known by.
+        folder: Its folder in the journal, for files that help to read the attempt later.
+        token: Identifies its agent to `ptc record`.
         address: The path of the socket that `ptc record` calls.
         redactor: Takes its secrets out of texts.
         deadline: When its time is over, on this process's monotonic clock.
-        say: Says something to the coordinator.
+        say: Sends a message to the coordinator.
     """
 
     def __init__(
@@ -99,15 +98,15 @@ class AttemptLedger:
         self._over = True
 
     def record(self, record: Record) -> Future[bool]:
-        """Have a recording put down; the result tells whether it is too late to count."""
+        """Send a recording; the result tells whether it came too late to count."""
         return self._put(Recording(record=record, late=self.over))
 
     def answered(self, call: str, answer: str) -> Future[bool]:
-        """Have it put down which answer of the model holds a recording."""
+        """Send which answer of the model holds a recording."""
         return self._put(Answered(call=call, answer=answer))
 
     def ended(self, ended: Ended, verdict: Verdict | None = None) -> Future[bool]:
-        """Have it put down how the agent's program ended, with the verdict that its status is."""
+        """Send how the agent's program ended, and the verdict of its exit status, if any."""
         return self._put(ProgramEnded(ended=ended, verdict=verdict, late=self.over))
 
     async def settled(self) -> None:
@@ -121,7 +120,7 @@ class AttemptLedger:
     def acknowledged(self, message: messages.Acknowledged) -> None:
         """Take that something is on disk, or why it is not."""
         if (late := self._expired.pop(message.number, None)) is not None:
-            # Whoever recorded it was told that it is not; it is said all the same.
+            # The caller got an error for it, but it is on disk: it counts.
             if message.problem is None:
                 self._entries.append(late)
             return
@@ -129,7 +128,7 @@ class AttemptLedger:
         if entry is None or future is None:
             return
         if message.problem is not None:
-            self._lost(entry, future, message.problem)
+            self._reject(entry, future, message.problem)
             return
         self._entries.append(entry)
         recording = entry if isinstance(entry, Recording) else None
@@ -141,7 +140,7 @@ class AttemptLedger:
         """Take nothing more, and wait for nothing more."""
         self._closed = self._closed or why
         for number in list(self._pending):
-            self._lost(*self._pending.pop(number), why)
+            self._reject(*self._pending.pop(number), why)
 
     # What it comes to.
 
@@ -169,7 +168,7 @@ class AttemptLedger:
         return last_lines(self.folder)
 
     def keep(self, name: str, text: str) -> None:
-        """Keep a text for whoever looks back."""
+        """Keep a text in the attempt's folder, redacted."""
         keep_text(self.folder / name, text, self.redactor)
 
     def _put(self, entry: Entry) -> Future[bool]:
@@ -182,26 +181,26 @@ class AttemptLedger:
 
     def _send(self, entry: Entry, future: Future[bool]) -> None:
         if self._closed is not None:
-            self._lost(entry, future, self._closed)
+            self._reject(entry, future, self._closed)
             return
         number = next(self._numbers)
         self._pending[number] = entry, future
         try:
             self._say(messages.Recorded(self.name, number, entry_to_json(entry)))
         except TypeError as error:
-            # An agent of somebody else's may record anything.
-            self._lost(*self._pending.pop(number), f"it cannot be recorded: {error}")
+            # A third-party agent may record anything.
+            self._reject(*self._pending.pop(number), f"it cannot be recorded: {error}")
             return
-        self._loop.call_later(ACKNOWLEDGEMENT_S, self._expire, number)
+        self._loop.call_later(ACKNOWLEDGEMENT_TIMEOUT_S, self._expire, number)
 
     def _expire(self, number: int) -> None:
         if number in self._pending:
             entry, future = self._pending.pop(number)
             self._expired[number] = entry
-            why = f"pytest does not say within {ACKNOWLEDGEMENT_S:g} s that it is on disk"
-            self._lost(entry, future, f"journal {self.folder}: {why}")
+            why = f"pytest did not acknowledge the record within {ACKNOWLEDGEMENT_TIMEOUT_S:g} s"
+            self._reject(entry, future, f"journal {self.folder}: {why}")
 
-    def _lost(self, entry: Entry, future: Future[bool], why: str) -> None:
+    def _reject(self, entry: Entry, future: Future[bool], why: str) -> None:
         self._unwritten.append(entry)
         self.problem = JournalError(why)
         future.set_exception(self.problem)

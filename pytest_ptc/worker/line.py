@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.line import Line
 
-#: Seconds that a worker goes on calling while others keep the coordinator's socket busy.
-CALL_PATIENCE_S = 60.0
-#: Seconds between two calls.
+#: Seconds that a worker retries to connect while the coordinator's socket is busy.
+CALL_TIMEOUT_S = 60.0
+#: Seconds between two tries.
 CALL_PAUSE_S = 0.02
 
 
 async def call(address: Path) -> Line:
-    """Return a line to the coordinator.
+    """Connect to the coordinator.
 
     Raises:
-        OSError: It is gone, or was busy all the time.
+        OSError: It has ended, or was busy for `CALL_TIMEOUT_S`.
     """
-    give_up = time.monotonic() + CALL_PATIENCE_S
+    give_up = time.monotonic() + CALL_TIMEOUT_S
     while True:
         connection = socket.socket(socket.AF_UNIX)
         connection.setblocking(False)
@@ -34,7 +34,7 @@ async def call(address: Path) -> Line:
             connection.connect(str(address))
             break
         except BlockingIOError:
-            # Its queue is full. Asyncio would take that for a connection that is on its way.
+            # The socket's backlog is full. Asyncio would take that for a connection in progress.
             connection.close()
             if time.monotonic() > give_up:
                 raise

@@ -1,7 +1,7 @@
 """What a worker shows in its pane.
 
-Writing never waits: a person who holds the terminal with Ctrl-S, or a pane that tmux does not
-empty, must not stop the work. Lines that find no room are dropped; they are in the journal.
+Writing never blocks: Ctrl-S in the terminal, or a pane that tmux does not read, must not stop the
+work. Lines that do not fit are dropped; they are in the journal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Screen:
-    """Prints whole lines on a file descriptor, and only while it takes them.
+    """Prints whole lines on a file descriptor, without blocking.
 
     Args:
         descriptor: Where to print.
@@ -52,21 +52,21 @@ class Screen:
         assert ended is not None
         if report.verdict is not None:
             count = len(report.verdict.findings)
-            found = f", {count} finding{'s' * (count != 1)}" if count else ""
-            text = f"{report.verdict.verdict}{found}: {report.verdict.summary}"
+            findings = f", {count} finding{'s' * (count != 1)}" if count else ""
+            text = f"{report.verdict.verdict}{findings}: {report.verdict.summary}"
         else:
             text = str(report.trouble)
         self._write(f"{_now()} {self._plain(text)} ({report.seconds:.1f} s)")
 
     def _plain(self, text: str) -> str:
-        # Redacted first: what makes a text printable could hide a secret from who looks for it.
+        # Redacted first: in a printable text, a secret may look different and not be found.
         return printable(self.redact(text))
 
     def _write(self, line: str) -> None:
         if self._dropped:
             line = f"[{self._dropped} lines dropped]\n{line}"
         try:
-            # What a descriptor does not take of a line, having taken a part, is dropped too.
+            # A partial write drops the rest of the line.
             os.write(self._descriptor, f"{line}\n".encode("utf-8", "replace"))
         except OSError:
             self._dropped += 1

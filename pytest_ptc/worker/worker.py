@@ -1,8 +1,8 @@
 """The worker: the process in the pane.
 
-It calls the coordinator, takes one attempt at a time from it, has its agent do that, and hands over
-what is recorded and how it ended. What it prints is for the person who watches. It ends when it is
-told to, or when the coordinator is gone.
+It connects to the coordinator, gets one attempt at a time, runs its agent on it, and sends back the
+records and the report. What it prints is for the person who watches. It ends on a quit message, on
+a signal, or when its coordinator has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pytest_ptc.model.variables import ATTEMPT_TOKEN
 from pytest_ptc.worker.attempt_run import AttemptRun
 from pytest_ptc.worker.desk import RecordDesk
 from pytest_ptc.worker.ledger import AttemptLedger
-from pytest_ptc.worker.line import CALL_PATIENCE_S, call
+from pytest_ptc.worker.line import CALL_TIMEOUT_S, call
 from pytest_ptc.worker.pane import Screen
 from pytest_ptc.worker.shared_list import WorkersList
 
@@ -58,7 +58,7 @@ class Worker:
         """Work until told to quit, until a signal comes, or until the coordinator is gone.
 
         Returns:
-            Whether the worker is an orphan: nobody told it to end, and nobody is left to tidy.
+            Whether the worker is an orphan: its coordinator ended without a quit message.
         """
         working = asyncio.create_task(self._converse())
         loop = asyncio.get_running_loop()
@@ -70,25 +70,25 @@ class Worker:
         await self._list.close()
         await self._agent.close()
         self._desk.close()
-        # Not before: its end is taken for that of the worker, which is killed then.
+        # Last: the coordinator kills a worker whose connection has ended.
         if self._line is not None:
             self._line.close()
         return orphan
 
     async def _converse(self) -> bool:
         await self._desk.open()
-        give_up = time.monotonic() + CALL_PATIENCE_S
+        give_up = time.monotonic() + CALL_TIMEOUT_S
         while True:
             self._line = line = await call(self._launch.address)
             orphan = await self._work(line)
-            # Hung up on before it was known: others that call without end may have caused that.
+            # Closed before the coordinator answered: a flood of other callers may have caused that.
             if self._known or not orphan or time.monotonic() > give_up:
                 return orphan
             line.close()
             await asyncio.sleep(0.1)
 
     async def _work(self, line: Line) -> bool:
-        """Do what is assigned, while listening: a quit or the end of the line stops a task too."""
+        """Do assigned attempts while reading messages; a quit or the end of the line cancels."""
         job: asyncio.Task[None] | None = None
         line.say(messages.Hello(self._name, self._launch.key))
         try:
@@ -96,32 +96,32 @@ class Worker:
                 self._known = True
                 match message:
                     case messages.Prepare(like):
-                        job = asyncio.create_task(self._get_ready(like, line))
+                        job = asyncio.create_task(self._prepare(like, line))
                     case messages.Assigned() as assigned:
-                        # Its time goes on while the one before it is put on the shared list.
-                        run = self._run_of(assigned, line)
+                        # Its time runs while the attempt before it is completed on the shared list.
+                        run = self._attempt_run(assigned, line)
                         job = asyncio.create_task(self._attempt(run, assigned, line, after=job))
                     case messages.Acknowledged() as acknowledged:
-                        self._acknowledged(acknowledged)
+                        self._acknowledge(acknowledged)
                     case _:
                         return False
         finally:
             if self._ledger is not None:
-                self._ledger.close("not recorded: pytest is gone, or ends the run")
+                self._ledger.close("not recorded: pytest has ended, or is ending the run")
             if job is not None:
                 job.cancel()
                 await asyncio.gather(job, return_exceptions=True)
         return True
 
-    async def _get_ready(self, like: dict[str, Any] | None, line: Line) -> None:
+    async def _prepare(self, like: dict[str, Any] | None, line: Line) -> None:
         if like is not None:
             spec = TaskSpec.from_json(like)
             self._screen.redact = self._redactor.plus(spec.env).text
             self._screen.line(f"{self._name} starts agent {self._agent.name}")
             try:
                 await self._agent.prepare(spec)
-            except Exception as error:  # noqa: BLE001 - a worker that never calls in holds up the run
-                self._screen.line(f"agent {self._agent.name} did not get ready: {error!r}")
+            except Exception as error:  # noqa: BLE001 - a worker that is never ready holds up the run
+                self._screen.line(f"agent {self._agent.name} could not be prepared: {error!r}")
         line.say(messages.Ready())
         self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
 
@@ -132,7 +132,7 @@ class Worker:
         line: Line,
         after: asyncio.Task[None] | None,
     ) -> None:
-        """Do an attempt, after the job before it; cancelled, that ends too."""
+        """Do an attempt after the job `after`, which a cancellation ends, too."""
         if after is not None:
             await after
         self._ledger = run.ledger
@@ -144,7 +144,7 @@ class Worker:
             report = await run.report()
         except Exception as error:  # noqa: BLE001 - whatever it was, the coordinator waits for an end
             problem = str(error) if isinstance(error, PtcError | OSError) else repr(error)
-            self._screen.line(f"trouble: {problem}")
+            self._screen.line(f"error: {problem}")
             ended = messages.Ended(assigned.attempt, problem=problem[: messages.MAX_TEXT_CHARS])
         else:
             self._screen.verdict(report)
@@ -153,17 +153,17 @@ class Worker:
             self._desk.end()
             run.ledger.close("the attempt is over")
         if (report is None or report.trouble is not None) and not assigned.last:
-            # Before the coordinator hears of the end, or the next worker could not claim it.
+            # Before the coordinator gets the end, or the next worker could not claim the task.
             await self._list.release(run.attempt.task_id, self._owner)
             _say_end(line, ended)
             return
-        # The view comes after the outcome.
+        # The shared list is a view: the outcome goes to the coordinator first.
         _say_end(line, ended)
         if report is not None:
             metadata = {"ptc": run.ledger.redactor.json(_for_list(report))}
             await self._list.complete(run.attempt.task_id, self._owner, metadata)
 
-    def _run_of(self, assigned: messages.Assigned, line: Line) -> AttemptRun:
+    def _attempt_run(self, assigned: messages.Assigned, line: Line) -> AttemptRun:
         """Return the run of an attempt whose time begins now."""
         spec = TaskSpec.from_json(assigned.spec)
         redactor = self._redactor.plus({**spec.env, ATTEMPT_TOKEN: assigned.token})
@@ -192,17 +192,17 @@ class Worker:
             say=line.say,
         )
 
-    def _acknowledged(self, message: messages.Acknowledged) -> None:
+    def _acknowledge(self, message: messages.Acknowledged) -> None:
         if self._ledger is not None and self._ledger.name == message.attempt:
             self._ledger.acknowledged(message)
 
 
 def _say_end(line: Line, ended: messages.Ended) -> None:
-    """Say how an attempt ended; an agent may have put anything into its report."""
+    """Send how an attempt ended; an agent may have put anything into its report."""
     try:
         line.say(ended)
     except TypeError as error:
-        problem = f"its report cannot be said: {error}"[: messages.MAX_TEXT_CHARS]
+        problem = f"its report cannot be sent as JSON: {error}"[: messages.MAX_TEXT_CHARS]
         line.say(messages.Ended(ended.attempt, problem=problem))
 
 

@@ -29,7 +29,7 @@ def test_a_worker_that_is_hit_loses_no_verdict_and_makes_none_up(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Hit before its agent recorded, while it does, right after, and with its report told."""
-    monkeypatch.setattr(schedule, "STUCK_AFTER", 0.5)
+    monkeypatch.setattr(schedule, "STUCK_AFTER_S", 0.5)
     inject(suite, monkeypatch, HITS)
     timeout = 3 if name == "STOP" else 30
     suite.write(
@@ -268,7 +268,7 @@ def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
         result = suite.run("--ptc-workers=4", "--ptc-run-timeout=100")
     result.assert_outcomes(passed=1, failed=1, errors=3)
     lines = result.outlines
-    why = "ptc error: run timeout - the run's 100 s are over; raise --ptc-run-timeout, *"
+    why = "ptc error: run timeout - the run reached its limit of 100 s; raise --ptc-run-timeout, *"
     assert len(fnmatch.filter(lines, why)) == 3
     for said in ("agent was asked to end", "group was asked to end", "never"):
         assert f"  | {said}" in lines

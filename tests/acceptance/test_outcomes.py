@@ -221,7 +221,7 @@ def test_what_an_agent_recorded_before_it_broke_counts(
     monkeypatch.syspath_prepend(suite.path)
     result = suite.run("--ptc-agent=breaking:make")
     result.assert_outcomes(passed=1, failed=1, errors=1)
-    result.stdout.fnmatch_lines(["*machinery - agent breaking broke: RuntimeError('worn out')*"])
+    result.stdout.fnmatch_lines(["*machinery - agent breaking raised RuntimeError('worn out')*"])
 
 
 def test_a_launch_file_that_cannot_be_used_is_named(suite: Suite) -> None:

@@ -84,7 +84,7 @@ def test_a_worker_or_client_that_is_hit_loses_no_verdict_and_makes_none_up(
     names: tuple[str, ...],
 ) -> None:
     """Hit before the model recorded, right after, and with the report filed but not told."""
-    monkeypatch.setattr(schedule, "STUCK_AFTER", 0.5)
+    monkeypatch.setattr(schedule, "STUCK_AFTER_S", 0.5)
     inject(claude, monkeypatch, HITS)
     claude.tasks(**{name: HIT[name][0] for name in names})
     claude.run(*screen, "--ptc-max-worker-restart=20")

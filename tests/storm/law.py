@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ptc.coordinator.schedule import STUCK_AFTER
+from pytest_ptc.coordinator.schedule import STUCK_AFTER_S
 from pytest_ptc.model.trouble import Cause
 from tests.storm.faults import FAULTS, KILLED_AGENT
 from tests.storm.scripts import OUTCOMES, VERDICT_ERROR, Ending, attempt_ending
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 #: Seconds that an attempt may take beyond its time: those after which its worker is taken as stuck,
 #: and those that it takes to end what is left of that, one after the other where many are lost.
-_OVERTIME = STUCK_AFTER + 20.0
+_OVERTIME = STUCK_AFTER_S + 20.0
 
 
 def violations(items: Sequence[Item], phases: Sequence[Phase], timeout: float) -> list[str]:

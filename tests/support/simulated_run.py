@@ -423,7 +423,7 @@ def simulate_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("worker", "attempt_run", "ledger"):
         monkeypatch.setattr(f"pytest_ptc.worker.{module}.time", clock)
     # Who waits for the coordinator may wait for as long as a step may be.
-    monkeypatch.setattr("pytest_ptc.worker.ledger.ACKNOWLEDGEMENT_S", 1e9)
+    monkeypatch.setattr("pytest_ptc.worker.ledger.ACKNOWLEDGEMENT_TIMEOUT_S", 1e9)
     put, file, close = AttemptWriter.put, AttemptWriter.file, closing.closed_by_worker
 
     def watched_put(writer: AttemptWriter, entry: Entry) -> None:

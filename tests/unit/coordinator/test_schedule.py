@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.schedule import (
-    BEGIN_TIMEOUT,
-    HOPELESS_STARTS,
-    START_TIMEOUT,
-    STUCK_AFTER,
+    BEGIN_TIMEOUT_S,
+    MAX_FAILED_STARTS,
+    START_TIMEOUT_S,
+    STUCK_AFTER_S,
     Action,
     Assign,
     GiveUp,
@@ -23,7 +23,7 @@ from pytest_ptc.coordinator.schedule import (
     next_look,
     plan,
 )
-from pytest_ptc.coordinator.tasks import BACKOFF
+from pytest_ptc.coordinator.tasks import FIRST_BACKOFF_S
 from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
 from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.lifecycle import WorkerState
@@ -159,8 +159,8 @@ def test_a_dead_workers_task_is_tried_again_on_another(world: World) -> None:
     assert world.turn() == [Launch("w2")]
     world.ready("w2")
     assert world.turn() == []
-    assert next_look(world.view(), world.limits) == BACKOFF
-    world.now += BACKOFF
+    assert next_look(world.view(), world.limits) == FIRST_BACKOFF_S
+    world.now += FIRST_BACKOFF_S
     assert world.turn() == [Assign("a", "w2")]
     world.end(world.attempts[1], PASS)
     result = world.results()["a"]
@@ -296,7 +296,7 @@ def test_workers_that_never_call_in_are_given_up_early(world: World) -> None:
             if isinstance(action, Launch):
                 launches += 1
                 world.die(action.worker)
-    assert launches <= HOPELESS_STARTS + LIMITS.workers
+    assert launches <= MAX_FAILED_STARTS + LIMITS.workers
     assert {r.trouble.cause for r in world.results().values() if r.trouble} == {Cause.NO_WORKERS}
 
 
@@ -305,7 +305,7 @@ def test_workers_that_die_together_before_they_call_in_count_once() -> None:
     world = World(Limits(workers=8, max_worker_restart=32))
     world.submit(*"abcdefgh")
     starting = [action.worker for action in world.turn() if isinstance(action, Launch)]
-    assert len(starting) == 8 > HOPELESS_STARTS
+    assert len(starting) == 8 > MAX_FAILED_STARTS
     for worker in starting:
         world.now += 0.1
         world.die(worker)
@@ -349,8 +349,8 @@ def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     """A started worker has its time to call in, and the schedule asks to be woken then."""
     world.submit("a")
     world.turn()
-    assert next_look(world.view(), world.limits) == START_TIMEOUT
-    world.now = START_TIMEOUT
+    assert next_look(world.view(), world.limits) == START_TIMEOUT_S
+    world.now = START_TIMEOUT_S
     assert isinstance(world.turn()[0], Kill)
 
 
@@ -361,7 +361,7 @@ def test_a_worker_stuck_past_its_deadline_is_killed(world: World) -> None:
     world.turn()
     world.ready("w1")
     world.turn()
-    world.now = 60 + STUCK_AFTER
+    world.now = 60 + STUCK_AFTER_S
     assert isinstance(world.turn()[0], Kill)
     assert world.results()["a"].trouble == CRASH
 
@@ -389,7 +389,7 @@ def test_a_run_that_stops_looks_at_no_deadline(world: World) -> None:
     world.turn()
     world.ready("w1")
     world.turn()
-    world.now = 60 + STUCK_AFTER
+    world.now = 60 + STUCK_AFTER_S
     world.board.stopped(STOP)
     assert plan(world.view(), world.limits, world.now) == []
     assert next_look(world.view(), world.limits) is None
@@ -498,7 +498,10 @@ def test_a_task_that_does_not_fit_waits_and_then_ends(
     trouble = world.results()["b"].trouble
     assert trouble is not None
     assert trouble.cause is Cause.BUDGET
-    assert f"budget is $1.00, ${spent:.2f} of it are spent, and $0.50 would" in trouble.message
+    assert (
+        f"budget is $1.00, ${spent:.2f} of it is spent, and this task may cost $0.50"
+        in trouble.message
+    )
     assert world.board.tasks.open == 0
 
 
@@ -552,7 +555,7 @@ def test_every_attempt_is_paid_for(budget: float | None, *, again: bool) -> None
     world.submit("a", retries=1)
     begun(world, "w1")
     world.end(world.attempts[0], CRASH, cost(1.0))
-    world.now += BACKOFF
+    world.now += FIRST_BACKOFF_S
     world.turn()
     assert (len(world.attempts) == 2) is again
     if again:
@@ -597,7 +600,7 @@ def test_while_a_task_waits_for_money_stuck_workers_are_still_looked_for() -> No
     begun(world, "w1", "w2")
     assert world.board.tasks.ready
     assert world.board.workers.idle
-    world.now = 60 + STUCK_AFTER
+    world.now = 60 + STUCK_AFTER_S
     assert isinstance(world.turn()[0], Kill)
 
 
@@ -609,7 +612,7 @@ def test_a_task_that_waits_for_money_is_not_looked_at_all_the_time(held: float) 
     world.board.waits("rate limit", held)
     world.now = held
     begun(world, "w1", "w2")
-    assert next_look(world.view(), world.limits) == held + 60 + STUCK_AFTER
+    assert next_look(world.view(), world.limits) == held + 60 + STUCK_AFTER_S
 
 
 @given(
@@ -672,15 +675,15 @@ def test_a_hold_holds_nothing_else(world: World) -> None:
     world.submit("a")
     world.board.waits("overloaded", 500.0)
     assert world.turn() == [Launch("w1")]
-    assert next_look(world.view(), world.limits) == START_TIMEOUT
+    assert next_look(world.view(), world.limits) == START_TIMEOUT_S
     world.ready("w1")
     assert world.turn() == []
     assert next_look(world.view(), world.limits) == 500.0
     world.now = 500.0
     assert world.turn() == [Assign("a", "w1")]
     world.board.waits("overloaded", 1000.0)
-    assert next_look(world.view(), world.limits) == 560 + STUCK_AFTER
-    world.now = 560 + STUCK_AFTER
+    assert next_look(world.view(), world.limits) == 560 + STUCK_AFTER_S
+    world.now = 560 + STUCK_AFTER_S
     assert isinstance(world.turn()[0], Kill)
 
 
@@ -724,8 +727,8 @@ def test_a_worker_that_does_not_begin_its_task_is_ended(world: World) -> None:
     world.turn()
     world.ready("w1")
     world.turn()
-    assert next_look(world.view(), world.limits) == BEGIN_TIMEOUT
-    world.now = BEGIN_TIMEOUT
+    assert next_look(world.view(), world.limits) == BEGIN_TIMEOUT_S
+    world.now = BEGIN_TIMEOUT_S
     assert world.turn()[0] == Kill("w1", "did not begin its task")
 
 
@@ -735,7 +738,7 @@ def test_a_worker_that_has_begun_has_its_tasks_time(world: World) -> None:
     world.turn()
     world.ready("w1")
     world.turn()
-    assert next_look(world.view(), world.limits) == 60 + STUCK_AFTER
+    assert next_look(world.view(), world.limits) == 60 + STUCK_AFTER_S
 
 
 def test_a_run_may_take_so_long_and_no_longer() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.coordinator.submissions import MAX_DESCRIPTION, Submissions
+from pytest_ptc.coordinator.submissions import MAX_DESCRIPTION_CHARS, Submissions
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
@@ -87,12 +87,12 @@ def test_a_long_prompt_is_cut_on_the_list_alone(
     submissions: Submissions, journal: Journal, task_list: TaskListStore
 ) -> None:
     """Every session that reads the list pays for what stands there."""
-    (task,) = submissions.publish([spec("a", prompt="x" * (MAX_DESCRIPTION + 1))], {}, {})
+    (task,) = submissions.publish([spec("a", prompt="x" * (MAX_DESCRIPTION_CHARS + 1))], {}, {})
     found = task_list.read(task.task_id)
     assert found is not None
-    assert found.description == "x" * MAX_DESCRIPTION + "\n[cut; the whole is in the journal]"
+    assert found.description == "x" * MAX_DESCRIPTION_CHARS + "\n[cut; the whole is in the journal]"
     (event,) = read_events(journal.folder)
-    assert len(event["spec"]["prompt"]) == MAX_DESCRIPTION + 1
+    assert len(event["spec"]["prompt"]) == MAX_DESCRIPTION_CHARS + 1
 
 
 def test_what_cannot_be_published_leaves_nothing_behind(

@@ -230,7 +230,7 @@ def test_a_stranger_who_says_nothing_has_so_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then he is hung up on."""
-    monkeypatch.setattr(doors, "GREETING", 0.05)
+    monkeypatch.setattr(doors, "HELLO_TIMEOUT_S", 0.05)
 
     async def use(_: Door, __: Heard, address: Path) -> None:
         reader, writer = await call(address)

@@ -116,18 +116,18 @@ def test_what_cannot_be_put_down_counts_against_the_item_alone(tmp_path: Path) -
 
 def test_who_is_not_answered_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In time, and at the end of the line; what is acknowledged later is known all the same."""
-    monkeypatch.setattr(ledgers, "ACKNOWLEDGEMENT_S", 0.01)
+    monkeypatch.setattr(ledgers, "ACKNOWLEDGEMENT_TIMEOUT_S", 0.01)
 
     async def use() -> None:
         coordinator = Coordinator(tmp_path)
         coordinator.answers = False
         late = coordinator.ledger.record(record("1", PASS))
         await coordinator.ledger.settled()
-        with pytest.raises(JournalError, match="does not say within"):
+        with pytest.raises(JournalError, match="did not acknowledge the record within"):
             late.result(0)
         coordinator.answer(1)
         assert coordinator.ledger.story()[0] == [record("1", PASS)]
-        monkeypatch.setattr(ledgers, "ACKNOWLEDGEMENT_S", 600)
+        monkeypatch.setattr(ledgers, "ACKNOWLEDGEMENT_TIMEOUT_S", 600)
         cut = coordinator.ledger.record(record("2", FAIL))
         coordinator.ledger.close("pytest is gone")
         after = coordinator.ledger.record(record("3", PASS))
@@ -289,7 +289,7 @@ def test_who_makes_no_call_is_hung_up_on_and_others_are_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Garbage, silence, and a caller that goes in the middle."""
-    monkeypatch.setattr("pytest_ptc.worker.desk._SAYING_S", 0.2)
+    monkeypatch.setattr("pytest_ptc.worker.desk._CALL_TIMEOUT_S", 0.2)
 
     async def use(desk: Desk) -> None:
         for said in (b"", b"{}\n", b"\xff\n", b"[" * 100_000 + b"\n", b'{"form": "text"'):

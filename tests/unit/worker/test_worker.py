@@ -118,7 +118,7 @@ def test_a_quit_is_heard_while_somebody_holds_the_list(
 @pytest.mark.parametrize(
     ("agent", "why"),
     [
-        pytest.param(Agent(about=object()), "its report cannot be said", id="about"),
+        pytest.param(Agent(about=object()), "its report cannot be sent as JSON", id="about"),
         pytest.param(Agent(ODD), "it cannot be recorded", id="data"),
     ],
 )
