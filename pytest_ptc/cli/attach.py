@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
-    """Declare the arguments of `ptc attach`."""
     add_run(parser, "the only one")
     parser.add_argument(
         "--interactive",
@@ -26,6 +25,6 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     """Show the run's screens in place of this process.
 
     Raises:
-        PtcError: There is not one such run, or it has no screens.
+        PtcError: No run or several match, or it has no screens.
     """
     watch(active_run(arguments.run), interactive=arguments.interactive)

@@ -1,4 +1,4 @@
-"""`ptc audit`: whether a journal is as it was written."""
+"""`ptc audit`: checks that a journal is as it was written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
-    """Declare the arguments of `ptc audit`."""
     add_run(parser, "the last one")
 
 
@@ -23,12 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what an audit found.
 
     Raises:
-        JournalError: Something is not as it was.
+        JournalError: Something was changed, lost or not sealed.
     """
     found = named_run(arguments.run)
     attempts, problems = audit_run(found)
     if problems:
         raise JournalError(f"run {found.run_id}:\n" + "\n".join(problems))
     plural = "s" * (attempts != 1)
-    print(printable(f"{found.run_id}: {attempts} attempt{plural}, all as they were"))
+    print(printable(f"{found.run_id}: {attempts} attempt{plural}, all unchanged"))
     return 0

@@ -1,4 +1,4 @@
-"""`ptc clean`: what killed runs have left, and old journals."""
+"""`ptc clean`: removes what killed runs left behind, and old journals."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
-    """Declare the arguments of `ptc clean`."""
     add_run(parser, "all of them")
     parser.add_argument(
         "--keep",
         type=int,
         metavar="N",
-        help="remove journals too, but for those of the last N runs that have ended",
+        help="also delete journals, keeping those of the last N finished runs",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Remove what killed runs have left, and journals where that was asked; print what became.
+    """Remove what killed runs left behind, and journals with `--keep`; print what was removed.
 
     Raises:
-        PtcError: There is not one such run.
+        PtcError: No run or several match.
     """
     found = runs_here()
     refused = [run for run in found if isinstance(run, RefusedRun)]
     killed = [run for run in verified(found) if run.state is RunState.KILLED]
     if arguments.run:
-        killed = [only([*refused, *killed], arguments.run, "killed run")]
+        killed = [only([*refused, *killed], arguments.run, "killed")]
         refused = []
     lines = [f"{run.run_id}: {clean_run(run)}" for run in killed]
     if arguments.keep is not None:

@@ -1,4 +1,4 @@
-"""`ptc list`: the runs of a project, and how they stand."""
+"""`ptc list`: lists the runs of a project with their states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def run(_: argparse.Namespace) -> int:
 
 
 def listed(run: RecordedRun | RefusedRun) -> str:
-    """Return the line of a run."""
     if isinstance(run, RefusedRun):
         return printable(f"{run.run_id}  refused: {run.reason}")
     how = f", watch with: {run.attach}" if run.attach and run.state is RunState.RUNNING else ""

@@ -43,7 +43,6 @@ class Command(NamedTuple):
     help: str
 
     def load(self) -> ModuleType:
-        """Return its module."""
         return import_module(f"pytest_ptc.cli.{self.module}")
 
 
@@ -57,26 +56,26 @@ COMMANDS = (
         "was killed",
     ),
     Command("record", "record", "record the verdict of the task this is run in"),
-    Command("list", "list_runs", "list the runs of this project, oldest first, and how they stand"),
-    Command("attach", "attach", "watch a run that is on"),
+    Command("list", "list_runs", "list the runs of this project, oldest first, with their states"),
+    Command("attach", "attach", "watch an active run"),
     Command(
         "audit",
         "audit",
-        "compare a run's journal with the hashes taken of it when its attempts ended",
+        "compare a run's journal with the hashes recorded when its attempts ended",
     ),
     Command(
         "report",
         "report",
-        "make a run's reports again, also those of a run that was killed or is on",
+        "write a run's reports from its journal, also if it was killed or is active",
     ),
-    Command("stop", "stop", "end a run that is on, in order, as Ctrl-C does"),
+    Command("stop", "stop", "stop an active run in order, as Ctrl-C does"),
     Command("plugin", "plugin", "print or install the plugin for Claude Code sessions"),
-    Command("clean", "clean", "remove what killed runs have left: processes, sockets, tasks"),
+    Command("clean", "clean", "remove what killed runs left behind: processes, sockets, tasks"),
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; exit status 2 and one line of reason where something is refused."""
+    """Run the command and return its exit status; a refusal is one line on stderr, and status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
     called = [command for command in COMMANDS if words[:1] == [command.name]]
     if not called:

@@ -35,39 +35,58 @@ def runs_here() -> list[RecordedRun | RefusedRun]:
 def named_run(
     wanted: str | None, among: Sequence[RecordedRun | RefusedRun] | None = None
 ) -> RecordedRun:
-    """Return the run whose id ends so, or the last one.
+    """Return the run whose id ends in `wanted`, or the last one.
 
     Args:
         wanted: The end of its id; None for the last run.
-        among: The project's runs, oldest first, where they have been read already.
+        among: The project's runs, oldest first, if they have been read already.
 
     Raises:
-        ConfigError: There is none, or there are several.
-        RunRefusedError: Its journal is not believed.
+        ConfigError: No run or several match.
+        RunRefusedError: Its journal cannot be trusted.
     """
     found = runs_here() if among is None else among
-    return only(found if wanted else found[-1:], wanted, "run")
+    return only(found if wanted else found[-1:], wanted)
 
 
 def active_run(wanted: str | None) -> RecordedRun:
-    """Return the active run whose id ends so, or the only one; raises as `named_run`."""
+    """Return the active run whose id ends in `wanted`, or the only one; raises as `named_run`."""
     found = runs_here()
     refused = [run for run in found if isinstance(run, RefusedRun)] if wanted else []
     active = [run for run in verified(found) if run.state is RunState.RUNNING]
-    return only([*refused, *active], wanted, "run that is on")
+    return only([*refused, *active], wanted, "active")
 
 
-def only(found: Sequence[RecordedRun | RefusedRun], wanted: str | None, what: str) -> RecordedRun:
-    """Return the one of these runs whose id ends as wanted; raises as `named_run`."""
+def only(
+    found: Sequence[RecordedRun | RefusedRun], wanted: str | None, state: str = ""
+) -> RecordedRun:
+    """Return the one of these runs whose id ends in `wanted`; raises as `named_run`.
+
+    Args:
+        found: The runs.
+        wanted: The end of a run's id; None for any.
+        state: What all of them are, for messages, such as `active`.
+    """
     matching = [run for run in found if wanted is None or run.run_id.endswith(wanted)]
     if len(matching) != 1:
-        ids = ", ".join(run.run_id for run in matching) or "none"
-        raise ConfigError(f"there is not one {what}, but {ids}; see `ptc list`")
+        raise ConfigError(_match_problem(matching, wanted, state))
     if isinstance(matching[0], RefusedRun):
         raise matching[0].error()
     return matching[0]
 
 
+def _match_problem(
+    matching: Sequence[RecordedRun | RefusedRun], wanted: str | None, state: str
+) -> str:
+    if matching:
+        ids = ", ".join(run.run_id for run in matching)
+        return f"{len(matching)} {state} runs match: {ids}; give more of the id".replace("  ", " ")
+    if wanted is not None:
+        noun = f"{state} run".lstrip()
+        return f"no {noun} has an id that ends in {wanted!r}; see `ptc list`"
+    return f"no run is {state}; see `ptc list`" if state else "this project has no runs"
+
+
 def verified(found: Sequence[RecordedRun | RefusedRun]) -> list[RecordedRun]:
-    """Return those of these runs whose journals are believed."""
+    """Return the runs whose journals were verified."""
     return [run for run in found if isinstance(run, RecordedRun)]

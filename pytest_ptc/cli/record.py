@@ -40,11 +40,10 @@ _UNRECORDED_FAIL = 'ptc record: not recorded: {"verdict": "fail"}'
 
 
 def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
-    """Declare the arguments of `ptc record`."""
     kinds = ", ".join(kind.value for kind in VerdictKind)
     parser.description = (
         "Record the verdict of the task this is run in. Recording again is allowed; "
-        "a fail stands against any pass."
+        "a recorded fail wins over any pass."
     )
     parser.add_argument(
         "verdict",
@@ -80,14 +79,14 @@ def record(arguments: argparse.Namespace, environ: Mapping[str, str]) -> list[st
         VerdictError: It is not recorded. A fail of which nothing could be put down is named in the
             message.
     """
-    form, given = _given(arguments)
+    form, given = _verdict_input(arguments)
     try:
-        answer = _called(form, given, environ)
+        answer = _call_worker(form, given, environ)
     except VerdictError as error:
         answer = RecordAnswer(recorded=False, message=str(error))
     if answer.recorded:
         return [printable(answer.message)]
-    if not answer.fail_kept and says_fail(_said(form, given), given=True):
+    if not answer.fail_kept and says_fail(_parsed(form, given), given=True):
         raise VerdictError(f"{answer.message}\n{_UNRECORDED_FAIL}")
     raise VerdictError(answer.message)
 
@@ -103,18 +102,18 @@ def keep_fail_of_wrong_call(words: Sequence[str], environ: Mapping[str, str]) ->
     if not says_fail(kind, given=True):
         return
     try:
-        kept = _called(Form.WRONG_WORDS, os.fsencode(kind), environ).fail_kept
+        kept = _call_worker(Form.WRONG_WORDS, os.fsencode(kind), environ).fail_kept
     except VerdictError:
         kept = False
     if not kept:
         print(_UNRECORDED_FAIL, file=sys.stderr)
 
 
-def _called(form: Form, given: bytes, environ: Mapping[str, str]) -> RecordAnswer:
-    """Return what the worker answers.
+def _call_worker(form: Form, given: bytes, environ: Mapping[str, str]) -> RecordAnswer:
+    """Return the worker's answer.
 
     Raises:
-        VerdictError: There is none, or it does not answer.
+        VerdictError: There is no worker, or it does not answer.
     """
     folder = environ.get(ATTEMPT_FOLDER)
     address = environ.get(RECORD_SOCKET)
@@ -128,7 +127,7 @@ def _called(form: Form, given: bytes, environ: Mapping[str, str]) -> RecordAnswe
     if len(call) > MAX_CALL_BYTES:
         raise VerdictError(f"a call is at most {MAX_CALL_BYTES} bytes long")
     try:
-        return RecordAnswer.decode(_answer(address, call))
+        return RecordAnswer.decode(_exchange(address, call))
     except (FileNotFoundError, ConnectionRefusedError):
         task_id, _, number = name.rpartition(".")
         message = f"attempt {number} at task {task_id} is over, or its worker is gone"
@@ -142,8 +141,8 @@ def _called(form: Form, given: bytes, environ: Mapping[str, str]) -> RecordAnswe
     raise VerdictError(f"not recorded: {why}; record it again")
 
 
-def _answer(address: str, call: bytes) -> bytes:
-    """Return what is answered to a call.
+def _exchange(address: str, call: bytes) -> bytes:
+    """Send a call and return the answer.
 
     Raises:
         OSError: The worker cannot be reached, or does not answer in time.
@@ -180,8 +179,8 @@ def _connected(address: str, give_up: float) -> socket.socket:
             return line
 
 
-def _given(arguments: argparse.Namespace) -> tuple[Form, bytes]:
-    """Return the verdict that is given: a text of JSON, or an object as JSON."""
+def _verdict_input(arguments: argparse.Namespace) -> tuple[Form, bytes]:
+    """Return the verdict of the call: text that holds JSON, or the JSON of its fields."""
     text: str = arguments.verdict
     if text == "-":
         return Form.TEXT, sys.stdin.buffer.read()
@@ -195,7 +194,7 @@ def _given(arguments: argparse.Namespace) -> tuple[Form, bytes]:
     return Form.FIELDS, json.dumps(fields).encode()
 
 
-def _said(form: Form, given: bytes) -> object:
+def _parsed(form: Form, given: bytes) -> object:
     return json.loads(given) if form is Form.FIELDS else given
 
 

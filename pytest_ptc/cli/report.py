@@ -53,42 +53,43 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the reports that are asked for; raises as `report`."""
+    """Write the requested reports; raises as `report`."""
     for line in report(arguments):
         print(line)
     return 0
 
 
 def report(arguments: argparse.Namespace) -> list[str]:
-    """Write the reports that are asked for, and return those that are to be printed.
+    """Write the requested reports, and return the lines of the one for standard output.
 
     Raises:
-        ConfigError: None is asked for, several would be printed, or there is not one such run.
+        ConfigError: No report is requested, several go to standard output, or no run or several
+            match.
     """
     run = named_run(arguments.run)
     kinds: dict[str, ReportKind] = {kind.name: kind for kind in arguments.kinds}
     named = {name: vars(arguments)[name] for name in (*kinds, "summary")}
-    asked = {name: path for name, path in named.items() if path}
-    printed = list(asked.values()).count("-") + arguments.github
-    if not asked and not arguments.github:
-        raise ConfigError("say which: see `ptc report --help`")
+    requested = {name: path for name, path in named.items() if path}
+    printed = list(requested.values()).count("-") + arguments.github
+    if not requested and not arguments.github:
+        raise ConfigError("no report is requested; name one, see `ptc report --help`")
     if printed > 1:
         raise ConfigError("only one report can go to standard output")
-    made = run_report(run.events)
-    lines = annotation_lines(made) if arguments.github else []
-    for name, path in asked.items():
-        lines += _written(kinds.get(name), path, made, run.folder)
+    data = run_report(run.events)
+    lines = annotation_lines(data) if arguments.github else []
+    for name, path in requested.items():
+        lines += _write(kinds.get(name), path, data, run.folder)
     return lines
 
 
-def _written(kind: ReportKind | None, path: str, made: RunReport, journal: Path) -> list[str]:
+def _write(kind: ReportKind | None, path: str, data: RunReport, journal: Path) -> list[str]:
     """Write a report, or return it if it is to be printed; without a kind, it is the summary."""
     base = report_hooks.project_top(Path.cwd())
     if kind is None and path == os.environ.get(report_hooks.STEP_SUMMARY):
-        report_hooks.add_summary(Path(path), made, base=base)
+        report_hooks.add_summary(Path(path), data, base=base)
         return []
     target = ReportTarget(journal, None if path == "-" else Path(path))
-    text = step_summary(made) if kind is None else kind.text(made, target)
+    text = step_summary(data) if kind is None else kind.text(data, target)
     if path == "-":
         return [text.removesuffix("\n")]
     write_report(Path(path), text, base=base)

@@ -1,11 +1,11 @@
-"""`ptc stop`: an active run, ended in order."""
+"""`ptc stop`: stops an active run in order."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.named_runs import active_run, add_run
-from pytest_ptc.runs.control import PATIENCE, stop_run
+from pytest_ptc.runs.control import STOP_TIMEOUT_S, stop_run
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
-    """Declare the arguments of `ptc stop`."""
     add_run(parser, "the only one")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """End a run, and print whether it has ended.
+    """Stop a run, and print whether it has ended.
 
     Raises:
-        PtcError: There is not one such run.
+        PtcError: No run or several match.
     """
     found = active_run(arguments.run)
-    over = stop_run(found)
-    print(printable(f"{found.run_id}: {'ended' if over else f'still on after {PATIENCE:g} s'}"))
+    ended = stop_run(found)
+    print(
+        printable(
+            f"{found.run_id}: {'ended' if ended else f'still active after {STOP_TIMEOUT_S:g} s'}"
+        )
+    )
     return 0

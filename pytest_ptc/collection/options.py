@@ -61,12 +61,10 @@ class Option(NamedTuple):
 
     @property
     def ini(self) -> str:
-        """Return the ini key."""
         return f"ptc_{self.name}"
 
     @property
     def cli(self) -> str:
-        """Return the command-line flag."""
         return f"--ptc-{self.name.replace('_', '-')}"
 
     @property
@@ -237,7 +235,6 @@ def report_option(kind: ReportKind) -> Option:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare all options to pytest."""
     for option in all_options():
         add_option(parser, option)
 

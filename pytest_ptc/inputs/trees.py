@@ -69,7 +69,6 @@ class Tree:
 
     @cached_property
     def hash(self) -> str:
-        """Return the hash of the content."""
         texts = [_text(seen) for seen in self.seen]
         lines = [self.head, *map(repr, self.names), *self.marks, *texts]
         return combined([*lines, *(f"{name!r} {tree.hash}" for name, tree in self.inner.items())])

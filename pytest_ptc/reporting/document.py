@@ -31,7 +31,6 @@ VERSION = "1.1"
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
-    """Return the text of the report, for `model.reports`."""
     return document_text(run)
 
 
@@ -57,7 +56,6 @@ def _finite(value: object) -> object:
 
 
 def document(run: RunReport) -> dict[str, Any]:
-    """Return the document of a run."""
     return {
         "format": "pytest-ptc run report",
         "version": VERSION,

@@ -55,7 +55,6 @@ class ItemReason(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Return label and words together."""
         return f"{self.label}: {self.said}" if self.label and self.said else self.label or self.said
 
 
@@ -391,7 +390,6 @@ class TaskReport:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings, critical ones first, else in their order."""
     return sorted(findings, key=lambda finding: _BADNESS[finding.severity])
 
 
@@ -501,7 +499,6 @@ class RunReport:
 
     @property
     def successful(self) -> bool:
-        """Tell whether the run is a success."""
         return self.why_not_successful is None
 
     @property
@@ -517,7 +514,6 @@ class RunReport:
 
     @property
     def worst_first(self) -> list[TaskReport]:
-        """Return all tasks, the worst first."""
         return worst_tasks_first(self.tasks)
 
     @property

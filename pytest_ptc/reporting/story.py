@@ -72,7 +72,6 @@ class _Draft:
     items: list[ItemReported] = field(default_factory=list)
 
     def report(self, number: int, *, overtaken: bool) -> TaskReport:
-        """Return what all of it comes to."""
         attempts = tuple(self.attempts.values())
         ended = [attempt for attempt in attempts if attempt.verdict or attempt.trouble]
         last = ended[-1] if ended else None

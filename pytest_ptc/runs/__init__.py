@@ -1,1 +1,1 @@
-"""Runs as their journals tell of them: find, audit, stop, clean."""
+"""Recorded runs: find, audit, stop, clean."""

@@ -1,4 +1,4 @@
-"""Whether a run's journal bears out what it says: every record and report read again."""
+"""Audit of a run's journal: every record and report is read again and compared with its hash."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def audit_run(run: RecordedRun) -> tuple[int, list[str]]:
-    """Compare what lies in a run's journal with the seals and the hashes that were taken of it.
+    """Compare the files of a run's journal with their seals and their recorded hashes.
 
     Returns:
-        How many attempts there are, and what is wrong, a sentence each.
+        The number of attempts, and the problems, a sentence each.
     """
     ended = [event for event in run.events if isinstance(event, AttemptEnded)]
     problems = [
@@ -29,11 +29,13 @@ def audit_run(run: RecordedRun) -> tuple[int, list[str]]:
     if run.story.size > run.story.end:
         problems.append(f"{STORY}: its last line was cut short")
     for event in ended:
-        problems += [f"{event.name}: {wrong}" for wrong in _audited(run, event.name, event.sha256)]
+        problems += [
+            f"{event.name}: {wrong}" for wrong in _attempt_problems(run, event.name, event.sha256)
+        ]
     return len(ended), problems
 
 
-def _audited(run: RecordedRun, name: str, sha256: str | None) -> list[str]:
+def _attempt_problems(run: RecordedRun, name: str, sha256: str | None) -> list[str]:
     if sha256 is None:
         return ["its report was never on disk"]
     try:

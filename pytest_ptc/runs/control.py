@@ -1,4 +1,4 @@
-"""Runs ended, watched and forgotten from outside."""
+"""Stop and watch a run, and delete journals, from another process."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from pytest_ptc.runs.recorded import RecordedRun
 
-#: Seconds that a run has to end in order, its workers' and its reports' time included.
-PATIENCE = 60.0
+#: How long a run may take to end in order, its workers and its reports included.
+STOP_TIMEOUT_S = 60.0
 #: Seconds between two looks at the journal of a run whose process lives on.
 _LOOK_EVERY_S = 10.0
 
 
 def stop_run(run: RecordedRun) -> bool:
-    """End a run in order, as Ctrl-C does; tell whether it has ended."""
+    """Stop a run in order, as Ctrl-C does; return whether it has ended."""
     run.pytest.send(signal.SIGTERM)
-    return not wait_gone([run.pytest], PATIENCE)
+    return not wait_gone([run.pytest], STOP_TIMEOUT_S)
 
 
 def wait_for_end(run: RecordedRun) -> RecordedRun:
@@ -56,25 +56,27 @@ def _as_it_is_now(run: RecordedRun) -> RecordedRun:
 
 
 def watch(run: RecordedRun, *, interactive: bool = False) -> NoReturn:
-    """Become the program that shows a run's workers.
+    """Replace this process by tmux, attached to the run's workers.
 
     Args:
         run: The run.
         interactive: Whether keys go to the workers' panes; they do in an interactive run.
 
     Raises:
-        TaskListError: Its workers have no screen.
+        TaskListError: Its workers have no screens.
     """
     socket = run.began.tmux_socket
     tmux = shutil.which("tmux")
-    if socket is None or tmux is None:
-        raise TaskListError(f"run {run.run_id} has no screen to watch: its host is no tmux")
+    if socket is None:
+        raise TaskListError(f"run {run.run_id} has no screens to watch: its host is not tmux")
+    if tmux is None:
+        raise TaskListError("tmux is not installed; install tmux 3.2 or newer")
     may_type = interactive or run.interactive
     os.execv(tmux, [tmux, "-S", socket, "attach", *([] if may_type else ["-r"])])
 
 
 def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:
-    """Remove the journals of runs that have ended, but for the last `keep`; return their ids.
+    """Delete the journals of ended runs but the last `keep`; return the ids of those runs.
 
     Raises:
         JournalError: One cannot be removed.

@@ -3,7 +3,7 @@
 Pytest has them in its cache directory, which an ini file, an option or a variable may move. So each
 run leaves a note of the place in the user's state directory, sealed as a journal is; `ptc` looks
 there, and where the project's ini file says. It looks from the current directory up to the
-project's root directory and no further: what lies above is of somebody else's choosing.
+project's root directory and no further: directories above it may be under somebody else's control.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 #: Below pytest's cache directory.
 BELOW_CACHE = Path("d/ptc/runs")
 DEFAULT_CACHE = ".pytest_cache"
-#: Places that are remembered of one project, the last first.
+#: How many cache directories are remembered for one project, the latest first.
 MAX_PLACES = 5
-#: The longest ini file and the longest note that are read.
+#: The longest ini file and the longest note that are read, in bytes.
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
-#: What makes a directory one of pytest's root directories: a file, and a text in it.
+#: The files that make a directory a root directory of pytest, each with a text that it must hold.
 _INI_FILES = {
     "pytest.toml": b"",
     ".pytest.toml": b"",
@@ -62,7 +62,7 @@ def project_of(start: Path, environ: Mapping[str, str]) -> Project:
     home = os.path.realpath(environ["HOME"]) if environ.get("HOME") else None
     folders: list[Path] = []
     for folder in (start, *start.parents):
-        if folders and _is_of_others(folder):
+        if folders and _is_writable_by_others(folder):
             break
         folders.append(folder)
         if (folder / ".git").exists() or ini_file(folder) is not None:
@@ -72,7 +72,7 @@ def project_of(start: Path, environ: Mapping[str, str]) -> Project:
     return Project(tuple(folders), None)
 
 
-def _is_of_others(folder: Path) -> bool:
+def _is_writable_by_others(folder: Path) -> bool:
     try:
         seen = folder.stat()
     except OSError:
@@ -105,13 +105,13 @@ def runs_of(project: Project, environ: Mapping[str, str], key: bytes | None) -> 
 
 
 def root_of(project: Project, runs: Path) -> Path:
-    """Return the directory of a project from which on the way to `runs` is looked at."""
+    """Return the directory of a project at which checks of the path to `runs` begin."""
     above = (folder for folder in reversed(project.folders) if runs.is_relative_to(folder))
     return next(above, project.folders[0])
 
 
 def note_place(root: Path, cache: Path, environ: Mapping[str, str], key: bytes) -> None:
-    """Remember where the runs of a root directory are; where that cannot be, nothing is lost.
+    """Remember where the runs of a root directory are; failing to do so is no error.
 
     Args:
         root: Pytest's root directory.
@@ -165,7 +165,7 @@ def _by_ini(folder: Path) -> Path | None:
         return None
     from pytest_ptc.system.pytest_internals import cache_dir_in  # noqa: PLC0415 - all of pytest
 
-    given = cache_dir_in(file)
-    if not given:
+    cache_dir = cache_dir_in(file)
+    if not cache_dir:
         return None
-    return folder / os.path.expandvars(os.path.expanduser(given))  # noqa: PTH111 - as pytest does
+    return folder / os.path.expandvars(os.path.expanduser(cache_dir))  # noqa: PTH111 - as pytest does

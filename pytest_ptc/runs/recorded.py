@@ -1,7 +1,7 @@
-"""Runs as their journals tell of them, from outside: which there are, and how they stand.
+"""Runs as their journals record them, seen from another process.
 
-Only what is proved to be a journal of this user's is used: see `open_run`. What was verified is
-what is used from then on: nothing of a story is read a second time.
+Only a journal that is proved to be this user's is used: see `open_run`. The events that were
+verified are kept; no story is read a second time.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class RunState(Enum):
-    """How a run stands."""
+    """The state of a run."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -53,7 +53,7 @@ class RunState(Enum):
 
 
 class RunRefusedError(PtcError):
-    """A run's journal that is not to be believed; the message names the run and says why."""
+    """A journal that cannot be trusted; the message names the run and says why."""
 
     def __init__(self, run_id: str, reason: str) -> None:
         super().__init__(f"run {run_id} is refused: {reason}")
@@ -62,13 +62,12 @@ class RunRefusedError(PtcError):
 
 
 class RefusedRun(NamedTuple):
-    """A folder among the runs whose journal is not believed, and why."""
+    """A run whose journal cannot be trusted, and why."""
 
     run_id: str
     reason: str
 
     def error(self) -> RunRefusedError:
-        """Return this as an error."""
         return RunRefusedError(self.run_id, self.reason)
 
 
@@ -80,7 +79,7 @@ class RecordedRun:
         folder: Its journal.
         key: What it is sealed with.
         story: Its story.
-        state: How it stands.
+        state: Its state.
     """
 
     folder: Path
@@ -90,22 +89,19 @@ class RecordedRun:
 
     @property
     def run_id(self) -> str:
-        """Return the run's id."""
         return self.folder.name
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """Return what the story tells."""
         return self.story.events
 
     @property
     def began(self) -> RunBegan:
-        """Return its first event."""
         return self.story.began
 
     @property
     def attach(self) -> str | None:
-        """Return the command with which a person can watch, if there is one."""
+        """Return the command that attaches to its workers' screens; None without screens."""
         return self.began.attach
 
     @property
@@ -115,33 +111,32 @@ class RecordedRun:
 
     @property
     def pytest(self) -> ProcessIdentity:
-        """Return the process that is or was pytest."""
+        """Return the identity of its pytest process, alive or not."""
         return ProcessIdentity(self.began.pid, self.began.created)
 
     @property
     def of_this_boot(self) -> bool:
-        """Tell whether its processes were started since this machine was, if they were here."""
+        """Tell whether its processes were started after this machine's last boot."""
         return self.began.boot == boot_id()
 
     @property
     def in_sight(self) -> bool:
-        """Tell whether its processes would be seen from here, or cannot be alive any more."""
+        """Tell whether this process can see its processes, or knows that they have ended."""
         return not self.of_this_boot or self.began.process_space == process_space()
 
     @cached_property
     def standing(self) -> Standing:
-        """Return how its tasks stand."""
         return _standing(self.events)
 
     def attempt(self, name: str, schema: Mapping[str, Any] | None = None) -> AttemptReader:
-        """Return what reads an attempt.
+        """Return a reader of an attempt's folder.
 
         Args:
             name: The attempt's name.
             schema: JSON Schema for the data of its verdicts.
 
         Raises:
-            JournalError: Its folder is not one that we made.
+            JournalError: Its folder is missing, or is not a directory of this user.
         """
         folder = self.folder / "attempts" / name
         try:
@@ -149,7 +144,7 @@ class RecordedRun:
         except OSError as error:
             raise JournalError(f"journal {folder}: {error.strerror}") from error
         if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
-            raise JournalError(f"journal {folder}: is not a directory of ours")
+            raise JournalError(f"journal {folder}: is not a directory that belongs to you")
         return AttemptReader(folder, self.key.seal(name), schema=schema)
 
 
@@ -162,7 +157,7 @@ def open_run(folder: Path, root: Path, key: bytes | None) -> RecordedRun:
         key: The user's key; None where there is none.
 
     Raises:
-        RunRefusedError: It is not proved; the message says why, in one sentence.
+        RunRefusedError: It is not proved; the message says why.
     """
     found = _opened(folder, root, key, tracked_runs(folder.parent))
     if isinstance(found, RefusedRun):
@@ -200,8 +195,8 @@ def _opened(
     try:
         story = read_story(folder / STORY, run_key)
     except StoryError as error:
-        said = str(error)
-        return RefusedRun(run_id, said if said.startswith("its ") else f"it {said}")
+        reason = str(error)
+        return RefusedRun(run_id, reason if reason.startswith("its ") else f"it {reason}")
     assert run_key is not None, "without a key no line verifies"
     run = RecordedRun(folder=folder, key=run_key, story=story, state=RunState.ENDED)
     if any(isinstance(event, RunEnded | RunCleaned) for event in story.events):
@@ -212,10 +207,10 @@ def _opened(
 
 
 class Standing(NamedTuple):
-    """How the tasks of a run stand.
+    """How many tasks of a run have ended, and how.
 
     Args:
-        total: How many there are.
+        total: How many tasks there are.
         kinds: How many ended with each kind of verdict; `error` where without one.
         stopped: Whether the run was stopped before its end.
     """
@@ -226,15 +221,15 @@ class Standing(NamedTuple):
 
     @property
     def judged(self) -> int:
-        """Return how many have a verdict that says something of their item."""
+        """Return how many have a verdict other than `error`."""
         return sum(count for kind, count in self.kinds.items() if kind != "error")
 
     def __str__(self) -> str:
-        told = ", ".join(f"{self.kinds[kind]} {kind}" for kind in _KINDS if self.kinds.get(kind))
+        counts = ", ".join(f"{self.kinds[kind]} {kind}" for kind in _KINDS if self.kinds.get(kind))
         stopped = "stopped, " if self.stopped else ""
         if sum(self.kinds.values()) == self.total and not self.stopped:
-            return f"{self.total} item{'s' * (self.total != 1)}{': ' * bool(told)}{told}"
-        return f"{stopped}{self.judged} of {self.total} judged{': ' * bool(told)}{told}"
+            return f"{self.total} item{'s' * (self.total != 1)}{': ' * bool(counts)}{counts}"
+        return f"{stopped}{self.judged} of {self.total} judged{': ' * bool(counts)}{counts}"
 
 
 _KINDS = ("pass", "fail", "skip", "error")
@@ -263,27 +258,27 @@ def _standing(events: Iterable[Event]) -> Standing:
                 stopped = True
             case RunEnded() | RunCleaned():
                 over = True
-    told = Counter(
+    ended = Counter(
         "fail" if kind == "pass" and names.get(task) in failed else kind
         for task, kind in kinds.items()
         if kind is not None
     )
-    return Standing(len(kinds), told, stopped and over and sum(told.values()) < len(kinds))
+    return Standing(len(kinds), ended, stopped and over and sum(ended.values()) < len(kinds))
 
 
 def _kind(verdict: Verdict | None, trouble: Trouble | None) -> str | None:
-    """Return what a task came to; None where the run ended before it did."""
+    """Return the kind of a task's outcome; None if the run ended before the task."""
     if verdict is not None:
         return verdict.verdict.value
     return None if trouble is not None and trouble.cause in _NOT_DONE else "error"
 
 
-#: Causes by which a task was ended that could have gone on.
+#: Causes that end a task from outside: it has no outcome of its own.
 _NOT_DONE = frozenset({Cause.STOPPED, Cause.RUN_TIMEOUT, Cause.BUDGET})
 
 
 def whole_story(journal: Journal) -> list[Event]:
-    """Return what a run's journal tells, and that it does not tell everything, if that is so.
+    """Return a run's events; if its journal is incomplete, one of them says so.
 
     Raises:
         JournalError: It is gone, or somebody has changed it.

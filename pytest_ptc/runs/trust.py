@@ -1,8 +1,8 @@
-"""Whether a run's folder is where, and whose, the folder of a run of ours is.
+"""Whether a run's folder can be trusted as a place: its path, its owner, its permissions.
 
-What is in it is checked apart, by its seals. But who can put a link, a FIFO or a file of his own
-there has a say in what we open, wait for and remove; and a journal that git tracks has come with
-the checkout, whoever wrote it.
+Its content is checked elsewhere, by its seals. But whoever can put a link, a FIFO or a file there
+controls what we open, wait for and remove; and a journal that git tracks came with the checkout,
+whoever wrote it.
 """
 
 from __future__ import annotations
@@ -48,27 +48,27 @@ def link_on_the_way(path: Path, root: Path) -> Path | None:
 
 
 def place_problem(folder: Path, root: Path) -> str | None:
-    """Return why a run's folder is not to be trusted as a place; None if it is."""
+    """Return why a run's folder cannot be trusted, without its subject; None if it can."""
     try:
         if (step := link_on_the_way(folder, root)) is not None:
             kind = "a link" if step.is_symlink() else "not a directory"
             what = "is" if step == folder else f"is reached through {step.name}, which is"
             return f"{what} {kind}"
-        for path, seen, depth in _ours(folder):
+        for path, seen, depth in _entries(folder):
             name = path.relative_to(folder.parent.parent)
             if seen.st_uid != os.geteuid():
                 return f"belongs to another user: {name}"
             if depth <= _OWN_FILES and stat.S_ISLNK(seen.st_mode):
                 return f"has a link in it: {name}"
-            ours = stat.S_ISDIR(seen.st_mode) and depth <= _OWN_FOLDERS
-            if (ours or path == folder / STORY) and seen.st_mode & 0o022:
+            own_folder = stat.S_ISDIR(seen.st_mode) and depth <= _OWN_FOLDERS
+            if (own_folder or path == folder / STORY) and seen.st_mode & 0o022:
                 return f"can be written by others: {name}; chmod -R go-w {folder}"
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     return None
 
 
-def _ours(folder: Path) -> Iterator[tuple[Path, os.stat_result, int]]:
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result, int]]:
     """Yield the folder of all runs and a run's, and what is in that, each with its depth."""
     yield folder.parent, folder.parent.lstat(), 0
     level = [folder]
@@ -87,8 +87,8 @@ def tracked_runs(runs: Path) -> frozenset[str]:
     if repository_top(runs) is None:
         return frozenset()
     try:
-        told = git(runs, "ls-files", "-z", "--", ".")
+        tracked = git(runs, "ls-files", "-z", "--", ".")
     except GitError:
         # No git, or one that does not trust the repository. The seals are what proves a journal.
         return frozenset()
-    return frozenset(name.partition("/")[0] for name in told.split("\0") if name)
+    return frozenset(name.partition("/")[0] for name in tracked.split("\0") if name)

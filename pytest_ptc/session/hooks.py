@@ -97,7 +97,6 @@ class SessionHooks:
         return self._run
 
     def verdict_of(self, item: pytest.Item) -> Verdict:
-        """Return the verdict of the item that is running."""
         ticket = self._book.get(item)
         if ticket is None:
             pytest.fail("the fixture 'ptc' is the verdict of a test marked with ptc", pytrace=False)

@@ -116,13 +116,11 @@ class ItemPool:
         return item in self._items
 
     def add(self, item: pytest.Item) -> None:
-        """Add an item, after those that are there."""
         self._items[item] = None
         for node in item.listchain()[:-1]:
             self._below.setdefault(node, {})[item] = None
 
     def remove(self, item: pytest.Item) -> None:
-        """Take an item out."""
         del self._items[item]
         for node in item.listchain()[:-1]:
             del self._below[node][item]

@@ -70,7 +70,6 @@ class Promises:
         return f"<Promises {len(self._made)}, {len(self.unawaited())} not awaited>"
 
     def add(self, promise: Promise) -> None:
-        """Take note of a promise."""
         self._made.append(promise)
 
     def unawaited(self) -> list[str]:

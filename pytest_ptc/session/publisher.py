@@ -52,7 +52,6 @@ class Publisher:
         return f"<Publisher of {self._run!r}>"
 
     def header(self) -> list[str]:
-        """Return what the run is made of and how to watch it."""
         plan = self._run.plan
         return header_lines(
             workers=self._settings.workers,
@@ -149,7 +148,6 @@ class Publisher:
         return [f"ptc: resumes {self._run.resumes}"]
 
     def keep_durations(self) -> None:
-        """Keep what tasks took, for the next run."""
         keep_durations(self._config, self._book.results)
 
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:

@@ -53,26 +53,32 @@ def run_to_resume(
         wanted: `LAST`, or the end of a run's id.
 
     Raises:
-        ConfigError: There is not one such run, it is still on, or it is refused.
+        ConfigError: No run or several match, it is still active, or it is refused.
     """
     if wanted == LAST:
         run = found[-1] if found else None
     else:
         matching = [run for run in found if run.run_id.endswith(wanted)]
         if len(matching) != 1:
-            ids = ", ".join(run.run_id for run in matching) or "none"
-            raise ConfigError(f"--ptc-resume: there is not one run {wanted!r}, but {ids}")
+            raise ConfigError(f"--ptc-resume: {_match_problem(matching, wanted)}")
         (run,) = matching
         if isinstance(run, RefusedRun):
             raise ConfigError(f"--ptc-resume: {run.error()}")
     if isinstance(run, RecordedRun) and run.state is RunState.RUNNING:
         raise ConfigError(
-            f"--ptc-resume: run {run.run_id} is still on; wait for it, or end it with `ptc stop`"
+            f"--ptc-resume: run {run.run_id} is still active; wait for it, or use `ptc stop`"
         )
     return run
 
 
-# What the earlier run came to.
+def _match_problem(matching: Sequence[RecordedRun | RefusedRun], wanted: str) -> str:
+    if not matching:
+        return f"no run has an id that ends in {wanted!r}; see `ptc list`"
+    ids = ", ".join(run.run_id for run in matching)
+    return f"{len(matching)} runs match {wanted!r}: {ids}; give more of the id"
+
+
+# Results of the earlier run.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

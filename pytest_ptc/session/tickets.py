@@ -112,7 +112,6 @@ class Ticket:
         self.reports = []
 
     def arrive(self, result: Result) -> None:
-        """Take note of the result of its task."""
         self.state = self.state.move(TicketState.ARRIVED)
         self.result = result
 
@@ -207,7 +206,6 @@ class TicketBook:
         self._refused.add(item)
 
     def report(self, ticket: Ticket, report: PhaseReport) -> None:
-        """Take note of what pytest reported of an item."""
         ticket.reports.append(report)
         if report.outcome == "error" and report.phase == "setup" and ticket.result is not None:
             self._unjudged_errors += not ticket.result.judged

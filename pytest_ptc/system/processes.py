@@ -62,7 +62,6 @@ class ProcessIdentity:
 
     @property
     def alive(self) -> bool:
-        """Tell whether it still runs."""
         entry = _source().entry(self.pid)
         return entry is not None and entry.created == self.created and not entry.ended
 

@@ -101,7 +101,6 @@ class TaskListStore:
 
     @property
     def path(self) -> Path:
-        """Return the list's directory."""
         return self._directory.path
 
     def open(self) -> None:

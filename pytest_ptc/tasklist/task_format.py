@@ -91,7 +91,6 @@ class TaskRecord:
 
     @property
     def is_done(self) -> bool:
-        """Tell whether the task is completed."""
         return self.status == TaskStatus.COMPLETED
 
     def is_free_for(self, owner: str) -> bool:
@@ -100,7 +99,6 @@ class TaskRecord:
         return self.status == TaskStatus.PENDING and self.owner in (None, "", owner)
 
     def is_held_by(self, owner: str) -> bool:
-        """Tell whether `owner` is working on it."""
         return self.status == TaskStatus.IN_PROGRESS and self.owner == owner
 
     def claimed(self, owner: str) -> TaskRecord:

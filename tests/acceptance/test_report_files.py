@@ -67,7 +67,7 @@ def test_they_are_made_again_from_the_journal(suite: Suite) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ((), "say which"),
+        ((), "no report is requested"),
         (("--json", "-", "--sarif", "-"), "only one report can go to standard output"),
         (("--json", "-", "--github"), "only one report can go to standard output"),
         (("--json", "."), "Is a directory"),

@@ -226,8 +226,8 @@ def test_runs_that_cannot_be_resumed_are_refused_before_anything_is_started(suit
     run = start(suite)
     until((suite.path / "began").exists, "the agent")
     for given, said in (
-        ("--ptc-resume", "*is still on; wait for it*"),
-        ("--ptc-resume=abc", "*there is not one run 'abc', but none*"),
+        ("--ptc-resume", "*is still active; wait for it*"),
+        ("--ptc-resume=abc", "*no run has an id that ends in 'abc'*"),
         (
             "--ptc-resume=tests/x.py",
             "*--ptc-resume: must be the end of a run's id, or last, not 'tests/x.py'*",

@@ -44,7 +44,7 @@ def test_a_run_is_listed_and_stopped_in_order(suite: Suite) -> None:
     )
     refused = ptc(suite, "stop")
     assert refused.returncode == 2
-    assert "there is not one run that is on, but none" in refused.stderr
+    assert "no run is active; see `ptc list`" in refused.stderr
 
 
 @pytest.mark.fault("pytest-killed")
@@ -91,7 +91,7 @@ def test_a_run_without_a_screen_cannot_be_watched(suite: Suite) -> None:
     until((suite.path / "began").exists, "the agent")
     refused = ptc(suite, "attach")
     assert refused.returncode == 2
-    assert "no screen to watch" in refused.stderr
+    assert "no screens to watch" in refused.stderr
     ptc(suite, "stop")
     run.communicate(timeout=30)
 
@@ -102,7 +102,7 @@ def test_an_audit_finds_what_was_changed(suite: Suite) -> None:
         test_a="@pytest.mark.ptc('say plum\\nrecord pass|--summary|x')\ndef test_it(): pass\n"
     )
     suite.run().assert_outcomes(passed=1)
-    assert ptc(suite, "audit").stdout == f"{suite.runs[0].name}: 1 attempt, all as they were\n"
+    assert ptc(suite, "audit").stdout == f"{suite.runs[0].name}: 1 attempt, all unchanged\n"
     (folder,) = suite.runs[0].glob("attempts/*")
     (folder / "output.log").write_text("pear\n")
     (folder / "records.jsonl").unlink()

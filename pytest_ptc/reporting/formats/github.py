@@ -200,7 +200,6 @@ class _Page:
             self._lines += ["</details>", ""]
 
     def done(self) -> str:
-        """Return the page."""
         return "\n".join(self._lines)
 
     def _fits(self, *lines: str, spare: int) -> bool:

@@ -24,7 +24,6 @@ _SEVERITIES = {
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
-    """Return the text of the report, for `model.reports`."""
     return gitlab_text(run)
 
 

@@ -70,7 +70,6 @@ _OUR_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
-    """Return the text of the report, for `model.reports`."""
     return sarif_text(run)
 
 

@@ -201,7 +201,6 @@ class Room:
         return Long(lines(head), missing, lines(tail))
 
     def message(self, value: str) -> Cut:
-        """Return what a finding says."""
         most = _SAID if self._said > 0 else _LINE
         self._said -= min(len(value), most)
         return _cut(value, most)

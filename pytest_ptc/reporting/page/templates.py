@@ -24,7 +24,6 @@ def asset(name: str) -> str:
 
 
 def render(name: str, **values: object) -> str:
-    """Return a template, filled."""
     return environment().get_template(name).render(values)
 
 

@@ -199,7 +199,7 @@ def test_a_run_is_named_by_the_end_of_its_id(runs: Runs) -> None:
     assert named.run_id == "20270103-000000-000bb"
     for wanted, words in [
         ("000aa", "20270101-000000-000aa, 20270102-000000-000aa"),
-        ("000dd", "none"),
+        ("000dd", "no run has an id that ends in .000dd"),
         ("000cc", "20270104-000000-000cc"),
     ]:
         with pytest.raises(ConfigError, match=f"--ptc-resume: .*{words}"):
@@ -211,5 +211,5 @@ def test_a_run_that_is_active_is_not_taken_up(runs: Runs, wanted: str) -> None:
     """Two runs would do the same tasks."""
     runs.end("20270101-000000-000aa")
     runs.start("20270102-000000-000bb")
-    with pytest.raises(ConfigError, match="20270102-000000-000bb is still on"):
+    with pytest.raises(ConfigError, match="20270102-000000-000bb is still active"):
         run_to_resume(runs.found(), wanted)

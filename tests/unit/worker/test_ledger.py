@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.cli import record as client
-from pytest_ptc.cli.record import _called
+from pytest_ptc.cli.record import _call_worker
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.recording import Form, RecordAnswer
 from pytest_ptc.model.errors import JournalError, VerdictError
@@ -189,7 +189,7 @@ class Desk:
 
     async def call(self, form: Form, given: bytes, **environ: str) -> RecordAnswer:
         """Return what a client is answered."""
-        return await asyncio.to_thread(_called, form, given, {**self.environ, **environ})
+        return await asyncio.to_thread(_call_worker, form, given, {**self.environ, **environ})
 
 
 def at_desk(
@@ -338,7 +338,7 @@ def test_a_worker_that_does_not_answer_is_an_error_that_says_what_to_do(
         elif kind != "nothing":
             server = await asyncio.start_unix_server(answer, desk_path)
         with pytest.raises(VerdictError, match=told):
-            await asyncio.to_thread(_called, Form.TEXT, GIVEN, environ)
+            await asyncio.to_thread(_call_worker, Form.TEXT, GIVEN, environ)
         over.set()
         if server is not None:
             server.close()
