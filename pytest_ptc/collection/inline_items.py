@@ -19,7 +19,7 @@ from pytest_ptc.collection.keywords import fields_in
 from pytest_ptc.collection.markdown import fanned_out
 from pytest_ptc.model.errors import ListingError
 from pytest_ptc.model.inline_suite import InlineItem, InlineSuite
-from pytest_ptc.text.printable import printable
+from pytest_ptc.text.printable import clip, printable
 from pytest_ptc.text.template import fields_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Most items of one command: more are a slip, such as a range with a digit too many.
 MAX_ITEMS = 10_000
+#: Most columns of a name in a message.
+_LONGEST_NAME = 60
 
 _ASSIGNMENT = re.compile(r"(?P<name>[^\W\d]\w*)=(?P<values>.*)", re.DOTALL)
 _RANGE = re.compile(r"(?P<first>[0-9]{1,18})\.\.(?P<last>[0-9]{1,18})")
@@ -335,7 +337,7 @@ def _refuse_unknown_files(prompt: str, listed: _Listed, folder: Path) -> None:
         and not _is_there(folder, value)
     ]
     if missing:
-        names = ", ".join(printable(name) for name in missing[:3])
+        names = ", ".join(clip(printable(name), _LONGEST_NAME) for name in missing[:3])
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""  # noqa: PLR2004
         are = "is no file" if len(missing) == 1 else "are no files"
         raise ListingError(

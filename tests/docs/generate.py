@@ -216,7 +216,8 @@ def commands() -> str:
 
 def _argument(action: argparse.Action) -> str:
     if not action.option_strings:
-        return f"[{action.dest}]" if action.nargs == "?" else action.dest
+        shown = action.metavar if isinstance(action.metavar, str) else action.dest
+        return {"?": f"[{shown}]", "*": f"[{shown} ...]"}.get(str(action.nargs), shown)
     value = action.metavar or action.dest.upper()
     return action.option_strings[-1] + ("" if action.nargs == 0 else f" {value}")
 
