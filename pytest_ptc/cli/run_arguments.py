@@ -174,6 +174,10 @@ def pytest_words(arguments: argparse.Namespace, suite: InlineSuite) -> list[str]
         words.append(f"--ptc-agent={arguments.agent}")
     if arguments.resume:
         words.append(f"--ptc-resume={arguments.resume}")
+    if arguments.budget is not None and not arguments.budget > 0:
+        raise ConfigError(
+            f"--budget: must be a number of US dollars above 0, not {arguments.budget:g}"
+        )
     if arguments.budget is not None:
         words.append(f"--ptc-budget-usd={arguments.budget}")
     return [*words, *arguments.pytest]
@@ -235,7 +239,10 @@ def _value(name: str, value: Any, folder: Path) -> Any:
         case "schema":
             return _schema(value)
         case "tools":
-            return tools_in(value)
+            tools = tools_in(value)
+            if not tools:
+                raise ConfigError("--tools: names no tool; write such as Read,Grep")
+            return tools
         case "env":
             return _variables(value)
     return value

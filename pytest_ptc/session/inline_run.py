@@ -133,17 +133,15 @@ class _Quiet:
         hooks = plugins.getplugin("ptc-hooks")
         if isinstance(hooks, SessionHooks):
             self.run = hooks.run
+            self.run.when_begun = self._begun
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Take note of the session, whose end is to be reported."""
         self.session = session
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Say that the run has begun: our own hooks, around this one, have published its tasks."""
-        if self.run is not None and self.run.begun and self.run.folder is not None:
+    def _begun(self) -> None:
+        if self.run is not None and self.run.folder is not None:
             self._when_begun(self.run.plan.run_id, self.run.folder)
-        return (yield)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Take note of what else went wrong."""

@@ -112,6 +112,8 @@ class Run:
         self.wall = 0.0
         #: What could not be written down or tidied up, a sentence each.
         self.problems: list[str] = []
+        #: Called when the first tasks are published.
+        self.when_begun: Callable[[], object] = lambda: None
         #: Files of suite, configuration and reviewer that the change under review brings.
         self.changed_suite: tuple[str, ...] = ()
         self._place = place
@@ -220,6 +222,7 @@ class Run:
         # What a verdict depends on besides its task and files: what the agent is, in parts.
         agent = agent_facts(self._settings, self.plan.agent, self._place.root, os.environ)
         marks = {spec.nodeid: fingerprint(spec, agent, _top(spec)) for spec in specs}
+        begins = self._open is None
         if self._open is None:
             resumes = self.earlier.run_id if self.earlier else None
             self._open = open_run(self._place, self._settings, self.plan, resumes=resumes)
@@ -230,7 +233,10 @@ class Run:
         kept: dict[str, Kept] = {}
         if resume and self._resumption is not None:
             kept = self._resumption.kept(specs, marks, contents, self._open.contents.entries)
-        return self._open.coordinator.submit(specs, fingerprints=marks, kept=kept)
+        futures = self._open.coordinator.submit(specs, fingerprints=marks, kept=kept)
+        if begins:
+            self.when_begun()
+        return futures
 
     def _name_changes(self, specs: Sequence[TaskSpec], since: Sequence[str]) -> None:
         """Note what the change under review brings of its own judge."""
