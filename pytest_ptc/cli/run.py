@@ -100,6 +100,7 @@ def lines_of(
     done: InlineRun, suite: InlineSuite, *, as_json: bool = False, verbose: bool = False
 ) -> list[str]:
     """Return what is printed of a run that has ended."""
+    from pytest_ptc.cli.results import MAX_BYTES  # noqa: PLC0415 - as above
     from pytest_ptc.reporting.result_lines import (  # noqa: PLC0415 - as above
         AGENT_MAX_BYTES,
         result_json_lines,
@@ -113,5 +114,5 @@ def lines_of(
     if as_json:
         return result_json_lines(done.report)
     return result_lines(
-        done.report, max_bytes=None if verbose else AGENT_MAX_BYTES, verbose=verbose
+        done.report, max_bytes=MAX_BYTES if verbose else AGENT_MAX_BYTES, verbose=verbose
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.named_runs import add_run, named_run, runs_here
 from pytest_ptc.cli.printing import print_lines
+from pytest_ptc.cli.results import MAX_BYTES
 from pytest_ptc.journal.events import SessionEnded
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.reporting.result_lines import AGENT_MAX_BYTES, result_json_lines, result_lines
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         lines = result_lines(
             report,
-            max_bytes=None if arguments.verbose else AGENT_MAX_BYTES,
+            max_bytes=MAX_BYTES if arguments.verbose else AGENT_MAX_BYTES,
             verbose=arguments.verbose,
             others=[other.run_id for other in runs_here()],
         )

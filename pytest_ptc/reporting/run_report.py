@@ -455,7 +455,7 @@ class RunReport:
         stopped: Why it began nothing more before all was done.
         facts: What else is known of it as a whole, by the names in the JSON document.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
-        tasks: Its tasks, in the order in which they were submitted; those of `ptc run` as given.
+        tasks: Its tasks, in the order in which they were submitted.
         collected: The node ids of marked items, in the order in which pytest collected them.
         workers: Its workers, in the order in which they were started.
         holds: When nothing was begun.

@@ -39,7 +39,7 @@ from pytest_ptc.reporting.run_report import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pytest_ptc.journal.events import Event
     from pytest_ptc.model.trouble import Trouble
@@ -126,7 +126,7 @@ class _Story:
             stopped=None if self._stopped == "the run ended" else self._stopped,
             facts=RunFacts(**{name: getattr(began, name) for name in RunFacts._fields}),
             changed_suite=tuple(sorted(self._changed_suite)),
-            tasks=self._in_given_order(
+            tasks=tuple(
                 draft.report(number, overtaken=stands[draft.spec.nodeid] != key)
                 for number, (key, draft) in enumerate(self._drafts.items(), 1)
             ),
@@ -134,14 +134,6 @@ class _Story:
             workers=tuple(self._workers.values()),
             holds=tuple(self._holds),
         )
-
-    def _in_given_order(self, tasks: Iterable[TaskReport]) -> tuple[TaskReport, ...]:
-        """Return tasks as `ptc run` was given them: those that take longest are submitted first."""
-        inline = self._began.inline
-        if inline is None:
-            return tuple(tasks)
-        places = {item.nodeid: place for place, item in enumerate(inline.items)}
-        return tuple(sorted(tasks, key=lambda task: places.get(task.nodeid, len(places))))
 
     def take(self, event: Event) -> None:
         """Take the next event; one of another kind says nothing here."""
