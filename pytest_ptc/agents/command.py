@@ -3,8 +3,9 @@
 It gets the prompt on standard input, its parameters as JSON in `PTC_PARAMS` (and in the file that
 `PTC_PARAMS_FILE` names, whatever their size), and runs in the task's directory. It records its
 verdict with `ptc record`, or as one JSON object on the last line of its output, or, where the user
-asked for that, by its exit status. No shell is anywhere in between. What it says in its output is
-handed over the moment it is read, and it is judged when all of that, and its status, is on disk.
+asked for that, by its exit status. No shell is involved. Records in its output
+are sent as they are read; the verdict is decided when all of them, and the exit status, are on
+disk.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The program that is an agent: the one that pytest finds, from whatever directory it is started.
+"""The command of an agent, with its program, script or module looked up where pytest runs.
 
-A task's directory may be a worktree of a branch under review. A program, a script or a module that
-is looked up there would be the branch's own: the reviewed would choose its reviewer.
+A task's directory may be a worktree of a branch under review. A program, script or module that is
+looked up there would be the branch's own: the branch could replace its reviewer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INTERPRETER = re.compile(
     r"(python|pypy|node|nodejs|deno|bun|ruby|perl|php|lua|luajit|Rscript|bash|sh|dash|zsh|ksh|fish)"
     r"[\d.]*"
 )
-#: Programs that run the command behind their own options.
+#: Programs that run the command that follows their own options.
 _WRAPPERS = frozenset(
     {"env", "timeout", "nice", "ionice", "stdbuf", "setsid", "nohup", "time", "sudo", "uv"}
     | {"poetry", "pipenv", "pdm", "hatch", "rye", "pixi", "conda", "xvfb-run"}
@@ -31,9 +31,9 @@ _WRAPPERS = frozenset(
 #: Python's options that take the next word, and its short flags before `m` or `c`.
 _WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _FLAGS = re.compile(r"-(?P<flags>[bBdEiIOPqRsStuvVx]*)(?P<kind>[mc])(?P<value>.*)", re.DOTALL)
-#: How a path begins that is meant to be one of the task's directory.
-_OF_THE_TASK = "{cwd}"
-#: What the code begins with that makes modules come from the root directory.
+#: The start of a path in the task's directory.
+_TASK_DIRECTORY = "{cwd}"
+#: The start of code that makes Python import from the root directory.
 _BEGIN = "import sys; sys.path[0] = "
 _RUNS_MODULE = re.compile(
     rf"{re.escape(_BEGIN)}'(?P<root>.+)'\nimport runpy; runpy\.run_module\('(?P<module>[\w.]+)'"
@@ -63,7 +63,7 @@ def anchored_command(argv: Sequence[str], root: Path, place: str) -> tuple[str, 
 
     Args:
         argv: The command.
-        root: The directory that relative paths in it are from.
+        root: The base of relative paths.
         place: Where it was set, for errors.
 
     Raises:
@@ -92,15 +92,14 @@ def _arguments(name: str, rest: list[str], root: Path) -> list[str]:
 
 
 def relative_names(argv: Sequence[str], root: Path) -> tuple[str, ...]:
-    """Return the names of files and modules of `root` in a command that does not say so.
+    """Return the relative names in a command that are files or modules in `root`.
 
-    From another directory, nobody can tell whether that file is meant, or the one of the same name
-    in that directory.
+    In another directory such a name is ambiguous: it may mean a file of that directory.
     """
     found: dict[str, None] = {}
     words = (word for word in argv[1:] if not word.startswith(_BEGIN))
     for name in (name for word in words for name in _BETWEEN.split(word)):
-        if name and not name.startswith((os.sep, _OF_THE_TASK)) and _is_meant(name, root):
+        if name and not name.startswith((os.sep, _TASK_DIRECTORY)) and _exists_in(name, root):
             found[name] = None
     return tuple(found)
 
@@ -118,7 +117,7 @@ def files_of(argv: Sequence[str]) -> tuple[Path, ...]:
     return tuple(path for path in found if path.exists())
 
 
-def _is_meant(name: str, root: Path) -> bool:
+def _exists_in(name: str, root: Path) -> bool:
     path = root / name
     try:
         if path.is_file():
@@ -139,7 +138,7 @@ def _program(word: str, root: Path, place: str) -> str:
         # An entry of PATH may be relative.
         return word if os.path.isabs(found) else str(Path(found).absolute())  # noqa: PTH117
     path = _absolute(word, root)
-    if path.startswith(_OF_THE_TASK):
+    if path.startswith(_TASK_DIRECTORY):
         return path
     if shutil.which(path) is None:
         where = "on PATH" if path == word else f"in {root}"
@@ -157,7 +156,7 @@ def _python(words: list[str], root: Path) -> list[str]:
     for word in kept:
         matched = _FLAGS.fullmatch(word)
         if matched is not None:
-            return [*done, *_from_root(matched, list(kept), root)]
+            return [*done, *_code_from_root(matched, list(kept), root)]
         if not word.startswith("-"):
             return [*done, _absolute(word, root), *kept]
         done.append(word)
@@ -166,7 +165,7 @@ def _python(words: list[str], root: Path) -> list[str]:
     return done
 
 
-def _from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[str]:
+def _code_from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[str]:
     flags, kind, value = matched["flags"], matched["kind"], matched["value"]
     rest = [value, *rest] if value else rest
     if not rest or {"I", "P"} & set(flags):
@@ -185,4 +184,4 @@ def _from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[
 
 
 def _absolute(word: str, root: Path) -> str:
-    return word if word.startswith(_OF_THE_TASK) else os.path.normpath(root / word)
+    return word if word.startswith(_TASK_DIRECTORY) else os.path.normpath(root / word)

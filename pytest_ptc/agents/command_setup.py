@@ -1,4 +1,4 @@
-"""What agents that are a program of the user's are in a run: `command`, and any in Python."""
+"""The configuration of agent `command` and of agents in Python, from options and ini keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def configure_command(request: AgentRequest) -> AgentPlan:
-    """Return what agent `command` is.
+    """Return the plan of agent `command`.
 
     Raises:
         ConfigError: There is no program.
@@ -29,7 +29,7 @@ def configure_command(request: AgentRequest) -> AgentPlan:
 
 
 def configure_any(request: AgentRequest) -> AgentPlan:
-    """Return what an agent is that may run the program of `--ptc-command`.
+    """Return the plan of an agent that may run the program of `--ptc-command`.
 
     Raises:
         ConfigError: The program's quotes are open, or it is not on PATH.

@@ -1,7 +1,7 @@
-"""What an agent is told besides its prompt: how to record a verdict.
+"""The instructions that are added to a prompt: how to record a verdict.
 
-It is told, and may do otherwise: nothing here is relied on. What the code that runs an agent must
-guarantee is in `interfaces.agent.Agent`.
+An agent may ignore them: nothing relies on them. `interfaces.agent.Agent` says what the code that
+runs an agent must guarantee.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ counts as an error."""
 
 
 def claude_prompt(task_id: str, prompt: str, schema: Mapping[str, object] | None) -> str:
-    """Return what Claude Code is sent: the task, and how to record the verdict with its own tool.
+    """Return the prompt for Claude Code: the task, and how to record with its tool TaskUpdate.
 
-    It begins with the task's id: a text that begins with `/` would be a command to Claude Code. An
-    API takes text: bytes of a file name that are none are escaped.
+    It begins with the task's id: a text that begins with `/` would be a command to Claude Code.
+    Bytes of file names that are not UTF-8 are escaped.
     """
     form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
     text = f"""\
@@ -43,12 +43,12 @@ sentences", {_FINDINGS}, "data": null}}}}
 
 
 def program_prompt(job: Job) -> str:
-    """Return what an agent that is a program gets: its task, and how to record the verdict."""
+    """Return the prompt for a program: its task, and how to record the verdict."""
     return f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
 
 
 def protocol_text(task_id: str) -> str:
-    """Return what an agent that is any program is told about recording its verdict."""
+    """Return the part of a program's prompt that says how to record a verdict."""
     return f"""\
 Task ID: {task_id}
 When you are done, record a verdict: end your output with one line that is this JSON object, or run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_ptc.system import own_files
 from pytest_ptc.text.redaction import RedactedStream
-from pytest_ptc.verdicts.verdict_json import LONGEST
+from pytest_ptc.verdicts.verdict_json import MAX_VERDICT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from pytest_ptc.text.redaction import Redactor
 
 #: Bytes of output kept at the start and at the end of the file: an agent in a loop must not fill
-#: the disk, and what it printed last is what explains its end.
-HEAD = 4 * 1024 * 1024
-TAIL = 256 * 1024
+#: the disk, and its last output explains its end.
+HEAD_BYTES = 4 * 1024 * 1024
+TAIL_BYTES = 256 * 1024
 #: Characters of a line that are shown.
-LONGEST_SHOWN = 2000
-#: Most lines shown of what is read at once.
-_SHOWN_AT_ONCE = 200
-#: Bytes kept of the end of a line that is longer than a verdict may be.
-_LINE_TAIL = 64 * 1024
+MAX_SHOWN_CHARS = 2000
+#: Most lines shown of one read.
+_MAX_SHOWN_LINES = 200
+#: Bytes kept of the end of a line that is longer than `MAX_VERDICT_BYTES`.
+_LINE_TAIL_BYTES = 64 * 1024
 
 
 class LineReader(Protocol):
@@ -53,11 +53,11 @@ class Line:
         self._tail = b""
 
     def feed(self, piece: bytes) -> None:
-        """Take what comes next of it."""
-        room = LONGEST + 1 - len(self._head)
+        """Take the next piece of it."""
+        room = MAX_VERDICT_BYTES + 1 - len(self._head)
         self._head += piece[:room]
         if len(piece) > room:
-            self._tail = (self._tail + piece[room:])[-_LINE_TAIL:]
+            self._tail = (self._tail + piece[room:])[-_LINE_TAIL_BYTES:]
 
     def take(self) -> bytes:
         """Return the line, without its middle if it is too long, and begin the next one."""
@@ -84,7 +84,7 @@ class Output:
         self._redactor = redactor
         self._reader = reader
         self._redacted = {name: RedactedStream(redactor) for name in ("stdout", "stderr")}
-        self._head_left = HEAD
+        self._head_left = HEAD_BYTES
         self._cut = 0
         self._recent: deque[bytes] = deque()
         self._recent_size = 0
@@ -95,7 +95,7 @@ class Output:
 
     def take(self, stream: str, data: bytes) -> None:
         """Take what the program printed on `stdout` or `stderr`."""
-        # First of all: what is in the file outlives this process, whatever becomes of it.
+        # First: the file outlives this process.
         self._keep(self._redacted[stream].feed(data))
         first, *others = data.split(b"\n")
         unfinished = self._unfinished[stream]
@@ -103,13 +103,13 @@ class Output:
         if others:
             lines = [unfinished.take(), *others[:-1]]
             unfinished.feed(others[-1])
-            # On disk, too, the moment that it is read.
+            # Records in the lines go to disk as soon as they are read.
             self._hand_on(stream, lines)
-            for line in lines[-_SHOWN_AT_ONCE:]:
-                self._show(self._redactor.head(line.decode("utf-8", "replace"), LONGEST_SHOWN))
+            for line in lines[-_MAX_SHOWN_LINES:]:
+                self._show(self._redactor.head(line.decode("utf-8", "replace"), MAX_SHOWN_CHARS))
 
     def finish(self) -> None:
-        """Take the end of the output: what is unfinished is a line, too."""
+        """Take the end of the output; an unfinished line counts as a line."""
         if not self._finished:
             self._finished = True
             for stream in ("stderr", "stdout"):
@@ -126,7 +126,7 @@ class Output:
         return "\n".join(text.splitlines()[-40:])
 
     def close(self) -> None:
-        """Take the end, and write what was cut from the middle back to the end of the file."""
+        """Take the end, and append the last `TAIL_BYTES` if the middle was cut."""
         self.finish()
         with contextlib.suppress(OSError):
             if self._cut > self._recent_size:
@@ -143,12 +143,12 @@ class Output:
 
     def _keep(self, data: bytes) -> None:
         written = data[: self._head_left]
-        # The file is a help to the reader; a full disk must not end the task it is about.
+        # The file only helps people: a full disk must not end the task.
         with contextlib.suppress(OSError):
             self._file.write(written)
         self._head_left -= len(written)
         self._cut += len(data) - len(written)
         self._recent.append(data)
         self._recent_size += len(data)
-        while self._recent_size - len(self._recent[0]) >= TAIL:
+        while self._recent_size - len(self._recent[0]) >= TAIL_BYTES:
             self._recent_size -= len(self._recent.popleft())

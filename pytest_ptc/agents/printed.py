@@ -1,4 +1,4 @@
-"""A program's output as its words: which of its lines are records, handed over as they are read."""
+"""Verdicts in a program's output: each line that is a record is sent as it is read."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.model.errors import VerdictError
 from pytest_ptc.verdicts.fail_signs import Lines, says_fail
 from pytest_ptc.verdicts.recording import Record
-from pytest_ptc.verdicts.verdict_json import LONGEST, parse_verdict
+from pytest_ptc.verdicts.verdict_json import MAX_VERDICT_BYTES, parse_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_ptc.interfaces.ledger import Ledger
 
-#: Most lines of one kind that are handed over as they are read: a program in a loop must not fill
-#: the disk. Of further ones only the last line of the output is.
+#: Most records of one kind that are sent as they are read: a program in a loop must not fill the
+#: disk. Of further ones, only the last line of the output is sent.
 _MAX_RECORDS = 50
 #: Characters of a line that a message shows.
-_SHOWN = 200
+_SHOWN_BYTES = 200
 
 
 class Printed:
     """What a program prints, searched for verdicts.
 
-    A line of standard output that is a JSON object with a verdict is a record. A fail that is none,
-    in whatever form and on standard error too, is a record that was refused. What a program repeats
-    of its prompt is neither.
+    A line of standard output that is a JSON object with a verdict is a record. A line that says
+    fail in another form, also on standard error, is a refused record. Lines that repeat the prompt
+    are ignored.
 
     Args:
-        journal: Where a record is put down.
+        journal: Takes the records.
         schema: JSON Schema for the verdict's `data`.
         prompt: What the program was given.
     """
@@ -42,8 +42,8 @@ class Printed:
         self._lines = {"stdout": Lines(repeated), "stderr": Lines(repeated)}
         self._counts: dict[str, int] = {}
         self._calls = 0
-        self._held: Record | None = None
-        #: The call of the record that the last line of standard output is; None if it is none.
+        self._held_back: Record | None = None
+        #: The call of the record on the last line of standard output; None if that is no record.
         self.last: str | None = None
         #: The last line that is not blank, of either stream.
         self.last_line = b""
@@ -56,10 +56,10 @@ class Printed:
                 self._take(stream, stripped)
 
     def end(self) -> None:
-        """Hand the last line over, if that was left out."""
-        if self._held is not None and self._held.call == self.last:
-            self._journal.record(self._held)
-        self._held = None
+        """Send the last line's record, if it was held back."""
+        if self._held_back is not None and self._held_back.call == self.last:
+            self._journal.record(self._held_back)
+        self._held_back = None
 
     def _take(self, stream: str, line: bytes) -> None:
         lines = self._lines[stream]
@@ -72,10 +72,10 @@ class Printed:
         call = f"{stream}-{self._calls}"
         if stream == "stdout" and _holds_verdict(line):
             self.last = call
-            self._record(_recorded(call, line, self._schema))
+            self._record(_parse_record(call, line, self._schema))
         elif lines.says_fail(line):
             where = "standard output" if stream == "stdout" else "standard error"
-            shown = line[:_SHOWN].decode("utf-8", "replace")
+            shown = line[:_SHOWN_BYTES].decode("utf-8", "replace")
             refused = f"on {where}, not as a valid verdict on the last line: {shown}"
             self._record(Record(call=call, refused=refused, fail=True, printed=True))
 
@@ -83,13 +83,13 @@ class Printed:
         kind = record.verdict.verdict.value if record.verdict else f"refused {record.fail}"
         self._counts[kind] = self._counts.get(kind, 0) + 1
         if self._counts[kind] > _MAX_RECORDS:
-            self._held = record
+            self._held_back = record
         else:
             self._journal.record(record)
 
 
-def _recorded(call: str, line: bytes, schema: Mapping[str, Any] | None) -> Record:
-    """Return what a program recorded by a line; it never hears what became of that."""
+def _parse_record(call: str, line: bytes, schema: Mapping[str, Any] | None) -> Record:
+    """Return the record that a line is; the program gets no answer."""
     try:
         return Record(call=call, verdict=parse_verdict(line, schema), printed=True)
     except VerdictError as error:
@@ -98,7 +98,7 @@ def _recorded(call: str, line: bytes, schema: Mapping[str, Any] | None) -> Recor
 
 def _holds_verdict(line: bytes) -> bool:
     """Tell whether a line is a JSON object that has a verdict, whatever that is."""
-    if not line.startswith(b"{") or len(line) > LONGEST:
+    if not line.startswith(b"{") or len(line) > MAX_VERDICT_BYTES:
         return False
     try:
         value = json.loads(line)

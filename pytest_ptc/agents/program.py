@@ -1,8 +1,8 @@
 """A supervised child process: a program that does a job, and all that it starts.
 
-It is started in the task's directory with the attempt's environment, is fed its prompt, and is read
-line by line. When it ends, or its time is over, nothing of it lives on. An agent that is a program
-says what to start, and makes of the lines what was recorded.
+It starts in the task's directory with the attempt's environment, gets its prompt on standard input,
+and its output is read line by line. When it ends, or its time is over, all processes that it
+started are ended. The agent says what to start, and reads records from the lines.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent import Job
     from pytest_ptc.interfaces.launch import LaunchFile
 
-#: Seconds that output may still come after the program has ended: something that it left behind,
-#: and that hides from us, may hold the pipe open for ever.
-LINGER = 0.5
+#: Seconds to read output after the program has ended: a process that it left behind, and that we
+#: cannot find, may hold the pipe open for ever.
+DRAIN_TIMEOUT_S = 0.5
 #: Seconds between SIGTERM and SIGKILL for a program that must end.
-GRACE = 0.5
+TERM_GRACE_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,7 @@ class Programs:
     ) -> ProgramEnd:
         """Run a program on a job until it, and all that it started, has ended.
 
-        Cancelled, it ends all of that: SIGTERM, then SIGKILL after `GRACE` seconds.
+        Cancelled, it ends all of that: SIGTERM, then SIGKILL after `TERM_GRACE_S` seconds.
 
         Args:
             job: The job; its prompt, as the program gets it, and output are kept in its folder.
@@ -107,7 +107,7 @@ class Programs:
             finally:
                 output.close()
         if output.error is not None:
-            message = f"what the program printed could not be read: {output.error!r}"
+            message = f"reading the program's output failed: {output.error!r}"
             raise AgentError(
                 Trouble(cause=Cause.MACHINERY, message=message, evidence=output.tail())
             ) from output.error
@@ -115,7 +115,7 @@ class Programs:
 
     @contextlib.asynccontextmanager
     async def _params_file(self, job: Job) -> AsyncIterator[Path]:
-        """Write the task's parameters; not in the journal: they may hold what must not stay."""
+        """Write the task's parameters, outside of the journal: they may hold secrets."""
         path = self._scratch / f"params-{job.attempt.name}.json"
         try:
             path.write_text(json.dumps(dict(job.spec.params)), encoding="ascii")
@@ -152,25 +152,25 @@ class Programs:
                 start_new_session=True,
             )
         except OSError as error:
-            raise AgentError(_not_started(error, job, argv[0])) from error
+            raise AgentError(_start_failure(error, job, argv[0])) from error
 
 
-def _not_started(error: OSError, job: Job, program: str) -> Trouble:
+def _start_failure(error: OSError, job: Job, program: str) -> Trouble:
     if isinstance(error, FileNotFoundError) and not os.path.isdir(job.spec.cwd):  # noqa: PTH112
-        problem = f"its directory {job.spec.cwd} is gone"
+        problem = f"its directory {job.spec.cwd} no longer exists"
     elif isinstance(error, FileNotFoundError):
-        problem = "there is no such program; correct ptc_command or PATH"
+        problem = "no such program; fix ptc_command or PATH"
     else:
         problem = error.strerror or str(error)
     return Trouble(cause=Cause.AGENT_MISSING, message=f"{program}: {problem}")
 
 
 class _Program:
-    """A program that is at work on a job, with all that it starts.
+    """A running program, with all processes that it starts.
 
     Args:
         process: The program, which leads a group of its own.
-        cookie: What marks it and all that it starts.
+        cookie: The mark of it and of all that it starts.
         others: The pids of all processes that were there before it.
     """
 
@@ -178,7 +178,7 @@ class _Program:
         self, process: subprocess.Popen[bytes], cookie: str, others: frozenset[int]
     ) -> None:
         self.process = process
-        # Nobody has waited for it yet: its pid is its own.
+        # Not waited for yet, so its pid cannot belong to another process.
         self._identity = ProcessIdentity.of(process.pid)
         self._cookie = cookie
         self._others = others
@@ -205,15 +205,15 @@ class _Program:
         try:
             status = await asyncio.shield(ended)
             exited(status)
-            # Before it is judged: what goes on could record something that nobody would read.
+            # Before the verdict is decided: a process that runs on could record what nobody reads.
             self.end_rest()
-            await asyncio.wait([reader.closed for reader in readers], timeout=LINGER)
+            await asyncio.wait([reader.closed for reader in readers], timeout=DRAIN_TIMEOUT_S)
             output.finish()
         except asyncio.CancelledError:
-            # In a thread: what it says when it is asked to end is still read.
+            # In a thread: what it prints after SIGTERM is still read.
             await loop.run_in_executor(None, self.end)
             await ended
-            # Not in a thread: meanwhile this one may have a child of ours check what was said.
+            # Not in a thread: a child process of ours may be checking a verdict meanwhile.
             self.end_rest()
             raise
         finally:
@@ -223,25 +223,25 @@ class _Program:
         return status
 
     def end(self) -> None:
-        """Ask all of it to end, and kill what does not."""
+        """End all of it: SIGTERM, then SIGKILL."""
         if self._identity is not None:
-            end_tree_and_marked(self._identity, ATTEMPT_COOKIE, self._cookie, GRACE)
+            end_tree_and_marked(self._identity, ATTEMPT_COOKIE, self._cookie, TERM_GRACE_S)
         self.process.kill()
 
     def end_rest(self) -> None:
-        """Kill what it has left when it ended, in its group or in sessions of their own."""
+        """Kill what it left running, in its process group or in other sessions."""
         self.end_group()
         end_marked(ATTEMPT_COOKIE, self._cookie, grace=0.0, but=self._others)
         end_strays(but=frozenset([self.process.pid]))
 
     def end_group(self) -> None:
-        """Kill what is in its group."""
+        """Kill its process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class _Reader(asyncio.Protocol):
-    """Hands on what a pipe gives, and tells when it is closed."""
+    """Passes on what a pipe yields; `closed` is done when it is closed."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pytest_ptc.agents.program import ProgramEnd, Programs
     from pytest_ptc.interfaces.agent import Job
 
-#: Bytes of a program's last line that are the reason of a fail by its exit status.
-LONGEST_REASON = 300
+#: Bytes of a program's last line that become the summary of a fail by exit status.
+MAX_REASON_BYTES = 300
 
 
 def no_verdict(_: int, __: str) -> None:
@@ -48,18 +48,17 @@ async def program_verdict(
         job: The job.
         argv: The program and its arguments.
         text: What it gets on standard input.
-        printed: Finds verdicts among its words, which are on disk before they are believed.
-        reader: Takes its lines, and hands on to `printed` what of them are its words; None if all
-            of its output is.
+        printed: Finds records in its output; they count when they are on disk.
+        reader: Takes its lines, and passes on to `printed` those that may be records; None if all
+            of its output may.
         show: Shows a line of its output to whoever watches; None for the job's own.
-        status_verdict: Returns the verdict that an exit status is, given the last line, if it is
-            one.
+        status_verdict: Returns the verdict for an exit status and the last line; None for none.
     """
 
     def put_status(status: int) -> Future[bool]:
-        """Have it put down how the program ended, and what that says."""
-        said = printed.last_line[:LONGEST_REASON].decode("utf-8", "replace")
-        return job.journal.ended(Ended(status, printed.last), status_verdict(status, said))
+        """Send how the program ended, and the verdict of its exit status."""
+        last_line = printed.last_line[:MAX_REASON_BYTES].decode("utf-8", "replace")
+        return job.journal.ended(Ended(status, printed.last), status_verdict(status, last_line))
 
     def exited(status: int) -> None:
         if status != 0:
@@ -68,32 +67,32 @@ async def program_verdict(
 
     try:
         end = await programs.run(job, argv, text, reader or printed, show=show, exited=exited)
-        # Only now: a fail among what was still to be read comes before.
+        # After all output was read: a fail in it must come first.
         await asyncio.wrap_future(put_status(end.status))
     except AgentError as error:
         await job.journal.settled()
         return await in_thread(fail_or, error.trouble, job.journal)
     except JournalError as error:
-        return await in_thread(_not_kept, error, job)
+        return await in_thread(_unwritten, error, job)
     job.about(status=describe_status(end.status), settings={"command": list(argv)})
-    judged = await in_thread(_judged, job, end)
+    judged = await in_thread(_judge_end, job, end)
     if isinstance(judged, Verdict) and judged.verdict is VerdictKind.FAIL:
-        said = printed.last_line[:LONGEST_REASON].decode("utf-8", "replace")
-        if status_verdict(end.status, said) is not None:
+        last_line = printed.last_line[:MAX_REASON_BYTES].decode("utf-8", "replace")
+        if status_verdict(end.status, last_line) is not None:
             job.about(last_lines=end.tail)
     return judged
 
 
-def _judged(job: Job, end: ProgramEnd) -> Verdict | Trouble:
+def _judge_end(job: Job, end: ProgramEnd) -> Verdict | Trouble:
     records, ended = job.journal.story()
     judged = judge(records, ended or Ended(end.status))
     problem = job.journal.problem
     if problem is not None and (judged is None or isinstance(judged, Trouble)):
-        return _not_kept(problem, job)
+        return _unwritten(problem, job)
     assert judged is not None
     return replace(judged, evidence=end.tail) if isinstance(judged, Trouble) else judged
 
 
-def _not_kept(error: JournalError, job: Job) -> Verdict | Trouble:
-    """Return what a program came to whose records cannot be kept: a fail is one all the same."""
+def _unwritten(error: JournalError, job: Job) -> Verdict | Trouble:
+    """Return the outcome when records cannot be written: a fail still counts."""
     return fail_or(Trouble(cause=Cause.MACHINERY, message=str(error)), job.journal)

@@ -1,4 +1,4 @@
-"""Which agents there are, which of them a run has, and how a worker comes by it."""
+"""The agents, the choice of one for a run, and how a worker loads it."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> Agen
     make = _screen(kind, settings) if settings.interactive else kind.make
     if settings.require_evidence and not kind.tells_tool_calls:
         raise ConfigError(
-            f"ptc_require_evidence: agent {kind.name!r} does not tell whether it looked; leave it "
-            "out, or choose another agent with --ptc-agent"
+            f"ptc_require_evidence: agent {kind.name!r} does not report tool calls; leave "
+            "ptc_require_evidence out, or choose another agent with --ptc-agent"
         )
     plan = kind.configure(request)
     if kind in AGENT_KINDS:
         return AgentChoice(name=kind.name, make=make, plan=plan, python=request.python)
-    # A worker could only tell it by not being there.
+    # Checked here: a worker that cannot import its agent could only fail to start.
     request.python.check_maker(make)
     return AgentChoice(
         name=kind.name,
@@ -107,9 +107,11 @@ def _kind(name: str, kinds: Sequence[AgentKind]) -> AgentKind:
 
 
 def _screen(kind: AgentKind, settings: Settings) -> str:
-    """Return the place of the function that makes an agent on its own screen."""
+    """Return `module:function` of the agent's interactive mode."""
     if kind.screen is None:
-        raise ConfigError(f"ptc_interactive: agent {kind.name!r} has no screen; use claude")
+        raise ConfigError(
+            f"ptc_interactive: agent {kind.name!r} has no interactive mode; use --ptc-agent=claude"
+        )
     if settings.host == "process":
-        raise ConfigError("ptc_interactive: child processes have no screen; use --ptc-host=tmux")
+        raise ConfigError("ptc_interactive: child processes have no terminal; use --ptc-host=tmux")
     return kind.screen

@@ -1,7 +1,7 @@
-"""The Python that runs workers: the one that runs pytest, or another that has pytest-ptc, too.
+"""The Python that runs workers: pytest's own, or another one that has pytest-ptc installed.
 
-A project whose environment cannot hold what an agent needs has its workers run by another. What
-that lacks is told before any worker is started: a worker could only tell it by not being there.
+A project whose environment cannot hold an agent's packages can name another Python for its workers.
+That Python is checked before any worker starts: a broken worker could only fail to start.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.worker_python import WorkerPython
 
-#: Where a message says that the Python was named.
+#: The ini key that names the Python, for messages.
 OPTION = "ptc_worker_python"
-#: Seconds that another Python may take to answer.
-ANSWER_PATIENCE_S = 60.0
+#: Seconds that another Python may take to run the probe.
+ANSWER_TIMEOUT_S = 60.0
 
-#: What another Python is asked, its arguments the version that it must have, the place of an agent
-#: to import, and the search path for that. It answers in JSON, with `problem` where it cannot be a
-#: worker. Written for every Python 3: one that is too old can say so.
-_QUESTION = """
+#: The program that another Python runs. Its arguments: the version of pytest-ptc that it must have,
+#: an agent to import (`module:function`), and the search path for that. It prints JSON, with
+#: `problem` if it cannot run workers. Valid in every Python 3, so that one that is too old can
+#: report that.
+_PROBE = """
 import json, sys
 sys.path = [entry for entry in sys.path if entry]
 answers, sys.stdout = sys.stdout, sys.stderr
@@ -71,7 +72,7 @@ class PresentPython:
     """The Python that runs pytest.
 
     Args:
-        start: The directory that pytest was started in, which relative entries of its path are in.
+        start: The directory that pytest was started in, the base of relative entries of `sys.path`.
     """
 
     start: Path
@@ -118,12 +119,12 @@ class PresentPython:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OtherPython:
-    """Another Python, by what it has answered.
+    """Another Python, as its probe reported it.
 
     Args:
         program: Its program, absolute.
         search_path: The directories of pytest's path that are the project's.
-        environ: The environment that it is asked in.
+        environ: The environment that the probe runs in.
         package_folders: The directories that its packages are installed in.
         files: The files of modules that it has.
         versions: The versions of all distributions that it has.
@@ -139,7 +140,7 @@ class OtherPython:
     @property
     def install(self) -> str:
         """Return the command that installs what agent `claude` needs."""
-        return _install(self.program, "[claude]")
+        return _install_command(self.program, "[claude]")
 
     def file_of(self, module: str) -> str | None:
         """Return the file of a module, or None where it is not installed."""
@@ -155,11 +156,11 @@ class OtherPython:
         Raises:
             ConfigError: It cannot be imported there; the message has the cause.
         """
-        said = _ask(self.program, self.environ, place, self.search_path)
-        if "problem" in said:
+        answer = _probe(self.program, self.environ, place, self.search_path)
+        if "problem" in answer:
             raise ConfigError(
                 f"ptc_agent: {place!r} cannot be used by {self.program} ({OPTION}): "
-                f"{said['problem']}"
+                f"{answer['problem']}"
             )
 
 
@@ -169,8 +170,8 @@ def worker_python(
     """Return the Python that runs workers.
 
     Args:
-        named: What the option says; empty for the one that runs pytest.
-        rootpath: Pytest's root directory, which a relative path is from.
+        named: The option's value; empty for the Python that runs pytest.
+        rootpath: Pytest's root directory, the base of a relative path.
         start: The directory that pytest was started in.
         environ: The environment of pytest's process.
 
@@ -182,36 +183,36 @@ def worker_python(
     try:
         (program,) = anchored_command([named], rootpath, OPTION)
     except ConfigError as error:
-        raise ConfigError(f"{error}, or make it: {_new(named)}") from None
+        raise ConfigError(f"{error}, or make it: {_venv_commands(named)}") from None
     inherited = anchored(worker_environment(environ), str(start))
-    said = _ask(program, inherited)
-    ours, found = version("pytest-ptc"), said.get("versions", {}).get("pytest-ptc")
+    answer = _probe(program, inherited)
+    ours, theirs = version("pytest-ptc"), answer.get("versions", {}).get("pytest-ptc")
     problem = None
-    if found is None:
-        problem = said.get("problem", "it has no pytest-ptc")
-    elif found != ours:
-        problem = f"it has pytest-ptc {found}, and pytest has {ours}"
-    elif "problem" in said:
-        problem = f"it cannot run a worker: {said['problem']}"
+    if theirs is None:
+        problem = answer.get("problem", "it has no pytest-ptc")
+    elif theirs != ours:
+        problem = f"it has pytest-ptc {theirs}, and pytest has {ours}"
+    elif "problem" in answer:
+        problem = f"it cannot run a worker: {answer['problem']}"
     if problem is not None:
-        raise ConfigError(f"{OPTION}: {program}: {problem}; run {_install(program)}")
+        raise ConfigError(f"{OPTION}: {program}: {problem}; run {_install_command(program)}")
     return OtherPython(
         program=program,
-        search_path=_of_the_project(start),
+        search_path=_project_paths(start),
         environ=inherited,
-        package_folders=tuple(said["folders"]),
-        files=said["files"],
-        versions=said["versions"],
+        package_folders=tuple(answer["folders"]),
+        files=answer["files"],
+        versions=answer["versions"],
     )
 
 
-def _ask(
+def _probe(
     program: str, environ: Mapping[str, str], place: str = "", search_path: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Return what another Python says of itself."""
-    words = [program, "-c", _QUESTION, version("pytest-ptc"), place, json.dumps(search_path)]
+    """Return what the probe printed in another Python."""
+    words = [program, "-c", _PROBE, version("pytest-ptc"), place, json.dumps(search_path)]
     try:
-        asked = subprocess.run(
+        probe = subprocess.run(
             words,
             cwd=os.sep,
             env=dict(environ),
@@ -219,36 +220,38 @@ def _ask(
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=ANSWER_PATIENCE_S,
+            timeout=ANSWER_TIMEOUT_S,
             check=False,
         )
-        said: dict[str, Any] = json.loads(asked.stdout)
+        answer: dict[str, Any] = json.loads(probe.stdout)
     except (OSError, subprocess.SubprocessError) as error:
         raise ConfigError(f"{OPTION}: {program}: {error}; name a Python 3.10 or newer") from error
     except ValueError:
-        lines = asked.stderr.split("\n") + asked.stdout.split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), "it says nothing")
+        lines = probe.stderr.split("\n") + probe.stdout.split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "no output")
         raise ConfigError(
-            f"{OPTION}: {program}: it does not answer as Python does: {last:.200}; name a Python "
+            f"{OPTION}: {program}: it does not answer like Python: {last:.200}; name a Python "
             "3.10 or newer"
         ) from None
-    return said
+    return answer
 
 
-def _install(program: str, extra: str = "") -> str:
+def _install_command(program: str, extra: str = "") -> str:
     wanted = f"pytest-ptc{extra}=={version('pytest-ptc')}"
     return f"`{shlex.quote(program)} -m pip install {shlex.quote(wanted)}`"
 
 
-def _new(named: str) -> str:
-    """Return the commands that make an environment whose Python is this."""
+def _venv_commands(named: str) -> str:
+    """Return the commands that make a virtual environment with this Python."""
     folder = re.sub(r"/bin/python[\d.]*$", "", named)
     folder = ".venv-workers" if folder == named else folder
-    return f"`python3 -m venv {shlex.quote(folder)}`, then {_install(f'{folder}/bin/python')}"
+    return (
+        f"`python3 -m venv {shlex.quote(folder)}`, then {_install_command(f'{folder}/bin/python')}"
+    )
 
 
-def _of_the_project(start: Path) -> tuple[str, ...]:
-    """Return the directories of pytest's path that are none of its Python's own."""
+def _project_paths(start: Path) -> tuple[str, ...]:
+    """Return the entries of `sys.path` that are not in Python's own directories."""
     paths = sysconfig.get_paths()
     own = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     own |= {*site.getsitepackages(), site.getusersitepackages()}

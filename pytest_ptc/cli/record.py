@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_ptc.interfaces.recording import (
-    ANSWER_PATIENCE_S,
+    ANSWER_TIMEOUT_S,
     MAX_CALL_BYTES,
     Form,
     RecordAnswer,
@@ -133,7 +133,7 @@ def _call_worker(form: Form, given: bytes, environ: Mapping[str, str]) -> Record
         message = f"attempt {number} at task {task_id} is over, or its worker is gone"
         raise VerdictError(message) from None
     except TimeoutError:
-        why = f"its worker does not answer within {ANSWER_PATIENCE_S:g} s"
+        why = f"its worker does not answer within {ANSWER_TIMEOUT_S:g} s"
     except OSError as error:
         why = f"its worker cannot be reached: {error.strerror or error}"
     except ValueError:
@@ -147,7 +147,7 @@ def _exchange(address: str, call: bytes) -> bytes:
     Raises:
         OSError: The worker cannot be reached, or does not answer in time.
     """
-    give_up = time.monotonic() + ANSWER_PATIENCE_S
+    give_up = time.monotonic() + ANSWER_TIMEOUT_S
     with _connected(address, give_up) as line:
         line.sendall(call)
         line.shutdown(socket.SHUT_WR)

@@ -14,7 +14,7 @@ from typing import Any
 #: The longest call; a verdict may have 8 MB.
 MAX_CALL_BYTES = 64 * 1024 * 1024
 #: Seconds in which a call is answered: data is held to its schema, and the disk is waited for.
-ANSWER_PATIENCE_S = 60.0
+ANSWER_TIMEOUT_S = 60.0
 
 
 class Form(Enum):

@@ -26,7 +26,7 @@ _VERDICT_FIELDS = frozenset({"verdict", "summary", "findings", "data"})
 _FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule"})
 
 #: Longest verdict read, in bytes; ten thousand findings with evidence fit.
-LONGEST = 8 * 1024 * 1024
+MAX_VERDICT_BYTES = 8 * 1024 * 1024
 
 #: Bits of the largest whole number: a double, which most readers of JSON take, holds no larger one.
 _MAX_BITS = 1024
@@ -38,8 +38,10 @@ def parse_verdict(text: str | bytes, schema: Mapping[str, Any] | None = None) ->
     Raises:
         VerdictError: It is not JSON, says two things, or is not a verdict.
     """
-    if len(text) > LONGEST:
-        raise VerdictError(f"a verdict is at most {LONGEST} bytes long, this has {len(text)}")
+    if len(text) > MAX_VERDICT_BYTES:
+        raise VerdictError(
+            f"a verdict is at most {MAX_VERDICT_BYTES} bytes long, this has {len(text)}"
+        )
     try:
         value = strict_json(text)
     except ValueError as error:

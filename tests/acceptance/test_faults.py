@@ -200,7 +200,7 @@ PATIENT = """
 import sys
 if "pytest_ptc.worker" in sys.orig_argv:
     import pytest_ptc.agents.program
-    pytest_ptc.agents.program.GRACE = {}
+    pytest_ptc.agents.program.TERM_GRACE_S = {}
 """
 
 #: Has a child in its group and one in a session of its own, and says what it is sent.

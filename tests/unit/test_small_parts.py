@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.agents.output import HEAD, TAIL, Output
+from pytest_ptc.agents.output import HEAD_BYTES, TAIL_BYTES, Output
 from pytest_ptc.agents.printed import Printed
 from pytest_ptc.collection.task_specs import plain
 from pytest_ptc.interfaces import messages
@@ -240,7 +240,7 @@ def test_the_middle_of_a_flood_is_cut(tmp_path: Path) -> None:
     assert text.startswith(b"first\n")
     assert text.endswith(b"last\n")
     assert b"bytes cut" in text
-    assert len(text) < HEAD + TAIL + 2 * 65_536 + 100
+    assert len(text) < HEAD_BYTES + TAIL_BYTES + 2 * 65_536 + 100
 
 
 def test_a_screen_that_nobody_empties_does_not_hold_up_the_work() -> None:

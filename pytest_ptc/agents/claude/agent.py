@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
 
-#: Seconds to wait when the provider refuses work and does not say for how long; each further time
-#: twice as long, up to the cap. The client has tried ten times by then.
-BACKOFF, BACKOFF_CAP = 5.0, 60.0
-#: Seconds between SIGTERM and SIGKILL for a client that must end, and what its tools have started.
-GRACE = 0.5
+#: Seconds to wait after the provider refused work without saying for how long; doubled for each
+#: further time, up to the maximum. By then the client itself has tried ten times.
+FIRST_BACKOFF_S, MAX_BACKOFF_S = 5.0, 60.0
+#: Seconds between SIGTERM and SIGKILL for a client and the processes of its tools.
+TERM_GRACE_S = 0.5
 
 
 class ClaudeAgent:
@@ -50,14 +50,14 @@ class ClaudeAgent:
         self._surroundings = surroundings
         self._session: Session | None = None
         self._clearing: asyncio.Task[None] | None = None
-        #: The pids of all clients that were started, and of what they keep beside them.
+        #: The pids of all clients that were started, and of their helper processes.
         self._clients: set[int] = set()
-        #: Why no client of a profile will do, where that is so for good.
+        #: Permanent errors, by the profile whose clients have them.
         self._unfit: dict[Profile, Trouble] = {}
 
     async def prepare(self, spec: TaskSpec) -> None:
         """Start a client for a task like this one."""
-        # What went wrong is kept, or met again when the task comes.
+        # A permanent error is kept in `_unfit`; any other comes again with the task.
         with contextlib.suppress(AgentError):
             await self._session_for(self._surroundings.profile(spec))
 
@@ -69,11 +69,11 @@ class ClaudeAgent:
             return await self._attempt(job, turn, log)
         except AgentError as error:
             await self._drop()
-            # What was recorded before the client broke is recorded.
-            return await _ended(job, turn, error.trouble)
+            # Records from before the error still count.
+            return await _outcome(job, turn, error.trouble)
         except BaseException:
-            # Its time is up: client and tools may end in order.
-            await self._drop(GRACE)
+            # The attempt's time is over: give client and tools time to end after SIGTERM.
+            await self._drop(TERM_GRACE_S)
             raise
         finally:
             log.close()
@@ -89,52 +89,52 @@ class ClaudeAgent:
 
     async def _attempt(self, job: Job, turn: Turn, log: TurnLog) -> Verdict | Trouble:
         profile = self._surroundings.profile(job.spec)
-        pause = BACKOFF
+        pause = FIRST_BACKOFF_S
         while True:
             session = await self._session_for(profile)
-            await _asked(session, job, turn, log)
-            ended = await _ended(job, turn)
-            self._freshen(session)
+            await _run_turn(session, job, turn, log)
+            ended = await _outcome(job, turn)
+            self._start_clearing(session)
             if not isinstance(ended, Trouble):
                 return ended
             if turn.limit is None and ended.cause not in WAITABLE:
                 return ended
-            # A second more: the provider's clock is not ours.
+            # A second more: the provider's clock may differ from ours.
             wait = max(1.0, turn.limit + 1.0 - time.time()) if turn.limit else pause
             if time.monotonic() + wait >= job.deadline:
-                return _beyond(ended, wait)
+                return _past_deadline(ended, wait)
             job.waits(wait, ended.cause.value)
-            log.show([f"  . {ended.cause}: again in {wait:.0f} s"])
+            log.show([f"  . {ended.cause}: retry in {wait:.0f} s"])
             await asyncio.sleep(wait)
-            pause = min(2 * pause, BACKOFF_CAP)
+            pause = min(2 * pause, MAX_BACKOFF_S)
 
     async def _session_for(self, profile: Profile) -> Session:
         """Return a client of this profile with a fresh conversation.
 
         Raises:
-            AgentError: There is none to be had.
+            AgentError: It cannot be started.
         """
         if self._clearing is not None:
-            # What went wrong there is no news to this task: it gets another client.
+            # An error in clearing does not concern this task: it gets another client.
             with contextlib.suppress(AgentError):
                 await self._clearing
             self._clearing = None
         session = self._session
-        # Some versions count money over all conversations, against the limit of each.
+        # Some versions add up costs over all conversations and compare the sum with one's limit.
         counting = session is not None and profile.budget_usd and session.account.cost_usd
         if session is None or session.profile != profile or counting:
             await self._drop()
             if profile in self._unfit:
                 raise AgentError(self._unfit[profile])
             try:
-                session = self._session = await self._opened(profile)
+                session = self._session = await self._open_session(profile)
             except AgentError as error:
                 if not error.trouble.retryable:
                     self._unfit[profile] = error.trouble
                 raise
         return session
 
-    async def _opened(self, profile: Profile) -> Session:
+    async def _open_session(self, profile: Profile) -> Session:
         cookie = secrets.token_hex(16)
         environ = self._surroundings.environment(profile, {CLIENT_COOKIE: cookie})
         trouble = self._surroundings.problem(profile, environ)
@@ -144,18 +144,18 @@ class ClaudeAgent:
         try:
             return await Session.open(profile, environ, client=client, cookie=cookie)
         finally:
-            # It, and what it keeps beside it: nothing of a task's is there yet.
+            # The client and its helpers: no task has started a process yet.
             self._clients |= {child.pid for child in children(os.getpid())}
 
-    def _freshen(self, session: Session) -> None:
-        """Clear the conversation while the worker reports: the next task finds a fresh one."""
+    def _start_clearing(self, session: Session) -> None:
+        """Clear the conversation while the worker reports, so that the next task need not wait."""
         session.turn = None
-        # Asked before what is orphaned is ended.
+        # Before `end_strays` ends orphans, which would hide that there were any.
         left = not session.profile.harmless and session.left_running()
         self._clearing = asyncio.create_task(self._clear(session, left=left))
 
     async def _clear(self, session: Session, *, left: bool) -> None:
-        # What a task has left running must not outlive it, or meet the next one.
+        # A process that a task left running must not reach the next task.
         if left:
             await self._drop()
             return
@@ -170,8 +170,8 @@ class ClaudeAgent:
             await session.kill(grace)
 
 
-async def _asked(session: Session, job: Job, turn: Turn, log: TurnLog) -> None:
-    """Ask the model, and see its turn through.
+async def _run_turn(session: Session, job: Job, turn: Turn, log: TurnLog) -> None:
+    """Send the prompt, and pass all events to the turn until it ends.
 
     Raises:
         AgentError: The client ended before its turn did.
@@ -190,7 +190,7 @@ async def _asked(session: Session, job: Job, turn: Turn, log: TurnLog) -> None:
     try:
         async for event in session.ask(prompt):
             log.event(event)
-            turn.heed(event)
+            turn.take_event(event)
             match event:
                 case Retrying(seconds, status, error) if api_cause(error, status) in WAITABLE:
                     job.waits(seconds, api_cause(error, status).value)
@@ -202,15 +202,15 @@ async def _asked(session: Session, job: Job, turn: Turn, log: TurnLog) -> None:
         job.about(transcript=TRANSCRIPT, **turn.facts)
 
 
-async def _ended(job: Job, turn: Turn, trouble: Trouble | None = None) -> Verdict | Trouble:
+async def _outcome(job: Job, turn: Turn, trouble: Trouble | None = None) -> Verdict | Trouble:
     await job.journal.settled()
-    # In a thread: held to a schema, data may take seconds, and a quit must be heard.
+    # In a thread: a schema check may take seconds, and a quit message must not wait.
     return await in_thread(
         lambda: turn.ended(trouble, listed=job.listed, evidence=job.journal.tail)
     )
 
 
-def _beyond(trouble: Trouble, wait: float) -> Trouble:
+def _past_deadline(trouble: Trouble, wait: float) -> Trouble:
     until = time.strftime("%H:%M:%S", time.localtime(time.time() + wait))
     message = f"{trouble.message}; the next try, at {until}, would be past the task's timeout"
     return replace(trouble, message=message)
@@ -218,7 +218,7 @@ def _beyond(trouble: Trouble, wait: float) -> Trouble:
 
 def make(launch: LaunchFile, environ: MutableMapping[str, str]) -> ClaudeAgent:
     """Return the agent that a worker's launch file describes."""
-    # The SDK gives a client all of this process's environment: what it must not have goes.
+    # The SDK passes all of this process's environment to a client: remove what it must not get.
     for name in set(environ) - set(inherited(environ)):
         environ.pop(name)
     return ClaudeAgent(surroundings_of(launch, environ))

@@ -1,6 +1,6 @@
 """The edge to Claude Code: one client process through claude-agent-sdk, one conversation at a time.
 
-Everything the SDK says is translated here, its errors too; nothing of it goes further.
+The SDK's messages and errors are translated here; none of its types goes further.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from pytest_ptc.agents.claude.profile import Profile
     from pytest_ptc.agents.claude.turn import Turn
 
-#: Longest message read from the client, in bytes: a tool's result may be a large file.
-LONGEST_MESSAGE = 64 * 1024 * 1024
-#: Seconds that a client has to start and to clear a conversation; four at once on a busy machine.
-PATIENCE = 60.0
-#: Seconds that a client has to end by itself. One alone needs 0.1; of several that end at once,
-#: some wait by turns, for seconds, for a lock that nobody holds, to count their own starts.
-GRACE = 0.3
+#: The longest message read from the client: a tool's result may be a large file.
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+#: Seconds that a client has to start, measured with four at once on a busy machine.
+START_TIMEOUT_S = 60.0
+#: Seconds that a client has to end by itself. One alone needs 0.1. Of several that end at once,
+#: some wait for seconds for a lock that nobody holds, to count their starts: those are killed.
+DISCONNECT_TIMEOUT_S = 0.3
 
 #: The process's mark in its environment, unique to it.
 CLIENT_COOKIE = "PTC_CLIENT"
@@ -52,9 +52,10 @@ class Session:
         self.profile = profile
         self.version = ""
         self.session_id = ""
-        #: The client's account at the beginning of the conversation: some versions go on counting.
+        #: The client's usage at the start of the conversation: some versions keep counting over
+        #: several.
         self.account = Usage(cost_usd=0.0)
-        #: The attempt that it is at; between tasks there is none, and nothing is recorded.
+        #: The current attempt; None between tasks, when nothing can be recorded.
         self.turn: Turn | None = None
         self._cookie = cookie
         self._client: Any = None
@@ -74,26 +75,26 @@ class Session:
         client: Path | None,
         cookie: str,
     ) -> Session:
-        """Start a client and find out, without a request to the model, whether it will do.
+        """Start a client and check it, without a request to the model.
 
         Args:
             profile: What it is started with.
-            environ: Its whole environment; the worker's own must hold nothing beside it.
+            environ: Its whole environment; the worker's own must hold no other variable.
             client: The program; None for the one that the SDK brings.
             cookie: The mark of its processes.
 
         Raises:
-            AgentError: It will not do.
+            AgentError: It cannot be used.
         """
         session = cls(profile, cookie)
         try:
-            await asyncio.wait_for(session._start(environ, client), PATIENCE)
+            await asyncio.wait_for(session._start(environ, client), START_TIMEOUT_S)
         except asyncio.TimeoutError:
             await session.kill()
             raise AgentError(
                 Trouble(
                     cause=Cause.AGENT_FAILED,
-                    message=f"Claude Code did not start within {PATIENCE:g} s",
+                    message=f"Claude Code did not start within {START_TIMEOUT_S:g} s",
                     evidence=session.complaints,
                 )
             ) from None
@@ -104,11 +105,11 @@ class Session:
 
     @property
     def complaints(self) -> str:
-        """Return the last lines that the client printed as errors."""
+        """Return the last lines of the client's standard error."""
         return "\n".join(self._complaints)
 
     async def ask(self, text: str) -> AsyncGenerator[Event, None]:
-        """Send a prompt and yield what follows, a `Finished` last.
+        """Send a prompt and yield the events that follow, with a `Finished` last.
 
         Raises:
             AgentError: The client ended before its turn did.
@@ -120,13 +121,13 @@ class Session:
                     yield event
                     if isinstance(event, Finished):
                         return
-        raise AgentError(self._gone())
+        raise AgentError(self._early_end())
 
     async def clear(self) -> None:
         """Begin a fresh conversation.
 
         Raises:
-            AgentError: The client did not do that; it must not be used any more.
+            AgentError: It failed; the client must not be used any more.
         """
         before, began = self.session_id, None
         with _client_errors(self):
@@ -140,7 +141,7 @@ class Session:
                         self.session_id = event.session_id
                         break
                 else:
-                    raise AgentError(self._gone())
+                    raise AgentError(self._early_end())
         if began is None or self.session_id == before:
             message = "Claude Code did not begin a fresh conversation"
             raise AgentError(Trouble(cause=Cause.AGENT_FAILED, message=message))
@@ -151,24 +152,24 @@ class Session:
             raise AgentError(problem)
 
     def left_running(self) -> bool:
-        """Tell whether something lives on that a task has started."""
+        """Tell whether a process that a task has started still runs."""
         return bool(marked(CLIENT_COOKIE, self._cookie) - self._own)
 
     async def close(self) -> None:
         """End the client in order, then by force."""
         if self._client is not None and self._process is not None and self._process.alive:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._client.disconnect(), GRACE)
+                await asyncio.wait_for(self._client.disconnect(), DISCONNECT_TIMEOUT_S)
         await self.kill()
 
     async def kill(self, grace: float = 0.0) -> None:
         """End the client and all that it has started, at once or after a grace."""
         if grace:
-            # In a thread: what the client says when it is asked to end is still read.
+            # In a thread: what the client sends after SIGTERM is still read.
             await asyncio.to_thread(self._end, grace)
         self._end(0.0)
         if self._client is not None:
-            # With its process gone this only takes the SDK's own tasks down.
+            # Its process has ended: this only ends the SDK's own asyncio tasks.
             with contextlib.suppress(Exception):
                 await asyncio.shield(self._client.disconnect())
             self._client = None
@@ -203,7 +204,7 @@ class Session:
             cwd=profile.cwd,
             cli_path=client,
             env=dict(environ),
-            max_buffer_size=LONGEST_MESSAGE,
+            max_buffer_size=MAX_MESSAGE_BYTES,
             stderr=self._complaints.append,
             hooks={
                 "PreToolUse": [
@@ -234,21 +235,21 @@ class Session:
                 for event in events_of(message):
                     yield event
 
-    def _gone(self) -> Trouble:
+    def _early_end(self) -> Trouble:
         return Trouble(
             cause=Cause.AGENT_FAILED,
             message="Claude Code ended in the middle of its turn",
             evidence=self.complaints,
         )
 
-    # Hooks: the client asks, the turn answers.
+    # Hooks of the client, answered by the turn.
 
     async def _before_update(
         self, given: Mapping[str, Any], call_id: str | None, _: Any
     ) -> dict[str, Any]:
         if self.turn is None:
-            return _sdk_answer(Answer(denied="There is no task at the moment."))
-        # In a thread: held to a schema, its data may take seconds, and a quit must be heard.
+            return _sdk_answer(Answer(denied="No task is running."))
+        # In a thread: a schema check may take seconds, and a quit message must not wait.
         return _sdk_answer(
             await in_thread(self.turn.before_update, call_id or "", given["tool_input"])
         )
@@ -276,7 +277,7 @@ async def _verbatim(text: str) -> AsyncIterator[dict[str, Any]]:
     """Yield the prompt as a message in which the client expands nothing.
 
     Otherwise `@path` in a text under review would read a file, and `/name` would be a command.
-    Clients before 2.1.248 do not know the mark, and expand paths.
+    Clients before 2.1.248 ignore `client_composed`, and expand paths.
     """
     yield {
         "type": "user",

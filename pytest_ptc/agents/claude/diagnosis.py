@@ -1,8 +1,8 @@
-"""From what the client said to a named trouble, with what to do about it. Pure.
+"""From the client's report of an error to a cause, with a fix. Pure.
 
-The client reports an API that it gave up on as a turn of subtype `success` with `is_error` set, and
-ends as if all were well; so nothing here looks at a turn's subtype alone. The words are those of
-Claude Code 2.1.197 to 2.1.330.
+After the client gave up on the API, it reports a turn of subtype `success` with `is_error` set and
+exits with status 0; so nothing here relies on the subtype alone. The names are those of Claude Code
+2.1.197 to 2.1.330.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from pytest_ptc.agents.claude.events import Failed, Finished
 
-#: The oldest Claude Code that the tests have run with. Older ones differ in their task tools, and
-#: what they would do to a shared list is not known.
-OLDEST = (2, 1, 197)
+#: The oldest Claude Code that the tests have run with. Older ones differ in their task tools; their
+#: effect on a shared list is unknown.
+OLDEST_VERSION = (2, 1, 197)
 
 #: The tool that records verdicts.
 RECORDING_TOOL = "TaskUpdate"
@@ -62,16 +62,18 @@ _FIXES: Mapping[Cause, str] = {
     Cause.LOGIN: "set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, or run `claude` and /login",
     Cause.QUOTA: "add credit, or wait for the limit to reset",
     Cause.RATE_LIMIT: "wait until it resets, or use fewer workers",
-    Cause.OVERLOADED: "run again later; `retries` gives a task another go",
-    Cause.API: "`retries` gives a task another go",
-    Cause.MODEL: "correct ptc_model or the marker's model",
-    Cause.CONTEXT: "ask for less in one task: name fewer files, or split it",
-    Cause.MAX_TURNS: "raise max_turns, or ask for less",
-    Cause.BUDGET: "raise the marker's budget_usd or ptc_task_budget_usd, or ask for less",
+    Cause.OVERLOADED: "run again later; `retries` repeats a task",
+    Cause.API: "`retries` repeats a task",
+    Cause.MODEL: "fix ptc_model or the marker's model",
+    Cause.CONTEXT: "make the task smaller: name fewer files, or split it",
+    Cause.MAX_TURNS: "raise max_turns, or make the task smaller",
+    Cause.BUDGET: (
+        "raise the marker's budget_usd or ptc_task_budget_usd, or make the task smaller"
+    ),
     Cause.REFUSAL: "reword the prompt",
 }
 
-#: Troubles of the provider's that waiting may fix, within the same attempt.
+#: Causes that waiting may fix, within the same attempt.
 WAITABLE = frozenset({Cause.RATE_LIMIT, Cause.OVERLOADED})
 
 
@@ -80,15 +82,15 @@ def ending(finished: Finished, failed: Failed | None) -> Trouble | None:
 
     Args:
         finished: The turn's end.
-        failed: What the client said of the API when it gave up.
+        failed: The client's error when it gave up on the API.
     """
-    unsaid = "without a word" if finished.subtype == "success" else finished.subtype
-    said = finished.text or (failed.text if failed else "") or f"the turn ended: {unsaid}"
-    cause = _cause(finished, failed, said)
+    subtype = "no message" if finished.subtype == "success" else finished.subtype
+    text = finished.text or (failed.text if failed else "") or f"the turn ended: {subtype}"
+    cause = _cause(finished, failed, text)
     if cause is None:
         return None
     fix = _FIXES.get(cause)
-    return Trouble(cause=cause, message=f"{said}; {fix}" if fix else said)
+    return Trouble(cause=cause, message=f"{text}; {fix}" if fix else text)
 
 
 def api_cause(error: str, status: int | None) -> Cause:
@@ -98,7 +100,7 @@ def api_cause(error: str, status: int | None) -> Cause:
     return _BY_ERROR.get(error, Cause.API)
 
 
-def _cause(finished: Finished, failed: Failed | None, said: str) -> Cause | None:
+def _cause(finished: Finished, failed: Failed | None, text: str) -> Cause | None:
     if finished.subtype in _BY_SUBTYPE:
         return _BY_SUBTYPE[finished.subtype]
     reason = finished.terminal_reason or ""
@@ -110,9 +112,9 @@ def _cause(finished: Finished, failed: Failed | None, said: str) -> Cause | None
         return None if finished.subtype == "success" else Cause.AGENT_FAILED
     if failed is not None and failed.error == "rate_limit":
         return Cause.RATE_LIMIT
-    if _LONG_PROMPT.search(said):
+    if _LONG_PROMPT.search(text):
         return Cause.CONTEXT
-    if _QUOTA.search(said):
+    if _QUOTA.search(text):
         return Cause.QUOTA
     if failed is None and finished.status is None:
         return Cause.AGENT_FAILED
@@ -122,23 +124,23 @@ def _cause(finished: Finished, failed: Failed | None, said: str) -> Cause | None
 def preflight(
     *, version: str, tools: Collection[str], account: Mapping[str, Any] | None
 ) -> Trouble | None:
-    """Return what is known to go wrong before the model is asked anything.
+    """Return an error that is certain before any request to the model.
 
     Args:
-        version: What the client calls itself.
+        version: The client's version.
         tools: The tools that its model will be offered.
-        account: The client's own account of its login; None if it gives none.
+        account: The client's report of its login; None if it gives none.
     """
     return _version_problem(version) or _login_problem(account) or _tools_problem(version, tools)
 
 
 def _version_problem(version: str) -> Trouble | None:
-    oldest = ".".join(map(str, OLDEST))
-    found = re.match(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", version)
-    if found is None:
-        message = f"the client does not tell its version ({version!r}); Claude Code has to be "
-    elif tuple(map(int, found.groups())) < OLDEST:
-        message = f"Claude Code {version} is too old; it has to be "
+    oldest = ".".join(map(str, OLDEST_VERSION))
+    parsed = re.match(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", version)
+    if parsed is None:
+        message = f"the client does not report its version ({version!r}); use Claude Code "
+    elif tuple(map(int, parsed.groups())) < OLDEST_VERSION:
+        message = f"Claude Code {version} is too old; use "
     else:
         return None
     fix = f"{oldest} or newer: update it, or unset CLAUDE_CODE to use claude-agent-sdk's own"
@@ -146,7 +148,7 @@ def _version_problem(version: str) -> Trouble | None:
 
 
 def _login_problem(account: Mapping[str, Any] | None) -> Trouble | None:
-    # Another provider has a login of its own, which the client does not look at before its use.
+    # The client does not check the login of another provider before its first request.
     if account is None or account.get("apiProvider", "firstParty") != "firstParty":
         return None
     if account.get("email") or account.get("subscriptionType"):
@@ -162,8 +164,8 @@ def _tools_problem(version: str, tools: Collection[str]) -> Trouble | None:
     if RECORDING_TOOL in tools:
         return None
     message = (
-        f"Claude Code {version} does not offer {RECORDING_TOOL}, with which a verdict is recorded; "
-        "leave out settings that switch the Task tools off (CLAUDE_CODE_ENABLE_TASKS=0, "
+        f"Claude Code {version} does not offer {RECORDING_TOOL}, which records verdicts; "
+        "remove settings that switch the Task tools off (CLAUDE_CODE_ENABLE_TASKS=0, "
         "CLAUDE_CODE_SIMPLE, --bare, a deny rule)"
     )
     return Trouble(cause=Cause.NO_TASK_TOOLS, message=message)

@@ -1,8 +1,8 @@
-"""The dialogs that Claude Code's screen opens before it takes a prompt.
+"""The dialogs that interactive Claude Code may show before it takes a prompt.
 
-A dialog waits for a person, and in a gate there may be none: each is answered beforehand where that
-is safe, else told before the client is started, else known by its words on the screen. The files
-and words are those of Claude Code 2.1.197 to 2.1.330. Pure but for what its callers read.
+A dialog waits for a person, and in a pipeline there is none. Each is answered beforehand where that
+is safe, else reported before the client starts, else recognized by its words on the screen. The
+files and words are those of Claude Code 2.1.197 to 2.1.330. Pure.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pytest_ptc.model.trouble import Cause, Trouble
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: How much of a key's end the client keeps, to know one that was approved.
-_KEY_END = 20
+#: The client stores so much of an approved API key's end.
+_KEY_END_CHARS = 20
 
 
 class Dialog(NamedTuple):
-    """A dialog: its name, the words that only it shows, and how a user ends it for good."""
+    """A dialog: its name, words that only it shows, and how a user prevents it."""
 
     name: str
     words: re.Pattern[str]
@@ -75,12 +75,12 @@ def on_screen(screen: str) -> Dialog | None:
 
 def dialog_open(dialog: Dialog, screen: str = "") -> Trouble:
     """Return the trouble of a session that waits at a dialog."""
-    message = f"Claude Code's screen opens with a dialog ({dialog.name}); {dialog.fix}"
+    message = f"Claude Code waits at a dialog ({dialog.name}); {dialog.fix}"
     return Trouble(cause=Cause.DIALOG, message=message, evidence=screen)
 
 
 def expected(state: Mapping[str, Any], environ: Mapping[str, str]) -> Trouble | None:
-    """Return the dialog that the client would open, as far as its own state tells.
+    """Return the dialog that the client would show, by its own state file.
 
     Args:
         state: The client's `.claude.json`.
@@ -90,7 +90,7 @@ def expected(state: Mapping[str, Any], environ: Mapping[str, str]) -> Trouble | 
         return dialog_open(_ONBOARDING)
     key = environ.get("ANTHROPIC_API_KEY")
     responses = state.get("customApiKeyResponses") or {}
-    if key and key[-_KEY_END:] not in (responses.get("approved") or ()):
+    if key and key[-_KEY_END_CHARS:] not in (responses.get("approved") or ()):
         return dialog_open(_KEY)
     return None
 
@@ -98,11 +98,10 @@ def expected(state: Mapping[str, Any], environ: Mapping[str, str]) -> Trouble | 
 def first_state(environ: Mapping[str, str]) -> str:
     """Return the `.claude.json` of a client that was never run: set up, and the key approved.
 
-    Safe where there is none: nothing of the user's is changed, and the key is the one that the user
-    has given to this very run.
+    Safe where there is none: no file of the user's changes, and the user gave the key to this run.
     """
     key = environ.get("ANTHROPIC_API_KEY")
-    approved = [key[-_KEY_END:]] if key else []
+    approved = [key[-_KEY_END_CHARS:]] if key else []
     state = {
         "hasCompletedOnboarding": True,
         "customApiKeyResponses": {"approved": approved, "rejected": []},

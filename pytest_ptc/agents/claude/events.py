@@ -1,4 +1,4 @@
-"""What the client says, in our words. Pure records; `client.py` makes them."""
+"""The client's events, independent of the SDK. `sdk_messages.py` and `transcript.py` make them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def usage_of(bill: Mapping[str, Any]) -> Usage:
-    """Return what an answer was billed, from the API's own account of it."""
+    """Return the usage of an answer, from the API's `usage` object."""
     names = (
         "input_tokens",
         "output_tokens",
@@ -24,7 +24,7 @@ def usage_of(bill: Mapping[str, Any]) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A conversation began, under these circumstances."""
+    """A conversation began."""
 
     session_id: str
     tools: tuple[str, ...]
@@ -34,14 +34,14 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The model said something to whoever reads."""
+    """The model wrote a text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """The model thought aloud."""
+    """The model wrote a thinking block."""
 
     text: str
 
@@ -58,7 +58,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A tool gave its result."""
+    """A tool returned its result."""
 
     call_id: str
     text: str
@@ -67,7 +67,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """An answer of the model was billed; for a turn whose end never comes."""
+    """The usage of one answer; needed for a turn that never reports its end."""
 
     message_id: str
     usage: Usage
@@ -82,7 +82,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """The client waits before it asks the API again."""
+    """The client waits before its next request to the API."""
 
     seconds: float
     status: int | None
@@ -91,14 +91,14 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """The provider's limit on use was reached; it opens again at this time since the epoch."""
+    """The provider's usage limit was reached; `resets_at` is in seconds since the epoch."""
 
     resets_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The client gave up on the API, and put it into words: its category, and the text."""
+    """The client gave up on the API: the error's category, and its text."""
 
     error: str
     text: str
@@ -106,7 +106,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A turn is over. `total` is the client's account so far, over all or part of its life."""
+    """A turn is over. `total` is the client's usage so far, over one or more conversations."""
 
     subtype: str
     is_error: bool

@@ -1,15 +1,15 @@
 """The command that the settings file of an interactive session names as its hook.
 
-It hands on what Claude Code says to the worker's socket, which its argument names, and prints the
-worker's answer. It imports nothing of ours: it starts anew for every call. A worker that does not
-answer blocks the call (status 2): what nobody could check must not be carried out.
+It sends Claude Code's input to the worker's socket, which its argument names, and prints the
+worker's answer. It imports nothing of this package, because it starts anew for every call. If the
+worker does not answer, it blocks the call (status 2): an unchecked call must not run.
 """
 
 import os
 import socket
 import sys
 
-#: The variable that holds what a call begins with.
+#: The variable that holds the key that a call begins with.
 KEY = "PTC_HOOK_KEY"
 
 

@@ -1,4 +1,4 @@
-"""The server that the hooks of a session on the real screen ask: a turn answers them."""
+"""The server for the hooks of an interactive session; a turn answers them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.agents.claude.turn import Turn
 
-#: The variable that holds what a hook begins with, so that no other process is taken for one.
+#: The variable that holds the key of a hook's call; other processes do not have it.
 HOOK_KEY = hook_client.KEY
 
 #: The longest call of a hook that is read.
@@ -33,7 +33,7 @@ class HookServer:
     """One session's server; it begins to serve as the callback of a socket's server.
 
     Args:
-        turn: The turn that the session does.
+        turn: The session's turn.
         key: What every call of a hook begins with.
     """
 
@@ -50,10 +50,10 @@ class HookServer:
     async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one call of the hook."""
         try:
-            key, _, said = (await _all_of(reader)).partition(b"\n")
+            key, _, call = (await _read_call(reader)).partition(b"\n")
             if key.decode("utf-8", "replace") != self._key:
                 return
-            answer = await self._answer(json.loads(said))
+            answer = await self._answer(json.loads(call))
             writer.write(json.dumps(answer.to_json()).encode())
             await writer.drain()
         except (
@@ -64,7 +64,7 @@ class HookServer:
             AttributeError,
             RecursionError,
         ):
-            pass  # not Claude Code: no answer blocks whoever asked
+            pass  # not Claude Code: without an answer its call is blocked
         finally:
             writer.close()
 
@@ -79,36 +79,36 @@ class HookServer:
                 self._turn.began = True
                 self.began.set()
             case "PreToolUse":
-                # In a thread: held to a schema, data may take seconds, and a quit must be heard.
+                # In a thread: a schema check may take seconds, and a quit message must not wait.
                 answer = await in_thread(self._turn.before_update, call_id, given["tool_input"])
             case "PostToolUse" | "PostToolUseFailure":
                 answer = self._turn.after_update(call_id, given.get("tool_response"))
             case "Stop":
                 answer = self._turn.before_stop()
             case "StopFailure":
-                said = given.get("last_assistant_message") or given.get("error_details") or ""
-                self._turn.gave_up(str(given.get("error")), str(said))
+                text = given.get("last_assistant_message") or given.get("error_details") or ""
+                self._turn.gave_up(str(given.get("error")), str(text))
         if self._turn.over:
             self.over.set()
         return answer
 
 
-async def _all_of(reader: asyncio.StreamReader) -> bytes:
-    """Return what a caller says, who may be anybody.
+async def _read_call(reader: asyncio.StreamReader) -> bytes:
+    """Return all that a caller sends; any process of the same user may be one.
 
     Raises:
-        ValueError: It is too much.
+        ValueError: It is longer than `MAX_CALL_BYTES`.
     """
-    said = bytearray()
+    received = bytearray()
     while piece := await reader.read(65536):
-        said += piece
-        if len(said) > MAX_CALL_BYTES:
+        received += piece
+        if len(received) > MAX_CALL_BYTES:
             raise ValueError(f"more than {MAX_CALL_BYTES} bytes")
-    return bytes(said)
+    return bytes(received)
 
 
 def hook_settings(socket: Path) -> dict[str, Any]:
-    """Return the settings that send the hooks' questions to a socket."""
+    """Return the settings whose hooks call this server's socket."""
     words = [sys.executable, "-I", "-S", hook_client.__file__, str(socket)]
     command = {"type": "command", "command": shlex.join(words), "timeout": 60}
     hooks = {event: [{"matcher": RECORDING_TOOL, "hooks": [command]}] for event in _TASK_EVENTS}
@@ -116,6 +116,6 @@ def hook_settings(socket: Path) -> dict[str, Any]:
     return {
         "hooks": hooks,
         "disableAllHooks": False,
-        # The mode is only ever asked for by name.
+        # The user chose the mode by name, so Claude Code need not ask again.
         "skipDangerousModePermissionPrompt": True,
     }

@@ -1,8 +1,8 @@
-"""Agent `claude-interactive`: the real Claude Code screen in the worker's pane.
+"""Agent `claude` in interactive mode: Claude Code's terminal interface in the worker's pane.
 
-A person may watch, and step in by typing. The prompt is an argument, so that nothing has to be
-typed by us; what the model does to its task comes through hooks of a settings file, whose command
-asks this worker. Every task has a session of its own.
+A person may watch, and step in by typing. The prompt is a command-line argument, so we never type.
+Updates of the task come through hooks of a settings file, whose command calls this worker. Every
+task has its own session.
 """
 
 from __future__ import annotations
@@ -47,18 +47,19 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
 
-#: Seconds between two looks at a screen that has not begun; a dialog counts when it is seen twice.
-LOOK = 1.0
-#: Seconds in which a session must begin; four at once on a busy machine.
-PATIENCE = 60.0
+#: Seconds between two looks at the screen before the session starts; a dialog counts when seen
+#: twice.
+POLL_INTERVAL_S = 1.0
+#: Seconds in which a session must start, measured with four at once on a busy machine.
+START_TIMEOUT_S = 60.0
 #: The longest transcript of a client that is read.
 MAX_TRANSCRIPT_BYTES = 256 * 1024 * 1024
-#: Seconds that a person has to see how a task ended, and the client to end by itself.
-LAST_LOOK, GRACE = 0.5, 3.0
+#: Seconds that the screen stays after a task, and between SIGTERM and SIGKILL for the client.
+LINGER_S, TERM_GRACE_S = 0.5, 3.0
 
 
 class InteractiveAgent:
-    """Does each task in a session of Claude Code's own screen.
+    """Does each task in an interactive session of Claude Code.
 
     Args:
         surroundings: What all its sessions have in common; the program is named.
@@ -66,7 +67,7 @@ class InteractiveAgent:
         pane: The tmux pane that the worker is in, and the variables that lead to it.
     """
 
-    name = "claude, on its screen"
+    name = "claude (interactive)"
 
     def __init__(
         self, surroundings: Surroundings, *, socket: Path, pane: Mapping[str, str]
@@ -87,15 +88,15 @@ class InteractiveAgent:
         cookie, key = secrets.token_hex(16), secrets.token_hex(16)
         environ = {
             **surroundings.environment(profile, {CLIENT_COOKIE: cookie, HOOK_KEY: key}),
-            # What was said stays to be read when the session is over.
+            # The conversation stays readable in the pane when the session is over.
             "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN": "1",
-            # The folder's own settings are not read, so there is nothing to trust it with.
+            # The folder's own settings are not read, so the trust dialog is not needed.
             **({} if profile.setting_sources else {"CLAUDE_CODE_SANDBOXED": "1"}),
         }
         trouble = (
-            _unbounded(profile)
+            _unsupported_limit(profile)
             or surroundings.problem(profile, environ)
-            or _dialog_ahead(environ, surroundings.claude_config)
+            or _expected_dialog(environ, surroundings.claude_config)
         )
         if trouble is not None:
             return trouble
@@ -109,7 +110,7 @@ class InteractiveAgent:
             end_strays(but=frozenset(self._clients))
             server.close()
             self._socket.unlink(missing_ok=True)
-            # Before the verdict: which recordings stand in one answer is told there alone.
+            # Before the verdict: only the transcript tells which recordings are in one answer.
             _read_transcript(job, turn, hooks)
         await job.journal.settled()
         return await in_thread(
@@ -122,7 +123,7 @@ class InteractiveAgent:
     async def _attend(
         self, job: Job, hooks: HookServer, profile: Profile, environ: Mapping[str, str]
     ) -> tuple[Trouble | None, str]:
-        """See a session through; return what went wrong with it, and what it showed last."""
+        """Run a session; return its error, if any, and its last screen."""
         argv = self._argv(job, profile)
         with _terminal() as tty:
             process = await asyncio.create_subprocess_exec(
@@ -132,15 +133,16 @@ class InteractiveAgent:
             identity = ProcessIdentity.of(process.pid)
             exited = asyncio.ensure_future(process.wait())
             try:
-                trouble = await self._begun(hooks, exited)
+                trouble = await self._wait_for_start(hooks, exited)
                 if trouble is None:
                     over = asyncio.ensure_future(hooks.over.wait())
                     await asyncio.wait({over, exited}, return_when=asyncio.FIRST_COMPLETED)
                     over.cancel()
-                    trouble = None if hooks.over.is_set() else self._left(process.returncode)
-                    await asyncio.sleep(LAST_LOOK)
+                    if not hooks.over.is_set():
+                        trouble = self._screen_closed(process.returncode)
+                    await asyncio.sleep(LINGER_S)
             except asyncio.CancelledError:
-                # Its time is up: what it shows now is all there will be to look at.
+                # The attempt's time is over: keep what the screen shows now.
                 job.journal.keep(OUTPUT, self._screen())
                 raise
             finally:
@@ -175,35 +177,37 @@ class InteractiveAgent:
         job.about(settings=profile.facts())
         return [str(self._surroundings.client), *options, "--", prompt]
 
-    async def _begun(self, hooks: HookServer, exited: asyncio.Future[Any]) -> Trouble | None:
-        """Wait for the session's beginning; return why there is none."""
+    async def _wait_for_start(
+        self, hooks: HookServer, exited: asyncio.Future[Any]
+    ) -> Trouble | None:
+        """Wait until the session starts; return why it does not, or None."""
         began: asyncio.Future[Any] = asyncio.ensure_future(hooks.began.wait())
         seen: dialogs.Dialog | None = None
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT_S
         try:
             while time.monotonic() < deadline:
                 await asyncio.wait(
-                    {began, exited}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED
+                    {began, exited}, timeout=POLL_INTERVAL_S, return_when=asyncio.FIRST_COMPLETED
                 )
                 if began.done():
                     return None
                 screen = self._screen()
                 if exited.done():
-                    return self._left(exited.result())
+                    return self._screen_closed(exited.result())
                 before, seen = seen, dialogs.on_screen(screen)
                 if seen is not None and seen == before:
                     return dialogs.dialog_open(seen, screen)
         finally:
             began.cancel()
-        message = f"Claude Code's screen did not begin within {PATIENCE:g} s"
+        message = f"interactive Claude Code did not start within {START_TIMEOUT_S:g} s"
         return Trouble(cause=Cause.DIALOG, message=message, evidence=self._screen())
 
-    def _left(self, status: int | None) -> Trouble:
-        message = f"Claude Code's screen was closed (status {status}) before a verdict was recorded"
+    def _screen_closed(self, status: int | None) -> Trouble:
+        message = f"interactive Claude Code ended (status {status}) before a verdict was recorded"
         return Trouble(cause=Cause.AGENT_FAILED, message=message, evidence=self._screen())
 
     def _screen(self) -> str:
-        """Return what the pane shows; empty where it cannot be told."""
+        """Return what the pane shows; empty if tmux cannot be asked."""
         pane = self._pane.get("TMUX_PANE")
         tmux = shutil.which("tmux")
         if not pane or tmux is None:
@@ -223,7 +227,7 @@ class InteractiveAgent:
 
 
 def _read_transcript(job: Job, turn: Turn, hooks: HookServer) -> None:
-    """Keep the client's own transcript, and tell the turn what hooks do not say."""
+    """Keep the client's own transcript, and pass its events to the turn."""
     if hooks.transcript is None:
         return
     job.about(session=hooks.session_id)
@@ -231,26 +235,28 @@ def _read_transcript(job: Job, turn: Turn, hooks: HookServer) -> None:
         text = read_regular(hooks.transcript, MAX_TRANSCRIPT_BYTES).decode("utf-8", "replace")
         job.journal.keep(TRANSCRIPT, text)
         for event in events_of(text.splitlines()):
-            turn.heed(event)
+            turn.take_event(event)
         job.spent(turn.usage())
         job.tool_calls(turn.tool_calls or 0)
         job.about(transcript=TRANSCRIPT, **turn.facts)
 
 
-def _unbounded(profile: Profile) -> Trouble | None:
-    """Return which limit of the task's Claude Code's screen does not know."""
+def _unsupported_limit(profile: Profile) -> Trouble | None:
+    """Return an error for a limit that interactive Claude Code does not support."""
     if profile.max_turns is not None:
         cause, name = Cause.MAX_TURNS, "max_turns"
     elif profile.budget_usd is not None:
         cause, name = Cause.BUDGET, "budget_usd"
     else:
         return None
-    message = f"{name} cannot be held to on Claude Code's screen; leave out --ptc-interactive"
+    message = (
+        f"interactive Claude Code does not support {name}; leave out {name} or --ptc-interactive"
+    )
     return Trouble(cause=cause, message=message)
 
 
-def _dialog_ahead(environ: Mapping[str, str], claude_config: str) -> Trouble | None:
-    """Return the dialog that the client would open; a client that was never run is set up."""
+def _expected_dialog(environ: Mapping[str, str], claude_config: str) -> Trouble | None:
+    """Return the dialog that the client would show; write the state of a client never run."""
     config = Path(claude_config)
     chosen = environ.get("CLAUDE_CONFIG_DIR")
     state = config / ".claude.json" if chosen else config.parent / ".claude.json"
@@ -262,7 +268,7 @@ def _dialog_ahead(environ: Mapping[str, str], claude_config: str) -> Trouble | N
             file.write(dialogs.first_state(environ))
         return dialogs.expected(json.loads(state.read_bytes()), environ)
     except (OSError, ValueError):
-        # Unreadable, or being written just now: the screen will tell.
+        # Unreadable, or being written just now: a dialog is found on the screen then.
         return None
 
 
@@ -270,7 +276,7 @@ def _dialog_ahead(environ: Mapping[str, str], claude_config: str) -> Trouble | N
 def _terminal() -> Any:
     """Lend the worker's terminal to a client, and take it back as it was.
 
-    A descriptor of its own: the worker's does not block, which a client takes for an error.
+    It gets its own descriptor: the worker's is non-blocking, which a client takes for an error.
     """
     tty = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDWR | os.O_NOCTTY)
     try:
@@ -280,7 +286,7 @@ def _terminal() -> Any:
         try:
             yield tty
         finally:
-            # A client that was killed has left its own screen, its modes and no cursor.
+            # A killed client leaves the alternate screen, its modes and a hidden cursor.
             os.write(tty, b"\x1b[?1049l\x1b[?2004l\x1b[?1004l\x1b[?1000l\x1b[?25h\x1b[0m\r\n")
             termios.tcsetattr(tty, termios.TCSANOW, before)
     finally:
@@ -292,7 +298,7 @@ async def _end(process: ProcessIdentity, exited: asyncio.Future[int]) -> None:
     if not exited.done():
         process.send(signal.SIGTERM)
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([exited], timeout=GRACE)
+            await asyncio.wait([exited], timeout=TERM_GRACE_S)
     end_tree(process, grace=0.0)
 
 
@@ -303,7 +309,7 @@ def make(launch: LaunchFile, environ: MutableMapping[str, str]) -> InteractiveAg
         AgentError: The worker has no terminal.
     """
     if not sys.stdin.isatty():
-        message = "the worker has no terminal for Claude Code's screen"
+        message = "the worker has no terminal for interactive Claude Code"
         raise AgentError(Trouble(cause=Cause.DIALOG, message=message))
     return InteractiveAgent(
         surroundings_of(launch, environ),

@@ -1,4 +1,4 @@
-"""What a person who watches a pane reads of a conversation. Pure: an event in, lines out."""
+"""The lines that a pane shows of a conversation. Pure: an event in, lines out."""
 
 from __future__ import annotations
 
@@ -24,14 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 #: Most lines of one text, and most characters of one line.
-_LINES, _WIDTH = 12, 300
+_MAX_LINES, _MAX_LINE_CHARS = 12, 300
 
-#: The parameter that says most about a tool's call, first come first shown.
-_TELLING = ("command", "file_path", "path", "pattern", "url", "query", "prompt", "description")
+#: The argument that is shown of a tool's call: the first of these that it has.
+_MAIN_ARGUMENTS = (
+    "command",
+    "file_path",
+    "path",
+    "pattern",
+    "url",
+    "query",
+    "prompt",
+    "description",
+)
 
 
 def lines_of(event: Event) -> list[str]:  # noqa: C901 - one case an event
-    """Return what is shown of an event; nothing for one that says nothing to a person."""
+    """Return the lines that are shown of an event; none for one that does not help a person."""
     match event:
         case Began(_, _, version, model):
             return [f"Claude Code {version}, {model}"]
@@ -40,15 +49,15 @@ def lines_of(event: Event) -> list[str]:  # noqa: C901 - one case an event
         case Thought(text):
             return _block("~ ", text)
         case Called(_, tool, value):
-            return [_clip(f"> {tool} {_arguments_shown(tool, value)}".rstrip())]
+            return [_clip(f"> {tool} {_main_argument(tool, value)}".rstrip())]
         case Returned(_, text, failed):
             return _block("  ! " if failed else "  < ", text, most=4)
         case Denied(tool):
             return [f"  ! {tool} is not allowed here"]
         case Retrying(seconds, status, error):
-            return [f"  ! {error}{f' ({status})' if status else ''}: again in {seconds:.1f} s"]
+            return [f"  ! {error}{f' ({status})' if status else ''}: retry in {seconds:.1f} s"]
         case Limited():
-            return ["  ! the provider's limit on use is reached"]
+            return ["  ! the provider's usage limit is reached"]
         case Failed(error, text):
             return _block(f"  ! {error}: ", text, most=2)
         case Finished(turns=turns, total=total):
@@ -59,7 +68,7 @@ def lines_of(event: Event) -> list[str]:  # noqa: C901 - one case an event
 
 
 def redacted(event: Event, redact: Callable[..., Any]) -> Event:
-    """Return the event with all texts redacted that somebody else has written."""
+    """Return the event with its texts redacted."""
     match event:
         case Said(text) | Thought(text) | Returned(_, text) | Failed(_, text):
             return replace(event, text=redact(text))
@@ -69,18 +78,18 @@ def redacted(event: Event, redact: Callable[..., Any]) -> Event:
             return event
 
 
-def _arguments_shown(tool: str, value: Mapping[str, Any]) -> str:
+def _main_argument(tool: str, value: Mapping[str, Any]) -> str:
     if tool == "TaskUpdate":
         metadata = value.get("metadata")
         shown = metadata.get("ptc", value) if isinstance(metadata, dict) else value
         return json.dumps(shown, ensure_ascii=False)
-    for name in _TELLING:
+    for name in _MAIN_ARGUMENTS:
         if isinstance(value.get(name), str):
             return str(value[name]).replace("\n", " ")
     return json.dumps(value, ensure_ascii=False) if value else ""
 
 
-def _block(mark: str, text: str, most: int = _LINES) -> list[str]:
+def _block(mark: str, text: str, most: int = _MAX_LINES) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip()]
     shown = [_clip(f"{mark}{line}") for line in lines[:most]]
     if len(lines) > most:
@@ -89,4 +98,4 @@ def _block(mark: str, text: str, most: int = _LINES) -> list[str]:
 
 
 def _clip(line: str) -> str:
-    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
+    return line if len(line) <= _MAX_LINE_CHARS else f"{line[: _MAX_LINE_CHARS - 3]}..."

@@ -1,4 +1,4 @@
-"""What a Claude Code process is started with: everything that a conversation cannot change. Pure.
+"""The settings of a Claude Code process that a conversation cannot change. Pure.
 
 Two tasks with the same profile can share one process.
 """
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 #: directory, and nothing outside of it.
 READ_ONLY = ("Read", "Grep", "Glob")
 
-#: Never on their own word, even in a mode that asks nobody: `dontAsk` denies what no rule allows.
+#: `dontAsk` shows no permission prompts, and denies a tool call unless a rule allows it.
 DEFAULT_PERMISSION_MODE = "dontAsk"
 
 _FIXED: Mapping[str, str] = {
-    # Newer models are not offered the Task tools unless asked for, or only after a search.
+    # Newer models get the Task tools only with these settings, or only after a tool search.
     "CLAUDE_CODE_ENABLE_TASKS": "1",
     "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
     "ENABLE_TOOL_SEARCH": "false",
-    # What one task remembers, or leaves running, must not reach the next.
+    # No memory and no background process of one task may reach the next.
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
     "CLAUDE_CODE_DISABLE_CRON": "1",
-    # A text under review that names `@path` must not have that file read.
+    # `@path` in a text under review must not attach that file.
     "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
-    # A gate behaves today as it did yesterday: no update in its middle, no flags from afar. It asks
-    # for nothing but the model: no title for a session that nobody lists.
+    # Runs stay comparable: no update during a run, no feature flags from the network. No requests
+    # but those to the model: no title for a session that nobody lists.
     "DISABLE_AUTOUPDATER": "1",
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
@@ -52,10 +52,10 @@ class Profile:
 
     Args:
         cwd: Its directory.
-        tools: The tools that its model is offered.
-        allowed: The rules for those that need one.
-        denied: The rules for what they may never touch.
-        permission_mode: What becomes of a call that no rule decides.
+        tools: The tools that the model gets.
+        allowed: The allow rules for tools that need one.
+        denied: The deny rules.
+        permission_mode: Decides a call that no rule decides.
         env: What the task adds to the environment, sorted.
         model: The model; None for the client's default.
         max_turns: The most turns of a conversation.
@@ -76,11 +76,11 @@ class Profile:
 
     @property
     def harmless(self) -> bool:
-        """Tell whether its tools can start nothing."""
+        """Tell whether its tools cannot start any process."""
         return set(self.tools) <= {*READ_ONLY, RECORDING_TOOL}
 
     def facts(self) -> dict[str, Any]:
-        """Return it as plain JSON, with the names of the variables alone."""
+        """Return it as plain JSON; of the environment only the names."""
         facts = {name: getattr(self, name) for name in self.__slots__ if name != "env"}
         return {**facts, "env": [name for name, _ in self.env]}
 
@@ -96,7 +96,7 @@ class Surroundings:
         claude_config: The configuration directory that has the list.
         setting_sources: Which settings files Claude Code reads.
         journals: The folder of all runs' journals.
-        scratch: The run's private folder, which goes with the run.
+        scratch: The run's private folder, which is removed at its end.
         environ: The environment that a client inherits from.
         user: The effective user id.
     """
@@ -133,7 +133,7 @@ class Surroundings:
         return profile_of(spec, self.setting_sources, self.journals)
 
     def environment(self, profile: Profile, marks: Mapping[str, str]) -> dict[str, str]:
-        """Return a client's whole environment; `marks` are how its processes are found again."""
+        """Return a client's whole environment; `marks` identify its processes."""
         return client_environment(
             self.environ,
             profile,
@@ -144,7 +144,7 @@ class Surroundings:
         )
 
     def problem(self, profile: Profile, environ: Mapping[str, str]) -> Trouble | None:
-        """Return why a client of this profile would be of no use, if that is known beforehand."""
+        """Return why a client of this profile cannot work, if that is known beforehand."""
         return misfit(
             profile, environ, claude_config=self.claude_config, task_list_id=self.task_list_id
         ) or root_problem(profile.permission_mode, environ, self.user)
@@ -156,8 +156,8 @@ def profile_of(spec: TaskSpec, setting_sources: tuple[str, ...], journals: str) 
     Args:
         spec: The task.
         setting_sources: Which settings files the suite asks for.
-        journals: The folder of all runs' journals. It lies below the project, and what other tasks
-            have said is none of this one's business: searches leave it out, too.
+        journals: The folder of all runs' journals. It lies below the project, and a task must not
+            read the results of others: it is denied, and left out of searches.
     """
     tools = READ_ONLY if spec.tools is None else spec.tools
     rules = [tool for tool in tools if tool not in READ_ONLY]
@@ -192,7 +192,7 @@ def client_environment(
         run_id: The run's id.
         task_list_id: The shared list.
         scratch: Where it may leave sockets and its tools' output, if nobody named another place.
-        marks: Variables by which its processes are found again.
+        marks: Variables that identify its processes.
     """
     variables = {
         "CLAUDE_CODE_TMPDIR": scratch,
@@ -207,7 +207,7 @@ def client_environment(
 def misfit(
     profile: Profile, environ: Mapping[str, str], *, claude_config: str, task_list_id: str
 ) -> Trouble | None:
-    """Return why a process of this profile would be of no use, if that can be told before it runs.
+    """Return why a process of this profile cannot work, if that is known before it starts.
 
     Args:
         profile: The profile.
@@ -220,7 +220,7 @@ def misfit(
         return Trouble(
             cause=Cause.WRONG_LIST,
             message=f"the task's env sets CLAUDE_CODE_TASK_LIST_ID to {listed!r}, the run's list "
-            f"is {task_list_id!r}; leave it out, and use --ptc-task-list-id",
+            f"is {task_list_id!r}; remove it, and use --ptc-task-list-id",
         )
     added = dict(profile.env)
     moved = "HOME" in added and "CLAUDE_CONFIG_DIR" not in environ
@@ -234,7 +234,7 @@ def misfit(
 
 
 def root_problem(permission_mode: str, environ: Mapping[str, str], user: int) -> Trouble | None:
-    """Return why Claude Code would refuse its most permissive mode, if it would.
+    """Return the error if Claude Code would refuse `bypassPermissions`, because it runs as root.
 
     Args:
         permission_mode: The mode asked for.
@@ -246,6 +246,6 @@ def root_problem(permission_mode: str, environ: Mapping[str, str], user: int) ->
         return None
     return Trouble(
         cause=Cause.PERMISSION_MODE,
-        message="Claude Code refuses bypassPermissions to root: run as another user, set "
+        message="Claude Code does not allow bypassPermissions for root: run as another user, set "
         "IS_SANDBOX=1 in ptc_env if this is a sandbox, or allow what is needed by `tools`",
     )

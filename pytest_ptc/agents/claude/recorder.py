@@ -1,7 +1,7 @@
-"""What the model may do to its task on the shared list, and what it has recorded.
+"""The checks of the model's calls of TaskUpdate, and the verdicts that it records with them.
 
-Pure but for its ledger: an accepted verdict is on disk before the client hears of it. Every
-refusal is written for the model: it says what is wrong and what is wanted.
+Pure except for its ledger: an accepted verdict is on disk before the client gets an answer. Every
+refusal is written for the model: it says what is wrong and what to do.
 """
 
 from __future__ import annotations
@@ -22,47 +22,46 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.verdict import Verdict
 
-#: How often a model that stops without a verdict is told to record one. Claude Code itself would
-#: stop asking after eight.
-REMINDERS = 2
+#: How often a model that stops without a verdict gets a reminder. Claude Code allows eight.
+MAX_REMINDERS = 2
 
-#: What of a task an update may name; the rest is the coordinator's.
+#: The fields of a task that an update may contain; the others are the coordinator's.
 _OPEN_FIELDS = frozenset({"taskId", "status", "metadata", "activeForm"})
 
 
 class Ledger(Protocol):
-    """Where a recorder puts what it accepts and refuses; see `interfaces.ledger.Ledger`."""
+    """Takes a recorder's records; see `interfaces.ledger.Ledger`."""
 
     def record(self, record: Record) -> Future[bool]:
-        """Have a recording put down; the result tells whether it is too late."""
+        """Send a recording; the result tells whether it came too late."""
 
     def answered(self, call: str, answer: str) -> Future[bool]:
-        """Have it put down which answer of the model holds a recording."""
+        """Send which answer of the model holds a recording."""
 
 
 class Recorder:
-    """One attempt's door to the shared list.
+    """Checks one attempt's updates of the shared list.
 
     Args:
         task_id: The attempt's task: the only one that may be updated.
         schema: JSON Schema for the verdict's `data`.
-        ledger: Keeps what is recorded and refused: it outlives this process.
+        ledger: Takes accepted and refused records; they outlive this process.
     """
 
     def __init__(self, task_id: str, schema: Mapping[str, Any] | None, ledger: Ledger) -> None:
         self.task_id = task_id
         self._schema = schema
         self._ledger = ledger
-        #: Every call that recorded, or would have: of our task, or of nobody's.
+        #: The record of every call that was about our task.
         self._records: dict[str, Record] = {}
-        #: Refused calls that were about other tasks: they say nothing about ours.
+        #: Refused calls that were about other tasks, which do not count for ours.
         self._others: dict[str, str] = {}
         self._unchecked: dict[str, Mapping[str, Any]] = {}
         self._answers: dict[str, str] = {}
         self._reminders = 0
-        #: Valid verdicts that were handed over; whether they are on disk is their future's to say.
+        #: Valid verdicts that were sent; their futures tell whether they are on disk.
         self._sent: dict[str, tuple[Record, Future[bool]]] = {}
-        #: Why a valid verdict could not be put down, if one could not.
+        #: Why a valid verdict could not be written, if so.
         self._unwritten: JournalError | None = None
         #: Whether the client did not find the task of an accepted verdict on its list.
         self.missed = False
@@ -76,19 +75,19 @@ class Recorder:
         return any(record.verdict is not None for record in self._records.values())
 
     def update(self, call_id: str, update: Mapping[str, Any]) -> str | None:
-        """Take a call of TaskUpdate before it is carried out; return why it may not be, if so.
+        """Check a call of TaskUpdate before it runs; return why it must not, or None.
 
-        Not for an event loop: it waits until an accepted verdict is on disk.
+        It blocks until an accepted verdict is on disk: do not call it in an event loop.
         """
         self._unchecked.pop(call_id, None)
         try:
-            verdict = self._read(update)
+            verdict = self._parse(update)
             if verdict is not None:
                 record = Record(call=call_id, verdict=verdict, answer=self._answers.get(call_id))
                 self._sent[call_id] = record, self._ledger.record(record)
                 if self._sent[call_id][1].result():
                     return "The time of this task is over: only a fail counts by now."
-                self._accepted(record)
+                self._accept(record)
         except VerdictError as error:
             self._refuse(call_id, update, error)
             return f"Refused, and nothing was changed: {error}. Fix that and call TaskUpdate again."
@@ -99,8 +98,8 @@ class Recorder:
             return f"Refused, and nothing was changed: {error}."
         return None
 
-    def _accepted(self, record: Record) -> None:
-        """Take a recording that is on disk; which answer holds it may have been told meanwhile."""
+    def _accept(self, record: Record) -> None:
+        """Take a recording that is on disk; `announced` may have named its answer meanwhile."""
         self._unchecked.pop(record.call, None)
         answer = self._answers.get(record.call)
         if answer is not None and record.answer is None:
@@ -109,14 +108,14 @@ class Recorder:
         self._records[record.call] = record
 
     def announced(self, call_id: str, update: Mapping[str, Any], answer: str) -> None:
-        """Take a call of TaskUpdate that the model has said, whether it comes to be or not.
+        """Take a call of TaskUpdate from the model's answer, before it may run.
 
-        The turn ends with the first accepted verdict: a further one in the same answer may never
-        be carried out, and must not be lost if it is a fail.
+        The turn ends with the first accepted verdict: a further call in the same answer may never
+        run, and must not be lost if it is a fail.
 
         Args:
             call_id: The call.
-            update: What it asks for.
+            update: Its input.
             answer: The answer of the model that holds it.
         """
         self._answers[call_id] = answer
@@ -126,16 +125,16 @@ class Recorder:
         elif call_id not in self._others:
             self._unchecked[call_id] = update
             if says_fail(update, given=True):
-                # Now: nobody may live to judge it.
-                record = self._said(call_id, update)
+                # Now: this process may end before `settled` is called.
+                record = self._unexecuted(call_id, update)
                 if record is not None and record.says_fail:
                     self._ledger.record(record)
 
     def carried_out(self, call_id: str, response: object) -> bool:
-        """Take what became of a call of TaskUpdate; return whether the turn should end with it.
+        """Take the result of a call of TaskUpdate; return whether the turn should end.
 
-        It should with an accepted verdict, also where the list did not take it: the journal has it,
-        and another request would only be spent on hearing that.
+        It should after an accepted verdict, even if the shared list did not take the update: the
+        journal has the verdict, and one more request to the model would change nothing.
         """
         record = self._records.get(call_id)
         if record is None or record.verdict is None:
@@ -145,7 +144,7 @@ class Recorder:
         return True
 
     def disown(self, problem: str) -> None:
-        """Put down that no verdict of this attempt counts: it was recorded somewhere else."""
+        """Record that no verdict of this attempt counts, because it went to another task list."""
         for call, record in self._records.items():
             if record.verdict is not None:
                 refused = Record(
@@ -154,37 +153,37 @@ class Recorder:
                 self._ledger.record(refused)
 
     def reminder(self) -> str | None:
-        """Return what a model is told that would stop now; None if it may."""
-        if self.recorded or self._reminders >= REMINDERS:
+        """Return the reminder for a model that stops without a verdict; None if it may stop."""
+        if self.recorded or self._reminders >= MAX_REMINDERS:
             return None
         self._reminders += 1
         return (
             f'No verdict is recorded for task {self.task_id}. Call TaskUpdate with taskId "'
-            f'{self.task_id}", status "completed" and metadata {{"ptc": ...}} as you were told. If '
-            'you could not do the task, the verdict is "error" and the summary says why.'
+            f'{self.task_id}", status "completed" and metadata {{"ptc": ...}} as the prompt says. '
+            'If you could not do the task, the verdict is "error" and the summary says why.'
         )
 
     def said(self, text: str) -> None:
-        """Take what the model has said to nobody in particular: a verdict there is displaced."""
+        """Take a text of the model: a fail in it counts as a refused record."""
         for line in text.splitlines():
             if line.lstrip().startswith("{") and says_fail(line):
-                refused = f"said, and not recorded: {line.strip()[:200]}"
+                refused = f"written as text, not recorded: {line.strip()[:200]}"
                 call = f"said-{len(self._records)}"
                 self._keep(Record(call=call, refused=refused, fail=True))
 
     def settled(self) -> Verdict | Trouble:
-        """Return what all that was recorded comes to.
+        """Return the verdict of all records, or why there is none.
 
-        Not before the ledger is settled: a client may die in the moment between a verdict that is
-        on disk and whoever waits for that.
+        Call it after the ledger is settled: a client may end after a verdict is on disk and before
+        `update` returns.
         """
         for call_id, (record, future) in list(self._sent.items()):
             on_disk = future.done() and future.exception() is None and not future.result()
             if on_disk and call_id not in self._records:
-                self._accepted(record)
+                self._accept(record)
         for call_id, update in list(self._unchecked.items()):
             if call_id not in self._records:
-                self._take_said(call_id, update)
+                self._take_unexecuted(call_id, update)
         if not self._records and self._others:
             *_, last = self._others.values()
             return Trouble(cause=Cause.MALFORMED, message=f"nothing recorded was valid: {last}")
@@ -192,9 +191,9 @@ class Recorder:
             return Trouble(cause=Cause.MACHINERY, message=str(self._unwritten))
         return settle(list(self._records.values()))
 
-    def _take_said(self, call_id: str, update: Mapping[str, Any]) -> None:
-        """Take what was said, but never carried out: enough to fail the item, not to pass it."""
-        record = self._said(call_id, update)
+    def _take_unexecuted(self, call_id: str, update: Mapping[str, Any]) -> None:
+        """Take a call that was never run: it can fail the item, but not pass it."""
+        record = self._unexecuted(call_id, update)
         if record is None:
             return
         if record.verdict is None:
@@ -202,11 +201,11 @@ class Recorder:
         if record.verdict is None or self.recorded or record.says_fail:
             self._keep(record)
 
-    def _said(self, call_id: str, update: Mapping[str, Any]) -> Record | None:
-        """Return what an update that was never carried out recorded; None if nothing."""
+    def _unexecuted(self, call_id: str, update: Mapping[str, Any]) -> Record | None:
+        """Return the record of a call that was never run; None if it holds none."""
         answer = self._answers.get(call_id)
         try:
-            verdict = self._read(update)
+            verdict = self._parse(update)
         except VerdictError as error:
             fail = says_fail(update, given=True)
             if str(update.get("taskId")) != self.task_id and not fail:
@@ -217,7 +216,7 @@ class Recorder:
     def _refuse(self, call_id: str, update: Mapping[str, Any], error: Exception) -> None:
         self._unchecked.pop(call_id, None)
         fail = says_fail(update, given=True)
-        # What is about another task says nothing about ours; but a fail may be displaced.
+        # A call about another task does not count, except a fail: its task id may be a mistake.
         if str(update.get("taskId")) != self.task_id and not fail:
             self._others[call_id] = str(error)
             return
@@ -226,14 +225,14 @@ class Recorder:
 
     def _keep(self, record: Record) -> None:
         self._records[record.call] = record
-        # Not waited for: it is known here, and the model has heard of it.
+        # Not waited for: `_records` has it, and the model already has its answer.
         self._ledger.record(record)
 
-    def _read(self, update: Mapping[str, Any]) -> Verdict | None:
-        """Return the verdict of an update; None for one that holds none and does no harm.
+    def _parse(self, update: Mapping[str, Any]) -> Verdict | None:
+        """Return the verdict of an update; None for an allowed update without one.
 
         Raises:
-            VerdictError: It may not be carried out.
+            VerdictError: The update is not allowed.
         """
         problem = self._problem(update)
         if problem is not None:

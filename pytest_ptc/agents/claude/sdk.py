@@ -1,9 +1,9 @@
-"""claude-agent-sdk, imported without what it imports for tool servers inside the process.
+"""claude-agent-sdk, imported without the package `mcp`.
 
-The SDK imports all of MCP, whose records of two protocol versions take 1.4 s of CPU and 45 MB to
-build: most of what it costs to start a worker, for tool servers that we never make. So MCP's names
-are placeholders while the SDK is imported. Should a version of the SDK not bear that, it is
-imported plainly, and a worker starts as slowly as it must.
+The SDK imports all of `mcp`, whose models of two protocol versions take 1.4 s of CPU and 45 MB to
+build: most of a worker's start, for in-process tool servers that we never make. So the names of
+`mcp` are placeholders while the SDK is imported. If a version of the SDK fails with placeholders,
+it is imported as usual, and workers start more slowly.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def load() -> Any:
             return importlib.import_module(_SDK)
     except ModuleNotFoundError:
         raise
-    except Exception:  # noqa: BLE001 - whatever it is that the placeholders do not bear
+    except Exception:  # noqa: BLE001 - whatever fails with placeholders
         _forget(_SDK)
         return importlib.import_module(_SDK)
 
@@ -53,9 +53,9 @@ class _PlaceholderModule(ModuleType):
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):
             raise AttributeError(name)
-        made = type(name, (_Placeholder,), {"__module__": self.__name__})
-        setattr(self, name, made)
-        return made
+        placeholder = type(name, (_Placeholder,), {"__module__": self.__name__})
+        setattr(self, name, placeholder)
+        return placeholder
 
 
 class _PlaceholderFinder(MetaPathFinder, Loader):
@@ -78,7 +78,7 @@ def _placeholders() -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        # Whoever imports MCP later in this process gets the real one.
+        # A later import of `mcp` in this process gets the real one.
         _forget(_MCP)
 
 

@@ -1,4 +1,4 @@
-"""What the SDK's messages say, in our words. Pure; they are known by their types' names."""
+"""From the SDK's messages to events. Pure; messages are recognized by their class names."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 
 def events_of(message: Any) -> list[Event]:
-    """Return what one of the SDK's messages says, in our words."""
+    """Return the events of one SDK message."""
     match type(message).__name__:
         case "AssistantMessage":
-            return _answer(message)
+            return _model_events(message)
         case "UserMessage":
-            return [_returned(block) for block in _blocks(message, "ToolResultBlock")]
+            return [_tool_result(block) for block in _blocks(message, "ToolResultBlock")]
         case "SystemMessage":
-            return _notice(message.subtype, message.data)
+            return _system_events(message.subtype, message.data)
         case "RateLimitEvent" if message.rate_limit_info.status == "rejected":
             return [Limited(message.rate_limit_info.resets_at)]
         case "ResultMessage":
-            return [_finished(message)]
+            return [_turn_end(message)]
     return []
 
 
-def _answer(message: Any) -> list[Event]:
+def _model_events(message: Any) -> list[Event]:
     if message.error is not None:
         text = " ".join(block.text for block in _blocks(message, "TextBlock"))
         return [Failed(message.error, text)]
@@ -64,14 +64,14 @@ def _blocks(message: Any, kind: str) -> list[Any]:
     return [block for block in content if type(block).__name__ == kind]
 
 
-def _returned(block: Any) -> Event:
+def _tool_result(block: Any) -> Event:
     content = block.content
     if isinstance(content, list):
         content = "\n".join(part.get("text", "") for part in content if isinstance(part, dict))
     return Returned(block.tool_use_id, content or "", bool(block.is_error))
 
 
-def _notice(subtype: str, data: Mapping[str, Any]) -> list[Event]:
+def _system_events(subtype: str, data: Mapping[str, Any]) -> list[Event]:
     match subtype:
         case "init":
             return [
@@ -90,8 +90,8 @@ def _notice(subtype: str, data: Mapping[str, Any]) -> list[Event]:
     return []
 
 
-def _finished(message: Any) -> Finished:
-    said = message.result or "; ".join(message.errors or ())
+def _turn_end(message: Any) -> Finished:
+    text = message.result or "; ".join(message.errors or ())
     denials = (denial.get("tool_name", "") for denial in message.permission_denials or ())
     return Finished(
         subtype=message.subtype,
@@ -100,7 +100,7 @@ def _finished(message: Any) -> Finished:
         status=message.api_error_status,
         terminal_reason=message.terminal_reason,
         stop_reason=message.stop_reason,
-        text=said or "",
+        text=text or "",
         turns=message.num_turns,
         total=_total(message),
         denied=tuple(denials),
@@ -108,7 +108,7 @@ def _finished(message: Any) -> Finished:
 
 
 def _total(message: Any) -> Usage:
-    """Return the client's account: of all its models, those of subagents too."""
+    """Return the client's usage of all models, including those of subagents."""
     names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
     models = (message.model_usage or {}).values()
     numbers = [sum(int(model.get(name) or 0) for model in models) for name in names]

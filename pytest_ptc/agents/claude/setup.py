@@ -1,4 +1,4 @@
-"""What agent `claude` is in a run, decided in pytest's process."""
+"""The configuration of agent `claude`, made in pytest's process."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.worker_python import WorkerPython
     from pytest_ptc.model.settings import Settings
 
-#: What Claude Code reads of a project besides what the prompt names, and git may ignore.
-_OF_PROJECTS = (".claude/settings.json", ".claude/settings.local.json", "CLAUDE.local.md")
-#: What it reads of its configuration directory.
-_OF_USERS = ("settings.json", "CLAUDE.md")
+#: Files of a project that Claude Code reads by itself, and git may ignore.
+_PROJECT_FILES = (".claude/settings.json", ".claude/settings.local.json", "CLAUDE.local.md")
+#: Files of its configuration directory that it reads.
+_USER_FILES = ("settings.json", "CLAUDE.md")
 
 
 def configure(request: AgentRequest) -> AgentPlan:
-    """Return what agent `claude` is.
+    """Return the plan of agent `claude`.
 
     Raises:
-        ConfigError: Claude Code or claude-agent-sdk is missing, or its screen is asked for what it
-            cannot do.
+        ConfigError: Claude Code or claude-agent-sdk is missing, or its interactive mode does not
+            support a setting.
     """
     settings = request.settings
     if settings.interactive and settings.budget_usd is not None:
         raise ConfigError(
-            "ptc_interactive: Claude Code's screen does not account for money; leave out "
+            "ptc_interactive: Claude Code's interactive mode reports no costs; leave out "
             "--ptc-budget-usd or --ptc-interactive"
         )
     argv = client_argv(settings, request.start, request.python)
-    of_user = _OF_USERS if "user" in settings.setting_sources else ()
+    of_user = _USER_FILES if "user" in settings.setting_sources else ()
     return AgentPlan(
         argv=argv,
         source="CLAUDE_CODE",
         unclear=relative_names(argv, request.start),
         options={"setting_sources": list(settings.setting_sources)},
         files=tuple(os.path.realpath(request.claude_config / name) for name in of_user),
-        words=_OF_PROJECTS,
+        words=_PROJECT_FILES,
         distributions=("claude-agent-sdk",),
     )
 
@@ -57,12 +57,12 @@ def client_argv(settings: Settings, start: Path, python: WorkerPython) -> tuple[
     """Return the Claude Code program and its arguments.
 
     Args:
-        settings: What the user asked.
-        start: The directory that a relative path is from.
+        settings: The run's settings.
+        start: The base of a relative path.
         python: The Python that runs workers.
 
     Raises:
-        ConfigError: There is none, or claude-agent-sdk is missing, through which it is driven.
+        ConfigError: Claude Code or claude-agent-sdk is missing.
     """
     # Found without importing the SDK, which takes longer than all of pytest.
     sdk = python.file_of("claude_agent_sdk")
@@ -88,7 +88,7 @@ def claude_code(command: str, start: Path) -> tuple[str, ...]:
 
 
 def surroundings_of(launch: LaunchFile, environ: Mapping[str, str]) -> Surroundings:
-    """Return what a worker's launch file says of its clients, and make them one program."""
+    """Return the common settings of a worker's clients, from its launch file."""
     client = _one_program(launch) if launch.agent.argv else None
     return Surroundings.of(launch, environ, os.geteuid(), client)
 
@@ -100,8 +100,8 @@ def _one_program(launch: LaunchFile) -> Path:
     if len(argv) == 1 and program.is_absolute():
         return program
     script = launch.commands / f"claude-{launch.worker}"
-    # The words are not in the journal: there may be a key among them. Not executed where they are,
-    # either, for a temporary folder may forbid that.
+    # The arguments are kept out of the journal: there may be a key among them. They are not a
+    # script themselves: a temporary folder may be mounted `noexec`.
     words = ScratchPlaces(launch.scratch).client_words(launch.worker)
     words.touch(mode=0o600)
     words.write_text(f'exec {shlex.join(argv)} "$@"\n')

@@ -1,7 +1,7 @@
-"""What a client's own session file tells, which it writes while it is on the real screen.
+"""Events from the session file that an interactive Claude Code writes.
 
-Hooks do not say which answer of the model a call stands in, which other tools were used, and what
-was billed; this file does.
+It holds what hooks do not report: which answer of the model holds a call, which other tools were
+used, and the usage.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def events_of(lines: Iterable[str]) -> list[Event]:
     """Return the events of a session file, first its client's version and the last model.
 
-    Lines of another form than Claude Code 2.1's tell nothing. In what order a client writes the
-    lines of one moment is not certain, an answer may take several lines with one bill, and some
-    write a tool's result a second time, with the request that sends it on.
+    Lines of another form than Claude Code 2.1's are skipped. The order of lines written at one
+    moment may vary, an answer may take several lines with the same usage, and some clients write a
+    tool's result a second time, with the request that sends it on.
     """
     version = model = ""
     events: list[Event] = []

@@ -1,7 +1,7 @@
-"""One attempt with Claude Code: what is recorded, whether it may end, and what it comes to.
+"""One attempt with Claude Code: its records, whether it may end, and its outcome.
 
-A turn decides and does nothing. Two sources tell it what happens: the SDK's client, as it happens;
-the real screen, by its hooks as they ask, and by its own transcript when it is over.
+A turn only decides. Its events come from one of two sources: the SDK's client, live; or an
+interactive session, from its hooks, and from its transcript when it is over.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a hook is answered; without a field that is set, Claude Code goes on as it would.
+    """The answer to a hook; with no field set, Claude Code continues.
 
     Args:
-        denied: Why a call may not be carried out, for the model.
-        told: What the model is told instead of coming to its end.
+        denied: Why a call must not run, for the model.
+        reminder: A message to the model in place of the end of its turn.
         ends: Why the turn ends here.
     """
 
     denied: str | None = None
-    told: str | None = None
+    reminder: str | None = None
     ends: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -56,18 +56,18 @@ class Answer:
                     "permissionDecisionReason": self.denied,
                 }
             }
-        if self.told is not None:
-            return {"decision": "block", "reason": self.told}
+        if self.reminder is not None:
+            return {"decision": "block", "reason": self.reminder}
         return {} if self.ends is None else {"continue": False, "stopReason": self.ends}
 
 
 class Turn:
-    """One attempt with Claude Code; the model may be asked again, in a fresh conversation.
+    """One attempt with Claude Code, of one or more conversations.
 
     Args:
         task_id: The attempt's task: the only one that may be updated.
         schema: JSON Schema for the verdict's `data`.
-        ledger: Keeps what is recorded and refused.
+        ledger: Takes accepted and refused records.
     """
 
     def __init__(self, task_id: str, schema: Mapping[str, Any] | None, ledger: Ledger) -> None:
@@ -84,11 +84,11 @@ class Turn:
         return f"<Turn of task {self._recorder.task_id}: {phase}>"
 
     def begin(self) -> None:
-        """Begin with a conversation; what an earlier one has recorded stays recorded."""
+        """Begin a conversation; records of an earlier one stay."""
         #: Whether the conversation has begun, and whether it has ended, or should.
         self.began = False
         self.over = False
-        #: When the provider's limit on use opens again, if it was reached: seconds since the epoch.
+        #: When the provider's usage limit resets, in seconds since the epoch, if it was reached.
         self.limit: float | None = None
         self._failed: Failed | None = None
         self._finished: Finished | None = None
@@ -96,45 +96,45 @@ class Turn:
 
     @property
     def tool_calls(self) -> int | None:
-        """Return how often a tool was used, besides recording; None if nobody has told."""
+        """Return the number of tool calls other than recording; None if unknown."""
         return len(self._calls & self._returned) if self._heard else None
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Return what is known of the client, its model and the conversation, as plain JSON."""
+        """Return facts about the client, its model and the conversation, as plain JSON."""
         return self._facts
 
-    # What hooks ask.
+    # Hooks.
 
     def before_update(self, call_id: str, update: Mapping[str, Any]) -> Answer:
-        """Take a call of the recording tool before it is carried out.
+        """Check a call of the recording tool before it runs.
 
-        Held to a schema, its data may take seconds: not for an event loop.
+        A schema check may take seconds: do not call it in an event loop.
         """
         return Answer(denied=self._recorder.update(call_id, update))
 
     def after_update(self, call_id: str, response: object) -> Answer:
-        """Take what became of a call of the recording tool."""
+        """Take the result of a call of the recording tool."""
         if not self._recorder.carried_out(call_id, response):
             return Answer()
         self.over = True
         return Answer(ends="the verdict is recorded")
 
     def before_stop(self) -> Answer:
-        """Take note that the model would stop now."""
+        """Answer the hook for the end of the model's turn."""
         reminder = self._recorder.reminder()
         self.over = reminder is None
-        return Answer(told=reminder)
+        return Answer(reminder=reminder)
 
     def gave_up(self, error: str, text: str) -> None:
-        """Take note that the client gave up on the API, and stops."""
+        """Take the error with which the client gave up on the API."""
         self._failed = Failed(error, text)
         self.over = True
 
-    # What the client tells.
+    # Events of the client.
 
-    def heed(self, event: Event) -> None:
-        """Take an event, in whatever order they come, and once or more."""
+    def take_event(self, event: Event) -> None:
+        """Take an event; events may come in any order, and more than once."""
         self._heard = True
         match event:
             case Began(version=version, model=model):
@@ -160,17 +160,17 @@ class Turn:
                 self._finished = event
                 self._facts |= {"denied": list(denied), "turns": turns}
 
-    # What it comes to.
+    # The outcome.
 
     def ended(
         self, trouble: Trouble | None, *, listed: Callable[[], bool], evidence: Callable[[], str]
     ) -> Verdict | Trouble:
-        """Return what was recorded; if nothing was, why not.
+        """Return the recorded verdict, or why there is none.
 
         Args:
-            trouble: What went wrong, if that is not what the client has said itself.
+            trouble: An error that was found outside of the client's events.
             listed: Tells whether the run's list still has the task.
-            evidence: Returns what was seen last, for a trouble that shows nothing itself.
+            evidence: Returns the last output, for a trouble without evidence.
         """
         settled = self._recorder.settled()
         if isinstance(settled, Trouble) and not self._recorder.recorded:
@@ -178,8 +178,8 @@ class Turn:
             settled = met.beside(settled) if met else settled
         if self._recorder.missed and listed():
             message = (
-                "Claude Code recorded on another task list than the run's: it says that there is "
-                f"no task {self._recorder.task_id}, which our list has"
+                "Claude Code used another task list than the run's: it found no task "
+                f"{self._recorder.task_id}, which is on the run's list"
             )
             self._recorder.disown(message)
             settled = Trouble(cause=Cause.WRONG_LIST, message=message)
@@ -188,13 +188,12 @@ class Turn:
         return settled
 
     def usage(self, before: Usage | None = None) -> Usage:
-        """Return what the conversation has cost.
+        """Return the usage of the conversation.
 
-        By the client's account, if it closed one; else by what its answers were billed, without the
-        money.
+        It is the client's total, if the turn ended; else the sum over its answers, without a cost.
 
         Args:
-            before: The client's account when the conversation began.
+            before: The client's total when the conversation began.
         """
         if self._finished is None or before is None:
             return sum(self._billed.values(), Usage(cost_usd=None))
@@ -207,10 +206,10 @@ class Turn:
         return Usage.of(numbers, max(0.0, after.cost_usd - before.cost_usd))
 
     def _client_trouble(self) -> Trouble | None:
-        """Return what went wrong by the client's own words."""
+        """Return the error that the client reported, if any."""
         if self._finished is not None:
             return ending(self._finished, self._failed)
         if self._failed is None:
             return None
-        said = Finished("success", is_error=True, session_id="", text=self._failed.text)
-        return ending(said, self._failed)
+        end = Finished("success", is_error=True, session_id="", text=self._failed.text)
+        return ending(end, self._failed)

@@ -1,6 +1,6 @@
-"""What is kept and shown of an attempt with Claude Code, as it happens.
+"""The transcript and the output of an attempt with Claude Code, written as it runs.
 
-A help to the reader: a full disk must not end the task that it is about.
+The files only help people: a full disk must not end the task.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class TurnLog:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._redact = job.journal.redactor
-        # Half an emoji, cut off by the client, is no reason to break an attempt.
-        self._transcript = _appended(job.folder / TRANSCRIPT)
-        self._output = _appended(job.folder / OUTPUT)
+        # The files escape lone surrogates: the client may cut an emoji in half.
+        self._transcript = _open_for_append(job.folder / TRANSCRIPT)
+        self._output = _open_for_append(job.folder / OUTPUT)
 
     def asked(self, prompt: str, session_id: str) -> None:
-        """Keep what the model is asked."""
+        """Keep the prompt."""
         self._job.journal.keep(PROMPT, prompt)
         self._keep("Prompt", {"text": prompt, "session_id": session_id})
 
     def event(self, event: Event) -> None:
         """Keep an event, and show what it says to a person."""
         self._keep(type(event).__name__, asdict(event))
-        # Before lines are cut: not a piece of a secret is shown.
+        # Redacted before lines are cut, which could leave a piece of a secret.
         self.show(lines_of(redacted(event, self._redact.json)))
 
     def show(self, lines: list[str]) -> None:
@@ -62,7 +62,7 @@ class TurnLog:
         _write(self._transcript, json.dumps(self._redact.json(line), default=str) + "\n")
 
 
-def _appended(path: Path) -> TextIO:
+def _open_for_append(path: Path) -> TextIO:
     descriptor = own_files.open_for_append(path)
     return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 

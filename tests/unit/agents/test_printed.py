@@ -19,7 +19,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.endings import Ended, judge
-from pytest_ptc.verdicts.verdict_json import LONGEST
+from pytest_ptc.verdicts.verdict_json import MAX_VERDICT_BYTES
 from tests.support.ledgers import WritingLedger
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def test_a_line_without_an_end_is_of_bounded_size() -> None:
         line.feed(b"x" * 1_000_000)
     line.feed(b"the end")
     text = line.take()
-    assert LONGEST < len(text) < LONGEST + 2**20
+    assert MAX_VERDICT_BYTES < len(text) < MAX_VERDICT_BYTES + 2**20
     assert text.endswith(b"the end")
     assert not line.take()
 
@@ -254,7 +254,7 @@ def test_a_verdict_that_is_too_long_is_none_and_a_fail_in_it_is_seen(
     journal: WritingLedger,
 ) -> None:
     """Whatever is in its middle."""
-    long = b'{"data": "%s", "verdict": "fail", "summary": "x"}' % (b"x" * (LONGEST + 9))
+    long = b'{"data": "%s", "verdict": "fail", "summary": "x"}' % (b"x" * (MAX_VERDICT_BYTES + 9))
     printed = taken(journal, long)
     assert (
         outcome(judge(journal.story()[0], Ended(0, printed.last))) == "malformed verdict for good"

@@ -109,7 +109,7 @@ def test_a_reader_that_breaks_ends_the_attempt_when_the_program_has_ended(
         asyncio.run(programs.run(job, argv, "", lines))
     trouble = caught.value.trouble
     assert trouble.cause is Cause.MACHINERY
-    assert "could not be read: RuntimeError('worn out')" in trouble.message
+    assert "reading the program's output failed: RuntimeError('worn out')" in trouble.message
     assert trouble.evidence.splitlines() == ["one", "two", "three"]
     assert (lines.taken, lines.ended) == ([("stdout", b"one"), ("stdout", b"three")], 1)
     assert (tmp_path / "ended").exists()

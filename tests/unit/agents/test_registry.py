@@ -70,27 +70,27 @@ def test_the_agent_asked_for_is_chosen(tmp_path: Path, said: dict[str, Any], mak
         ),
         pytest.param(
             {"agent": "command", "interactive": True},
-            "ptc_interactive: agent 'command' has no screen; use claude",
+            "ptc_interactive: agent 'command' has no interactive mode; use --ptc-agent=claude",
             id="no-screen",
         ),
         pytest.param(
             {"agent": "oracle", "interactive": True},
-            "ptc_interactive: agent 'oracle' has no screen; use claude",
+            "ptc_interactive: agent 'oracle' has no interactive mode; use --ptc-agent=claude",
             id="no-screen-of-a-plugin",
         ),
         pytest.param(
             {"host": "process", "interactive": True},
-            "ptc_interactive: child processes have no screen; use --ptc-host=tmux",
+            "ptc_interactive: child processes have no terminal; use --ptc-host=tmux",
             id="processes-have-no-screen",
         ),
         pytest.param(
             {"budget_usd": 1.0, "interactive": True},
-            "ptc_interactive: Claude Code's screen does not account for money",
+            "ptc_interactive: Claude Code's interactive mode reports no costs",
             id="the-screen-has-no-account",
         ),
         pytest.param(
             {"agent": "command", "require_evidence": True},
-            "ptc_require_evidence: agent 'command' does not tell whether it looked",
+            "ptc_require_evidence: agent 'command' does not report tool calls",
             id="no-evidence",
         ),
     ],

@@ -113,8 +113,8 @@ def test_a_python_that_cannot_run_workers_is_refused(
             id="no-environment",
         ),
         pytest.param("no-such-python", "is not a program on PATH", id="not-on-path"),
-        pytest.param("false", "it does not answer as Python does: it says nothing", id="another"),
-        pytest.param("ls", "it does not answer as Python does: ", id="another-that-talks"),
+        pytest.param("false", "it does not answer like Python: no output", id="another"),
+        pytest.param("ls", "it does not answer like Python: ", id="another-that-talks"),
     ],
 )
 def test_a_program_that_is_no_python_is_refused(tmp_path: Path, named: str, problem: str) -> None:

@@ -13,7 +13,7 @@ from pytest_ptc.model.errors import VerdictError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Severity, Verdict, VerdictKind
 from pytest_ptc.verdicts.recording import Record, settle
-from pytest_ptc.verdicts.verdict_json import LONGEST, parse_verdict, read_verdict
+from pytest_ptc.verdicts.verdict_json import MAX_VERDICT_BYTES, parse_verdict, read_verdict
 
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
 FAIL = Verdict(verdict=VerdictKind.FAIL, summary="broken")
@@ -125,7 +125,7 @@ def test_a_malformed_verdict_is_refused_with_a_reason(value: Any, reason: str) -
         '{"verdict": "pass", "summary": "x", "data": %s}' % ("[" * 80 + "]" * 80),
         b"\xff\xfe",
         "[" * 100_000,
-        " " * (LONGEST + 1),
+        " " * (MAX_VERDICT_BYTES + 1),
     ],
     ids=[
         *("empty", "prose", "cut", "nan", "infinite", "infinite-within", "key-twice"),

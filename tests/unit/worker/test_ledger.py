@@ -317,7 +317,7 @@ def test_a_worker_that_does_not_answer_is_an_error_that_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, told: str
 ) -> None:
     """Nothing is taken for recorded that nobody has said to be."""
-    monkeypatch.setattr(client, "ANSWER_PATIENCE_S", 0.2)
+    monkeypatch.setattr(client, "ANSWER_TIMEOUT_S", 0.2)
     desk_path = tmp_path / "s"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -168,25 +168,26 @@ def test_a_failed_request_has_the_cause(error: str, status: int | None, cause: C
         pytest.param(
             finished(text="the end's"),
             Failed("overloaded", "the failure's"),
-            "the end's; run again later; `retries` gives a task another go",
+            "the end's; run again later; `retries` repeats a task",
             id="the-turns-own-words",
         ),
         pytest.param(
             finished(),
             Failed("model_not_found", "no model x"),
-            "no model x; correct ptc_model or the marker's model",
+            "no model x; fix ptc_model or the marker's model",
             id="the-failures-words",
         ),
         pytest.param(
             finished("error_max_turns"),
             None,
-            "the turn ended: error_max_turns; raise max_turns, or ask for less",
+            "the turn ended: error_max_turns; raise max_turns, or make the task smaller",
             id="no-words",
         ),
         pytest.param(
             finished("error_max_budget_usd", text="Reached $0.01"),
             None,
-            "Reached $0.01; raise the marker's budget_usd or ptc_task_budget_usd, or ask for less",
+            "Reached $0.01; raise the marker's budget_usd or ptc_task_budget_usd, or make the task "
+            "smaller",
             id="budget",
         ),
         pytest.param(finished(text="it broke"), None, "it broke", id="no-fix-known"),

@@ -81,12 +81,12 @@ def numbered(count: int) -> str:
         pytest.param(Returned("c1", "a\nb", failed=True), ["  ! a", "  ! b"], id="failed-tool"),
         pytest.param(Denied("Bash"), ["  ! Bash is not allowed here"], id="denied"),
         pytest.param(
-            Retrying(1.25, 529, "overloaded"), ["  ! overloaded (529): again in 1.2 s"], id="retry"
+            Retrying(1.25, 529, "overloaded"), ["  ! overloaded (529): retry in 1.2 s"], id="retry"
         ),
         pytest.param(
-            Retrying(0.5, None, "unknown"), ["  ! unknown: again in 0.5 s"], id="retry-no-status"
+            Retrying(0.5, None, "unknown"), ["  ! unknown: retry in 0.5 s"], id="retry-no-status"
         ),
-        pytest.param(Limited(1.0), ["  ! the provider's limit on use is reached"], id="limited"),
+        pytest.param(Limited(1.0), ["  ! the provider's usage limit is reached"], id="limited"),
         pytest.param(
             Failed("server_error", "It\nbroke"),
             ["  ! server_error: It", "  ! server_error: broke"],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_ptc.agents.claude.recorder import REMINDERS, Recorder
+from pytest_ptc.agents.claude.recorder import MAX_REMINDERS, Recorder
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
@@ -181,7 +181,7 @@ def test_a_verdict_that_the_journal_did_not_take_is_not_recorded() -> None:
 def test_a_model_that_stops_without_a_verdict_is_reminded_a_few_times() -> None:
     """A reminder says what to call; then the model may stop, and the item is an error."""
     recorder = Door().recorder
-    reminders = [recorder.reminder() for _ in range(REMINDERS)]
+    reminders = [recorder.reminder() for _ in range(MAX_REMINDERS)]
     assert all(text and 'taskId "7"' in text and "TaskUpdate" in text for text in reminders)
     assert recorder.reminder() is None
 

@@ -39,7 +39,7 @@ def used(*lines: str) -> int | None:
     """Return how often a tool was used, by what a turn makes of these lines."""
     turn = Turn("7", None, NoLedger())
     for event in events_of(lines):
-        turn.heed(event)
+        turn.take_event(event)
     return turn.tool_calls
 
 

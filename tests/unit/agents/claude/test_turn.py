@@ -19,7 +19,7 @@ from pytest_ptc.agents.claude.events import (
     Said,
     Used,
 )
-from pytest_ptc.agents.claude.recorder import REMINDERS
+from pytest_ptc.agents.claude.recorder import MAX_REMINDERS
 from pytest_ptc.agents.claude.transcript import events_of
 from pytest_ptc.agents.claude.turn import Answer, Turn
 from pytest_ptc.model.result import Usage
@@ -101,19 +101,19 @@ class Source:
 def played_by_client(steps: tuple[Step, ...]) -> Source:
     """Tell a turn as the SDK's client does: events as they happen, hooks between them."""
     source = Source()
-    source.turn.heed(Began("s", (), "2.1.400", "m"))
+    source.turn.take_event(Began("s", (), "2.1.400", "m"))
     for step in steps:
         recording, others = source.ids(step)
         answer = f"a{source.calls}"
         if step.text:
-            source.turn.heed(Said(step.text))
+            source.turn.take_event(Said(step.text))
         for call_id, update in zip(recording, step.updates, strict=True):
-            source.turn.heed(Called(call_id, "TaskUpdate", update, answer))
+            source.turn.take_event(Called(call_id, "TaskUpdate", update, answer))
         for call_id in others:
-            source.turn.heed(Called(call_id, "Read", {}, answer))
-            source.turn.heed(Returned(call_id, "x", failed=False))
+            source.turn.take_event(Called(call_id, "Read", {}, answer))
+            source.turn.take_event(Returned(call_id, "x", failed=False))
         source.hooks(step, recording)
-    source.turn.heed(Finished("success", is_error=False, session_id="s", turns=len(steps)))
+    source.turn.take_event(Finished("success", is_error=False, session_id="s", turns=len(steps)))
     return source
 
 
@@ -138,7 +138,7 @@ def played_on_screen(steps: tuple[Step, ...]) -> Source:
             lines.append({"type": "user", "message": {"content": [result]}})
         source.hooks(step, recording)
     for event in events_of(json.dumps(line) for line in lines):
-        source.turn.heed(event)
+        source.turn.take_event(event)
     return source
 
 
@@ -152,7 +152,7 @@ STOPS = Step(text="Done.", stops=True)
     [
         pytest.param((RECORDS,), "pass", 2, id="records"),
         pytest.param((STOPS, RECORDS), "pass", 2, id="is-told-again"),
-        pytest.param((STOPS,) * (REMINDERS + 1), Cause.NO_VERDICT, 0, id="never"),
+        pytest.param((STOPS,) * (MAX_REMINDERS + 1), Cause.NO_VERDICT, 0, id="never"),
         pytest.param((Step(updates=(update_of("great"),)), STOPS), Cause.MALFORMED, 0, id="bad"),
         pytest.param((Step(updates=(update_of("great"),)), RECORDS), "pass", 2, id="better"),
         pytest.param(
@@ -189,10 +189,10 @@ def test_both_sources_come_to_the_same(
     assert outcome(source.turn) == str(ended)
     assert source.turn.tool_calls == tool_calls
     # A client ends a turn whatever hooks say; on the screen it goes on after a reminder.
-    assert source.turn.over is (play is played_by_client or source.answers[-1].told is None)
+    assert source.turn.over is (play is played_by_client or source.answers[-1].reminder is None)
     assert (source.turn.facts["client"], source.turn.facts["model"]) == ("Claude Code 2.1.400", "m")
-    told = [answer for answer in source.answers if answer.told is not None]
-    assert len(told) == min(REMINDERS, sum(step.stops for step in steps))
+    reminders = [answer for answer in source.answers if answer.reminder is not None]
+    assert len(reminders) == min(MAX_REMINDERS, sum(step.stops for step in steps))
 
 
 def test_a_task_that_is_gone_from_our_list_too_was_recorded_on_it() -> None:
@@ -215,7 +215,7 @@ def test_the_list_is_only_looked_at_for_a_task_that_was_missed() -> None:
     ("answer", "expected"),
     [
         (Answer(), {}),
-        (Answer(told="record"), {"decision": "block", "reason": "record"}),
+        (Answer(reminder="record"), {"decision": "block", "reason": "record"}),
         (Answer(ends="recorded"), {"continue": False, "stopReason": "recorded"}),
         (
             Answer(denied="no"),
@@ -238,11 +238,11 @@ def test_a_turn_is_asked_then_at_work_then_over() -> None:
     """And asked again in a fresh conversation, with what is recorded still there."""
     turn = new_turn()
     phases = [(repr(turn), turn.limit)]
-    turn.heed(Began("s", (), "2.1.400", "m"))
+    turn.take_event(Began("s", (), "2.1.400", "m"))
     phases.append((repr(turn), turn.limit))
-    turn.heed(Limited(5.0))
+    turn.take_event(Limited(5.0))
     assert turn.before_update("c1", update_of("pass")) == Answer()
-    turn.heed(Finished("success", is_error=False, session_id="s"))
+    turn.take_event(Finished("success", is_error=False, session_id="s"))
     phases.append((repr(turn), turn.limit))
     turn.begin()
     phases.append((repr(turn), turn.limit))
@@ -258,7 +258,7 @@ def test_trouble_of_ours_comes_before_the_clients(events: tuple[Event, ...]) -> 
     """Where a client was ended, or never began, its own words are not the reason."""
     turn = new_turn()
     for event in events:
-        turn.heed(event)
+        turn.take_event(event)
     ours = Trouble(cause=Cause.AGENT_FAILED, message="ended")
     assert outcome(turn, ours) == str(Cause.AGENT_FAILED)
 
@@ -266,8 +266,8 @@ def test_trouble_of_ours_comes_before_the_clients(events: tuple[Event, ...]) -> 
 def test_what_the_client_says_of_the_api_is_why_there_is_no_verdict() -> None:
     """By its events, or by its hook."""
     live, screen = new_turn(), new_turn()
-    live.heed(Failed("rate_limit", "slow down"))
-    live.heed(Finished("success", is_error=True, session_id="s", text="slow down"))
+    live.take_event(Failed("rate_limit", "slow down"))
+    live.take_event(Finished("success", is_error=True, session_id="s", text="slow down"))
     screen.gave_up("rate_limit", "slow down")
     assert screen.over
     assert outcome(live) == outcome(screen) == str(Cause.RATE_LIMIT)
@@ -283,11 +283,11 @@ def test_a_turn_costs_what_its_client_accounts_for_or_what_was_billed() -> None:
     turn = new_turn()
     bill = Usage(input_tokens=5, output_tokens=1)
     for event in (Used("m1", bill), Used("m1", bill), Used("m2", bill)):
-        turn.heed(event)
+        turn.take_event(event)
     before = Usage(input_tokens=100, cost_usd=1.0)
     assert turn.usage(before) == Usage(input_tokens=10, output_tokens=2, cost_usd=None)
     total = Usage(input_tokens=112, output_tokens=3, cost_usd=1.5)
-    turn.heed(Finished("success", is_error=False, session_id="s", total=total))
+    turn.take_event(Finished("success", is_error=False, session_id="s", total=total))
     assert turn.usage(before) == Usage(input_tokens=12, output_tokens=3, cost_usd=0.5)
     assert turn.usage() == Usage(input_tokens=10, output_tokens=2, cost_usd=None)
     turn.begin()
