@@ -46,7 +46,7 @@ WHY_NOT: pytest.StashKey[str] = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the options, those of reports that other plugins bring included.
 
-    The plugin that libtmux brings is left out: nobody has asked for it.
+    The pytest plugin of libtmux is left out: it is only a dependency of ours.
     """
     add_options(parser)
     reports = ReportOptions(parser)
@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> None:
-    """Read the command line again where an option of ours has taken a test's path for its value."""
+    """Parse the command line again if an option of ours took a test's path for its value."""
     if give_values(args):
         early_config.known_args_namespace = parser.parse_known_args(
             args, namespace=copy(early_config.option)
@@ -101,7 +101,7 @@ def _report_kinds(config: pytest.Config) -> tuple[ReportKind, ...]:
 
 
 def _say_unjudged(config: pytest.Config, settings: Settings) -> None:
-    """Have a run without workers say that nothing was judged, where a gate or reports are asked."""
+    """Report that nothing was judged if the options ask for a gate or for reports."""
     if settings.gate_options:
         from pytest_ptc.session.gatekeeper import Gatekeeper  # noqa: PLC0415 - only where it is asked for
 
@@ -130,8 +130,8 @@ def _why_not(config: pytest.Config, workers: int) -> str | None:
         return "an agent does this test: run it with --ptc-workers=N"
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
         raise ConfigError(
-            "--ptc-workers cannot be used with -n: agents work in parallel already, and marked "
-            "tests are judged as their verdicts arrive; leave out -n, or say --ptc-workers=0"
+            "--ptc-workers cannot be used with -n: agents already work in "
+            "parallel; leave out -n, or use --ptc-workers=0"
         )
     if _only_sets_up(config):
         return "only setting up: no test is run, so no agent is started"

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a run's results; return 0 whatever they are, and 1 if nobody reads them to their end.
 
     Raises:
-        ConfigError: There is not one such run.
+        ConfigError: No run or several match.
         RunRefusedError: Its journal is not believed.
     """
     runs = runs_here()

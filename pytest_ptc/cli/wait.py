@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Wait for the end of a run, print its results, and return its exit status.
 
     Raises:
-        PtcError: There is not one such run, or nobody here can tell whether it is on.
+        PtcError: No run or several match, or its process cannot be seen from here.
     """
     recorded = wait_for_end(named_run(arguments.run))
     report = run_report(recorded.events)

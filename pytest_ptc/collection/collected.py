@@ -1,4 +1,4 @@
-"""From collected items to what they ask of agents: names, needs, and what is wrong with them."""
+"""From collected items to tasks: their names, their needs, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What the items of a session ask for.
+    """The tasks of a session's items.
 
     Args:
-        selected: What the selected items ask for; their node ids are unique.
-        needed: Likewise, items that were not selected and that those need.
+        selected: The tasks of the selected items; their node ids are unique.
+        needed: Likewise, items that were not selected and that selected ones need.
         needs: For each task, by its node id, the node ids of those it needs.
         problems: What is wrong with markers, a sentence each.
     """
@@ -45,13 +45,13 @@ def asked_by(
     *,
     narrowed: bool,
 ) -> Asked:
-    """Return what items ask for.
+    """Return the tasks of items.
 
     Args:
         items: The selected items.
         seen: All items that were collected, among which needs are looked for.
         settings: What the user asked of the run.
-        narrowed: Whether there may be tests that were neither selected nor seen.
+        narrowed: Whether there may be tests that are neither in `items` nor in `seen`.
     """
     problems = []
     marked: dict[pytest.Item, MarkedTask] = {}
@@ -78,9 +78,9 @@ def asked_by(
         needs: Sequence[str] = task.keywords.get("needs", ())
         return needs
 
-    said = {task.nodeid: task.keywords.get("needs", ()) for task in selected.values()}
+    names = {task.nodeid: task.keywords.get("needs", ()) for task in selected.values()}
     try:
-        found = match_needs(said, others, needs_of)
+        found = match_needs(names, others, needs_of)
     except MarkerError as error:
         return Asked(selected=selected, needed={}, needs={}, problems=[str(error)])
     unknown = [] if narrowed else _unknown(found.unanswered, seen)
@@ -112,7 +112,7 @@ def _others(
 
 
 def _unknown(unanswered: Sequence[tuple[str, str]], seen: Collection[pytest.Item]) -> list[str]:
-    """Return which needs are of no test at all; one whose marks skip it is one, and not met."""
+    """Return a problem for each need that names no marked test; a skipped test counts as one."""
     files = {item.nodeid.partition("::")[0] for item in seen}
     marked = [item.nodeid for item in seen if is_marked(item)]
     return [
@@ -123,7 +123,7 @@ def _unknown(unanswered: Sequence[tuple[str, str]], seen: Collection[pytest.Item
 
 
 def is_marked(item: pytest.Item) -> bool:
-    """Tell whether an item is an agent's."""
+    """Tell whether an item has the marker `ptc`."""
     return item.get_closest_marker("ptc") is not None
 
 
@@ -141,13 +141,12 @@ def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:
             raise MarkerError(
                 item.nodeid,
                 field,
-                "there is no parameter and no session fixture of this name; write {{ for a brace "
-                "that is meant as one",
+                "no parameter or session fixture has this name; write {{ for a literal brace",
             )
         if scope != "session":
             raise MarkerError(
                 item.nodeid,
                 field,
-                f"the fixture has {scope} scope; only session fixtures are there before a test "
-                "is set up",
+                f"the fixture has {scope} scope; only session fixtures are available before "
+                "tests are set up",
             )

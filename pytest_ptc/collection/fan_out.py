@@ -1,4 +1,4 @@
-"""What a suite fans out over: the files of the tree that patterns mean."""
+"""What a suite fans out over: the files that match patterns."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def files(*patterns: str, exclude: str | Sequence[str] = ()) -> list[Any]:
         exclude: Patterns of files to leave out.
 
     Raises:
-        ListingError: A pattern matches nothing: a suite of no items would be green though nobody
-            looked.
+        ListingError: A pattern matches nothing: a suite without items would be green though nothing
+            was reviewed.
     """
     root = ROOT.get(None) or Path.cwd()
     names = matching(root, patterns, exclude)
@@ -48,7 +48,7 @@ def matching(root: Path, patterns: object, exclude: object = ()) -> list[str]:
     """
     wanted = checked_patterns("files", patterns)
     if not wanted:
-        raise ListingError("files: no pattern is given; write such as src/**/*.py")
+        raise ListingError("files: no pattern is given; write one, such as src/**/*.py")
     left_out = checked_patterns("exclude", exclude)
     names = tree(root, wanted)
     require_matches(root, wanted, names)

@@ -1,6 +1,6 @@
 """The front matter of a Markdown suite: YAML between `---` on line 1 and the next `---`. Pure.
 
-What looks like front matter and stands elsewhere is refused: its settings would silently be a part
+Text elsewhere that looks like front matter is refused: its settings would silently become a part
 of the prompt. Values of `each` are what is written: `no` and `1.10` are texts. Other values are
 YAML's, but for numbers that YAML reads in ways of its own.
 """
@@ -37,7 +37,7 @@ _UNSEEN = ("Cc", "Cf")
 
 
 class SuiteError(Exception):
-    """A file that cannot be used: the line, from 1, and what is wrong there."""
+    """A suite file that cannot be used; `line` counts from 1."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -108,7 +108,7 @@ def _refuse_displaced(
 
 _MISPLACED = (
     "this looks like front matter, which must begin with --- on line 1 and end with the next ---; "
-    "of a prompt that is meant so, indent it as code, or put it behind other words"
+    "if it belongs to the prompt, indent it as code, or put other text before it"
 )
 
 
@@ -143,18 +143,18 @@ def _says_keys(text: str, keys: frozenset[str]) -> bool:
 
 
 def _first_line(lines: Sequence[str], comments: str = "") -> int | None:
-    """Return the place of the first line that says something.
+    """Return the index of the first line that is neither blank nor a comment.
 
-    A comment of HTML's does not, nor a line that begins as comments do.
+    Comments are HTML's, and lines that begin with `comments`.
     """
     text = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), "\n".join(lines))
-    said = enumerate(map(_plain, text.split("\n")))
+    numbered = enumerate(map(_plain, text.split("\n")))
     skipped = comments or "\n"
-    return next((at for at, line in said if line and not line.startswith(skipped)), None)
+    return next((at for at, line in numbered if line and not line.startswith(skipped)), None)
 
 
 def _fences(lines: Sequence[str]) -> Iterable[int]:
-    """Yield the places of all lines that could be a fence, but for those in blocks of code."""
+    """Yield the indexes of all lines that could be a fence, outside of code blocks."""
     closing = ""
     for at, line in enumerate(lines):
         code = _CODE_FENCE.match(line)
@@ -167,7 +167,7 @@ def _fences(lines: Sequence[str]) -> Iterable[int]:
 
 
 def _plain(line: str) -> str:
-    """Return a line without what cannot be seen of it."""
+    """Return a line without invisible characters."""
     shown = (
         char for char in line if unicodedata.category(char) not in ("Cf", "Cc") or char == "\t"
     )
@@ -214,7 +214,7 @@ def read_matter(text: str, start: int) -> Matter:
         raise SuiteError(line, f"the front matter is not YAML: {problem}") from error
     except ValueError as error:
         # A date that is none, or a number of more digits than Python reads.
-        raise SuiteError(start, f"the front matter has a value that is none: {error}") from error
+        raise SuiteError(start, f"the front matter has an invalid value: {error}") from error
     if node is None or values is None:
         return Matter({}, {}, None)
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
@@ -252,7 +252,7 @@ def _refuse_events(events: Iterable[yaml.Event], start: int) -> None:
 
 
 def _check_keys(node: yaml.Node, start: int) -> None:
-    """Refuse a key that stands twice, or is more than a text, at any depth."""
+    """Refuse a key that is given twice or is not a text, at any depth."""
     import yaml  # noqa: PLC0415 - as above
 
     if isinstance(node, yaml.SequenceNode):
@@ -268,7 +268,7 @@ def _check_keys(node: yaml.Node, start: int) -> None:
         if key.value == "<<":
             raise SuiteError(line, "the front matter must not merge keys (<<)")
         if key.value in seen:
-            raise SuiteError(line, f"{key.value}: stands there twice")
+            raise SuiteError(line, f"{key.value}: is given twice")
         seen.add(key.value)
         _check_keys(entry, start)
 
@@ -300,5 +300,5 @@ def _as_written(node: yaml.Node, start: int) -> Any:
         return [_as_written(entry, start) for entry in node.value]
     if not node.value and getattr(node, "style", None) is None:
         line = _line(node, start)
-        raise SuiteError(line, "each: has an empty value; write '' if that is meant")
+        raise SuiteError(line, "each: has an empty value; write '' for an empty text")
     return node.value

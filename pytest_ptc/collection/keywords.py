@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 
 class DefaultOption(NamedTuple):
-    """The option by which a suite says a keyword for all of its tests.
+    """The option that sets a keyword for all tests of a run.
 
     Args:
         help: One line for `--help`.
-        value: The value where nobody says anything.
-        flag: Whether the option stands on the command line, too.
+        value: The value if nobody sets the option.
+        flag: Whether the option exists on the command line too.
         name: Its name; None for that of the keyword.
         type: What it takes; None for what the keyword takes.
         metavar: What `--help` calls its value, where its type does not say it.
@@ -66,8 +66,8 @@ class Keyword(NamedTuple):
         check: Returns a value of the type as a task has it, given pytest's root directory, or
             raises `PtcError` with what is wrong and the fix; None where the type says it all.
         has_fields: Whether the text's `{fields}` are filled as the prompt's are.
-        in_front_matter: Whether a Markdown suite may say it.
-        in_submit: Whether work that a test submits may say it.
+        in_front_matter: Whether a Markdown suite may set it.
+        in_submit: Whether `ptc_coordinator.submit` takes it.
     """
 
     name: str
@@ -118,13 +118,17 @@ _DECLARED = (
         whole_from(0),
         "extra attempts after an infrastructure error (crash, timeout, rate limit); never "
         "after a fail",
-        DefaultOption("attempts after trouble in the machinery", value=0, flag=True),
+        DefaultOption(
+            "extra attempts after an infrastructure error (crash, timeout, rate limit)",
+            value=0,
+            flag=True,
+        ),
     ),
     Keyword(
         "model",
         TEXT,
         "the model; agent `command` ignores it",
-        DefaultOption("the model, in the agent's own words", flag=True),
+        DefaultOption("the model, as the agent names it", flag=True),
     ),
     Keyword(
         "tools",
@@ -157,21 +161,21 @@ _DECLARED = (
         ENVIRONMENT,
         "variables added to the agent's environment",
         DefaultOption(
-            "variables for the agents, one NAME=value a line", value=(), type=ASSIGNMENTS
+            "environment variables for agents, one NAME=value per line", value=(), type=ASSIGNMENTS
         ),
     ),
     Keyword(
         "max_turns",
         whole_from(1),
-        "the most turns of one attempt; agent `command` ignores it",
-        DefaultOption("most turns of an agent"),
+        "maximum turns of one attempt; agent `command` ignores it",
+        DefaultOption("maximum turns of one attempt"),
     ),
     Keyword(
         "budget_usd",
         DOLLARS,
-        "the most US dollars of one attempt; agent `command` ignores it",
+        "maximum US dollars of one attempt; agent `command` ignores it",
         DefaultOption(
-            "most US dollars an attempt may cost: the default of the marker's budget_usd",
+            "maximum US dollars of one attempt: the default of the marker's budget_usd",
             name="task_budget_usd",
             metavar="USD",
         ),
@@ -179,7 +183,7 @@ _DECLARED = (
     Keyword(
         "schema",
         SCHEMA,
-        "what the verdict's `data` must meet; whole in itself, because nothing is fetched",
+        "the JSON Schema of the verdict's `data`; self-contained, because nothing is fetched",
         check=_json_schema,
     ),
     Keyword(
@@ -192,9 +196,9 @@ _DECLARED = (
     Keyword(
         "gate",
         FLAG,
-        "`False`: the body of the test alone judges, even a verdict of fail",
+        "`False`: only the test's body decides, even after a verdict of fail",
         DefaultOption("whether a verdict of fail fails its test", value=True),
-        # There is no body that could judge; and the test that submits work judges itself.
+        # A Markdown suite has no body; a test that submits work decides itself.
         in_front_matter=False,
         in_submit=False,
     ),
@@ -203,7 +207,7 @@ _DECLARED = (
         FLAG,
         "`True`: a pass or a skip of an agent that used no tool is an error",
         DefaultOption(
-            "make a pass or skip an error whose agent used no tool before it recorded",
+            "make a pass or skip an error if the agent used no tool before recording it",
             value=False,
             flag=True,
         ),
@@ -214,8 +218,8 @@ _DECLARED = (
         "a finding of this severity or worse fails the test though its verdict is a pass or a "
         "skip; `verdict`: none does",
         DefaultOption(
-            "what fails a test: a verdict of fail alone (verdict), or a finding of this severity "
-            "or worse, too: critical, high, medium, low, info",
+            "lowest finding severity that fails a test: critical, high, medium, low, info; "
+            "verdict: only a verdict of fail does",
             value="verdict",
             flag=True,
         ),
@@ -237,7 +241,7 @@ _DECLARED = (
     Keyword(
         "base",
         COMMIT,
-        "with `isolation`: the commit or branch whose difference to `ref` is put behind the prompt",
+        "with `isolation`: the commit or branch whose diff to `ref` is appended to the prompt",
         has_fields=True,
     ),
 )

@@ -1,7 +1,7 @@
 """Suites without Python: a Markdown file `*.ptc.md` is a prompt, and becomes items.
 
 Its front matter says what it fans out over (`each`), and the marker's keywords; its body is the
-prompt. Everything that is wrong with it is told with the file and the line.
+prompt. Every error names the file and the line.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Suite:
 
 
 class FannedOut(NamedTuple):
-    """The ids and parameters of a file's items; `nothing` says why there is rightly none."""
+    """The ids and parameters of a file's items; `nothing` says why there are rightly none."""
 
     items: tuple[tuple[str, dict[str, Any]], ...]
     nothing: str | None = None
@@ -75,7 +75,7 @@ def read_suite(text: str) -> Suite:
     text = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff"))
     matter, body, line = parted(text, (*KEYWORDS, *_OWN_KEYS))
     if not body.strip():
-        raise SuiteError(line, "there is no prompt: write below the front matter what to do")
+        raise SuiteError(line, "the prompt is missing: write it below the front matter")
     line += len(body) - len(body.lstrip("\n"))
     values, lines, each = read_matter(matter, 2)
     reasons = {}
@@ -87,7 +87,7 @@ def read_suite(text: str) -> Suite:
             reasons[name] = printable(reason.strip())
     for name in values:
         if name in KEYWORDS and not KEYWORDS[name].in_front_matter:
-            problem = "leaves the judgement to a test's body, and this file has none: leave it out"
+            problem = "needs a test with a body, which a Markdown suite does not have; remove it"
             raise SuiteError(lines[name], f"{name}: {problem}")
     if values.pop("each", each) is not None and each is None:
         raise SuiteError(lines["each"], "each: is empty")
@@ -123,7 +123,7 @@ def _named(names: Sequence[str], params: Sequence[dict[str, Any]]) -> FannedOut:
 
 def _of_list(values: Sequence[Any]) -> FannedOut:
     if not values:
-        raise ListingError("is an empty list: nothing would be looked at")
+        raise ListingError("is an empty list, so the suite would have no items")
     names = [
         "-".join(map(str, value.values())) if isinstance(value, dict) else str(value)
         for value in values
@@ -138,7 +138,7 @@ def _of_changes(each: Mapping[str, Any], root: Path) -> FannedOut:
         raise ListingError("changed: must be the name of a commit or branch")
     wanted = checked_patterns("files", each.get("files", []))
     if "files" in each and not wanted:
-        raise ListingError("files: is an empty list: nothing would be looked at")
+        raise ListingError("files: is an empty list, so the suite would have no items")
     left_out = checked_patterns("exclude", each.get("exclude", []))
     changes, outside = changes_since(root, base)
     if wanted:
@@ -165,10 +165,8 @@ def _params(root: Path, change: Change) -> dict[str, Any]:
 def _why_nothing(base: str, inside: int, outside: int, wanted: Sequence[str]) -> str:
     if inside:
         files = "file is" if inside == 1 else "files are"
-        by = "not what `files` means, or excluded" if wanted else "excluded"
-        return printable(
-            f"nothing that is meant changed since {base}: {inside} changed {files} {by}"
-        )
+        by = "not matched by `files`, or excluded" if wanted else "excluded"
+        return printable(f"nothing in scope changed since {base}: {inside} changed {files} {by}")
     elsewhere = f" in the root directory; {outside} changed outside of it" if outside else ""
     return printable(f"nothing changed since {base}{elsewhere}")
 
@@ -203,9 +201,9 @@ class MarkdownFile(pytest.File):
     @classmethod
     def from_parent(cls, parent: pytest.Collector, **kwargs: Any) -> MarkdownFile:
         """Return the node of a file; its node id is printable whatever the file is called."""
-        made: MarkdownFile = super().from_parent(parent, **kwargs)
-        shown = "/".join(map(item_id, made.nodeid.split("/")))
-        return made if shown == made.nodeid else super().from_parent(parent, nodeid=shown, **kwargs)
+        node: MarkdownFile = super().from_parent(parent, **kwargs)
+        shown = "/".join(map(item_id, node.nodeid.split("/")))
+        return node if shown == node.nodeid else super().from_parent(parent, nodeid=shown, **kwargs)
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield an item for each of what the file fans out over."""
@@ -243,7 +241,7 @@ class MarkdownFile(pytest.File):
                 raise SuiteError(
                     _line_of(suite, missing[0]),
                     f"{{{missing[0]}}} has no value: `each` gives {', '.join(params) or 'none'}; "
-                    "write {{ for a brace that is meant as one",
+                    "write {{ for a literal brace",
                 )
             yield MarkdownItem.from_parent(
                 self, name=name, suite=_with_change(suite, params), params=params
@@ -251,9 +249,9 @@ class MarkdownFile(pytest.File):
 
 
 def _with_change(suite: Suite, params: Mapping[str, Any]) -> Suite:
-    """Return the suite with what a name alone does not tell of a change behind its prompt."""
-    told = {"status", "change"} & set(fields_of(suite.prompt))
-    if told or not params.get("change"):
+    """Return the suite with `{change}` appended to its prompt, where a name alone is not enough."""
+    shown = {"status", "change"} & set(fields_of(suite.prompt))
+    if shown or not params.get("change"):
         return suite
     return replace(suite, prompt=f"{suite.prompt}\n\n{{change}}")
 

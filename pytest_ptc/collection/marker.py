@@ -1,8 +1,7 @@
-"""The marker `ptc`: from a collected item to what it asks of an agent.
+"""The marker `ptc`: from a collected item to its task.
 
-A marker may stand on the function, its class or its module, as marks do: the closest one that says
-a keyword counts. What is wrong with a marker is told when the tests are collected, before anything
-is started.
+A marker may be on the function, its class or its module, as marks do: the closest one that sets
+a keyword counts. Errors in markers are reported at collection, before anything is started.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarkedTask:
-    """What a marked item asks for, before session fixtures have filled the last fields.
+    """The task of a marked item, before session fixtures have filled the last fields.
 
     Args:
         nodeid: The item's node id.
@@ -79,7 +78,7 @@ class MarkedTask:
 
 
 def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> MarkedTask | None:
-    """Return what the item asks for, or None if it is not marked.
+    """Return the item's task, or None if it is not marked.
 
     Raises:
         MarkerError: The marker or its prompt cannot be used.
@@ -123,13 +122,13 @@ def _prompt(item: pytest.Item, marks: Sequence[pytest.Mark]) -> str:
     doc = inspect.cleandoc(getattr(getattr(item, "obj", None), "__doc__", None) or "")
     if not doc:
         raise MarkerError(
-            item.nodeid, "prompt", "give the marker a prompt, or the test a docstring that is one"
+            item.nodeid, "prompt", "is missing; give the marker a prompt, or the test a docstring"
         )
     return doc
 
 
 def checked_prompt(nodeid: str, prompt: object) -> str:
-    """Return the prompt if it is a text that says something."""
+    """Return the prompt if it is a text and not blank."""
     if not isinstance(prompt, str):
         raise MarkerError(nodeid, "prompt", f"must be a text, not {type(prompt).__name__}")
     if not prompt.strip():

@@ -15,10 +15,10 @@ class Needs(NamedTuple):
     """What the tasks of a run need.
 
     Args:
-        of: For each task, the node ids of the tasks it needs. What no test answers stands there as
-            it was said: no task has that name, so the task that needs it ends as `needs unmet`.
+        of: For each task, the node ids of the tasks it needs. A need that matches no test is kept
+            as it was written: no task has that name, so the task ends as `needs unmet`.
         others: The node ids of tests that were not selected and are needed.
-        unanswered: Which tasks have a need that no collected test answers, with that need.
+        unanswered: Pairs of a task and a need of it that matches no collected test.
     """
 
     of: Mapping[str, tuple[str, ...]]
@@ -42,31 +42,31 @@ def match_needs(
         needs_of: Returns what one of the others needs.
 
     Raises:
-        MarkerError: Needs that go in a circle.
+        MarkerError: Needs form a cycle.
     """
-    said = dict(selected)
+    needs = dict(selected)
     of: dict[str, tuple[str, ...]] = {}
     unanswered = []
-    waiting = list(said)
+    waiting = list(needs)
     while waiting:
         nodeid = waiting.pop(0)
         found: dict[str, None] = {}
-        for need in said[nodeid]:
+        for need in needs[nodeid]:
             answers = _answers(nodeid, need, (*selected, *others))
             if not answers:
                 unanswered.append((nodeid, need))
             found.update(dict.fromkeys(answers or [need]))
         of[nodeid] = tuple(found)
         for other in found:
-            if other not in said and other in others:
-                said[other] = needs_of(other)
+            if other not in needs and other in others:
+                needs[other] = needs_of(other)
                 waiting.append(other)
     try:
         graphlib.TopologicalSorter(of).prepare()
     except graphlib.CycleError as error:
-        circle = error.args[1]
-        raise MarkerError(circle[0], "needs", f"a circle: {' needs '.join(circle)}") from None
-    return Needs(of, tuple(name for name in said if name not in selected), tuple(unanswered))
+        cycle = error.args[1]
+        raise MarkerError(cycle[0], "needs", f"a cycle: {' needs '.join(cycle)}") from None
+    return Needs(of, tuple(name for name in needs if name not in selected), tuple(unanswered))
 
 
 def is_of_a_file(need: str, nodeid: str, files: Collection[str]) -> bool:

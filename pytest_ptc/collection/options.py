@@ -42,12 +42,12 @@ class Option(NamedTuple):
     Args:
         name: The field of `Settings`.
         type: What it takes.
-        default: The value when nobody says anything.
+        default: The value if nobody sets the option.
         help: One line for `--help`.
-        flag: Whether it stands on the command line.
+        flag: Whether it exists on the command line.
         env: The environment variable that sets it.
         metavar: What `--help` calls the value, where its type does not say it.
-        alone: The value of a flag that stands without one.
+        alone: The value of a flag that is given without one.
     """
 
     name: str
@@ -80,8 +80,8 @@ _AGENT = (
         "agent",
         TEXT,
         "claude",
-        "what does a task: claude (Claude Code), command (any program), or the place of one in "
-        "Python, package.module:function",
+        "the agent: claude (Claude Code), command (any program), or a Python function that makes "
+        "one, package.module:function",
     ),
     Option(
         "host",
@@ -156,18 +156,18 @@ _AGENT = (
         "budget_usd",
         DOLLARS,
         None,
-        "most US dollars the run may cost: no task is started beyond it",
+        "maximum US dollars of the run: no task is started beyond it",
         metavar="USD",
     ),
 )
-#: What becomes of verdicts, and what is told of them.
+#: What verdicts mean, and how they are reported.
 _OUTCOME = (
     Option(
         "resume",
         RUN,
         "",
-        "do not run again what has a verdict in that run and is unchanged: the end of a run's id, "
-        "or nothing for the last run",
+        "keep the verdicts that an earlier run has of unchanged tasks: the end of that run's id, "
+        "or no value for the last run",
         alone="last",
         metavar="RUN",
     ),
@@ -175,8 +175,8 @@ _OUTCOME = (
         "exit_codes",
         FLAG,
         False,
-        "end with status 10, and not 1, if nothing failed and there was only trouble in the "
-        "machinery",
+        "end with status 10 instead of 1 if nothing failed and there were only infrastructure "
+        "errors",
     ),
     Option(
         "require",
@@ -190,7 +190,7 @@ _OUTCOME = (
         "on_skip",
         one_of(SkipMeans),
         None,
-        "what a verdict of skip makes of its test: skip, or error (default: error with "
+        "the outcome of a test whose verdict is skip: skip or error (default: error with "
         "--ptc-exit-codes, else skip)",
         metavar="WHAT",
     ),
@@ -246,7 +246,7 @@ def add_option(parser: pytest.Parser, option: Option) -> None:
         return
     group = parser.getgroup("ptc", "parallel task coordination (pytest-ptc)")
     dest = f"ptc_{option.name}"
-    # The default is None so that `resolve` can tell "not said" from any value.
+    # The default is None so that `resolve` can tell "not set" from any value.
     if option.type.ini == "bool":
         group.addoption(option.cli, dest=dest, action="store_true", default=None, help=option.help)
         return
@@ -264,7 +264,7 @@ def add_option(parser: pytest.Parser, option: Option) -> None:
 
 
 class ReportOptions:
-    """The reports that there are, each with an option; plugins add theirs as they are registered.
+    """The known reports, each with an option; plugins add theirs when they are registered.
 
     Args:
         parser: Pytest's.
@@ -283,7 +283,7 @@ class ReportOptions:
         """Declare the options of reports that a plugin brings.
 
         Raises:
-            pytest.UsageError: A name is none for an option, or is another's.
+            pytest.UsageError: A name cannot be an option's, or is taken.
         """
         for kind in more or ():
             try:
@@ -294,7 +294,7 @@ class ReportOptions:
 
 
 def give_values(args: list[str]) -> bool:
-    """Give each option that may stand alone the value that it has then, in place.
+    """Add the value of each option that is given without one, in place.
 
     Otherwise argparse would take the path of a test that follows it for its value.
 
@@ -306,9 +306,9 @@ def give_values(args: list[str]) -> bool:
     """
     alone = {option.cli: option.alone for option in all_options() if option.alone is not None}
     end = args.index("--") if "--" in args else len(args)
-    given = [f"{word}={alone[word]}" if word in alone else word for word in args[:end]]
-    changed = given != args[:end]
-    args[:end] = given
+    completed = [f"{word}={alone[word]}" if word in alone else word for word in args[:end]]
+    changed = completed != args[:end]
+    args[:end] = completed
     return changed
 
 
@@ -336,7 +336,7 @@ def resolve(
 
 
 def _value(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
-    place, value = _said(option, config, environ)
+    place, value = _place_and_value(option, config, environ)
     # An empty value is how people write "the default"; a default that is a word must be written.
     if value is None or (value in ("", [], ()) and not option.default):
         return option.default
@@ -350,7 +350,9 @@ def _value(option: Option, config: pytest.Config, environ: Mapping[str, str]) ->
     return value
 
 
-def _said(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> tuple[str, Any]:
+def _place_and_value(
+    option: Option, config: pytest.Config, environ: Mapping[str, str]
+) -> tuple[str, Any]:
     if option.flag:
         value = config.getoption(f"ptc_{option.name}", None)
         if value is not None:

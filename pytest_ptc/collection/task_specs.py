@@ -1,4 +1,4 @@
-"""From what a test asks for, and the settings of the run, to a complete task."""
+"""From a test's keywords and the settings of the run to a complete task."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ def task_spec(
 
 
 def _defaults(settings: Settings, general_timeout: float | None) -> dict[str, Any]:
-    """Return the keywords that the settings have a value of; for others, the task has a default."""
-    said = {
+    """Return the keywords that the settings set; for the others, the task has defaults."""
+    values = {
         name: getattr(settings, keyword.setting)
         for name, keyword in KEYWORDS.items()
         # A suite's variables are added to, and not replaced.
         if keyword.setting is not None and name != "env"
     }
-    timeout = said.pop("timeout") or general_timeout or DEFAULT_TIMEOUT_S
+    timeout = values.pop("timeout") or general_timeout or DEFAULT_TIMEOUT_S
     return {
         "timeout": timeout,
-        **{name: value for name, value in said.items() if value is not None},
+        **{name: value for name, value in values.items() if value is not None},
     }
 
 
@@ -94,7 +94,7 @@ def _at_commits(spec: TaskSpec) -> TaskSpec:
     if spec.isolation is None:
         named = next((name for name in ("ref", "base") if getattr(spec, name) is not None), None)
         if named is not None:
-            raise MarkerError(spec.nodeid, named, "has no meaning without isolation='worktree'")
+            raise MarkerError(spec.nodeid, named, "has no effect without isolation='worktree'")
         return spec
     try:
         # Before the names are: where there is no repository, that is what is wrong.

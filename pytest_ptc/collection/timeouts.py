@@ -1,4 +1,4 @@
-"""Limits in seconds: pytest-timeout's are those of an agent's work, too."""
+"""Limits in seconds: pytest-timeout's also limit an agent's work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-#: Seconds that an attempt may take where nobody says anything.
+#: How long an attempt may take if nobody sets a limit.
 DEFAULT_TIMEOUT_S = 600.0
 
 
@@ -30,8 +30,8 @@ def general_timeout(config: pytest.Config) -> float | None:
     if not config.pluginmanager.hasplugin("timeout"):
         return None
     places = (config.getoption("timeout", None), os.environ.get("PYTEST_TIMEOUT"))
-    said = next((value for value in places if value is not None), None)
-    return _limit(config.getini("timeout") if said is None else said)
+    seconds = next((value for value in places if value is not None), None)
+    return _limit(config.getini("timeout") if seconds is None else seconds)
 
 
 def _limit(value: object) -> float | None:

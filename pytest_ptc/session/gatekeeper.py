@@ -57,7 +57,7 @@ class RunUnderGate(NamedTuple):
 
 
 class Gatekeeper:
-    """Sees that a session is green only if what it was asked for was judged.
+    """Makes a session fail unless everything that it was to judge was judged.
 
     Args:
         config: Pytest's configuration.
@@ -73,8 +73,8 @@ class Gatekeeper:
     ) -> None:
         if settings.require == ALL and config.getoption("lf", default=False):
             raise ConfigError(
-                "--ptc-require=all cannot be met beside --lf, which leaves out what passed; say "
-                "--ptc-resume instead, which keeps its verdicts"
+                "--ptc-require=all cannot be met with --lf, which leaves out what passed; use "
+                "--ptc-resume instead, which keeps those verdicts"
             )
         self._config = config
         self._settings = settings
@@ -126,10 +126,10 @@ class Gatekeeper:
         self._selected = dict.fromkeys(wanted)
         marked = sum(map(is_marked, wanted))
         if marked and self._run is None and self._settings.workers == 0 and _in_ci():
-            asked = self._settings.gate_options
-            if asked:
+            options = self._settings.gate_options
+            if options:
                 raise pytest.UsageError(
-                    f"{asks(asked)}, and --ptc-workers is 0: {marked} marked tests "
+                    f"{asks(options)}, and --ptc-workers is 0: {marked} marked tests "
                     "would be skipped; give --ptc-workers=N, or leave those options out"
                 )
 
@@ -212,7 +212,7 @@ class Gatekeeper:
         counted = int(session.exitstatus)
         if counted in _REFUSED:
             return
-        self._reasons.update(dict.fromkeys(self._found(counted)))
+        self._reasons.update(dict.fromkeys(self._reasons_now(counted)))
         status = session_status(
             counted,
             list(self._reasons),
@@ -223,8 +223,8 @@ class Gatekeeper:
         if status != counted:
             session.exitstatus = status
 
-    def _found(self, counted: int) -> list[Reason]:
-        """Return why the session is not green, by what pytest counts now."""
+    def _reasons_now(self, counted: int) -> list[Reason]:
+        """Return why the session is not green, given pytest's exit status now."""
         settings = self._settings
         if self._run is not None:
             return reasons(
@@ -233,9 +233,9 @@ class Gatekeeper:
                 unawaited=self._run.promises.unawaited(),
                 counted=counted,
             )
-        asked = settings.gate_options if _in_ci() else settings.gate_by_name
+        options = settings.gate_options if _in_ci() else settings.gate_by_name
         names = [*(item.nodeid for item in self._selected if is_marked(item)), *self._elsewhere]
-        reason = without_workers(asked, names)
+        reason = without_workers(options, names)
         if reason is not None or not settings.require:
             return [] if reason is None else [reason]
         return reasons(self._standings(), require=settings.require)
@@ -260,7 +260,7 @@ class Gatekeeper:
 
 
 def is_empty(item: pytest.Item) -> bool:
-    """Tell whether an item stands for a suite that has rightly nothing to judge."""
+    """Tell whether an item is of a suite that has rightly nothing to judge."""
     return getattr(item, "ptc_nothing_to_judge", None) is not None
 
 

@@ -252,12 +252,12 @@ class SessionHooks:
         return ticket.result
 
     def _refuse(self, item: pytest.Item) -> None:
-        """Fail an item that nobody was given: its body alone is no verdict."""
+        """Fail an item that has no task: its body alone is not a verdict."""
         self._book.refuse(item)
         pytest.fail(
             "ptc error: no verdict - the test had no task when tasks were published: it was marked "
-            "or added later, or its marks skipped it then and do not now; a condition that changes "
-            "while tests run belongs into a session fixture, or into the test's body",
+            "or added later, or its marks skipped it then and do not now; put a condition "
+            "that changes while tests run into a session fixture, or into the test's body",
             pytrace=False,
         )
 
@@ -272,13 +272,13 @@ class SessionHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Fail a test that has submitted work and asked nobody what became of it."""
+        """Fail a test that submitted tasks and did not get their results."""
         result = yield
         forgotten = self._promises.unawaited_of(item)
         if forgotten:
             raise NotAwaited(
-                f"ptc error: submitted and never awaited: {', '.join(forgotten)}; ask for the "
-                "verdict with .result(), or go through all that map() returns",
+                f"ptc error: submitted and never awaited: {', '.join(forgotten)}; get each "
+                "verdict with .result(), or iterate over all that map() returns",
                 pytrace=False,
             )
         return result
@@ -315,7 +315,7 @@ class SessionHooks:
             self._publisher.tell_report(ticket, report, phase)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Close with what the run came to."""
+        """Write the summary of the run."""
         self._publisher.write_summary(terminalreporter)
 
     @pytest.hookimpl(trylast=True)

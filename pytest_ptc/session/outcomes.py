@@ -48,7 +48,7 @@ def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
             pytest.fail(_text(result, journal), pytrace=False)
         case Ruling.SKIP_IS_ERROR:
             why = "the canary was not judged" if canary else "ptc_on_skip is error"
-            pytest.fail(f"{_text(result, journal)}\n{why}: a skip is no pass", pytrace=False)
+            pytest.fail(f"{_text(result, journal)}\n{why}: a skip is not a pass", pytrace=False)
         case Ruling.SKIPPED:
             assert result.verdict is not None, "a skip is a verdict"
             pytest.skip(printable(result.verdict.summary))
@@ -63,15 +63,15 @@ def _text(result: Result, journal: Path) -> str:
 def add_properties(item: pytest.Item, result: Result) -> None:
     """Have an item's reports tell of its task; of an item that is run again, of the last one."""
     usage = result.usage
-    told = {
+    properties = {
         "ptc_verdict": (result.verdict.verdict if result.verdict else VerdictKind.ERROR).value,
         "ptc_worker": result.worker,
         "ptc_attempts": len(result.reports),
         "ptc_cost_usd": usage.cost_usd if usage else None,
         "ptc_resumed": result.resumed,
     }
-    others = [entry for entry in item.user_properties if entry[0] not in told]
-    known = [(name, value) for name, value in told.items() if value is not None]
+    others = [entry for entry in item.user_properties if entry[0] not in properties]
+    known = [(name, value) for name, value in properties.items() if value is not None]
     item.user_properties[:] = [*others, *known]
 
 

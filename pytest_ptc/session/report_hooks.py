@@ -1,8 +1,8 @@
-"""The reports that a run is asked for: which there are, and how they come to be where they belong.
+"""The reports of a run: made and written when it is over.
 
-They are made when the run is over, each from the same document. One that cannot be written costs no
-outcome: what went wrong is said, and pytest's exit status is no success then, for a pipeline may
-take a report that is not there for one without findings.
+All are made from the same document. One that cannot be written changes no outcome: the problem is
+reported, and pytest's exit status is no success then, because a pipeline may take a missing report
+for one without findings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from pytest_ptc.journal.attempt_files import OUTPUT
 from pytest_ptc.model.errors import ConfigError, PtcError
 from pytest_ptc.model.reports import REPORTS, ReportTarget
-from pytest_ptc.reporting.formats.github import LARGEST_SUMMARY, annotation_lines, step_summary
+from pytest_ptc.reporting.formats.github import MAX_SUMMARY_BYTES, annotation_lines, step_summary
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.reporting.run_report import RunReport
 
-#: Most bytes of the end of an attempt's output that are read for the page.
-LONGEST_OUTPUT = 100_000
+#: How much of the end of an attempt's output is read for the page.
+MAX_OUTPUT_BYTES = 100_000
 
 
 def make_page(run: RunReport, target: ReportTarget) -> str:
@@ -52,7 +52,7 @@ def _outputs(journal: Path | None) -> dict[str, str]:
     for output in journal.glob(f"attempts/*/{OUTPUT}") if journal is not None else ():
         if not output.parent.is_symlink():
             with contextlib.suppress(OSError):
-                end = own_files.read_end(output, LONGEST_OUTPUT)
+                end = own_files.read_end(output, MAX_OUTPUT_BYTES)
                 found[output.parent.name] = end.decode("utf-8", "replace")
     return found
 
@@ -86,21 +86,23 @@ class Reports:
         *,
         kinds: Iterable[ReportKind] = REPORTS,
     ) -> None:
-        self._asked = settings.reports
+        self._requested = settings.reports
         self._kinds = {kind.name: kind for kind in kinds}
         self.paths = {
             name: start / os.path.expanduser(path)  # noqa: PTH111 - a home that is none raises there
-            for name, path in self._asked.items()
+            for name, path in self._requested.items()
         }
         self._base = project_top(start)
         places = {name: real_place(path) for name, path in self.paths.items()}
         for path in places.values():
             same = [f"--ptc-{name}" for name, other in places.items() if other == path]
             if len(same) > 1:
-                raise ConfigError(f"{' and '.join(same)}: one file cannot be both, {path}")
+                raise ConfigError(
+                    f"{' and '.join(same)}: name the same file, {path}; give each its own"
+                )
         on_github = environ.get("GITHUB_ACTIONS") == "true"
-        self._asked_github = settings.github == "yes"
-        self.github = self._asked_github or (settings.github != "no" and on_github)
+        self._github_requested = settings.github == "yes"
+        self.github = self._github_requested or (settings.github != "no" and on_github)
         self.problems: list[str] = []
         self._failed = False
         self._written: list[str] = []
@@ -110,19 +112,19 @@ class Reports:
         self._annotations: list[str] = []
         self._shown: set[str] = set()
         #: The exit status that the reports tell of.
-        self._told_status: int | None = None
+        self._reported_status: int | None = None
 
     def __repr__(self) -> str:
         return f"<Reports {sorted(self.paths)}{' and GitHub' * self.github}>"
 
     def remove_stale(self) -> None:
-        """Remove what is in the reports' places: it is no report of this run's."""
+        """Remove files of earlier runs from the reports' paths."""
         for path in self.paths.values():
             remove_stale(path, base=self._base)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Make what was asked for; what cannot be made is no success."""
+        """Write the requested reports; one that cannot be written is no success."""
         if not (self.paths or self.github):
             return
         self._make(session, list(self.paths))
@@ -153,7 +155,7 @@ class Reports:
         """Close the summary with what went wrong, and with the annotations."""
         result = yield
         if self._written and terminalreporter.verbosity >= 0:
-            paths = ", ".join(self._asked[name] for name in self._written)
+            paths = ", ".join(self._requested[name] for name in self._written)
             terminalreporter.write_line(printable(f"ptc: wrote {paths}"))
         self._close(terminalreporter.write_line)
         return result
@@ -169,34 +171,34 @@ class Reports:
 
     def _make(self, session: pytest.Session, names: Sequence[str]) -> None:
         """Make files and annotations by what the exit status is now."""
-        self._told_status = int(session.exitstatus)
-        with self._told("reports", counts=bool(self.paths) or self._asked_github):
-            made = run_report(self._story(session))
+        self._reported_status = int(session.exitstatus)
+        with self._catching("reports", counts=bool(self.paths) or self._github_requested):
+            report = run_report(self._story(session))
             for name in names:
                 path = self.paths[name]
-                with self._told(f"--ptc-{name}"):
+                with self._catching(f"--ptc-{name}"):
                     target = ReportTarget(self._journal(), path)
-                    text = self._kinds[name].text(made, target)
+                    text = self._kinds[name].text(report, target)
                     write_report(path, text, base=self._base)
                     self._written.append(name)
             # Where nobody asked for it, it is for people, and no pipeline misses it.
             if self.github:
-                with self._told("annotations", counts=self._asked_github):
-                    self._annotations = annotation_lines(made)
+                with self._catching("annotations", counts=self._github_requested):
+                    self._annotations = annotation_lines(report)
         if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _add_summary(self, session: pytest.Session) -> None:
         if self._summary:
-            with self._told(STEP_SUMMARY, counts=self._asked_github):
-                made = run_report(self._story(session))
-                add_summary(Path(self._summary), made, base=self._base)
+            with self._catching(STEP_SUMMARY, counts=self._github_requested):
+                report = run_report(self._story(session))
+                add_summary(Path(self._summary), report, base=self._base)
         if self._failed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _follow(self, session: pytest.Session) -> bool:
         """Make again what tells of an exit status that is no longer the session's, if any does."""
-        if self._told_status is None or self._told_status == int(session.exitstatus):
+        if self._reported_status is None or self._reported_status == int(session.exitstatus):
             return False
         written = [name for name in self.paths if name in self._written]
         self._written.clear()
@@ -204,7 +206,7 @@ class Reports:
         return True
 
     @contextlib.contextmanager
-    def _told(self, what: str, *, counts: bool = True) -> Generator[None, None, None]:
+    def _catching(self, what: str, *, counts: bool = True) -> Generator[None, None, None]:
         """Keep whatever goes wrong with a report from hiding the run's outcome.
 
         Args:
@@ -214,8 +216,8 @@ class Reports:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a defect of a report, too, hides no outcome
-            said = str(error) if isinstance(error, OSError | PtcError) else repr(error)
-            self.problems.append(f"{what}: {said}")
+            reason = str(error) if isinstance(error, OSError | PtcError) else repr(error)
+            self.problems.append(f"{what}: {reason}")
             self._failed |= counts
 
 
@@ -250,7 +252,7 @@ def add_summary(path: Path, run: RunReport, *, base: Path) -> None:
         OSError: The file cannot be written.
     """
     with opened_to_append(path, base=base) as descriptor:
-        text = step_summary(run, room=max(0, LARGEST_SUMMARY - os.fstat(descriptor).st_size))
+        text = step_summary(run, room=max(0, MAX_SUMMARY_BYTES - os.fstat(descriptor).st_size))
         rest = memoryview(f"{text}\n".encode())
         while rest:
             rest = rest[os.write(descriptor, rest) :]

@@ -1,8 +1,8 @@
-"""Verdicts of an earlier run that stand in this one: `--ptc-resume`.
+"""Verdicts of an earlier run that this one keeps: `--ptc-resume`.
 
-A verdict stands if all that it depends on can be shown to be the same: what the task is, what its
-agent is, and what could be seen on disk when the attempt began, when it had ended, and now. What
-cannot be shown is run again, and the terminal says why.
+A verdict is kept if everything that it depends on is proved to be the same: the task, its agent,
+and the files that the agent could see when the attempt began, when it had ended, and now. Any other
+task is run again, and the terminal says why.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 #: The last run, whichever it is.
 LAST = "last"
-#: Paths that a reason names; more are counted.
-NAMED = 3
+#: How many paths a reason names; more are counted.
+MAX_NAMED_PATHS = 3
 
 
 def run_to_resume(
@@ -88,9 +88,9 @@ class Earlier:
     Args:
         kept: Its verdict; None where it has none.
         parts: The hashes of what it depends on besides files.
-        begun: What its agent could see when the attempt began; None where that was not told.
-        ended: What its agent could see when it had ended; None where nobody lived to look.
-        agreed: Whether all goes at it, of which this is the last, came to the same.
+        begun: What its agent could see when the attempt began; None if that was not recorded.
+        ended: What its agent could see when it had ended; None if the run was killed before.
+        agreed: Whether all tasks of that item, as by `--reruns`, had the same verdict.
     """
 
     kept: Kept | None
@@ -188,11 +188,11 @@ def _from_records(
     return AttemptReport(attempt=attempt, seconds=0.0, verdict=settled)
 
 
-# Whether it stands.
+# Whether a verdict is kept.
 
 
 class Change(NamedTuple):
-    """Why a verdict does not stand.
+    """Why a verdict is not kept.
 
     Args:
         what: The reason, a few words; tasks of one reason are counted together.
@@ -213,7 +213,7 @@ _FILES = {
 
 
 def why_not(earlier: Earlier, parts: Mapping[str, str], content: Content) -> Change | None:
-    """Return why a verdict does not stand, or None if it does. Pure.
+    """Return why a verdict is not kept, or None if it is. Pure.
 
     Args:
         earlier: What the earlier run has of the task, a verdict among it.
@@ -224,14 +224,14 @@ def why_not(earlier: Earlier, parts: Mapping[str, str], content: Content) -> Cha
     if changed:
         return Change(f"{_listed_parts(changed)} changed")
     if not earlier.agreed:
-        return Change("that run made several goes at it, which did not agree")
+        return Change("that run judged it several times, with different verdicts")
     if content.problem is not None:
         return Change(content.problem)
     begun = earlier.begun
     if begun is None:
-        return Change("that run did not look at its files")
+        return Change("that run did not record its files")
     if begun.problem is not None:
-        return Change(f"that run could not look at its files: {begun.problem}")
+        return Change(f"that run could not read its files: {begun.problem}")
     # Where nothing was written since before it began, nobody need have looked at its end.
     written = begun.stat != content.stat
     return _difference(begun, content) or (_meanwhile(begun, earlier.ended) if written else None)
@@ -254,9 +254,9 @@ def without_needs(needs: Mapping[str, Sequence[str]], kept: Collection[str]) -> 
 def _meanwhile(begun: Content, ended: Content | None) -> Change | None:
     """Return why it is not shown that an agent saw the same all the time, if it is not."""
     if ended is None:
-        return Change("nobody lived to see whether its files changed while it ran")
+        return Change("that run was killed before it could check its files")
     if ended.problem is not None:
-        return Change(f"that run could not look at its files at the end: {ended.problem}")
+        return Change(f"that run could not read its files at the end: {ended.problem}")
     change = _difference(begun, ended)
     if change is not None:
         return change._replace(what=f"{change.what} while it ran")
@@ -280,7 +280,7 @@ def _listed_parts(changed: Sequence[str]) -> str:
 
 
 class Resumption:
-    """One run taken up: which of its verdicts stand, and why the others do not.
+    """One resumed run: which of its verdicts are kept, and why the others are not.
 
     Args:
         run: The run.
@@ -333,18 +333,18 @@ class Resumption:
         return found
 
     def lines(self) -> list[str]:
-        """Return what is to be said of it since the last call; nothing, where all stands."""
-        told, self._fresh = self._fresh, {}
+        """Return what happened since the last call, in lines; none if every verdict was kept."""
+        fresh, self._fresh = self._fresh, {}
         kept, self._kept = self._kept, 0
-        if not told:
+        if not fresh:
             return []
-        total = kept + sum(map(len, told.values()))
+        total = kept + sum(map(len, fresh.values()))
         verdicts = "verdict" if total == 1 else "verdicts"
-        first = f"ptc: {kept} of {total} {verdicts} of run {self._run.run_id} stand"
-        if len(told) == 1:
-            (reason,) = told
+        first = f"ptc: {kept} of {total} {verdicts} of run {self._run.run_id} kept"
+        if len(fresh) == 1:
+            (reason,) = fresh
             return [f"{first}: {reason}"]
-        reasons = sorted(told.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+        reasons = sorted(fresh.items(), key=lambda pair: (-len(pair[1]), pair[0]))
         return [first, *(f"ptc:   {len(names)} not: {why}" for why, names in reasons)]
 
     def _detail(self, change: Change, entries: Callable[[str], Mapping[str, str] | None]) -> str:
@@ -356,5 +356,5 @@ class Resumption:
         if then is None or now is None:
             return ""
         found = list(changes(then, now))
-        more = f", +{len(found) - NAMED} more" if len(found) > NAMED else ""
-        return f" ({', '.join(found[:NAMED])}{more})" if found else ""
+        more = f", +{len(found) - MAX_NAMED_PATHS} more" if len(found) > MAX_NAMED_PATHS else ""
+        return f" ({', '.join(found[:MAX_NAMED_PATHS])}{more})" if found else ""

@@ -30,7 +30,7 @@ PLAIN = "@pytest.mark.ptc('pass')\ndef test_it(): pass\n"
         pytest.param("'x', env={'A': 1}", "env", "a mapping of names to texts", id="env"),
         pytest.param("'x', env={'A=B': ''}", "env", "a mapping of names to texts", id="env-name"),
         pytest.param("'x', needs='other'", "needs", "no marked test 'other'", id="needs"),
-        pytest.param("'x', needs='test_it'", "needs", "a circle", id="circle"),
+        pytest.param("'x', needs='test_it'", "needs", "a cycle", id="circle"),
         pytest.param(
             "'x', schema={'type': 'thing'}", "schema", "is not a JSON Schema", id="schema"
         ),
@@ -41,7 +41,7 @@ PLAIN = "@pytest.mark.ptc('pass')\ndef test_it(): pass\n"
         pytest.param("7", "prompt", "must be a text, not int", id="prompt-type"),
         pytest.param("'  '", "prompt", "is empty", id="prompt-empty"),
         pytest.param("", "prompt", "or the test a docstring", id="no-prompt"),
-        pytest.param("'{who}'", "prompt field {who}", "no parameter and no session", id="field"),
+        pytest.param("'{who}'", "prompt field {who}", "no parameter or session", id="field"),
         pytest.param("'{tmp_path}'", "prompt field {tmp_path}", "function scope", id="scope"),
     ],
 )

@@ -106,10 +106,10 @@ def test_a_repository_may_come_from_a_session_fixture(suite: Suite, repo: Path) 
             "*ref: 'nowhere': *name a commit or branch*",
         ),
         ("isolation='worktree', cwd='.'", "*isolation: *needs a git repository*"),
-        ("cwd='repo', ref='main'", "*ref: has no meaning without isolation*"),
+        ("cwd='repo', ref='main'", "*ref: has no effect without isolation*"),
         ("isolation='worktree', cwd='repo', ref='--help'", "*ref: must be the name of a commit*"),
         ("isolation='container'", "*isolation: must be one of worktree*"),
-        ("cwd='{missing}'", "*missing*there is no parameter*"),
+        ("cwd='{missing}'", "*missing*no parameter or session fixture*"),
     ],
 )
 def test_what_cannot_be_isolated_is_refused_before_anything_is_started(

@@ -52,7 +52,7 @@ def test_results_of_a_run_that_ended(suite: Suite) -> None:
     assert lines[-1]["successful"] is False
     refused = ptc(suite, "results", "nowhere")
     assert refused.returncode == 2
-    assert "there is not one run" in refused.stderr
+    assert "no run has an id that ends in" in refused.stderr
 
 
 def test_results_of_a_run_that_is_active_and_of_one_that_was_killed(suite: Suite) -> None:

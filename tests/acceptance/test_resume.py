@@ -53,7 +53,7 @@ def test_a_killed_run_is_taken_over(suite: Suite) -> None:
             f"ptc: resumes {first}",
             f"attempt 1 on w*, in run {first}: verdict fail",
             f"*output in *{first}/attempts/*",
-            f"2 verdicts of run {first} stand, unchanged: not run again",
+            f"2 verdicts of run {first} kept, unchanged: not run again",
         ]
     )
     again = suite.run("--ptc-resume", "--ptc-task-list-id=ours", "-q")

@@ -21,7 +21,7 @@ ONE = "@pytest.mark.ptc('say Review all of it.\\npass')\ndef test_it(): pass\n"
 def why(suite: Suite, *args: str) -> str:
     """Resume; return what is said of verdicts that do not stand, in one line."""
     result = suite.run("--ptc-resume", *args)
-    told = [line for line in result.outlines if " stand" in line and "not run again" not in line]
+    told = [line for line in result.outlines if " kept" in line and "not run again" not in line]
     return "\n".join(told)
 
 
@@ -40,7 +40,7 @@ def test_the_whole_tree_counts_and_changes_are_named(suite: Suite) -> None:
     (suite.path / "other.txt").write_text("1")
     said = why(suite, f"--ptc-resume={first[-7:]}")
     changed = "M b.txt, D c.txt, ?? notes.txt, +1 more"
-    assert said == f"ptc: 0 of 1 verdict of run {first} stand: the tree changed ({changed})"
+    assert said == f"ptc: 0 of 1 verdict of run {first} kept: the tree changed ({changed})"
     assert suite.events("assigned")
     assert why(suite) == ""
 
@@ -63,7 +63,7 @@ def test_different_reasons_are_told_apart(suite: Suite) -> None:
     result = suite.run("--ptc-resume")
     result.stdout.fnmatch_lines(
         [
-            f"ptc: 1 of 4 verdicts of run {suite.runs[0].name} stand",
+            f"ptc: 1 of 4 verdicts of run {suite.runs[0].name} kept",
             "ptc:   1 not: a task that it needs is run again",
             "ptc:   1 not: the prompt changed",
             "ptc:   1 not: the settings changed",
@@ -112,7 +112,7 @@ def test_where_there_is_no_repository_all_is_run_again(suite: Suite) -> None:
     """And it is said why."""
     suite.write(test_a=ONE)
     suite.run().assert_outcomes(passed=1)
-    assert why(suite).endswith(f"stand: there is no git repository around {suite.path}")
+    assert why(suite).endswith(f"kept: there is no git repository around {suite.path}")
     assert suite.events("assigned")
 
 
@@ -127,7 +127,7 @@ def test_our_own_files_are_no_change(suite: Suite) -> None:
     suite.run(*args).assert_outcomes(passed=1)
     assert (suite.path / "r.json").exists()
     result = suite.run("--ptc-resume", *args)
-    result.stdout.fnmatch_lines(["*1 verdict of run * stand, unchanged: not run again"])
+    result.stdout.fnmatch_lines(["*1 verdict of run * kept, unchanged: not run again"])
     (suite.path / "cache/notes.txt").write_text("no file of pytest's")
     assert "?? cache/notes.txt" in why(suite, *args)
 

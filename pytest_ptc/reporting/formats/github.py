@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: How many annotations of a kind GitHub shows of a step.
-MOST_ANNOTATIONS = 10
+MAX_ANNOTATIONS = 10
 
 #: GitHub takes 1 MiB from a step, and nothing of what is larger; some room is left to others.
-LARGEST_SUMMARY = 1024 * 1024 - 16 * 1024
+MAX_SUMMARY_BYTES = 1024 * 1024 - 16 * 1024
 
 #: Most characters of a title, and of a table's cell.
 _LONGEST_TITLE, _LONGEST_CELL = 200, 400
 
 #: Most characters of a node id or a path: one that is cut cannot be given back to pytest.
-_LONGEST_CODE = 2000
+_MAX_CODE_CHARS = 2000
 
 #: Room for the line that says what was left out.
 _MARGIN = 200
@@ -85,15 +85,15 @@ def annotation_lines(run: RunReport) -> list[str]:
         if not issue.expected:
             kind = _kind(issue)
             kinds[kind].append(_annotation(kind, issue))
-    left = {kind: lines[MOST_ANNOTATIONS:] for kind, lines in kinds.items()}
-    shown = [line for lines in kinds.values() for line in lines[:MOST_ANNOTATIONS]]
+    left = {kind: lines[MAX_ANNOTATIONS:] for kind, lines in kinds.items()}
+    shown = [line for lines in kinds.values() for line in lines[:MAX_ANNOTATIONS]]
     if not any(left.values()):
         return shown
     # The notice about the others is one of the notices.
-    if len(kinds["notice"]) >= MOST_ANNOTATIONS:
+    if len(kinds["notice"]) >= MAX_ANNOTATIONS:
         left["notice"].append(shown.pop())
     numbers = listed((kind, len(lines)) for kind, lines in left.items())
-    text = f"not annotated, for GitHub shows {MOST_ANNOTATIONS} of a kind: {numbers} more"
+    text = f"not annotated, for GitHub shows {MAX_ANNOTATIONS} of a kind: {numbers} more"
     return [*shown, _command("notice", text, title="pytest-ptc")]
 
 
@@ -127,7 +127,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def step_summary(run: RunReport, *, room: int = LARGEST_SUMMARY) -> str:
+def step_summary(run: RunReport, *, room: int = MAX_SUMMARY_BYTES) -> str:
     """Return the run in Markdown.
 
     Args:
@@ -240,7 +240,7 @@ def _facts(run: RunReport) -> Iterator[str]:
         yield f"{count(len(unseen), 'pass', 'passes')} without a tool call: {names}{more}."
     kept = Counter(task.kept_from for task in run.standing if task.kept_from is not None)
     for earlier, number in sorted(kept.items()):
-        stand = f"{count(number, 'verdict')} of run {_escaped(earlier)} stand, unchanged"
+        stand = f"{count(number, 'verdict')} of run {_escaped(earlier)} kept, unchanged"
         yield f"{stand}: not run again."
     said = [f"{run.seconds:.1f} s", count(len(run.attempts), "attempt"), *_cost(run.spent)]
     yield f"Run {_escaped(run.run_id)}: {', '.join(said)}."
@@ -292,7 +292,7 @@ def _code_cell(text: str) -> str:
 
 def _code(text: str) -> str:
     """Return a text of unknown origin as code, exactly as it is where it is printable."""
-    text = cut(printable(text[: 2 * _LONGEST_CODE]).strip(), _LONGEST_CODE)
+    text = cut(printable(text[: 2 * _MAX_CODE_CHARS]).strip(), _MAX_CODE_CHARS)
     if not text:
         return ""
     fence = "`" * (max(map(len, _TICKS.findall(text)), default=0) + 1)

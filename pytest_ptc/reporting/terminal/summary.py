@@ -282,7 +282,7 @@ def _kept(tasks: Sequence[TaskReport]) -> list[Line]:
     """Return how many verdicts are those of which earlier runs."""
     runs = Counter(task.kept_from for task in tasks if task.kept_from is not None)
     return [
-        Line(printable(f"{count(number, 'verdict')} of run {run} stand, unchanged: not run again"))
+        Line(printable(f"{count(number, 'verdict')} of run {run} kept, unchanged: not run again"))
         for run, number in sorted(runs.items())
     ]
 

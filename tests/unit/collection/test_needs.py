@@ -48,7 +48,7 @@ def test_a_need_that_nobody_answers_stays_unmet() -> None:
 )
 def test_a_circle_is_refused(selected: dict[str, list[str]], others: dict[str, list[str]]) -> None:
     """Also one that goes through tests that were not selected."""
-    with pytest.raises(MarkerError, match="a circle"):
+    with pytest.raises(MarkerError, match="a cycle"):
         match_needs(selected, others, others.__getitem__)
 
 

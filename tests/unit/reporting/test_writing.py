@@ -12,7 +12,7 @@ from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.reports import ReportTarget
 from pytest_ptc.reporting import writing
 from pytest_ptc.reporting.writing import real_place, remove_stale, write_report
-from pytest_ptc.session.report_hooks import LONGEST_OUTPUT, add_summary, make_page
+from pytest_ptc.session.report_hooks import MAX_OUTPUT_BYTES, add_summary, make_page
 from tests.support.documents import Item, run_of
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def test_the_page_waits_for_no_output_that_an_agent_has_replaced(project: Path) 
             case 2:
                 output.mkdir()
             case _:
-                output.write_text("long " * LONGEST_OUTPUT + "its end")
+                output.write_text("long " * MAX_OUTPUT_BYTES + "its end")
     (project / "attempts/5.1").symlink_to(project / "attempts/4.1")
     items = [Item(f"t.py::test_{number}") for number in range(5)]
     page = make_page(run_of(*items), ReportTarget(project, project / "r.html"))

@@ -46,7 +46,9 @@ OTHER = replace(SAME, tree="u", stat="1")
         pytest.param(EARLIER, SAME, None, id="nothing-changed"),
         pytest.param(EARLIER, TOUCHED, None, id="written-since-with-the-same-content"),
         pytest.param(replace(EARLIER, ended=None), SAME, None, id="killed-and-nothing-written"),
-        pytest.param(replace(EARLIER, ended=None), TOUCHED, "nobody lived", id="killed-written"),
+        pytest.param(
+            replace(EARLIER, ended=None), TOUCHED, "was killed before", id="killed-written"
+        ),
         pytest.param(EARLIER, OTHER, "the tree changed", id="changed-since"),
         pytest.param(
             EARLIER, replace(SAME, named="m"), "files that its words name changed", id="named"
@@ -63,13 +65,13 @@ OTHER = replace(SAME, tree="u", stat="1")
         ),
         pytest.param(replace(EARLIER, ended=OTHER), OTHER, "the tree changed", id="judged-at-end"),
         pytest.param(
-            replace(EARLIER, begun=None), SAME, "did not look at its files", id="of-an-old-version"
+            replace(EARLIER, begun=None), SAME, "did not record its files", id="of-an-old-version"
         ),
         pytest.param(EARLIER, Content(problem="no repository"), "no repository", id="refused-now"),
         pytest.param(
             replace(EARLIER, begun=Content(problem="no repository")),
             SAME,
-            "could not look at its files: no repository",
+            "could not read its files: no repository",
             id="refused-then",
         ),
         pytest.param(
@@ -84,7 +86,9 @@ OTHER = replace(SAME, tree="u", stat="1")
             "x",
             id="refused-is-never-equal",
         ),
-        pytest.param(replace(EARLIER, agreed=False), SAME, "did not agree", id="reruns-disagree"),
+        pytest.param(
+            replace(EARLIER, agreed=False), SAME, "with different verdicts", id="reruns-disagree"
+        ),
         pytest.param(
             replace(EARLIER, parts={**PARTS, "prompt": "q"}), SAME, "the prompt changed", id="part"
         ),

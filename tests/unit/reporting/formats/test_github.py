@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.reporting.formats.github import (
-    LARGEST_SUMMARY,
-    MOST_ANNOTATIONS,
+    MAX_ANNOTATIONS,
+    MAX_SUMMARY_BYTES,
     annotation_lines,
     step_summary,
 )
@@ -200,7 +200,7 @@ def test_no_command_can_be_forged(items: list[Item], over: bool) -> None:
         assert all(part == printable(part) for part in data.split("\n"))
         line.encode()
     kinds = [parsed(line)[0] for line in lines]
-    assert all(kinds.count(kind) <= MOST_ANNOTATIONS for kind in kinds)
+    assert all(kinds.count(kind) <= MAX_ANNOTATIONS for kind in kinds)
 
 
 class Page(HTMLParser):
@@ -269,7 +269,7 @@ def test_the_summary_tells_the_run() -> None:
     words = page.words.replace("\u200b", "")
     assert "2 failed, 1 error, 1 judged alone, 2 passed, 1 failed as expected" in words
     assert "1 pass without a tool call: t.py::test_c." in words
-    assert "1 verdict of run 20270101-000000-000aa stand, unchanged" in words
+    assert "1 verdict of run 20270101-000000-000aa kept, unchanged" in words
     assert "6 attempts, cost $0.0246." in words
     assert "2 findings: 1 high, 1 low" in words
     assert page.cells == [
@@ -363,7 +363,7 @@ def test_the_summary_is_no_larger_than_github_takes() -> None:
     ]
     made = run_of(*items)
     whole = step_summary(made)
-    assert len(whole.encode()) <= LARGEST_SUMMARY
+    assert len(whole.encode()) <= MAX_SUMMARY_BYTES
     assert "more left out: GitHub takes no larger summary." in whole
     Page(whole)
     for room in (0, 100, 300, 700, 5000):
