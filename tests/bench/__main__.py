@@ -7,6 +7,7 @@
     python -m tests.bench reports                what reports of 10,000 findings cost
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
+    python -m tests.bench main-session           what a fan-out costs the session that wants it
     python -m tests.bench --folder DIR ...       on the file system that matters
 
 It runs from the checkout's root, with the package installed, and measures the package of the
@@ -29,8 +30,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.bench import claude, importing, latency, reports, resuming, throughput
-from tests.bench.figures import table
+from tests.bench import claude, importing, latency, main_session, reports, resuming, throughput
+from tests.bench.figures import HEADINGS, table
 
 PARTS = {
     "latency": latency,
@@ -39,6 +40,7 @@ PARTS = {
     "reports": reports,
     "resuming": resuming,
     "claude": claude,
+    "main-session": main_session,
 }
 
 
@@ -65,7 +67,8 @@ def _measure(part: str, below: str | None) -> bool:
         load = f"load {os.getloadavg()[0]:.1f} before"
         print(f"{_machine()}, on {_file_system(folder)}; {load}", end="", flush=True)
         rows = list(PARTS[part].measure(Path(folder)))
-    print(f", {os.getloadavg()[0]:.1f} after\n\n{table(rows)}\n", flush=True)
+    headings = getattr(PARTS[part], "HEADINGS", HEADINGS)
+    print(f", {os.getloadavg()[0]:.1f} after\n\n{table(rows, headings)}\n", flush=True)
     return any(row.missed for row in rows)
 
 

@@ -13,13 +13,9 @@ server, are waited for by this process: it adopts them, which is possible on Lin
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import json
 import os
 import random
 import shlex
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -30,7 +26,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from tests.bench.figures import Check, Figure, Row, Target, quantile
-from tests.bench.suite import ROOT, BenchError, Run, Suite, journal_of, others_blocked, start_pytest
+from tests.bench.processes import ProcessTree, adopting, stand_in
+from tests.bench.suite import BenchError, Run, Suite, journal_of, others_blocked, start_pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,8 +46,6 @@ TAIL_SEED = 5
 
 #: Seconds between two looks at the workers' memory.
 INTERVAL = 0.25
-#: Seconds that a run may take, and its processes after pytest has ended.
-LIMIT, LINGER = 300.0, 10.0
 MEGABYTE = 2**20
 
 #: Another Claude Code than claude-agent-sdk's own to measure all of this with.
@@ -142,7 +137,7 @@ class Round(NamedTuple):
 
 def measure(folder: Path) -> Iterator[Row]:
     """Yield the checks and the figures of all rounds."""
-    with _adopting():
+    with adopting():
         # Compiles what all later runs find compiled, and reads the client from disk.
         _both(folder, "first", [_RECORD] * WORKERS)
         rounds = [_round(folder, number) for number in range(ROUNDS)]
@@ -350,14 +345,14 @@ def _run(side: Side, folder: Path, scripts: Sequence[str], *, memory: bool) -> M
         folder.mkdir()
         side.write(folder, scripts)
     log = folder / "pytest.log"
-    with _stand_in() as (url, sizes, stand_in), log.open("w") as output:
-        environ = _environment(folder, url)
+    with stand_in(folder / "api.log") as server, log.open("w") as output:
+        environ = client_environment(folder, server.url)
         began, start = time.time(), time.monotonic()
         process = start_pytest(
             folder, *side.args, probe=folder / "unused.json", output=output, more=environ
         )
         with (
-            _Tree(process, beside=stand_in) as tree,
+            ProcessTree(process, beside=server.pid) as tree,
             _MemoryWatch(side.worker if memory else None) as watch,
         ):
             tree.wait_for_root()
@@ -367,10 +362,11 @@ def _run(side: Side, folder: Path, scripts: Sequence[str], *, memory: bool) -> M
         raise BenchError(f"pytest ended with {process.returncode}:\n{log.read_text()[-4000:]}")
     journal = journal_of(folder)
     run = Run({}, journal) if journal else None
-    return Measured(began, ended, wall, tree.cpu, sizes, watch.samples, run)
+    return Measured(began, ended, wall, tree.cpu, server.sizes, watch.samples, run)
 
 
-def _environment(folder: Path, url: str) -> dict[str, str]:
+def client_environment(folder: Path, url: str) -> dict[str, str]:
+    """Return what the client needs to speak to the stand-in alone, with a home of its own."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     environ = {
@@ -388,12 +384,12 @@ def _write_ours(folder: Path, scripts: Sequence[str]) -> None:
 
 
 def _write_peer(folder: Path, scripts: Sequence[str]) -> None:
-    given = f"CLIENT = {_client()!r}\nSCRIPTS = {scripts!r}\n"
+    given = f"CLIENT = {client_command()!r}\nSCRIPTS = {scripts!r}\n"
     (folder / "test_suite.py").write_text(given + _PEER_SUITE)
     (folder / "pytest.ini").write_text("[pytest]\n")
 
 
-def _client() -> list[str]:
+def client_command() -> list[str]:
     """Return the command that our workers use."""
     if OTHER_CLIENT:
         return shlex.split(OTHER_CLIENT)
@@ -423,103 +419,7 @@ SIDES = (
 )
 
 
-@contextlib.contextmanager
-def _stand_in() -> Iterator[tuple[str, list[int], int]]:
-    """Serve; give the address, a list that holds the requests' sizes at the end, and the pid."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.messages_api"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    sizes: list[int] = []
-    try:
-        yield process.stdout.readline().strip(), sizes, process.pid
-    finally:
-        told, _ = process.communicate()
-    sizes += json.loads(told)["sizes"]
-
-
-# Processes.
-
-
-@contextlib.contextmanager
-def _adopting() -> Iterator[None]:
-    """Be the parent of every descendant whose own parent leaves.
-
-    Raises:
-        BenchError: This system has nothing of the kind.
-    """
-    if sys.platform != "linux":
-        raise BenchError("the CPU of a whole run can be told on Linux alone")
-    set_child_subreaper = 36
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    if prctl(set_child_subreaper, 1, 0, 0, 0):
-        raise BenchError(f"prctl: {os.strerror(ctypes.get_errno())}")
-    try:
-        yield
-    finally:
-        prctl(set_child_subreaper, 0, 0, 0, 0)
-
-
-class _Tree:
-    """A process and all that comes of it; a context manager that leaves nothing of it behind.
-
-    Args:
-        root: The process.
-        beside: The pid of the only other child that we have.
-    """
-
-    def __init__(self, root: subprocess.Popen[bytes], *, beside: int) -> None:
-        self._root = root
-        self._beside = beside
-        #: Seconds of those that have ended.
-        self.cpu = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        while left := self._left():
-            for process in left:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-            self._reap()
-
-    def wait_for_root(self) -> None:
-        """Wait for the end of the process itself."""
-        self._wait(lambda: self._root.returncode is not None, LIMIT)
-
-    def wait_for_rest(self) -> None:
-        """Wait for the end of all that it has left behind."""
-        self._wait(lambda: not self._left(), LINGER)
-
-    def _wait(self, done: Callable[[], bool], limit: float) -> None:
-        deadline = time.monotonic() + limit
-        while not done():
-            if time.monotonic() > deadline:
-                names = ", ".join(str(process) for process in self._left())
-                raise BenchError(f"not ended after {limit:g} s: {names}")
-            self._reap()
-            time.sleep(0.005)
-
-    def _reap(self) -> None:
-        """Count every process that has ended, with those that it has waited for itself."""
-        while True:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
-            if not pid:
-                return
-            if pid == self._beside:
-                raise BenchError("the stand-in has ended")
-            self.cpu += usage.ru_utime + usage.ru_stime
-            if pid == self._root.pid:
-                self._root.returncode = os.waitstatus_to_exitcode(status)
-
-    def _left(self) -> list[psutil.Process]:
-        below = psutil.Process().children(recursive=True)
-        return [process for process in below if process.pid != self._beside]
+# Memory.
 
 
 class _MemoryWatch:

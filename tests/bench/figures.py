@@ -99,9 +99,9 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def table(rows: Iterable[Row]) -> str:
+def table(rows: Iterable[Row], headings: Sequence[str] = HEADINGS) -> str:
     """Return a Markdown table of these lines."""
-    lines = [HEADINGS, tuple("---" for _ in HEADINGS), *(row.cells() for row in rows)]
+    lines = [headings, tuple("---" for _ in headings), *(row.cells() for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

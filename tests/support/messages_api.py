@@ -13,6 +13,7 @@ The script is in the prompt: each line that begins with `> ` is one answer of th
     > hang                             no answer at all
     > cut                              a stream that ends in its middle; then the next line
     > refuse, limit                    an answer that stops for a refusal, for its length
+    > until 5 20 ready use Look {}     this call until its results hold "ready" 5 times, at most 20
 
 What the conversation holds so far says which line is next, so the model needs no memory but for the
 requests that it refused. A conversation without a script gets a polite text.
@@ -30,7 +31,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,13 +92,15 @@ class MessagesApi:
 
     Args:
         keep: Whether requests are kept to be looked at; a benchmark wants their sizes alone.
+        log: Gets a line of JSON for each request as it comes in: its size in bytes, its prompt.
     """
 
-    def __init__(self, *, keep: bool = True) -> None:
+    def __init__(self, *, keep: bool = True, log: TextIO | None = None) -> None:
         self.requests: list[Request] = []
         self.sizes: list[int] = []
         self.unexpected: list[str] = []
         self._keep = keep
+        self._log = log
         self._refused: Counter[tuple[str, int]] = Counter()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -131,6 +134,10 @@ class MessagesApi:
             self.sizes.append(request.size)
             if self._keep:
                 self.requests.append(request)
+            if self._log is not None:
+                line = json.dumps({"size": request.size, "prompt": request.prompt})
+                self._log.write(line + "\n")
+                self._log.flush()
             return self._next(request)
 
     def wait(self, seconds: float) -> None:
@@ -152,14 +159,39 @@ class MessagesApi:
                     self._refused[key] += 1
                     return _refusal(words)
                 continue
+            if words[0] == "until":
+                calls = _calls_until(line, request.body["messages"], step)
+                if calls is None:
+                    return _answer(line.split(" ", 4)[4], "")
+                step -= calls
+                continue
             if step <= 0:
                 return _answer(line, found[1] if found else "")
             step -= 1
         return _answer("say There is nothing left to do.", "")
 
 
+def _calls_until(line: str, messages: Sequence[Mapping[str, Any]], left: int) -> int | None:
+    """Return how many answers a line with `until` has had; None if it needs one more.
+
+    Args:
+        line: The line.
+        messages: The conversation.
+        left: How many of the model's last answers are those of this line and of later ones.
+    """
+    _, count, most, word, _ = line.split(" ", 4)
+    answers = [place for place, one in enumerate(messages) if one["role"] == "assistant"]
+    for calls, place in enumerate(answers[len(answers) - max(left, 0) :], start=1):
+        results = "\n".join(_texts(messages[place + 1]))
+        if results.count(word) >= int(count) or calls >= int(most):
+            return calls
+    return None
+
+
 def _script(text: str) -> list[str]:
-    return [line[2:].strip() for line in text.splitlines() if line.startswith("> ")]
+    # `Workflow` indents what it hands to an agent.
+    lines = (line.strip() for line in text.splitlines())
+    return [line[2:].strip() for line in lines if line.startswith("> ")]
 
 
 def _texts(message: Mapping[str, Any]) -> list[str]:
@@ -382,8 +414,9 @@ def _problem(status: int) -> Mapping[str, Any]:
 
 def main() -> None:
     """Serve until standard input ends; print the address, and at the end the requests' sizes."""
-    argparse.ArgumentParser(description=main.__doc__).parse_args()
-    with MessagesApi(keep=False) as api:
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--log", type=argparse.FileType("w"), help="see `MessagesApi`")
+    with MessagesApi(keep=False, log=parser.parse_args().log) as api:
         print(api.url, flush=True)  # noqa: T201 - said to whoever started it
         sys.stdin.read()
         account = {"sizes": api.sizes, "cpu": time.process_time()}

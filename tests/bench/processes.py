@@ -1,0 +1,147 @@
+"""Processes of a benchmark: the stand-in of the API, and a tree with its CPU. Linux only."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psutil
+
+from tests.bench.suite import ROOT, BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+#: Seconds that a run may take, and its processes after its root has ended.
+RUN_TIMEOUT_S, LINGER_TIMEOUT_S = 300.0, 10.0
+
+
+@dataclass(kw_only=True)
+class Server:
+    """The stand-in of the API.
+
+    Args:
+        url: Its address.
+        pid: Its process.
+        log: What it has been requested, see `MessagesApi`.
+        sizes: The bytes of every request, once it has ended.
+    """
+
+    url: str
+    pid: int
+    log: Path
+    sizes: list[int] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def stand_in(log: Path) -> Iterator[Server]:
+    """Serve in a process of its own while the context is open."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.messages_api", "--log", log],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    server = Server(url=process.stdout.readline().strip(), pid=process.pid, log=log)
+    try:
+        yield server
+    finally:
+        account, _ = process.communicate()
+    server.sizes += json.loads(account)["sizes"]
+
+
+@contextlib.contextmanager
+def adopting() -> Iterator[None]:
+    """Be the parent of every descendant whose own parent leaves.
+
+    Raises:
+        BenchError: This system has nothing of the kind.
+    """
+    if sys.platform != "linux":
+        raise BenchError("the CPU of a whole run can be told on Linux alone")
+    set_child_subreaper = 36
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(set_child_subreaper, 1, 0, 0, 0):
+        raise BenchError(f"prctl: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield
+    finally:
+        prctl(set_child_subreaper, 0, 0, 0, 0)
+
+
+class ProcessTree:
+    """A process and all that comes of it; a context manager that leaves nothing of it behind.
+
+    Args:
+        root: The process.
+        beside: The pid of the only other child that we have.
+    """
+
+    def __init__(self, root: subprocess.Popen[bytes], *, beside: int) -> None:
+        self._root = root
+        self._beside = beside
+        #: Seconds of those that have ended.
+        self.cpu = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while left := self._left():
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._reap()
+
+    def wait_for_root(self) -> None:
+        """Wait for the end of the process itself."""
+        self._wait(lambda: self._root.returncode is not None, RUN_TIMEOUT_S)
+
+    def wait_for_rest(self) -> None:
+        """Wait for the end of all that it has left behind."""
+        self._wait(lambda: not self._left(), LINGER_TIMEOUT_S)
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Wait for anything else that comes of the run."""
+        self._wait(lambda: done() or self._root.returncode is not None, RUN_TIMEOUT_S)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return those that live now."""
+        return self._left()
+
+    def _wait(self, done: Callable[[], bool], limit: float) -> None:
+        deadline = time.monotonic() + limit
+        while not done():
+            if time.monotonic() > deadline:
+                names = ", ".join(str(process) for process in self._left())
+                raise BenchError(f"not ended after {limit:g} s: {names}")
+            self._reap()
+            time.sleep(0.005)
+
+    def _reap(self) -> None:
+        """Count every process that has ended, with those that it has waited for itself."""
+        while True:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            if not pid:
+                return
+            if pid == self._beside:
+                raise BenchError("the stand-in has ended")
+            self.cpu += usage.ru_utime + usage.ru_stime
+            if pid == self._root.pid:
+                self._root.returncode = os.waitstatus_to_exitcode(status)
+
+    def _left(self) -> list[psutil.Process]:
+        below = psutil.Process().children(recursive=True)
+        return [process for process in below if process.pid != self._beside]
