@@ -1,8 +1,8 @@
 """`ptc run`: a prompt, and the items that it is for, on agents in parallel.
 
 The words become an `InlineSuite`, which pytest runs in this process: see `session.inline_run`. The
-suite is in the first event of the run's journal (`RunBegan.inline`). So a command that runs items
-again needs no words: `run_suite(suite.only(names), options)`.
+suite is in the first event of the run's journal (`RunBegan.inline`), with its options. So a command
+that runs items again needs no words: `run_again(run.began.inline, names)`.
 """
 
 from __future__ import annotations
@@ -10,27 +10,30 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.printing import print_lines
-from pytest_ptc.cli.run_arguments import add_arguments, parse, pytest_words, suite_of
+from pytest_ptc.cli.run_arguments import add_arguments, parse, suite_of
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.variables import RUN_COOKIE
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
+    from pathlib import Path
 
     from pytest_ptc.model.inline_suite import InlineSuite
     from pytest_ptc.session.inline_run import InlineRun
 
-__all__ = ["add_arguments", "parse", "run", "run_suite"]
+__all__ = ["add_arguments", "parse", "run", "run_again", "run_suite"]
 
 #: Exit statuses: of a call that is refused, and pytest's own for that.
 _REFUSED, _USAGE = 2, 4
+#: What stands in a journal in place of a secret.
+_REDACTED = "[redacted "
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,13 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     inside = os.environ.get(RUN_COOKIE)
     if inside:
         raise ConfigError(f"inside a task of ptc run {inside}: agents do not start agents")
-    suite = suite_of(arguments)
     run_it = partial(
-        run_suite,
-        suite,
-        pytest_words(arguments, suite),
-        as_json=arguments.json,
-        verbose=arguments.verbose,
+        run_suite, suite_of(arguments), as_json=arguments.json, verbose=arguments.verbose
     )
     if not arguments.background:
         return run_it()
@@ -64,7 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def run_suite(
     suite: InlineSuite,
-    options: Sequence[str],
     *,
     as_json: bool = False,
     verbose: bool = False,
@@ -74,7 +71,6 @@ def run_suite(
 
     Args:
         suite: The suite.
-        options: Options for pytest, as `pytest_words` returns them.
         as_json: Whether to print JSON lines.
         verbose: Whether to print whole summaries, and all findings.
         when_begun: Called with the run's id and its folder when it has begun.
@@ -84,7 +80,7 @@ def run_suite(
     """
     from pytest_ptc.session.inline_run import run_inline  # noqa: PLC0415 - all of pytest
 
-    done = run_inline(suite, Path.cwd(), options, when_begun)
+    done = run_inline(suite, when_begun)
     if done.refused is not None:
         if done.status not in (_USAGE, _REFUSED):
             print(printable(f"ptc run: {done.refused}"), file=sys.stderr)
@@ -94,6 +90,33 @@ def run_suite(
     for problem in done.problems:
         print(printable(f"ptc run: {problem}"), file=sys.stderr)
     return done.status
+
+
+def run_again(
+    suite: InlineSuite, names: Collection[str], *, as_json: bool = False, verbose: bool = False
+) -> int:
+    """Run items of an earlier `ptc run` again, as `run_suite` does, whatever they came to.
+
+    Args:
+        suite: The suite of that run, as `RunBegan.inline` has it.
+        names: The items, by their names or node ids.
+        as_json: As for `run_suite`.
+        verbose: Likewise.
+
+    Raises:
+        ConfigError: There is no such item, or the journal does not have all of its task.
+    """
+    chosen = suite.only(names)
+    if not chosen.items:
+        raise ConfigError(f"no item is named {', '.join(names)}; `ptc results` names them")
+    hidden = [name for name, value in suite.keywords.get("env", {}).items() if _REDACTED in value]
+    if hidden:
+        raise ConfigError(
+            f"--env {hidden[0]} was a secret, which no journal has: call `ptc run` again"
+        )
+    options = tuple(one for one in suite.options if not one.startswith("--ptc-resume"))
+    os.chdir(suite.folder)
+    return run_suite(replace(chosen, options=options), as_json=as_json, verbose=verbose)
 
 
 def lines_of(

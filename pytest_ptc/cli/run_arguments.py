@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -158,15 +159,15 @@ def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Nam
     return arguments
 
 
-def pytest_words(arguments: argparse.Namespace, suite: InlineSuite) -> list[str]:
-    """Return the options with which pytest runs a suite.
+def _pytest_options(arguments: argparse.Namespace, items: int) -> list[str]:
+    """Return the options with which pytest runs so many items.
 
     Raises:
         ConfigError: A number is out of range.
     """
     workers = arguments.workers
     if workers is None:
-        workers = max(1, min(len(suite.items), _WORKERS))
+        workers = max(1, min(items, _WORKERS))
     if workers < 1:
         raise ConfigError(f"-n: must be 1 or more, not {workers}")
     words = [f"--ptc-workers={workers}", "--ptc-exit-codes"]
@@ -198,7 +199,7 @@ def suite_of(arguments: argparse.Namespace) -> InlineSuite:
         if arguments.source is None
         else (f"--from {arguments.source}", _rows(arguments.source))
     )
-    return inline_suite(
+    suite = inline_suite(
         arguments.prompt,
         Sources(
             items=arguments.items,
@@ -210,9 +211,10 @@ def suite_of(arguments: argparse.Namespace) -> InlineSuite:
         ),
         _keywords(arguments, folder),
         folder,
-        arguments.words,
         check_files=not arguments.no_files,
     )
+    options = _pytest_options(arguments, len(suite.items))
+    return replace(suite, options=tuple(options), words=tuple(arguments.words))
 
 
 def _keywords(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:

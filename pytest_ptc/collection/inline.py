@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,7 @@ from pytest_ptc.collection.stash import INLINE_SUITE
 from pytest_ptc.model.inline_suite import INLINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from pytest_ptc.model.inline_suite import InlineSuite
 
@@ -22,12 +22,10 @@ class InlinePlugin:
 
     Args:
         suite: The suite.
-        folder: The directory that names of files are from.
     """
 
-    def __init__(self, suite: InlineSuite, folder: Path) -> None:
+    def __init__(self, suite: InlineSuite) -> None:
         self.suite = suite
-        self._folder = folder
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -38,12 +36,12 @@ class InlinePlugin:
     def pytest_collection(self, session: pytest.Session) -> bool:
         """Collect the suite in place of what pytest would look for in the project."""
         config = session.config
-        more = [word for word in config.args if word != str(self._folder)]
+        more = [word for word in config.args if word != self.suite.folder]
         if more:
             raise pytest.UsageError(
                 f"behind --: {more[0]!r} is no option of pytest's; choose items with -k"
             )
-        collector = InlineCollector.from_parent(session, suite=self.suite, folder=self._folder)
+        collector = InlineCollector.from_parent(session, suite=self.suite)
         report = config.hook.pytest_make_collect_report(collector=collector)
         config.hook.pytest_collectreport(report=report)
         session.items = list(report.result or ())
@@ -58,10 +56,9 @@ class InlinePlugin:
 class InlineCollector(pytest.Collector):
     """The collector of a suite's items."""
 
-    def __init__(self, *, suite: InlineSuite, folder: Path, **kwargs: Any) -> None:
+    def __init__(self, *, suite: InlineSuite, **kwargs: Any) -> None:
         super().__init__(name=INLINE, nodeid=INLINE, **kwargs)
         self._suite = suite
-        self._folder = folder
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield the items, in the order given."""
@@ -78,7 +75,7 @@ class InlineCollector(pytest.Collector):
                 name=item.name,
                 suite=suite,
                 params=dict(item.params),
-                place=_place(self._folder, item.params),
+                place=_place(Path(given.folder), item.params),
             )
 
 
@@ -94,7 +91,8 @@ class InlineItemNode(MarkdownItem):
         return self._place or self.path, None, self.nodeid
 
 
-def _place(folder: Path, params: dict[str, Any] | Any) -> Path | None:
+def _place(folder: Path, params: Mapping[str, Any]) -> Path | None:
+    """Return the file that an item is about; None where it is about none."""
     for value in params.values():
         try:
             path = folder / str(value)

@@ -81,7 +81,6 @@ def inline_suite(
     sources: Sources,
     keywords: Mapping[str, Any],
     folder: Path,
-    words: Sequence[str] = (),
     *,
     check_files: bool = True,
 ) -> InlineSuite:
@@ -92,7 +91,6 @@ def inline_suite(
         sources: What its items come from.
         keywords: The marker's keywords, checked.
         folder: The directory that names of files are from.
-        words: The words of the command line.
         check_files: Whether items that read like files must be there.
 
     Raises:
@@ -111,7 +109,7 @@ def inline_suite(
                 prompt=prompt,
                 items=(),
                 keywords=dict(keywords),
-                words=tuple(words),
+                folder=str(folder),
                 since=sources.changed,
                 nothing=listed.nothing,
             )
@@ -129,7 +127,7 @@ def inline_suite(
             for name, row in zip(unique_ids(shown), rows, strict=True)
         ),
         keywords=dict(keywords),
-        words=tuple(words),
+        folder=str(folder),
         since=sources.changed,
     )
 

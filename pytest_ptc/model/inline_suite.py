@@ -44,7 +44,9 @@ class InlineSuite:
         prompt: The prompt, its fields not filled.
         items: The items, in the order given.
         keywords: The marker's keywords, as plain JSON.
-        words: The words of the command line behind `ptc run`.
+        folder: The directory that the command was called in, absolute: names of files are from it.
+        options: Options for pytest: workers, agent, budget, and what stood behind `--`.
+        words: The words of the command line behind `ptc run`, as a person reads them.
         since: The commit or branch since whose fork the files it is for have changed.
         nothing: Why there is rightly no item; None where there are items.
     """
@@ -52,11 +54,13 @@ class InlineSuite:
     prompt: str
     items: tuple[InlineItem, ...]
     keywords: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = "."
+    options: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     since: str | None = None
     nothing: str | None = None
 
     def only(self, names: Collection[str]) -> InlineSuite:
-        """Return the suite with the items of these names or node ids alone."""
+        """Return the suite with the items of these names or node ids alone, in its order."""
         kept = tuple(one for one in self.items if one.name in names or one.nodeid in names)
         return replace(self, items=kept)

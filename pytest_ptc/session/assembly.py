@@ -238,6 +238,9 @@ def known_secrets(place: RunPlace, settings: Settings, plan: RunPlan) -> Redacto
     redactor = Redactor(os.environ)
     redactor.learn(settings.variables)
     redactor.learn(argument_secrets(place.arguments))
+    if place.inline is not None:
+        redactor.learn(argument_secrets(place.inline.words))
+        redactor.learn(place.inline.keywords.get("env", {}))
     redactor.learn(secret_arguments(plan.agent.plan.argv))
     return redactor
 

@@ -52,23 +52,19 @@ class InlineRun:
 
 def run_inline(
     suite: InlineSuite,
-    folder: Path,
-    options: Sequence[str],
     when_begun: Callable[[str, Path], object] = lambda _run_id, _folder: None,
 ) -> InlineRun:
     """Run a suite.
 
     Args:
-        suite: The suite.
-        folder: The directory that names of files are from; pytest looks for its ini file from here.
-        options: More words for pytest.
+        suite: The suite; pytest looks for its ini file from its folder.
         when_begun: Called with the run's id and its folder when its tasks are published.
     """
     quiet = _Quiet(when_begun)
-    words = [str(folder), *_ALONE, *options]
+    words = [suite.folder, *_ALONE, *suite.options]
     errors = io.StringIO()
     with contextlib.redirect_stderr(errors):
-        status = int(pytest.main(words, plugins=[InlinePlugin(suite, folder), quiet]))
+        status = int(pytest.main(words, plugins=[InlinePlugin(suite), quiet]))
     run = quiet.run
     report = None
     if run is not None and run.begun and quiet.session is not None:

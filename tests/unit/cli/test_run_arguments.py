@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.cli.main import COMMANDS, command_parser, main
-from pytest_ptc.cli.run_arguments import parse, pytest_words, suite_of, tools_in
+from pytest_ptc.cli.run_arguments import parse, suite_of, tools_in
 from pytest_ptc.model.variables import RUN_COOKIE
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ def parsed(*words: str) -> argparse.Namespace:
 
 def options(*words: str) -> list[str]:
     """Return what a call has pytest do."""
-    arguments = parsed(*words)
-    return pytest_words(arguments, suite_of(arguments))
+    return list(suite_of(parsed(*words)).options)
 
 
 @pytest.fixture(autouse=True)
