@@ -201,6 +201,36 @@ def test_a_run_is_taken_up_and_its_suite_is_in_the_journal(suite: Suite) -> None
     assert [event["spec"]["nodeid"] for event in suite.events("submitted")] == ["run::a"]
 
 
+def again(suite: Suite, name: str) -> subprocess.CompletedProcess[str]:
+    """Run an item of the last run again, from its journal alone."""
+    code = (
+        "import sys\n"
+        "from pytest_ptc.cli.named_runs import named_run\n"
+        "from pytest_ptc.cli.run import run_again\n"
+        f"sys.exit(run_again(named_run(None).began.inline, [{name!r}]))\n"
+    )
+    line = [sys.executable, "-c", code]
+    return subprocess.run(line, cwd=suite.path, capture_output=True, text=True, check=False)
+
+
+def test_an_item_is_run_again_from_the_journal_alone(suite: Suite) -> None:
+    """With its id, its prompt and the options of its run; a verdict that is there is no reason."""
+    run(suite, "say {each}\npass", "a", "b", "-n", "1", "--retries", "2", "--resume")
+    done = again(suite, "run::b")
+    assert done.stdout.startswith("pass b  so it is\n1: 1 pass, ")
+    (event,) = suite.events("submitted")
+    assert (event["spec"]["nodeid"], event["spec"]["retries"]) == ("run::b", 2)
+    assert first_event(suite)["workers"] == 1
+
+
+def test_secrets_of_the_command_line_are_not_in_the_journal(suite: Suite) -> None:
+    """Neither in its words nor in its keywords; no item is run again with what is left of them."""
+    secret = "hunter2-hunter2"
+    assert run(suite, "pass", "--env", f"API_TOKEN={secret}").returncode == 0
+    assert secret not in (suite.runs[-1] / "journal.jsonl").read_text()
+    assert "--env API_TOKEN was a secret" in again(suite, "prompt").stderr
+
+
 def test_a_run_without_changes_has_nothing_to_do(suite: Suite) -> None:
     """It is green, and says why; no agent is asked."""
     suite.commit()
