@@ -29,7 +29,7 @@ async def process_ended(process: ProcessIdentity | None) -> None:
     ended = asyncio.Event()
     loop.add_reader(descriptor, ended.set)
     try:
-        # Asked after the descriptor was opened: it cannot come to mean another process.
+        # Checked after the descriptor was opened: its pid cannot be another process's by then.
         if process.alive:
             await ended.wait()
     finally:

@@ -1,15 +1,15 @@
-"""The last lines of what a worker printed, made safe to show again."""
+"""The last lines that a worker printed, without control sequences."""
 
 from __future__ import annotations
 
 import re
 
 #: How many lines are enough to see why a worker ended.
-LINES = 40
+MAX_LINES = 40
 
-#: Sequences that a terminal obeys, and single control characters: what a worker printed is shown
-#: again in reports and in other people's terminals, where it must only be read.
-_CONTROLS = re.compile(
+#: Terminal control sequences and single control characters: reports and other people's terminals
+#: show these lines, and must not execute them.
+_CONTROL_SEQUENCES = re.compile(
     r"""
     \x1b \[ [0-?]* [ -/]* [@-~]             # colours, cursor movement
   | \x1b [\]PX^_] [^\x07\x1b]* (?: \x07 | \x1b\\ )  # titles, hyperlinks, strings for the terminal
@@ -21,12 +21,12 @@ _CONTROLS = re.compile(
 
 
 def last_lines(text: str) -> str:
-    """Return the last lines that are not empty, without what only a terminal understands."""
-    lines = (_as_shown(line) for line in text.split("\n"))
-    return "\n".join([line for line in lines if line][-LINES:])
+    """Return the last lines that are not empty, without control sequences."""
+    lines = (_visible(line) for line in text.split("\n"))
+    return "\n".join([line for line in lines if line][-MAX_LINES:])
 
 
-def _as_shown(line: str) -> str:
-    # A carriage return lets a line be written over: a progress bar's last state is what was seen.
+def _visible(line: str) -> str:
+    # A carriage return overwrites a line: of a progress bar, the last state was visible.
     shown = line.rstrip("\r").rpartition("\r")[2]
-    return _CONTROLS.sub("", shown).rstrip()
+    return _CONTROL_SEQUENCES.sub("", shown).rstrip()

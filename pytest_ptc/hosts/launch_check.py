@@ -1,6 +1,6 @@
-"""What a plan must hold before any host may start it.
+"""The checks of a launch plan before any host starts it.
 
-A host's own software answers these differently or not at all: tmux starts a worker in the home
+Hosts themselves report these errors differently or not at all: tmux starts a worker in the home
 directory when its own is missing, and reports a missing program as exit status 1.
 """
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def check_plan(
     plan: LaunchPlan, *, host: str, taken: Container[str], env: Mapping[str, str]
 ) -> None:
-    """Refuse a plan that cannot become a worker.
+    """Check that a plan can be started.
 
     Args:
         plan: The plan.
-        host: The name of the host that asks.
-        taken: The workers whose places are not free.
+        host: The host's name, for errors.
+        taken: The names in use.
         env: The worker's environment; its `PATH` is where the program is looked up.
 
     Raises:
@@ -39,7 +39,7 @@ def check_plan(
 
 def _problem(plan: LaunchPlan, taken: Container[str], env: Mapping[str, str]) -> str | None:
     if plan.worker in taken:
-        return "there is a worker of this name, alive or not killed yet"
+        return "the name is taken by a worker that has not been killed yet"
     if not plan.argv:
         return "no program"
     if not plan.cwd.is_absolute() or not plan.cwd.is_dir():

@@ -1,7 +1,7 @@
-"""What a killed pytest has left of its hosts, ended from outside.
+"""The end of workers and tmux servers that a killed pytest left.
 
-A journal names it. What is ended is only what can be seen to be the run's: a worker by its identity
-and its command line, a tmux server by the place, the name and the owner of its socket.
+The run's journal names them. Each is verified to be the run's own: a worker by its process identity
+and command line, a tmux server by the place, the name and the owner of its socket.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from pytest_ptc.system.processes import ProcessIdentity, end_trees
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Seconds that a tmux server may take to hear that it is to end.
-TMUX_PATIENCE_S = 10
+#: Seconds that `tmux kill-server` may take.
+TMUX_TIMEOUT_S = 10
 
 
 def end_workers(workers: Iterable[tuple[ProcessIdentity, Path]]) -> list[ProcessIdentity]:
-    """Kill workers that did not end with their run, as stopped ones; return what survived.
+    """Kill workers that outlived their run; return those that survived SIGKILL.
 
     Args:
-        workers: Each worker's process and launch file, which is the last of its arguments.
+        workers: Each worker's process, and its launch file, which is its last argument.
     """
-    found = (
+    running = (
         process
         for process, launch_file in workers
         if str(launch_file) in (arguments_of(process.pid) or ())
     )
-    return end_trees(found, grace=0.0)
+    return end_trees(running, grace=0.0)
 
 
 def clean_tmux(socket: str | None, run_id: str) -> Cleaned:
@@ -49,22 +49,22 @@ def clean_tmux(socket: str | None, run_id: str) -> Cleaned:
     if socket is None or not os.path.lexists(socket):
         return Cleaned()
     path = Path(socket)
-    if (why := _not_the_runs(path, run_id)) is not None:
+    if (why := _ownership_problem(path, run_id)) is not None:
         return Cleaned(left=(f"{path}: {why}",))
     tmux = shutil.which("tmux")
     if tmux is not None:
-        ending = [tmux, "-S", socket, "kill-server"]
-        subprocess.run(ending, check=False, capture_output=True, timeout=TMUX_PATIENCE_S)
+        command = [tmux, "-S", socket, "kill-server"]
+        subprocess.run(command, check=False, capture_output=True, timeout=TMUX_TIMEOUT_S)
     path.unlink(missing_ok=True)
     return Cleaned(removed=("tmux server",))
 
 
-def _not_the_runs(socket: Path, run_id: str) -> str | None:
-    folder, there = socket.parent.lstat(), socket.lstat()
-    if socket.name != RunNames(run_id).tmux_socket or not stat.S_ISSOCK(there.st_mode):
-        return "is not the socket of the run"
-    if there.st_uid != os.geteuid() or folder.st_uid != os.geteuid():
+def _ownership_problem(socket: Path, run_id: str) -> str | None:
+    folder, file = socket.parent.lstat(), socket.lstat()
+    if socket.name != RunNames(run_id).tmux_socket or not stat.S_ISSOCK(file.st_mode):
+        return "is not the run's socket"
+    if file.st_uid != os.geteuid() or folder.st_uid != os.geteuid():
         return "belongs to another user"
     if not stat.S_ISDIR(folder.st_mode) or folder.st_mode & 0o022:
-        return "is not in a folder of tmux"
+        return "its folder is not private to the user"
     return None

@@ -1,4 +1,4 @@
-"""Workers as child processes, for machines without tmux; what they print goes to their log."""
+"""Workers as child processes, for machines without tmux; their output goes to their logs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.host import LaunchPlan
 
-#: Seconds that a process which was killed may take to be gone.
-PATIENCE = 2.0
+#: Seconds that a process may take to end after SIGKILL.
+EXIT_TIMEOUT_S = 2.0
 
-#: How much of a log's end is read for its last lines, in bytes.
-_WINDOW = 64 * 1024
+#: Bytes at the end of a log that are read for its last lines.
+_TAIL_BYTES = 64 * 1024
 
 
 class ProcessWorker:
@@ -40,11 +40,12 @@ class ProcessWorker:
 
     Args:
         name: Its name.
-        popen: The child, which nobody has waited for.
-        log: Where it prints.
-        log_start: The size of the log when it started: what an earlier worker of its name printed.
+        popen: The child, not waited for yet.
+        log: The file of its output.
+        log_start: The size of the log at its start, in bytes; an earlier worker of its name wrote
+            those.
         lock: Held while the child is ended.
-        free: Called when its place is free.
+        free: Called when its name is free again.
     """
 
     def __init__(
@@ -57,8 +58,8 @@ class ProcessWorker:
         lock: RLock,
         free: Callable[[], object],
     ) -> None:
-        # A child that has ended already may not be in the table any more: then there is nothing to
-        # end, and an identity that matches no process says so.
+        # A child that has already ended may be missing from the process table. Then there is
+        # nothing to end, and its identity matches no process.
         self.identity = ProcessIdentity.of(popen.pid) or ProcessIdentity(popen.pid, 0.0)
         self._name = name
         self._popen = popen
@@ -78,38 +79,39 @@ class ProcessWorker:
         with self._lock:
             if self._how is None:
                 end_tree(self.identity, grace=0.0)
-                if wait_gone([self.identity], PATIENCE):
+                if wait_gone([self.identity], EXIT_TIMEOUT_S):
                     raise HostError(
                         "it survived SIGKILL", host="process", worker=self._name, command="kill"
                     )
-                # Before it is reaped: until then its pid, and so its session, is surely its own.
+                # Before it is reaped: until then no other process can have its pid, or its session
+                # id.
                 end_left_behind(self.identity)
-                # From now on a later worker of its name may print to the same log.
-                self._last_lines = self._printed()
+                # From now on, a later worker of its name may write to the same log.
+                self._last_lines = self._read_last_lines()
                 self._how = describe_exit(self._popen.wait())
                 self._free()
             return self._how
 
     def lines(self) -> str:
         """Return the last lines of its log; see `WorkerHandle`."""
-        return self._printed() if self._how is None else self._last_lines
+        return self._read_last_lines() if self._how is None else self._last_lines
 
-    def _printed(self) -> str:
-        # A first line that is cut is not shown as if it were whole.
+    def _read_last_lines(self) -> str:
+        # A first line that is cut off is left out.
         try:
             end = os.lstat(self._log).st_size
-            block = own_files.read_end(self._log, min(_WINDOW, max(0, end - self._log_start)))
+            block = own_files.read_end(self._log, min(_TAIL_BYTES, max(0, end - self._log_start)))
             start = end - len(block)
         except OSError as error:
-            return f"(log not readable: {error})"
+            return f"(the log cannot be read: {error})"
         if start > self._log_start:
             block = block.partition(b"\n")[2] or block
         return last_lines(block.decode(errors="replace"))
 
     def reaped(self) -> bool:
-        """Tell whether it has been reaped; one that had threads can be when these have ended."""
+        """Reap it; return False if its other threads still run after `EXIT_TIMEOUT_S`."""
         try:
-            self._popen.wait(PATIENCE)
+            self._popen.wait(EXIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             return False
         return True
@@ -134,7 +136,7 @@ class ProcessHost:
         self._children: dict[str, ProcessWorker] = {}
         self._closed = False
         self._lock = RLock()
-        #: What `close` could not do, one sentence each.
+        #: Errors of `close`, one sentence each.
         self.problems: list[str] = []
 
     def __repr__(self) -> str:
@@ -142,7 +144,7 @@ class ProcessHost:
 
     @property
     def farewell(self) -> tuple[str, ...]:
-        """Return nothing: a worker that ends leaves nothing of the host."""
+        """Return an empty tuple: this host leaves nothing behind."""
         return ()
 
     def start(self, plan: LaunchPlan) -> ProcessWorker:
@@ -176,7 +178,7 @@ class ProcessHost:
         survivors = end_trees(workers, self._grace, roots_first=True)
         self.problems += [f"process {process.pid} survived SIGKILL" for process in survivors]
         for child in self._children.values():
-            # One whose first thread has ended looks dead, and cannot be reaped before the others.
+            # A process whose main thread has ended looks dead, but its other threads delay reaping.
             if child.identity not in survivors:
                 child.reaped()
         self._children = {
@@ -196,7 +198,8 @@ class ProcessHost:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C in the terminal is for pytest, which then ends its workers in order.
+                # Ctrl-C in the terminal must reach pytest only, which then ends its workers in
+                # order.
                 start_new_session=True,
             )
         finally:

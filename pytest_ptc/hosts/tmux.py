@@ -1,11 +1,12 @@
 """Workers in the windows of a tmux server of their own, through libtmux.
 
-- The server is ours alone: its socket is `ptc-<run id>`, it reads no configuration file, and no
-  command of ours reaches any other server.
-- A worker is exec'ed by tmux with its arguments as they are; the pid of its pane is its own.
-- A pane outlives its process, so that even a worker that ends at once leaves its status and lines.
-- Processes, the server among them, are ended by recorded identity and not through tmux: that works
-  whatever state tmux is in.
+- Each run has its own server: its socket is `ptc-<run id>`, it reads no configuration file, and our
+  commands reach no other server.
+- tmux executes a worker directly, without a shell that parses its arguments; the pane's pid is the
+  worker's.
+- A pane outlives its process, so that a worker that ends at once leaves its status and lines.
+- Processes, also the server, are ended by their recorded identity and not through tmux: that works
+  in every state of tmux.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pytest_ptc.hosts.ends import process_ended
 from pytest_ptc.hosts.last_lines import last_lines
 from pytest_ptc.hosts.launch_check import check_plan
 from pytest_ptc.hosts.tmux_language import (
-    OLDEST,
+    OLDEST_VERSION,
     PANE_FIELDS,
     SERVER_FIELDS,
     SESSION,
@@ -63,26 +64,26 @@ if TYPE_CHECKING:
 
     from pytest_ptc.interfaces.host import LaunchPlan
 
-#: Seconds that tmux may take to notice what its caller has seen already.
-PATIENCE = 2.0
+#: Seconds that a process may take to end after SIGKILL, and tmux to notice that.
+EXIT_TIMEOUT_S = 2.0
 
-#: Seconds between two questions to tmux about a pane whose process has ended. tmux has an event for
-#: it, the hook `pane-died`, but waiting for that could not be given an end.
-_INTERVAL = 0.01
+#: Seconds between two queries of tmux about a pane whose process has ended. tmux has an event for
+#: it, the hook `pane-died`, but no way to wait for that with a timeout.
+_POLL_INTERVAL_S = 0.01
 
-#: Seconds that tmux may take to answer: one that is stopped would never do. Once it took longer, it
-#: gets the shorter time until it has answered again.
-ANSWER, IMPATIENT_ANSWER = 10.0, 1.0
+#: Seconds that tmux may take to answer: a stopped one never does. After a timeout, the shorter one
+#: applies until tmux has answered again.
+ANSWER_TIMEOUT_S, SHORT_ANSWER_TIMEOUT_S = 10.0, 1.0
 
-#: Seconds that the server gets to take leave of the people watching.
-_SERVER_GRACE = 1.0
+#: Seconds that the server gets to detach its clients.
+_SERVER_GRACE_S = 1.0
 
-#: Lines of history that are read for a pane's last lines, besides what is on its screen.
-_HISTORY = 300
+#: Lines of history that are read for a pane's last lines, besides its screen.
+_HISTORY_LINES = 300
 
 
 class Unfit(NamedTuple):
-    """Why workers cannot live in tmux here: a sentence's end after `tmux`, and the fix."""
+    """Why tmux cannot be used here, as the end of a sentence after `tmux`, and the fix."""
 
     why: str
     fix: str
@@ -92,8 +93,8 @@ class Unfit(NamedTuple):
 
 
 def unfit_tmux() -> Unfit | None:
-    """Return why workers cannot live in tmux here, or None if they can."""
-    fix = f"install tmux {OLDEST[0]}.{OLDEST[1]} or newer"
+    """Return why tmux cannot be used here, or None if it can."""
+    fix = f"install tmux {OLDEST_VERSION[0]}.{OLDEST_VERSION[1]} or newer"
     program = shutil.which("tmux")
     if program is None:
         return Unfit("is not installed", fix)
@@ -109,14 +110,14 @@ def unfit_tmux() -> Unfit | None:
 
 
 def tmux_problem() -> str | None:
-    """Return why workers cannot live in tmux here, with the fix, or None if they can."""
+    """Return why tmux cannot be used here, with the fix, or None if it can."""
     unfit = unfit_tmux()
     return None if unfit is None else f"tmux {unfit}, or choose --ptc-host=process"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Pane:
-    """A worker's place; `process` is None if it ended before it could be identified."""
+    """A worker's pane; `process` is None if it ended before it could be identified."""
 
     id: str
     process: ProcessIdentity | None
@@ -128,7 +129,7 @@ class TmuxWorker:
 
     Args:
         name: Its name.
-        pane: Its place.
+        pane: Its pane.
         host: The host that started it.
     """
 
@@ -171,7 +172,7 @@ class TmuxHost:
     Args:
         run_id: Names the socket; letters, digits, `.`, `_` and `-`.
         grace: Seconds that workers get between SIGTERM and SIGKILL when the host is closed.
-        interactive: Whether who watches may type into panes, too.
+        interactive: Whether people who attach may type into panes.
 
     Raises:
         HostError: There is no tmux here, or one that is too old.
@@ -184,7 +185,7 @@ class TmuxHost:
         if problem:
             raise self._error(problem)
         if not re.fullmatch(r"[\w.-]+", run_id):
-            raise self._error(f"a run id that cannot name a socket: {run_id!r}")
+            raise self._error(f"the run id {run_id!r} cannot be in the name of a socket")
         self._socket_name = RunNames(run_id).tmux_socket
         self._grace = grace
         self._interactive = interactive
@@ -196,9 +197,9 @@ class TmuxHost:
         self._answers = True
         self._unrecorded = False
         self._closed = False
-        #: Held while tmux is told to start or end something.
+        #: Held while tmux starts or ends something.
         self.lock = RLock()
-        #: What `close` could not do, one sentence each.
+        #: Errors of `close`, one sentence each.
         self.problems: list[str] = []
 
     def __repr__(self) -> str:
@@ -209,7 +210,7 @@ class TmuxHost:
     def attach(self) -> str:
         """Return the command with which a person can watch, from any terminal of the same user.
 
-        It shows, and takes no keys but those to look around, unless the host is interactive.
+        It is read-only, with keys to switch windows, unless the host is interactive.
         """
         folder = self._env.get("TMUX_TMPDIR")
         prefix = f"TMUX_TMPDIR={shlex.quote(folder)} " if folder else ""
@@ -245,8 +246,8 @@ class TmuxHost:
             if self._closed:
                 raise self._error("the host is closed", plan.worker, "start")
             check_plan(plan, host=self.name, taken=self._panes, env=self._env)
-            # Interrupted from here on, or carried out after we have given up waiting, tmux may have
-            # started what is not on record: see `close`.
+            # If this is interrupted, or tmux acts after our timeout, tmux may have started a pane
+            # that we have not recorded: see `close`.
             before, self._unrecorded = self._unrecorded, True
             pane = self._open_window(plan)
             self._panes[plan.worker] = pane
@@ -254,36 +255,36 @@ class TmuxHost:
             return TmuxWorker(plan.worker, pane, self)
 
     def bury(self, worker: str, pane: _Pane) -> tuple[str, str]:
-        """End a worker and free its place; return how it ended and its last lines.
+        """End a worker and close its window; return how it ended and its last lines.
 
         Raises:
-            HostError: It survives, or tmux does not tell.
+            HostError: It survives, or tmux does not answer.
         """
         if pane.process is not None:
             end_tree(pane.process, grace=0.0)
-            if wait_gone([pane.process], PATIENCE):
+            if wait_gone([pane.process], EXIT_TIMEOUT_S):
                 raise self._error("it survived SIGKILL", worker, "kill")
             end_left_behind(pane.process)
-        found = self._post_mortem(worker, pane)
+        ended, lines = self._read_end(worker, pane)
         del self._panes[worker]
-        return found
+        return ended, lines
 
     def shown(self, worker: str, pane: _Pane) -> str:
         """Return the last lines of a live worker's pane.
 
         Raises:
-            HostError: Its pane is gone.
+            HostError: Its pane does not exist any more.
         """
         if not pane.server.alive:
-            # Another server may have a pane of the same id by now.
+            # A newer server may have a pane of the same id.
             raise self._error("the tmux server is gone", worker, "lines")
         return last_lines("\n".join(self._run(_capture(pane), worker=worker)))
 
     def close(self) -> None:
         """End the workers with all that they started, then the server; may be called again."""
         self._closed = True
-        # A launch that hangs in a stopped tmux must not keep the run from ending.
-        held = self.lock.acquire(timeout=PATIENCE)
+        # A launch that hangs in a stopped tmux must not block the end of the run.
+        held = self.lock.acquire(timeout=EXIT_TIMEOUT_S)
         try:
             for step in (self._record_unrecorded, self._end_workers, self._end_server):
                 try:
@@ -299,32 +300,32 @@ class TmuxHost:
             try:
                 return self._exec(plan, self._server, "new-window", "-d", "-t", f"={SESSION}:")
             except HostError:
-                # The session goes with its last window, be it freed or closed by somebody.
+                # The session ends with its last window, whoever closed that.
                 if self._session_is_there():
                     raise
-            # A server that is just ending must not be asked: tmux would start another one for that,
-            # which is none of ours.
-            if wait_gone([self._server], PATIENCE / 10):
+            # Do not query a server that is ending: tmux would start another one for that, which we
+            # do not know.
+            if wait_gone([self._server], EXIT_TIMEOUT_S / 10):
                 return self._exec(plan, self._server, "new-session", "-d", "-s", SESSION)
         return self._exec(plan, self._start_server(), "new-session", "-d", "-s", SESSION)
 
     def _exec(self, plan: LaunchPlan, server: ProcessIdentity, *opening: str) -> _Pane:
         where = ("-n", literal(plan.worker), "-c", literal(str(plan.cwd)))
         command = (*opening, *where, "-P", "-F", PANE_FIELDS, "--", *exec_line(plan.argv))
-        return _read_pane(self._told(command, worker=plan.worker)[0], server)
+        return _read_pane(self._query(command, worker=plan.worker)[0], server)
 
     def _start_server(self) -> ProcessIdentity:
         title = f" {self._socket_name}: workers of pytest {os.getpid()} "
         changes = environment_changes(self._env, os.environ)
-        return self._meet(self._told(*preparations(title, os.getpid(), changes))[0])
+        return self._use_server(self._query(*preparations(title, os.getpid(), changes))[0])
 
-    def _meet(self, answer: str) -> ProcessIdentity:
+    def _use_server(self, answer: str) -> ProcessIdentity:
         pid, _, socket = answer.partition(" ")
         self._socket = Path(socket)
         self._server = ProcessIdentity.of(int(pid))
         if self._server is None:
             raise self._error("the tmux server is gone")
-        # By its path from now on: a test that sets TMUX_TMPDIR must not lead us elsewhere.
+        # By its path from now on: a test may change TMUX_TMPDIR.
         self._tmux = _tmux(socket_path=socket)
         return self._server
 
@@ -335,41 +336,43 @@ class TmuxHost:
             return False
         return True
 
-    def _post_mortem(self, worker: str, pane: _Pane) -> tuple[str, str]:
-        """Return how a worker that has ended did so, and its last lines."""
-        deadline = time.monotonic() + PATIENCE
+    def _read_end(self, worker: str, pane: _Pane) -> tuple[str, str]:
+        """Return how an ended worker ended, and its last lines."""
+        deadline = time.monotonic() + EXIT_TIMEOUT_S
         while pane.server.alive:
             try:
-                state, *lines = self._told(_ask_state(pane), _capture(pane), worker=worker)
+                state, *lines = self._query(_ask_state(pane), _capture(pane), worker=worker)
             except HostError:
-                if not wait_gone([pane.server], PATIENCE / 10):
+                if not wait_gone([pane.server], EXIT_TIMEOUT_S / 10):
                     break
-                # Asked alone, this is no error if the pane is not there: it then shows nothing.
+                # For a missing pane this command prints nothing, without an error.
                 if self._run(["display-message", "-p", "-t", pane.id, "#{pane_id}"]) == [pane.id]:
                     raise
                 return "its tmux window was closed", ""
             ended = how_it_ended(state)
             if ended is not None or time.monotonic() > deadline:
                 self._free(pane)
-                return ended or "in a way that tmux does not tell", last_lines("\n".join(lines))
+                return ended or "in an unknown way (tmux reports no exit status)", last_lines(
+                    "\n".join(lines)
+                )
             # tmux before 3.6 loses a SIGCHLD that comes while it writes utmp (tmux#4559), and would
-            # never learn how its child ended. Another one makes it look.
+            # never reap its child. A second one makes it check.
             pane.server.send(signal.SIGCHLD)
-            time.sleep(_INTERVAL)
+            time.sleep(_POLL_INTERVAL_S)
         return "tmux server gone", ""
 
     def _free(self, pane: _Pane) -> None:
         try:
             self._run(["kill-window", "-t", pane.id])
         except HostError:
-            # Closed by somebody meanwhile, or with its server: its place is free either way.
+            # Already closed, alone or with its server.
             return
 
     def _record_unrecorded(self) -> None:
         if not self._unrecorded:
             return
         try:
-            server = self._meet(self._told(["display-message", "-p", SERVER_FIELDS])[0])
+            server = self._use_server(self._query(["display-message", "-p", SERVER_FIELDS])[0])
         except HostError:
             return  # no server was started
         known = {pane.id for pane in self._panes.values() if pane.server == server}
@@ -382,7 +385,7 @@ class TmuxHost:
         try:
             return self._run(["list-panes", "-a", "-F", PANE_FIELDS])
         except HostError:
-            return []  # without a session tmux has no panes, and calls it an error to ask
+            return []  # without a session, tmux reports an error instead of no panes
 
     def _end_workers(self) -> None:
         workers = [pane.process for pane in self._panes.values() if pane.process]
@@ -393,18 +396,18 @@ class TmuxHost:
         }
 
     def _end_server(self) -> None:
-        if self._server is not None and end_processes([self._server], _SERVER_GRACE):
+        if self._server is not None and end_processes([self._server], _SERVER_GRACE_S):
             raise self._error("the server survived SIGKILL")
         if self._socket is not None:
-            # tmux leaves its socket behind, and after a crash the lock with which it was made.
+            # tmux leaves its socket behind, and after a crash the socket's lock file.
             self._socket.unlink(missing_ok=True)
             self._socket.with_name(f"{self._socket.name}.lock").unlink(missing_ok=True)
         self._server = self._socket = None
 
-    def _told(self, *commands: Sequence[str], worker: str | None = None) -> list[str]:
-        """Carry out commands that print a line at least.
+    def _query(self, *commands: Sequence[str], worker: str | None = None) -> list[str]:
+        """Run commands that print at least one line.
 
-        The client of a server that is ended meanwhile prints nothing, and calls that no error.
+        When the server ends meanwhile, the client prints nothing, without an error.
         """
         lines = self._run(*commands, worker=worker)
         if not lines:
@@ -412,13 +415,13 @@ class TmuxHost:
         return lines
 
     def _run(self, *commands: Sequence[str], worker: str | None = None) -> list[str]:
-        """Carry out commands in one go and return the lines they print; an error names the last."""
+        """Run commands in one call and return the lines they print; an error names the last one."""
         from libtmux.exc import LibTmuxException  # noqa: PLC0415 - see `_tmux`
 
         name = commands[-1][0]
         try:
             # `-u`: in a locale without UTF-8 tmux would print `_` for parts of a socket's path.
-            result = self._answer("-u", *command_line(commands))
+            result = self._run_client("-u", *command_line(commands))
         except FutureTimeoutError:
             raise self._error("tmux does not answer; is it stopped?", worker, name) from None
         except (LibTmuxException, OSError, ValueError) as error:
@@ -428,20 +431,20 @@ class TmuxHost:
             raise self._error(with_fix(problem), worker, name)
         return list(result.stdout)
 
-    def _answer(self, *words: str) -> Any:
-        """Return what tmux says to a command line, or raise `FutureTimeoutError`."""
-        said: Future[Any] = Future()
+    def _run_client(self, *words: str) -> Any:
+        """Return the result of a tmux client, or raise `FutureTimeoutError`."""
+        result: Future[Any] = Future()
 
-        def ask() -> None:
+        def run() -> None:
             try:
-                said.set_result(self._tmux.cmd(*words))
-            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
-                said.set_exception(error)
+                result.set_result(self._tmux.cmd(*words))
+            except BaseException as error:  # noqa: BLE001 - raised again by `result.result`
+                result.set_exception(error)
 
-        # libtmux waits without an end. Its thread ends when tmux does, which `close` sees to.
-        Thread(target=ask, name="ptc-tmux", daemon=True).start()
+        # libtmux waits without a timeout. Its thread ends with the tmux server, which `close` ends.
+        Thread(target=run, name="ptc-tmux", daemon=True).start()
         try:
-            answer = said.result(ANSWER if self._answers else IMPATIENT_ANSWER)
+            answer = result.result(ANSWER_TIMEOUT_S if self._answers else SHORT_ANSWER_TIMEOUT_S)
         except FutureTimeoutError:
             self._answers = False
             raise
@@ -455,7 +458,7 @@ class TmuxHost:
 
 
 def _tmux(*, socket_name: str | None = None, socket_path: str | None = None) -> Server:
-    # 0.2 s that only a run with workers in tmux should pay.
+    # Lazily: the import takes 0.2 s, and only this host needs it.
     from libtmux.server import Server  # noqa: PLC0415
 
     return Server(socket_name=socket_name, socket_path=socket_path, config_file=os.devnull)
@@ -471,4 +474,4 @@ def _ask_state(pane: _Pane) -> list[str]:
 
 
 def _capture(pane: _Pane) -> list[str]:
-    return ["capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{_HISTORY}"]
+    return ["capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{_HISTORY_LINES}"]

@@ -1,7 +1,4 @@
-"""What tmux is told and what its answers mean: its options, its quoting, its formats.
-
-Pure: nothing here talks to tmux.
-"""
+"""tmux commands and answers: options, quoting, formats. Pure: it does not call tmux."""
 
 from __future__ import annotations
 
@@ -14,37 +11,37 @@ from pytest_ptc.system.processes import describe_exit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: The oldest tmux that has all we use.
-OLDEST = (3, 2)
+#: The oldest tmux with all features that we use.
+OLDEST_VERSION = (3, 2)
 
 #: The only session of a run's server.
 SESSION = "ptc"
 
-#: Formats, and at the same time the order of the fields in tmux's answers.
+#: Formats, which also give the order of the fields in tmux's answers.
 SERVER_FIELDS = "#{pid} #{socket_path}"
 PANE_FIELDS = "#{pane_id} #{pane_pid}"
 STATE_FIELDS = "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}"
 
-#: Becomes the program that is its arguments.
+#: A shell script that executes the program in its arguments.
 _WITHOUT_SIGNAL_KEYS = (
     'trap \'\' INT QUIT TSTP; stty -isig -echo 2>/dev/null; trap - INT QUIT TSTP; exec "$0" "$@"'
 )
 
-#: What the readline library sets in the environment of any Python that imports it, unseen by
-#: `os.environ`: the size of a terminal that is not the workers'.
-_BEHIND_OUR_BACK = ("LINES", "COLUMNS")
+#: Variables that the readline library sets in the process's environment, but not in `os.environ`:
+#: the size of a terminal that is not the workers'.
+_READLINE_VARIABLES = ("LINES", "COLUMNS")
 
 _OPTIONS = (
-    # The place of the last worker may be freed: the server stays for the next one.
+    # The server must survive the last window, for the next worker.
     ("-s", "exit-empty", "off"),
     ("-g", "remain-on-exit", "on"),
-    # Else tmux writes a line of its own below the worker's last. Quietly, as tmux 3.2 lacks it.
+    # Else tmux adds its own line below the worker's last. `-q`: tmux 3.2 lacks the option.
     ("-gq", "remain-on-exit-format", ""),
-    # Windows take the size of whoever watches, so that all can be seen; lines that wrap are joined
-    # when they are read. ("manual" would crash tmux 3.3a at the next new window.)
+    # Windows take the size of the latest client; wrapped lines are joined when they are read.
+    # ("manual" would crash tmux 3.3a at the next new window.)
     ("-g", "default-size", "160x50"),
     ("-g", "window-size", "latest"),
-    # The environment of whoever watches is not the workers'.
+    # A client that attaches must not change the workers' environment.
     ("-g", "update-environment", ""),
     ("-g", "destroy-unattached", "off"),
     # The windows keep the workers' names, and w1 is window 1.
@@ -58,22 +55,22 @@ _OPTIONS = (
     ("-g", "status-right", "window: C-b n, C-b 1  detach: C-b d"),
 )
 
-#: Keys behind the prefix that show another window, as tmux has them, by the one command for it that
-#: a client may give which can only read.
+#: tmux's own keys for switching windows, bound to the one such command that read-only clients may
+#: use.
 _WINDOW_KEYS = (("n", ":+"), ("p", ":-"), *((str(number), f":{number}") for number in range(1, 10)))
 
 
 def too_old(version: str) -> bool:
-    """Tell whether this answer to `tmux -V` names a version older than `OLDEST`.
+    """Tell whether this answer to `tmux -V` names a version older than `OLDEST_VERSION`.
 
     A version without a number ("tmux master") is a newer one.
     """
     number = re.search(r"(\d{1,9})\.(\d{1,9})", version)
-    return number is not None and (int(number[1]), int(number[2])) < OLDEST
+    return number is not None and (int(number[1]), int(number[2])) < OLDEST_VERSION
 
 
 def argument(text: str) -> str:
-    r"""Return the text as an argument that tmux does not take for the end of its command.
+    r"""Return the text as an argument that does not end a tmux command.
 
     tmux splits its command line after every argument that ends with `;`, unless it ends with `\;`.
     """
@@ -83,7 +80,7 @@ def argument(text: str) -> str:
 def literal(text: str) -> str:
     """Return the text as a tmux format that expands to it.
 
-    A run of `#` in front of `[` tmux leaves alone, for that is how its styles begin.
+    tmux does not unescape `#` before `[`, where a style begins.
     """
     return re.sub(r"(?<!#)#+(?![#\[])", lambda run: run[0] * 2, text)
 
@@ -91,25 +88,25 @@ def literal(text: str) -> str:
 def exec_line(argv: tuple[str, ...]) -> tuple[str, ...]:
     """Return the arguments with which tmux execs this program, in a terminal without signal keys.
 
-    Keys that send SIGINT, SIGQUIT or SIGTSTP do so no more. Until that is set these are ignored;
-    the program itself starts with the signals as they are for any program. A shell execs it, for
-    tmux would hand a single argument to a shell as a line.
+    Keys such as Ctrl-C send no signals. Until that is set, SIGINT, SIGQUIT and SIGTSTP are ignored;
+    the program itself starts with default signal handling. It runs through `/bin/sh -c`, because
+    tmux would pass a single argument to a shell as a command line.
     """
     return ("/bin/sh", "-c", _WITHOUT_SIGNAL_KEYS, *argv)
 
 
 def command_line(commands: Sequence[Sequence[str]]) -> list[str]:
-    """Return the arguments that make tmux carry out these commands in one go."""
+    """Return the arguments of one tmux call that runs all these commands."""
     return [word for command in commands for word in (";", *map(argument, command))][1:]
 
 
 def preparations(title: str, owner: int, changes: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-    """Return the commands that start a server, make it ours, and ask it for `SERVER_FIELDS`.
+    """Return the commands that start and configure a server, and print its `SERVER_FIELDS`.
 
     Args:
-        title: What its status line says.
-        owner: The pid of the process without which it has no reason to live.
-        changes: Commands that set its environment right.
+        title: The text of its status line.
+        owner: The pid of pytest; the server ends when that has ended and a pane dies.
+        changes: Commands that set its environment.
     """
     return [
         ["start-server"],
@@ -117,7 +114,7 @@ def preparations(title: str, owner: int, changes: Sequence[Sequence[str]]) -> li
         *(["set-option", *option] for option in _OPTIONS),
         ["set-option", "-g", "status-left", literal(title)],
         *(["bind-key", key, "switch-client", "-t", window] for key, window in _WINDOW_KEYS),
-        ["set-hook", "-g", "pane-died", _end_orphaned_server(owner)],
+        ["set-hook", "-g", "pane-died", _orphan_hook(owner)],
         ["display-message", "-p", SERVER_FIELDS],
     ]
 
@@ -125,7 +122,7 @@ def preparations(title: str, owner: int, changes: Sequence[Sequence[str]]) -> li
 def environment_changes(wanted: Mapping[str, str], actual: Mapping[str, str]) -> list[list[str]]:
     """Return the commands that give a server started from `actual` the wanted environment."""
     changed = [name for name, value in wanted.items() if actual.get(name) != value]
-    unwanted = [name for name in (*actual, *_BEHIND_OUR_BACK) if name not in wanted]
+    unwanted = [name for name in (*actual, *_READLINE_VARIABLES) if name not in wanted]
     return [
         *(["set-environment", "-g", "--", name, wanted[name]] for name in changed),
         *(["set-environment", "-g", "-u", "--", name] for name in unwanted),
@@ -147,7 +144,7 @@ def how_it_ended(state: str) -> str | None:
 
 
 def with_fix(problem: str) -> str:
-    """Return what tmux said, and what to do about it where that is known."""
+    """Return an error message of tmux, with the fix if one is known."""
     fixes = {
         "File name too long": "set TMUX_TMPDIR to a directory with a shorter path",
         "command too long": "tmux takes about 16 kB; put long arguments into a file",
@@ -155,10 +152,10 @@ def with_fix(problem: str) -> str:
     return "; ".join([problem, *(fix for sign, fix in fixes.items() if sign in problem)])
 
 
-def _end_orphaned_server(owner: int) -> str:
-    # Should pytest be killed, nobody is left to close the host. Its workers end by themselves; when
-    # the first of them does, the server finds that its owner is gone, and goes as well.
-    # A process that was killed and that its parent has not waited for yet still takes signals.
+def _orphan_hook(owner: int) -> str:
+    # If pytest is killed, nobody closes the host. Its workers end by themselves; when the first one
+    # does, this hook finds that pytest has ended, and ends the server.
+    # The check for state Z: a zombie still accepts signal 0.
     lives = f"kill -0 {owner} 2>/dev/null && ! grep -qs '^State:.Z' /proc/{owner}/status"
     script = f"{{ {lives}; }} || {{ rm -f #{{q:socket_path}}; kill #{{pid}}; }}"
     return f'run-shell -b "{script}"'

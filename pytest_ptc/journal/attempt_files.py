@@ -1,17 +1,17 @@
 """One attempt's folder in the journal: its files, how they are written, and how they are read.
 
-    task.json         what is asked, without secrets
+    task.json         the task, without secrets
     records.jsonl     what its agent recorded or was refused, and how its program ended
     report.json       how the attempt ended
-    prompt.txt, output.log, transcript.jsonl   of the worker, for whoever looks back
+    prompt.txt, output.log, transcript.jsonl   of the worker, for people
 
 The coordinator alone writes the first three (`attempt_writer.py`). Every line of the records and
-the report carry a seal that it alone can make (`seals.py`). What carries none was written by
-somebody else, or was cut short by the end of a process or of the disk: it is left out.
+the report has a seal that only the coordinator can make (`seals.py`). What has no valid seal was
+written by another process, or is incomplete: it is ignored.
 
-The report is written beside its place, synced, and put into place: a reader sees all of it or
-nothing. A line is written with one `write`, and begins with the line's end, so that one that was
-cut short spoils only itself.
+The report is written to a temporary file, synced, and moved into place: a reader sees all of it or
+nothing. A record is one `write`, and begins with a line end, so that an incomplete one does not
+spoil the next.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ TRANSCRIPT = "transcript.jsonl"
 RECORDS = "records.jsonl"
 REPORT = "report.json"
 
-#: The longest of each that is read. A verdict has at most 8 MB, which escapes make longer.
+#: The longest of each that is read. A verdict has at most 8 MB; JSON escapes make it longer.
 MAX_TASK_BYTES = 300 * 1024 * 1024
 MAX_REPORT_BYTES = 64 * 1024 * 1024
 MAX_RECORDS_BYTES = 128 * 1024 * 1024
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 #: The longest file that a report has a hash of.
 MAX_HASHED_BYTES = 256 * 1024 * 1024
-#: Bytes at the end of the output that its last lines are looked for in.
+#: Bytes at the end of the output that are read for its last lines.
 TAIL_BYTES = 16_384
 #: Longest `output.log` that is searched, in bytes; agents keep theirs shorter.
 _MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
 
 def keep_text(path: Path, text: str, redactor: Redactor) -> None:
-    """Keep a text for whoever looks back; a full disk is no reason to break an attempt."""
+    """Write a text, redacted; a write error is ignored, because the file only helps people."""
     with contextlib.suppress(OSError):
         own_files.write_new(path, utf8(redactor.text(text)))
 
@@ -68,8 +68,8 @@ def last_lines(folder: Path) -> str:
 def failing_output_line(folder: Path) -> str | None:
     """Return the first line of a program's output that says fail; None if there is none.
 
-    For what a worker that was killed had read, and not yet handed over. Of agents that keep a
-    transcript the output is a narrative of ours, and says nothing.
+    It finds a fail that a killed worker had read and not sent yet. The output of an agent with a
+    transcript is our own narrative: it is not searched.
     """
     with contextlib.suppress(OSError):
         if not (folder / TRANSCRIPT).exists():
@@ -82,10 +82,10 @@ def failing_output_line(folder: Path) -> str | None:
 
 @contextlib.contextmanager
 def journal_errors(path: Path) -> Iterator[None]:
-    """Translate what reading and writing the journal raises."""
+    """Translate the exceptions of reading and writing the journal to JournalError."""
     try:
         yield
     except OSError as error:
         raise JournalError(f"journal {path}: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError, RecursionError, VerdictError) as error:
-        raise JournalError(f"journal {path}: not what we wrote: {error}") from error
+        raise JournalError(f"journal {path}: invalid content: {error}") from error

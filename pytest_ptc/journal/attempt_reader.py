@@ -1,4 +1,4 @@
-"""One attempt's records and report, as they are on disk: for a run that is resumed or audited."""
+"""One attempt's records and report on disk, for `--ptc-resume` and audits."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from pytest_ptc.verdicts.endings import Ended
     from pytest_ptc.verdicts.recording import Record
 
-#: Lines that somebody else put among the records; with more the file is taken as spoilt.
+#: Most lines without a valid seal among the records; with more, the file is refused.
 MAX_FOREIGN_LINES = 10_000
-#: Checks of an attempt's data that may take too long; the rest is not checked any more.
+#: After so many schema checks of one attempt that took too long, no more are made.
 MAX_SLOW_CHECKS = 2
 
 
@@ -49,7 +49,7 @@ class AttemptReader:
 
     Args:
         folder: The attempt's folder.
-        seal: What its lines and its report are sealed with; with an empty one nothing verifies.
+        seal: The key of its seals; with an empty one nothing verifies.
         schema: JSON Schema for the data of its verdicts.
 
     Raises:
@@ -65,24 +65,25 @@ class AttemptReader:
         return f"<AttemptReader {self.folder}>"
 
     def story(self) -> tuple[list[Record], Ended | None]:
-        """Return what was recorded that counts, and how the agent's program ended, if seen.
+        """Return the records that count, and how the agent's program ended, if known.
 
-        A sealed verdict that is none, or whose data does not meet the schema, counts as refused.
+        A sealed verdict that is invalid, or whose data does not match the schema, counts as
+        refused.
         """
-        found, ended = recordings(self._entries())
+        entries, ended = recordings(self._entries())
         records: list[Record] = []
         slow = 0
-        for entry in found:
-            # Several that cannot be checked in time must not take as many times as long.
-            record = _checked(entry, self._schema, skip=slow >= MAX_SLOW_CHECKS)
+        for entry in entries:
+            # Bounds the total time of checks that time out.
+            record = _check(entry, self._schema, skip=slow >= MAX_SLOW_CHECKS)
             slow += record.refused is not None and TOO_SLOW in record.refused
             records.append(record)
         return records, ended
 
     def filed(self) -> tuple[AttemptReport | None, str | None]:
-        """Return how the attempt ended, None if nobody who may has filed that.
+        """Return the attempt's report and the SHA-256 of its file.
 
-        Beside it is the hash of what was read for that; None where there is no file.
+        The report is None without a valid seal; the hash is None where there is no file.
         """
         with journal_errors(self.folder):
             try:
@@ -91,7 +92,7 @@ class AttemptReader:
                 return None, None
             except OSError as error:
                 if error.errno in (None, errno.ELOOP):
-                    return None, None  # no file, or a link: somebody else's, who has no say here
+                    return None, None  # not a regular file: not written by the coordinator
                 raise
             digest = hashlib.sha256(text).hexdigest()
             try:
@@ -111,23 +112,23 @@ class AttemptReader:
     def _entries(self) -> list[Entry]:
         with journal_errors(self.folder / RECORDS):
             text = read_regular(self.folder / RECORDS, MAX_RECORDS_BYTES)
-        found = []
+        entries = []
         foreign = 0
         for line in re.finditer(rb"[^\n]+", text):
-            value = _opened(line[0], self._seal)
+            value = _verified(line[0], self._seal)
             if value is not None:
                 if (entry := entry_from_json(value)) is not None:
-                    found.append(entry)
+                    entries.append(entry)
                 continue
             foreign += 1
             if foreign > MAX_FOREIGN_LINES:
-                problem = f"has more than {MAX_FOREIGN_LINES} lines that nobody of the run wrote"
+                problem = f"has more than {MAX_FOREIGN_LINES} lines without a valid seal"
                 raise JournalError(f"journal {self.folder / RECORDS}: {problem}")
-        return found
+        return entries
 
 
-def _opened(line: bytes, seal: str) -> dict[str, Any] | None:
-    """Return what a line holds that carries the seal."""
+def _verified(line: bytes, seal: str) -> dict[str, Any] | None:
+    """Return the content of a line with a valid seal; else None."""
     if b'"seal"' not in line or len(line) > MAX_RECORD_BYTES:
         return None
     try:
@@ -136,27 +137,27 @@ def _opened(line: bytes, seal: str) -> dict[str, Any] | None:
         return None
 
 
-def _checked(entry: Recording, schema: Mapping[str, Any] | None, *, skip: bool) -> Record:
-    """Return a record, refused if its data is not what the schema asks for."""
+def _check(entry: Recording, schema: Mapping[str, Any] | None, *, skip: bool) -> Record:
+    """Return a record, refused if its data does not match the schema."""
     record = entry.record
     if record.verdict is None or schema is None or entry.data_redacted:
         return record
-    said = record.verdict.to_json()
+    verdict = record.verdict.to_json()
     if skip:
-        refused = '"data" was not held to the schema: those before it have taken too long'
+        refused = '"data" was not checked against the schema: earlier checks took too long'
     else:
         try:
-            read_verdict(said, schema)
+            read_verdict(verdict, schema)
         except VerdictError as error:
             refused = str(error)
         else:
             return record
-    fail = says_fail(said, given=True)
+    fail = says_fail(verdict, given=True)
     return replace(record, verdict=None, refused=refused, fail=fail)
 
 
 def changed_files(folder: Path) -> list[str]:
-    """Return which files of an attempt are not what its report says they were, a sentence each."""
+    """Return the files of an attempt that differ from the hashes in its report, a sentence each."""
     try:
         files = json.loads(read_regular(folder / REPORT, MAX_REPORT_BYTES))["files"]
         wrong = {name: _difference(folder / name, digest) for name, digest in files.items()}

@@ -1,8 +1,8 @@
 """One attempt's records and report, as the coordinator writes them.
 
-What was put down here counts, whatever becomes of the files: the writer remembers it, so that an
-agent that truncates, edits or removes a file of its attempt loses nothing and adds nothing. A file
-that is not as it was left is written again.
+Records that were written here count even if the files change: the writer keeps them in memory, so
+that an agent that truncates, edits or removes a file of its attempt changes nothing. A changed file
+is written again.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ if TYPE_CHECKING:
 
 
 class Filed(NamedTuple):
-    """A report that is on disk, as it is there, and the hash of its file."""
+    """A report as it is on disk, and the hash of its file."""
 
     value: dict[str, Any]
     sha256: str
 
 
 class AttemptWriter:
-    """What is put down of one attempt. Its methods may be called from any thread.
+    """Writes one attempt's files. Its methods may be called from any thread.
 
     Args:
         folder: The attempt's folder; `open` makes it.
-        seal: What lines and report are sealed with.
+        seal: The key of the seals.
         redactor: Keeps secrets out of what is written.
 
     Raises:
@@ -70,17 +70,17 @@ class AttemptWriter:
         self._redactor = redactor
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
-        #: The content of the records as they have to be on disk, line by line.
+        #: The lines of the records file as they must be on disk.
         self._lines: list[bytes] = []
         self._size = 0
-        #: How often the records were found to be something else than what was put down.
+        #: How often the records file had to be written again because it was changed.
         self.restored = 0
 
     def __repr__(self) -> str:
         return f"<AttemptWriter {self.folder} {len(self._entries)} entries>"
 
     def open(self, attempt: Attempt, spec: TaskSpec) -> None:
-        """Make the folder, with what is asked."""
+        """Make the folder, and write the task."""
         task = {
             "task": attempt.task_id,
             "attempt": attempt.number,
@@ -89,16 +89,16 @@ class AttemptWriter:
         }
         with journal_errors(self.folder):
             self.folder.mkdir(mode=0o700)
-            # Not synced: a power cut before the agent began loses nothing that was recorded.
+            # Not synced: before the agent began there is no record to lose.
             own_files.write_new(self.folder / TASK, json.dumps(task).encode("ascii"))
-            # Made here, so that one that is missing later is one that somebody has removed.
+            # Created here, so that a file that is missing later was removed.
             os.close(own_files.open_for_append(self.folder / RECORDS))
 
     def put(self, entry: Entry) -> None:
-        """Put an entry on disk, and return when it is there."""
+        """Write an entry, and return when it is synced."""
         value = self._redactor.json(entry_to_json(entry))
         if isinstance(entry, Recording) and entry.record.verdict is not None:
-            # It was held to its schema as it was; what stands for a secret may not meet that.
+            # The data was checked before it was redacted; redacted data may not match the schema.
             data = entry.record.verdict.data
             value["data_redacted"] = self._redactor.json(data, free=True) != data
         line = f"\n{json.dumps(sealed(value, self._seal))}".encode()
@@ -111,21 +111,21 @@ class AttemptWriter:
             self._entries.append(entry)
 
     def story(self) -> tuple[list[Record], Ended | None]:
-        """Return what was put down that counts, and how the agent's program ended, if seen."""
+        """Return the records that count, and how the agent's program ended, if known."""
         return story_of(tuple(self._entries))
 
     def file(self, report: AttemptReport) -> Filed:
-        """Put down how the attempt ended, and return what is on disk of that."""
+        """Write the report, and return it as it is on disk."""
         value = self._redactor.json(report.to_json())
         with self._lock, journal_errors(self.folder):
-            # Where that fails, the hash tells whoever looks back that the records are others.
+            # If that fails, the hash in the report shows that the records were changed.
             with contextlib.suppress(OSError):
                 self._restore()
             if self.restored:
                 value["about"]["foreign_records"] = self.restored
             value["files"] = self._hashes()
             content = json.dumps(sealed(value, self._seal)).encode("ascii")
-            # What is there is not ours: nobody else files reports.
+            # A file of that name is not ours: only this method writes reports.
             own_files.link_new(self.folder / REPORT, content, over=True)
         return Filed(value, hashlib.sha256(content).hexdigest())
 
@@ -143,7 +143,7 @@ class AttemptWriter:
             return
         file = own_files.open_for_append(self.folder / RECORDS, create=False)
         try:
-            # Not longer than before where it finds no room: what is cut short spoils the next one.
+            # On a full disk, back to the old size: an incomplete line would spoil the next one.
             if os.write(file, line) < len(line):
                 os.ftruncate(file, self._size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -152,7 +152,7 @@ class AttemptWriter:
             os.close(file)
 
     def _is_intact(self) -> bool:
-        """Tell whether the records are a regular file of the size that they had when left."""
+        """Tell whether the records are a regular file of the expected size."""
         try:
             file = own_files.open_for_append(self.folder / RECORDS, create=False)
         except OSError:
@@ -163,23 +163,23 @@ class AttemptWriter:
             os.close(file)
 
     def _restore(self) -> None:
-        """Write the records again, if they are not what was put down."""
-        wanted = b"".join(self._lines)
+        """Write the records again, if the file was changed."""
+        expected = b"".join(self._lines)
         try:
-            found = read_regular(self.folder / RECORDS, MAX_RECORDS_BYTES)
+            content = read_regular(self.folder / RECORDS, MAX_RECORDS_BYTES)
         except OSError:
-            found = None
-        if found != wanted:
-            self._replace(wanted)
+            content = None
+        if content != expected:
+            self._replace(expected)
 
     def _replace(self, content: bytes) -> None:
         self.restored += 1
         own_files.link_new(self.folder / RECORDS, content, over=True)
 
     def _hashes(self) -> dict[str, str]:
-        """Return the SHA-256 of every file that the report is about, and that is one of ours."""
-        found = {}
+        """Return the SHA-256 of every file of the attempt besides the report."""
+        hashes = {}
         for name in (OUTPUT, PROMPT, TASK, TRANSCRIPT):
             with contextlib.suppress(OSError):
-                found[name] = own_files.sha256(self.folder / name, MAX_HASHED_BYTES)
-        return {**found, RECORDS: hashlib.sha256(b"".join(self._lines)).hexdigest()}
+                hashes[name] = own_files.sha256(self.folder / name, MAX_HASHED_BYTES)
+        return {**hashes, RECORDS: hashlib.sha256(b"".join(self._lines)).hexdigest()}

@@ -1,4 +1,4 @@
-"""What an attempt came to, by what is known of it, and whether that is enough."""
+"""The outcome of an attempt, from its records and its worker's report."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 def recorded_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
-    """Return what an agent recorded before this trouble met it; if nothing, the trouble.
+    """Return the verdict that was recorded before this trouble; if there is none, the trouble.
 
     Raises:
         JournalError: The records cannot be read.
     """
-    found, ended = records.story()
-    judged = judge(found, ended)
-    line = None if any(record.says_fail for record in found) else records.failing_line()
+    recorded, ended = records.story()
+    judged = judge(recorded, ended)
+    line = None if any(record.says_fail for record in recorded) else records.failing_line()
     if line is not None:
-        # Whoever had read it had no time to hand it over.
-        refused = f"in its output, and not among its records: {line}"
-        judged = judge([*found, Record(call="output", refused=refused, fail=True)], ended)
+        # The worker had no time to send it.
+        refused = f"printed, but not recorded: {line}"
+        judged = judge([*recorded, Record(call="output", refused=refused, fail=True)], ended)
     if judged is None or isinstance(judged, Verdict):
         return judged or trouble
     if judged.cause in (Cause.NO_VERDICT, Cause.AGENT_FAILED):
-        # Seen while it was judged, and nothing that was recorded.
+        # A consequence of the trouble, not a record.
         return trouble
     if judged.final and judged.cause is Cause.MALFORMED:
         return trouble.beside(judged)
@@ -43,21 +43,21 @@ def recorded_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
 
 
 def fail_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
-    """Return the fail that an agent recorded or said, or may have; else the trouble."""
+    """Return a recorded or printed fail, or a trouble that may hide one; else the trouble."""
     ended = recorded_or(trouble, records)
-    said = isinstance(ended, Trouble) and ended.final
-    return ended if said or _fails(ended) else trouble
+    final = isinstance(ended, Trouble) and ended.final
+    return ended if final or _fails(ended) else trouble
 
 
 def demanded(
     ended: Verdict | Trouble, spec: TaskSpec, tool_calls: int | None = None
 ) -> Verdict | Trouble:
-    """Return how an attempt ended, held to the evidence that its task demands.
+    """Return an error in place of a pass without the evidence that its task requires.
 
     Args:
         ended: How it ended.
         spec: The task.
-        tool_calls: How often the agent used a tool besides recording; None where it does not say.
+        tool_calls: The number of tool calls other than recording; None if unknown.
     """
     if not spec.require_evidence or not isinstance(ended, Verdict):
         return ended
@@ -65,10 +65,10 @@ def demanded(
         return ended
     if tool_calls is not None and tool_calls > 0:
         return ended
-    looked = "without a single tool call" if tool_calls == 0 else "and nobody can say how it looked"
+    evidence = "without a tool call" if tool_calls == 0 else "without a count of its tool calls"
     return Trouble(
         cause=Cause.NO_EVIDENCE,
-        message=f"the agent recorded a {ended.verdict} {looked}: {ended.summary}",
+        message=f"the agent recorded a {ended.verdict} {evidence}: {ended.summary}",
     )
 
 
@@ -85,29 +85,29 @@ class Closed(NamedTuple):
 
 
 def closed_by_worker(writer: AttemptWriter, report: AttemptReport) -> Closed:
-    """File what a worker reports of its attempt, held to what was put down of it."""
+    """File a worker's report, after a check against the attempt's records."""
     records, _ = writer.story()
     refused = None if report.verdict is None else _refusal(report.verdict, records)
     if refused is not None:
         report = replace(report, verdict=None, trouble=refused)
     elif report.trouble is not None and _say_fail(records):
-        # Its worker did not know of it yet; tried again, it could become a pass.
-        stands = fail_or(report.trouble, writer)
-        verdict = stands if isinstance(stands, Verdict) else None
-        left = stands if isinstance(stands, Trouble) else None
-        report = replace(report, verdict=verdict, trouble=left)
-    return _filed(writer, report)
+        # The worker did not know of that fail yet; a retry could turn it into a pass.
+        outcome = fail_or(report.trouble, writer)
+        verdict = outcome if isinstance(outcome, Verdict) else None
+        trouble = outcome if isinstance(outcome, Trouble) else None
+        report = replace(report, verdict=verdict, trouble=trouble)
+    return _file(writer, report)
 
 
 def _refusal(verdict: Verdict, records: list[Record]) -> Trouble | None:
-    """Return why a verdict that a worker reports is not believed; None if it is."""
+    """Return why a worker's verdict does not count; None if it does."""
     if verdict.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
         return None
     if _say_fail(records):
-        message = f"its worker reports {verdict.verdict}, and its agent recorded a fail"
+        message = f"its worker reported {verdict.verdict}, but its agent recorded a fail"
         return Trouble(cause=Cause.CONTRADICTED, message=message).after_fail()
-    if not _has(records, verdict):
-        message = f"its worker reports {verdict.verdict}, and none was recorded"
+    if not _has_kind(records, verdict):
+        message = f"its worker reported {verdict.verdict}, but none was recorded"
         return Trouble(cause=Cause.NO_VERDICT, message=message)
     return None
 
@@ -115,7 +115,7 @@ def _refusal(verdict: Verdict, records: list[Record]) -> Trouble | None:
 def closed_without_worker(
     writer: AttemptWriter, attempt: Attempt, spec: TaskSpec, seconds: float, otherwise: Trouble
 ) -> Closed:
-    """File what an attempt came to whose worker did not report: what was recorded, or the trouble.
+    """File an attempt without a worker's report: its recorded verdict, or the trouble.
 
     Args:
         writer: The attempt's writer.
@@ -124,32 +124,32 @@ def closed_without_worker(
         seconds: How long it took.
         otherwise: How it ended if nothing was recorded.
     """
-    seen = otherwise
+    trouble = otherwise
     if not otherwise.evidence:
-        seen = replace(otherwise, evidence=writer.tail())
-    ended = demanded(recorded_or(seen, writer), spec)
+        trouble = replace(otherwise, evidence=writer.tail())
+    ended = demanded(recorded_or(trouble, writer), spec)
     report = AttemptReport(
         attempt=attempt,
         seconds=seconds,
         verdict=ended if isinstance(ended, Verdict) else None,
         trouble=ended if isinstance(ended, Trouble) else None,
     )
-    return _filed(writer, report)
+    return _file(writer, report)
 
 
-def _filed(writer: AttemptWriter, report: AttemptReport) -> Closed:
-    """File a report; what was recorded counts though its report cannot be filed."""
+def _file(writer: AttemptWriter, report: AttemptReport) -> Closed:
+    """File a report; a recorded verdict counts even if its report cannot be filed."""
     try:
         filed = writer.file(report)
     except JournalError as error:
         if report.verdict is not None and (
-            _fails(report.verdict) or _has(writer.story()[0], report.verdict)
+            _fails(report.verdict) or _has_kind(writer.story()[0], report.verdict)
         ):
             return Closed(report, None)
         if report.trouble is None:
             trouble = Trouble(cause=Cause.MACHINERY, message=str(error))
         elif report.trouble.retryable and report.trouble.cause is not Cause.MACHINERY:
-            message = _and(report.trouble.message, error)
+            message = _with_error(report.trouble.message, error)
             trouble = replace(report.trouble, cause=Cause.MACHINERY, message=message)
         else:
             trouble = report.trouble
@@ -157,8 +157,8 @@ def _filed(writer: AttemptWriter, report: AttemptReport) -> Closed:
     return Closed(report_from_json(filed.value), filed.sha256)
 
 
-def _has(records: list[Record], verdict: Verdict) -> bool:
-    """Tell whether a verdict of this kind was put down."""
+def _has_kind(records: list[Record], verdict: Verdict) -> bool:
+    """Tell whether a verdict of this kind was recorded."""
     return any(record.verdict and record.verdict.verdict is verdict.verdict for record in records)
 
 
@@ -170,6 +170,6 @@ def _fails(ended: Verdict | Trouble) -> bool:
     return isinstance(ended, Verdict) and ended.verdict is VerdictKind.FAIL
 
 
-def _and(message: str, error: JournalError) -> str:
-    """Return the message with what is wrong with the journal too, once."""
+def _with_error(message: str, error: JournalError) -> str:
+    """Return the message with the journal's error added, if it is not in it."""
     return message if str(error) in message else f"{message}; {error}"

@@ -1,9 +1,8 @@
-"""What a run's story tells: one record for each kind of event, and their form on disk. Pure.
+"""The events of a run's story: one class for each kind, and their form on disk. Pure.
 
 An event is a JSON object; its field `event` names the kind. Readers `match` on the classes. A kind
-that a newer version has added comes back as `Unknown`, and fields that it has added are left out; a
-kind of ours that lacks a field is an error. What a later version changes in another way has another
-`FORMAT`.
+that a newer version has added is read as `Unknown`, and fields that it has added are ignored; a
+known kind that lacks a field is an error. Any other change of the form needs another `FORMAT`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 #: The form of journals that this version writes and reads; it is in a story's first event.
 FORMAT = 2
 
-#: How msgspec says that a field is missing, and where.
+#: msgspec's message for a missing field.
 _MISSING = re.compile(r"Object missing required field `(?P<field>.+?)`(?: - at `\$\.(?P<at>.*)`)?")
 
 
@@ -513,17 +512,17 @@ def event_from_json(value: Mapping[str, Any]) -> Event:
         if kind in _KINDS:
             return msgspec.convert(value, _KINDS[kind])
         stamp = {name: value[name] for name in ("at", "lost_before") if name in value}
-        fields = {name: held for name, held in value.items() if name not in ("event", *stamp)}
+        fields = {name: field for name, field in value.items() if name not in ("event", *stamp)}
         return msgspec.convert({**stamp, "kind": kind, "fields": fields}, Unknown)
     except msgspec.ValidationError as error:
-        raise EventError(f"{kind!r} {_what_is_wrong(str(error))}") from error
+        raise EventError(f"{kind!r} {_field_problem(str(error))}") from error
 
 
-def _what_is_wrong(said: str) -> str:
-    """Return what msgspec says of an object, with the whole name of the field."""
-    missing = _MISSING.fullmatch(said)
+def _field_problem(message: str) -> str:
+    """Return an error of msgspec in our words, with the whole name of the field."""
+    missing = _MISSING.fullmatch(message)
     if missing is None:
-        return f"is not one of ours: {said}"
+        return f"has a wrong field: {message}"
     return f"lacks the field {'.'.join(filter(None, [missing['at'], missing['field']]))!r}"
 
 

@@ -1,8 +1,8 @@
 """The key of the journals, and the user's state directory that holds it.
 
-Whoever has the key can write a journal that this user's pytest believes. It lies outside of every
-tree that is under test, and no agent gets it: a run's events and its attempts' tokens are made with
-keys that are derived from it (`seals.py`).
+Whoever has the key can write a journal that this user's pytest accepts. It is outside of every tree
+under test, and no agent gets it. A run's seals and its attempts' tokens are made with keys that are
+derived from it (`seals.py`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pytest_ptc.system.regular_files import read_regular
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: Bytes of a key, as it is in its file.
+#: Size of the key file.
 KEY_BYTES = 32
 #: The shortest value of the variable, in characters: 16 bytes as hexadecimal digits.
 MIN_VARIABLE_CHARACTERS = 32
 KEY_FILE = "journal.key"
 
-_OTHERWISE = f"or set {JOURNAL_KEY} to at least {MIN_VARIABLE_CHARACTERS} random characters"
+_VARIABLE_FIX = f"or set {JOURNAL_KEY} to at least {MIN_VARIABLE_CHARACTERS} random characters"
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
@@ -37,37 +37,37 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     Raises:
         ConfigError: The environment names no state directory and no home.
     """
-    # The XDG specification: a relative path is invalid and has to be ignored.
+    # The XDG specification: ignore a relative path.
     for name, below in (("XDG_STATE_HOME", "pytest-ptc"), ("HOME", ".local/state/pytest-ptc")):
         if os.path.isabs(environ.get(name, "")):  # noqa: PTH117 - an empty text is no path
             return Path(environ[name], below)
     raise ConfigError(
-        "the key of the journals has no place: neither XDG_STATE_HOME nor HOME is an absolute "
-        f"path; set HOME, {_OTHERWISE}"
+        "there is no directory for the key of the journals: neither XDG_STATE_HOME nor HOME is an "
+        f"absolute path; set HOME, {_VARIABLE_FIX}"
     )
 
 
 def journal_key(environ: Mapping[str, str], trees: Iterable[Path] = ()) -> bytes:
-    """Return the key with which this user's journals are written; it is made if there is none.
+    """Return the key of this user's journals; make it if there is none.
 
     Args:
         environ: The environment.
-        trees: Directories under test, in which no key may lie.
+        trees: Directories under test, which must not contain the key.
 
     Raises:
-        ConfigError: It cannot be made, or is not to be trusted; the message has the path and the
-            fix.
+        ConfigError: It cannot be made, or others can read or replace it; the message has the path
+            and the fix.
     """
-    return _variable(environ) or _from_file(environ, trees, make=True)
+    return _key_from_variable(environ) or _from_file(environ, trees, make=True)
 
 
 def existing_key(environ: Mapping[str, str], trees: Iterable[Path] = ()) -> bytes | None:
-    """Return the key that journals of this user were written with; None if there is none yet.
+    """Return the key of this user's journals; None if there is none yet.
 
     Raises:
-        ConfigError: It is not to be trusted; the message has the path and the fix.
+        ConfigError: Others can read or replace it; the message has the path and the fix.
     """
-    if key := _variable(environ):
+    if key := _key_from_variable(environ):
         return key
     if not state_folder(environ).exists():
         return None
@@ -77,14 +77,14 @@ def existing_key(environ: Mapping[str, str], trees: Iterable[Path] = ()) -> byte
         return None
 
 
-def _variable(environ: Mapping[str, str]) -> bytes | None:
-    given = environ.get(JOURNAL_KEY)
-    if given is None:
+def _key_from_variable(environ: Mapping[str, str]) -> bytes | None:
+    value = environ.get(JOURNAL_KEY)
+    if value is None:
         return None
-    text = given.strip()
+    text = value.strip()
     if len(text) < MIN_VARIABLE_CHARACTERS:
         raise ConfigError(
-            f"{JOURNAL_KEY}: has {len(text)} characters, and needs {MIN_VARIABLE_CHARACTERS} or "
+            f"{JOURNAL_KEY}: has {len(text)} characters, but needs {MIN_VARIABLE_CHARACTERS} or "
             "more: set it to the output of `openssl rand -hex 32`, or unset it"
         )
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
@@ -96,20 +96,20 @@ def _from_file(environ: Mapping[str, str], trees: Iterable[Path], *, make: bool)
     for tree in trees:
         if place.is_relative_to(os.path.realpath(tree)):
             raise ConfigError(
-                f"the key of the journals, {file}, would be in the tree that is under test, "
-                f"{tree}; point XDG_STATE_HOME out of it, {_OTHERWISE}"
+                f"the key of the journals, {file}, would be in the tree under test, "
+                f"{tree}; set XDG_STATE_HOME to a directory outside of it, {_VARIABLE_FIX}"
             )
     try:
         if make:
             _make_folder(file.parent)
             _make_key(file)
         _check_folder(file.parent)
-        return _read(file)
+        return _read_key(file)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not make:
             raise
         problem = error.strerror or str(error)
-    raise ConfigError(f"the key of the journals, {file}: {problem}; correct that, {_OTHERWISE}")
+    raise ConfigError(f"the key of the journals, {file}: {problem}; fix that, {_VARIABLE_FIX}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -125,11 +125,11 @@ def _make_key(file: Path) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(beside, flags, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as made:
-            made.write(secrets.token_bytes(KEY_BYTES))
-            made.flush()
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(secrets.token_bytes(KEY_BYTES))
+            stream.flush()
             os.fsync(descriptor)
-        # A link, not a rename: of two runs that make it at once, both take the first one.
+        # A link, not a rename: two runs that make it at the same time both use the first one.
         with contextlib.suppress(FileExistsError):
             file.hardlink_to(beside)
     finally:
@@ -146,7 +146,7 @@ def _check_folder(folder: Path) -> None:
         raise OSError(None, f"{folder} can be written by others: chmod 700 {folder}")
 
 
-def _read(file: Path) -> bytes:
+def _read_key(file: Path) -> bytes:
     seen = file.lstat()
     if stat.S_ISLNK(seen.st_mode):
         raise OSError(None, "is a link")

@@ -1,4 +1,4 @@
-"""The run's durable record, and the truth about it; the shared list is only a view.
+"""The run's record on disk; the shared list is only a view of it.
 
 On disk, below pytest's cache directory, readable by the user alone:
 
@@ -70,13 +70,13 @@ class Journal:
         self.folder = runs / run_id
         self.run_id = run_id
         self.redactor = redactor or Redactor()
-        #: Why events could not be written, if that was so: the first reason.
+        #: The first error in writing events, if any.
         self.problem: str | None = None
         self.key = RunKey(key, run_id)
         self._clock = clock
-        # Pytest's thread writes events, too, and a signal may end it in the middle of one.
+        # Pytest's thread writes events, too, and a signal may interrupt it in the middle of one.
         self._lock = threading.Lock()
-        #: Bytes of all whole lines, and the code of the last of them.
+        #: Bytes of all whole lines, and the code of the last one.
         self._end, self._code = 0, self.key.start
         self._written: tuple[int, bytes] | None = None
         self._lost = 0
@@ -86,7 +86,7 @@ class Journal:
             (self.folder / "workers").mkdir(mode=0o700)
             (self.folder / "attempts").mkdir(mode=0o700)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            # Its mode is our own, whatever the umask: others must not be able to write to it.
+            # An explicit mode: other users must not be able to write, whatever the umask.
             descriptor = os.open(self.folder / STORY, flags, 0o600)
             self._events = os.fdopen(descriptor, "ab", buffering=0)
 
@@ -96,16 +96,17 @@ class Journal:
     def append(self, event: Event) -> None:
         """Append an event, with the time that it is.
 
-        A full disk costs the story, and not the run: verdicts are in the attempts' own folders.
+        On a full disk the story is incomplete, but the run goes on: verdicts are in the attempts'
+        own folders.
         """
-        told = self.redactor.json(event_to_json(replace(event, at=round(self._clock(), 6))))
+        fields = self.redactor.json(event_to_json(replace(event, at=round(self._clock(), 6))))
         with self._lock:
             self._lost += 1
             try:
                 self._repair()
                 if self._lost > 1:
-                    told["lost_before"] = self._lost - 1
-                line, code = self.key.line(told, self._code)
+                    fields["lost_before"] = self._lost - 1
+                line, code = self.key.line(fields, self._code)
                 self._written = self._end + len(line) + 1, code
                 if self._events.write(line + b"\n") == len(line) + 1:
                     (self._end, self._code), self._lost = self._written, 0
@@ -115,12 +116,12 @@ class Journal:
                 self.problem = self.problem or error.strerror or str(error)
 
     def _repair(self) -> None:
-        """Let the file end with the last whole line: what follows is sealed together with it."""
+        """Truncate the file to the last whole line, which the next line's seal covers."""
         size = os.fstat(self._events.fileno()).st_size
         if size == self._end:
             return
         if self._written is not None and size == self._written[0]:
-            # A signal came between the writing and our note of it.
+            # A signal came after the write and before `_end` was set.
             self._end, self._code = self._written
             self._lost -= 1
             return
@@ -134,11 +135,11 @@ class Journal:
         return folder
 
     def token(self, attempt: Attempt) -> str:
-        """Return what proves that a recording is of this attempt."""
+        """Return the token that identifies this attempt to its worker."""
         return self.key.token(attempt.name)
 
     def open_attempt(self, attempt: Attempt, spec: TaskSpec) -> AttemptWriter:
-        """Write down what an attempt is about to be asked, and return what writes the rest."""
+        """Make an attempt's folder with its task, and return the writer of its records."""
         redactor = self.redactor.plus({**spec.env, ATTEMPT_TOKEN: self.token(attempt)})
         folder = self.folder / "attempts" / attempt.name
         writer = AttemptWriter(folder, self.key.seal(attempt.name), redactor)

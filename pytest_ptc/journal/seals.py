@@ -1,13 +1,12 @@
-"""Seals: who wrote a line or a report, and that nobody has changed it since. Pure.
+"""Seals (HMAC-SHA-256) of the story's lines, the records and the reports. Pure.
 
-All keys of a run are derived from the user's key (`keys.py`) and the run's id. With one of them the
-run's story is sealed, line by line: the code of each line covers the line before it, so that none
-can be changed, removed, moved or put between. With others each attempt's records and report are
-sealed, which the coordinator alone writes. Whoever has the user's key can make these keys again,
-and so check what an attempt's folder holds when the run is long over.
+All keys of a run are derived from the user's key (`keys.py`) and the run's id. One of them seals
+the run's story, line by line: the code of each line covers the line before it, so that no line can
+be changed, removed, moved or inserted. Others seal each attempt's records and report, which only
+the coordinator writes. With the user's key, these keys can be made again to verify an old run.
 
-An attempt's token seals nothing. The coordinator tells it to the worker alone, over their socket;
-the worker tells it to its agent, where that records by a command, and knows the agent by it. It is
+An attempt's token seals nothing. The coordinator sends it to the worker over their socket; the
+worker passes it to an agent that records with `ptc record`, and identifies the agent by it. It is
 never on disk.
 """
 
@@ -30,7 +29,7 @@ _LINE_END = re.compile(rb', "mac": "([0-9a-f]{64})"\}\Z')
 
 
 class RunKey:
-    """What one run seals with; another run, or another user, has another.
+    """The keys of one run, for seals and tokens.
 
     Args:
         key: The user's key.
@@ -39,9 +38,9 @@ class RunKey:
 
     def __init__(self, key: bytes, run_id: str) -> None:
         self._key = hmac.digest(key, f"pytest-ptc run {run_id}".encode(), "sha256")
-        #: Tells keys apart, and leads back to none.
+        #: Identifies the user's key without revealing it.
         self.name = hmac.new(key, b"pytest-ptc key name", "sha256").hexdigest()[:16]
-        #: What the first line of a story stands behind.
+        #: The code before the first line of a story.
         self.start = hmac.digest(self._key, b"story", "sha256")
 
     def __repr__(self) -> str:
@@ -49,18 +48,18 @@ class RunKey:
 
     def token(self, attempt: str) -> str:
         """Return the token of an attempt, by the attempt's name."""
-        made = hmac.new(self._key, f"attempt {attempt}".encode(), "sha256")
-        return made.hexdigest()[:_TOKEN_DIGITS]
+        token = hmac.new(self._key, f"attempt {attempt}".encode(), "sha256")
+        return token.hexdigest()[:_TOKEN_DIGITS]
 
     def seal(self, attempt: str) -> str:
-        """Return what an attempt's records and report are sealed with, by the attempt's name."""
+        """Return the key of the seals of an attempt's records and report, by its name."""
         return hmac.new(self._key, f"records of {attempt}".encode(), "sha256").hexdigest()
 
     def line(self, event: Mapping[str, Any], before: bytes) -> tuple[bytes, bytes]:
         """Return an event as a line of the story, without its end, and the line's code.
 
         Args:
-            event: What the line tells; it is not empty.
+            event: The event; it is not empty.
             before: The code of the line before it; `start` for the first.
         """
         text = json.dumps(event).encode()
@@ -68,7 +67,7 @@ class RunKey:
         return b'%b, "mac": "%b"}' % (text[:-1], code.hex().encode()), code
 
     def read_line(self, line: bytes, before: bytes) -> tuple[bytes, bytes] | None:
-        """Return the JSON text that `line` made a line of, and its code; None if it did not."""
+        """Return the JSON text and the code of a line from `line`; None if it does not verify."""
         end = _LINE_END.search(line)
         if end is None:
             return None
@@ -79,7 +78,7 @@ class RunKey:
         return text, code
 
     def _code(self, text: bytes, before: bytes) -> bytes:
-        # `before` is of one length: no other pair makes the same bytes.
+        # `before` has a fixed length: no other pair makes the same bytes.
         return hmac.digest(self._key, b"line " + before + text, "sha256")
 
 
@@ -89,17 +88,17 @@ def sealed(value: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def opened(value: object, key: str) -> dict[str, Any] | None:
-    """Return what a sealed JSON object holds; None if it is none, or not of this key.
+    """Return the content of a sealed JSON object; None if it does not verify.
 
     Args:
-        value: What `json.loads` gave.
-        key: What it has to be sealed with; nothing is with an empty one.
+        value: Any result of `json.loads`.
+        key: The key of the seal; with an empty one nothing verifies.
     """
     if not key or not isinstance(value, dict) or _SEAL not in value:
         return None
     content = {name: entry for name, entry in value.items() if name != _SEAL}
-    told = str(value[_SEAL]).encode("utf-8", "replace")
-    return content if hmac.compare_digest(told, _seal(content, key).encode()) else None
+    seal = str(value[_SEAL]).encode("utf-8", "replace")
+    return content if hmac.compare_digest(seal, _seal(content, key).encode()) else None
 
 
 def _seal(value: Mapping[str, Any], key: str) -> str:

@@ -1,8 +1,8 @@
-"""A run's story on disk: sealed lines, read and checked in one go.
+"""A run's story on disk: sealed lines, verified as they are read.
 
-A line that does not verify is never used. Where the last one was cut short, as by a power cut or a
-full disk, what is before it counts. Anywhere else it means that somebody has changed the story, and
-then nothing of it counts: nobody knows what else was changed.
+A line that does not verify is never used. If the last line is incomplete, as after a power cut or
+on a full disk, the lines before it count. A bad line anywhere else means that the story was
+changed: then none of it counts.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ MAX_LINE_BYTES = 1 << 26
 
 
 class StoryError(PtcError):
-    """A story that is not to be believed; the message says why, without its path."""
+    """A story that cannot be used; the message says why, without its path."""
 
 
 class Story(NamedTuple):
     """A story that verifies.
 
     Args:
-        events: What it tells.
-        code: The code of its last line, behind which a further one would stand.
+        events: Its events.
+        code: The code of its last line, which the next line's seal covers.
         end: Bytes of the lines that verify.
-        size: Bytes of the whole file: more than `end` where the last line was cut short.
+        size: Bytes of the whole file; more than `end` if the last line is incomplete.
     """
 
     events: tuple[Event, ...]
@@ -69,18 +69,18 @@ def read_story(path: Path, key: RunKey | None) -> Story:
         key: The run's key; None where the user has no key.
 
     Raises:
-        StoryError: It is not to be believed.
+        StoryError: It cannot be read, or does not verify.
     """
     try:
         with open_regular(path, MAX_STORY_BYTES) as file:
-            return _read(file, key)
+            return _read_events(file, key)
     except FileNotFoundError:
         raise StoryError(f"has no {STORY}") from None
     except OSError as error:
         raise StoryError(f"its {STORY} cannot be used: {error.strerror or error}") from None
 
 
-def _read(file: BinaryIO, key: RunKey | None) -> Story:
+def _read_events(file: BinaryIO, key: RunKey | None) -> Story:
     events: list[Event] = []
     code, end = key.start if key is not None else b"", 0
     while line := file.readline(MAX_LINE_BYTES):
@@ -89,12 +89,12 @@ def _read(file: BinaryIO, key: RunKey | None) -> Story:
             if file.read(1):
                 raise StoryError(f"its event {len(events) + 1} is too long")
             if not events:
-                raise StoryError(f"its {STORY} breaks off in its first event")
+                raise StoryError(f"its {STORY} ends in its first event")
             return Story(tuple(events), code, end, size)
-        found = key.read_line(line[:-1], code) if key is not None else None
-        if found is None:
-            raise StoryError(_why_not(line, events, key))
-        text, code = found
+        verified = key.read_line(line[:-1], code) if key is not None else None
+        if verified is None:
+            raise StoryError(_seal_problem(line, events, key))
+        text, code = verified
         events.append(_event(json.loads(text), len(events) + 1))
         end += len(line)
     if not events:
@@ -103,7 +103,7 @@ def _read(file: BinaryIO, key: RunKey | None) -> Story:
 
 
 def _event(value: dict[str, Any], number: int) -> Event:
-    """Return an event that verifies; the first one says whether this version can read them."""
+    """Return the event of a verified line; the first one has the journal's format."""
     if number == 1 and (value.get("event") != "run" or value.get("format") != FORMAT):
         raise StoryError(f"its journal has format {value.get('format')!r}, not {FORMAT}")
     try:
@@ -113,7 +113,7 @@ def _event(value: dict[str, Any], number: int) -> Event:
 
 
 def add_event(path: Path, story: Story, key: RunKey, event: Event) -> bool:
-    """Add an event to a story that nobody writes any more; False if somebody did meanwhile.
+    """Add an event to the story of an ended run; False if another process added one meanwhile.
 
     Raises:
         OSError: It cannot be written.
@@ -125,7 +125,7 @@ def add_event(path: Path, story: Story, key: RunKey, event: Event) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_size != story.size:
             return False
-        # After a line that the end of the machine may have cut short.
+        # Removes an incomplete last line.
         os.ftruncate(descriptor, story.end)
         if os.write(descriptor, line + b"\n") <= len(line):
             os.ftruncate(descriptor, story.end)
@@ -135,25 +135,25 @@ def add_event(path: Path, story: Story, key: RunKey, event: Event) -> bool:
         os.close(descriptor)
 
 
-def _why_not(line: bytes, before: list[Event], key: RunKey | None) -> str:
-    """Return why a line does not verify, by what it says of itself, which proves nothing."""
+def _seal_problem(line: bytes, before: list[Event], key: RunKey | None) -> str:
+    """Return why a line does not verify, from its unverified fields."""
     if before:
         return f"has been changed: event {len(before) + 1} does not verify"
     try:
-        told = strict_json(line)
+        fields = strict_json(line)
     except ValueError:
-        told = None
-    if not isinstance(told, dict) or told.get("event") != "run":
-        return "does not begin as a run's journal does"
-    if "mac" not in told:
-        return "carries no seal: it was written by pytest-ptc 0.1.0 or older, or by somebody else"
-    if told.get("format") != FORMAT:
+        fields = None
+    if not isinstance(fields, dict) or fields.get("event") != "run":
+        return "does not begin like the journal of a run"
+    if "mac" not in fields:
+        return "has no seal: it was written by pytest-ptc 0.1.0 or older, or by another program"
+    if fields.get("format") != FORMAT:
         return f"was written by another version of pytest-ptc: its format is not {FORMAT}"
     if key is None:
         return "cannot be checked: this user has no key yet; see PTC_JOURNAL_KEY"
-    if told.get("key") != key.name:
+    if fields.get("key") != key.name:
         return (
-            "was written with another key; if that was by another job or user of yours, give both "
-            "the same PTC_JOURNAL_KEY"
+            "was written with another key; if another job or user of yours wrote it, set the same "
+            "PTC_JOURNAL_KEY for both"
         )
     return "has been changed: its first event does not verify"

@@ -123,8 +123,8 @@ def test_a_terminal_that_nobody_reads_holds_nobody_up(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """Ctrl-S in a pane, or a tmux that is stopped, with 100 000 lines to show; a worker is lost."""
-    monkeypatch.setattr(tmux_host, "ANSWER", 0.5)
-    monkeypatch.setattr(tmux_host, "IMPATIENT_ANSWER", 0.1)
+    monkeypatch.setattr(tmux_host, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(tmux_host, "SHORT_ANSWER_TIMEOUT_S", 0.1)
     suite.agent.write_text(LOUD)
     suite.write(test_a=marked("loud", "loud") + marked("dies", "dies"))
 

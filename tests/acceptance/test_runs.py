@@ -194,7 +194,7 @@ def _as_fifo(suite: Suite, folder: Path) -> None:
         pytest.param(_edit, "has been changed", id="edited"),
         pytest.param(_from_a_link, "is a link", id="link"),
         pytest.param(_of_another_key, "another key", id="another-key"),
-        pytest.param(_of_an_older_version, "carries no seal", id="older-version"),
+        pytest.param(_of_an_older_version, "has no seal", id="older-version"),
         pytest.param(_renamed, "has been changed", id="renamed"),
         pytest.param(_writable, "can be written by others", id="writable"),
         pytest.param(_as_fifo, "not a regular file", id="fifo"),

@@ -185,8 +185,8 @@ def test_a_server_that_is_stopped_holds_nobody_up(
     tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is an error with a name, the next question waits less, and closing ends all of it."""
-    monkeypatch.setattr(tmux, "ANSWER", 1.0)
-    monkeypatch.setattr(tmux, "IMPATIENT_ANSWER", 0.1)
+    monkeypatch.setattr(tmux, "ANSWER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(tmux, "SHORT_ANSWER_TIMEOUT_S", 0.1)
     host = tmux_host(tmux_world)
     worker = host.start(tmux_world.shell("w1", FOREVER))
     with asked_while_stopped(host, worker.lines) as asked:
@@ -204,7 +204,7 @@ def test_a_worker_launched_too_late_is_ended_too(
     tmux_world: HostWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a server that was stopped starts after nobody waits for it any more is ours to end."""
-    monkeypatch.setattr(tmux, "ANSWER", 0.1)
+    monkeypatch.setattr(tmux, "ANSWER_TIMEOUT_S", 0.1)
     host = tmux_host(tmux_world)
     host.start(tmux_world.shell("w1", FOREVER))
     plan = tmux_world.shell("w2", f"trap '' HUP; echo > up; {FOREVER}")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ptc.hosts.last_lines import LINES, last_lines
+from pytest_ptc.hosts.last_lines import MAX_LINES, last_lines
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_last_lines(text: str, expected: str) -> None:
 def test_only_the_last() -> None:
     """Of many lines the last are kept."""
     text = "\n".join(f"line {i}" for i in range(1000))
-    assert last_lines(text).splitlines() == [f"line {i}" for i in range(1000 - LINES, 1000)]
+    assert last_lines(text).splitlines() == [f"line {i}" for i in range(1000 - MAX_LINES, 1000)]

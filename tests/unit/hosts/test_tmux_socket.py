@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.hosts.tmux_socket import LONGEST_PATH, socket_place, socket_problem
+from pytest_ptc.hosts.tmux_socket import MAX_PATH_BYTES, socket_place, socket_problem
 from pytest_ptc.interfaces.environment import worker_environment
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_what_tmux_would_refuse_is_told_with_the_fix(
     if spoil == "file":
         top.write_text("")
     elif spoil == "long":
-        top = tmp_path / ("x" * LONGEST_PATH)
+        top = tmp_path / ("x" * MAX_PATH_BYTES)
         top.mkdir()
     else:
         top.mkdir()
