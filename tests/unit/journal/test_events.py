@@ -20,6 +20,7 @@ from pytest_ptc.journal.events import (
     kind_of,
 )
 from pytest_ptc.model.content import Content
+from pytest_ptc.model.inline_suite import InlineItem, InlineSuite
 from pytest_ptc.model.result import Attempt, AttemptReport, Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -79,6 +80,15 @@ SPECS = st.builds(
     max_turns=st.none() | st.integers(1, 99),
     budget_usd=st.none() | st.floats(0.01, 1e4),
 )
+INLINE_SUITES = st.builds(
+    InlineSuite,
+    prompt=TEXT,
+    items=st.lists(st.builds(InlineItem, name=TEXT, params=OBJECTS), max_size=2).map(tuple),
+    keywords=OBJECTS,
+    words=st.lists(TEXT, max_size=2).map(tuple),
+    since=st.none() | TEXT,
+    nothing=st.none() | TEXT,
+)
 CONTENTS = st.builds(Content, tree=TEXT, named=TEXT, agent=TEXT, stat=TEXT, problem=st.none())
 ATTEMPTS = st.builds(Attempt, task_id=TEXT.filter(bool), number=st.integers(1, 9), worker=TEXT)
 
@@ -126,6 +136,7 @@ def _of_type(annotation: str) -> st.SearchStrategy[Any]:
         "bool": st.booleans(),
         "None": st.none(),
         "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
+        "InlineSuite": INLINE_SUITES,
     }
     return st.one_of(*(plain[name] for name in annotation.split(" | ")))
 

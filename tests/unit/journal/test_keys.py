@@ -134,11 +134,11 @@ def test_no_key_is_made_or_taken_in_the_tree_under_test(tmp_path: Path) -> None:
     tree.mkdir()
     (tmp_path / "home").symlink_to(tree)
     for home in (tree, tree / "sub", tmp_path / "home"):
-        with pytest.raises(ConfigError, match="in the tree that is under test"):
+        with pytest.raises(ConfigError, match="in the tree under test"):
             journal_key({"HOME": str(home)}, [tmp_path / "elsewhere", tree])
     assert list(tree.iterdir()) == []
     journal_key({"HOME": str(tree)})
-    with pytest.raises(ConfigError, match="in the tree that is under test"):
+    with pytest.raises(ConfigError, match="in the tree under test"):
         existing_key({"HOME": str(tree)}, [tree])
 
 
