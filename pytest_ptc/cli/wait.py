@@ -62,8 +62,8 @@ def status_of(recorded: RecordedRun, report: RunReport) -> int:
     """Return the exit status of a run that is over; that of a killed one is never 0."""
     ends = [event for event in recorded.events if isinstance(event, SessionEnded)]
     if not ends:
-        said = f"ptc wait: run {recorded.run_id} was killed before its end: {recorded.standing}"
-        print(printable(said), file=sys.stderr)
+        message = f"ptc wait: run {recorded.run_id} was killed before its end: {recorded.standing}"
+        print(printable(message), file=sys.stderr)
         return _FAILED if report.states[ItemState.FAILED] else _NOT_JUDGED
     status = ends[-1].exit_status
     return status if status or report.successful else _NOT_JUDGED

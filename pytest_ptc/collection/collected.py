@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class CollectedTasks:
     """The tasks of a session's items.
 
     Args:
@@ -38,13 +38,13 @@ class Asked:
     problems: Sequence[str]
 
 
-def asked_by(
+def collected_tasks(
     items: Sequence[pytest.Item],
     seen: Collection[pytest.Item],
     settings: Settings,
     *,
     narrowed: bool,
-) -> Asked:
+) -> CollectedTasks:
     """Return the tasks of items.
 
     Args:
@@ -65,7 +65,7 @@ def asked_by(
             problems.append(str(error))
     selected = _named(marked)
     if problems:
-        return Asked(selected=selected, needed={}, needs={}, problems=problems)
+        return CollectedTasks(selected=selected, needed={}, needs={}, problems=problems)
     needed: dict[pytest.Item, MarkedTask] = {}
     others = _others(selected, seen)
 
@@ -82,9 +82,9 @@ def asked_by(
     try:
         found = match_needs(names, others, needs_of)
     except MarkerError as error:
-        return Asked(selected=selected, needed={}, needs={}, problems=[str(error)])
+        return CollectedTasks(selected=selected, needed={}, needs={}, problems=[str(error)])
     unknown = [] if narrowed else _unknown(found.unanswered, seen)
-    return Asked(selected=selected, needed=needed, needs=found.of, problems=unknown)
+    return CollectedTasks(selected=selected, needed=needed, needs=found.of, problems=unknown)
 
 
 def _named(marked: Mapping[pytest.Item, MarkedTask]) -> dict[pytest.Item, MarkedTask]:

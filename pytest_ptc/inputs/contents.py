@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 MAX_LISTS = 60
 MAX_LIST_BYTES = 64 * 1024**2
 #: Seconds that the last look may take when the run is over.
-PATIENCE = 25.0
+LAST_LOOK_TIMEOUT_S = 25.0
 #: The thread rests for this share of the time that a look took, so that many short attempts share.
-_REST = 2.0
-_LONGEST_REST = 1.0
+_REST_SHARE = 2.0
+_MAX_REST_S = 1.0
 
 LISTS = "contents"
 
@@ -179,7 +179,7 @@ class Contents:
             thread = self._thread
         if thread is not None:
             # What is not told by then, as where a file system hangs, is not proven.
-            thread.join(PATIENCE)
+            thread.join(LAST_LOOK_TIMEOUT_S)
         with self._change:
             self._closed = True
 
@@ -198,7 +198,7 @@ class Contents:
             with self._change:
                 for attempt, nodeid in ended.items() if not self._closed else ():
                     self._tell(attempt, contents[nodeid])
-                rest = min(_REST * (time.monotonic() - before), _LONGEST_REST)
+                rest = min(_REST_SHARE * (time.monotonic() - before), _MAX_REST_S)
                 self._change.wait_for(lambda: self._closing, rest)
 
     # A look.
@@ -301,8 +301,8 @@ class Contents:
     def _refs(self, top: str, look: _Look) -> dict[str, dict[str, str]]:
         """Return the commits of all branches and tags, by every name that they have."""
         if top not in look.refs:
-            said = git(top, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
-            lines = (line.partition(" ") for line in said)
+            refs = git(top, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+            lines = (line.partition(" ") for line in refs)
             look.refs[top] = short_names({name: commit for commit, _, name in lines})
         return look.refs[top]
 

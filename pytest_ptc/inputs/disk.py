@@ -25,7 +25,7 @@ MAX_BYTES = 2 * 1024**3
 #: file systems has steps of two seconds, and two writes within one step look like one.
 RACY_NS = 2_100_000_000
 
-_PIECE = 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
 _STAT = struct.Struct("=QQqqI")
 
 
@@ -125,7 +125,7 @@ class Disk:
             if found.st_size > self._left:
                 raise TooMuchError(f"more than {MAX_BYTES} bytes, at {path!r}")
             sha256 = hashlib.sha256()
-            while piece := file.read(_PIECE):
+            while piece := file.read(_CHUNK_BYTES):
                 self._left -= len(piece)
                 if self._left < 0:
                     raise TooMuchError(f"more than {MAX_BYTES} bytes, at {path!r}")

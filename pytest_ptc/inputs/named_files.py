@@ -31,8 +31,8 @@ MAX_PATTERNS = 100
 #: Most files that are come across below one directory that a word or a pattern names.
 MAX_WALKED = 20_000
 #: Longest path that Linux and macOS take, in characters.
-_LONGEST_PATH = 4_096
-_LONGEST_LINE = 255
+_MAX_PATH_CHARS = 4_096
+_MAX_LINE_CHARS = 255
 
 _WORD = re.compile(r"[^\s\"'`<>|,;(){}]+")
 _QUOTES = "\"'`"
@@ -76,10 +76,10 @@ def candidates(texts: Iterable[str]) -> list[str]:
 
 def _lines(text: str) -> Iterator[str]:
     """Yield whole lines, and what is between quotes: names may hold blanks and any other sign."""
-    if len(text) <= _LONGEST_LINE:
+    if len(text) <= _MAX_LINE_CHARS:
         yield text
     for line in text.splitlines():
-        if len(line) > _LONGEST_LINE:
+        if len(line) > _MAX_LINE_CHARS:
             continue
         yield line.strip().lstrip("-*+ ").rstrip(_BEHIND)
         for quote in _QUOTES:
@@ -89,7 +89,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _forms(word: str) -> Iterator[str]:
     """Yield a word as it stands, without the signs around it, and in its parts."""
-    if len(word) > _LONGEST_PATH or "\0" in word or not word.strip(_AROUND):
+    if len(word) > _MAX_PATH_CHARS or "\0" in word or not word.strip(_AROUND):
         return
     word = word.removeprefix("file://")
     bare = word.rstrip(_BEHIND).lstrip(_IN_FRONT)

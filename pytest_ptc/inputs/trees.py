@@ -30,7 +30,7 @@ MAX_LINKED = 2_000
 MAX_DEPTH = 8
 
 #: Seconds that git may take to list what there is.
-PATIENCE = 20.0
+GIT_LIST_TIMEOUT_S = 20.0
 
 _GIT = frozenset({".git"})
 _SUBMODULE = "160000"
@@ -176,10 +176,12 @@ class Trees:
         return tree
 
     def _list(self, top: str) -> _Listed:
-        index = git(top, "ls-files", "--stage", "-z", patience=PATIENCE)
+        index = git(top, "ls-files", "--stage", "-z", patience=GIT_LIST_TIMEOUT_S)
         last = self._listed.get(top)
         self._refuse_odd_files(top, last[2] if last is not None else None)
-        others = git(top, "ls-files", "--others", "--exclude-standard", "-z", patience=PATIENCE)
+        others = git(
+            top, "ls-files", "--others", "--exclude-standard", "-z", patience=GIT_LIST_TIMEOUT_S
+        )
         if last is not None and last[:2] == (index, others):
             return last[2]
         marks: dict[str, str] = {}
@@ -231,8 +233,8 @@ def toplevel(place: str) -> str:
     Raises:
         GitError: Git refuses, or there is none.
     """
-    said = git(place, "rev-parse", "--show-toplevel", patience=PATIENCE)
-    return os.path.realpath(said.removesuffix("\n"))
+    top_line = git(place, "rev-parse", "--show-toplevel", patience=GIT_LIST_TIMEOUT_S)
+    return os.path.realpath(top_line.removesuffix("\n"))
 
 
 def through(path: str, disk: Disk, tree: Tree | None = None) -> Seen | None:
@@ -284,7 +286,9 @@ def _raw(folder: str, disk: Disk) -> Seen:
 
 def _head(top: str) -> str:
     try:
-        return git(top, "rev-parse", "--verify", "--quiet", "HEAD", patience=PATIENCE).strip()
+        return git(
+            top, "rev-parse", "--verify", "--quiet", "HEAD", patience=GIT_LIST_TIMEOUT_S
+        ).strip()
     except GitError:
         return "none"  # before the first commit; a repository that is broken refuses to list
 

@@ -36,7 +36,7 @@ ERROR = "ptc/error"
 OURS = (VERDICT, TEST, ERROR)
 
 #: Most characters of one message.
-LONGEST = 4000
+MAX_MESSAGE_CHARS = 4000
 
 #: Readers count lines in 32 bits; an agent may name any number.
 _LAST_LINE = 2**31 - 1
@@ -44,15 +44,15 @@ _LAST_LINE = 2**31 - 1
 _RANKS = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
 
 #: Items that are named of those that the run never came to.
-_NAMED = 3
+_MAX_NAMED = 3
 
-_LONGEST_RULE = 100
+_MAX_RULE_CHARS = 100
 
 _UP = re.compile(r"^(\.\./)+")
 _NOT_IN_RULES = re.compile(r"[^\w./-]+")
 
 #: Characters of a commit's name that tell it from others.
-_COMMIT = 12
+_COMMIT_CHARS = 12
 
 
 class Issue(NamedTuple):
@@ -99,7 +99,7 @@ class Issue(NamedTuple):
         return self.task is None or self.task.undone
 
 
-class _Found(NamedTuple):
+class _Observation(NamedTuple):
     """An issue before it has a place and a fingerprint."""
 
     rule: str
@@ -119,25 +119,25 @@ def issues_of(run: RunReport) -> list[Issue]:
     """
     seen: Counter[str] = Counter()
     tasks = run.standing
-    found = [_issue(one, task, run, seen) for task in tasks for one in _found(task)]
+    found = [_issue(one, task, run, seen) for task in tasks for one in _observations(task)]
     undone = [task for task in tasks if task.undone]
     if undone:
         one = _undone([task.nodeid for task in undone])
         found.append(_issue(one, undone[0], run, seen))
     if run.why_not_successful is not None and not any(issue.fails for issue in found):
         why = run.why_not_successful
-        one = _Found(ERROR, Severity.HIGH, "run not successful", why, fails=True)
+        one = _Observation(ERROR, Severity.HIGH, "run not successful", why, fails=True)
         found.append(_issue(one, None, run, seen))
     return sorted(found, key=lambda issue: (_RANKS[issue.severity], not issue.fails))
 
 
-def told(text: str, most: int = LONGEST) -> str:
+def cleaned_text(text: str, most: int = MAX_MESSAGE_CHARS) -> str:
     """Return a text of unknown origin with its lines, but with nothing in them that is not seen."""
     lines = [printable(line).strip() for line in text[: most + 1].splitlines()]
     return cut("\n".join(lines).strip() or "(no words)", most)
 
 
-def _found(task: TaskReport) -> Iterator[_Found]:
+def _observations(task: TaskReport) -> Iterator[_Observation]:
     """Yield what there is to say of a task."""
     blamed = False
     for finding in task.findings:
@@ -152,60 +152,60 @@ def _found(task: TaskReport) -> Iterator[_Found]:
         blamed = not fine
         expected = state in (ItemState.XFAILED, ItemState.SKIPPED)
         severity = Severity.MEDIUM if fine and not expected else Severity.HIGH
-        yield _Found(VERDICT, severity, "verdict fail", task.verdict.summary, blamed)
+        yield _Observation(VERDICT, severity, "verdict fail", task.verdict.summary, blamed)
     unjudged = task.kind is VerdictKind.ERROR and not task.undone
     if state is ItemState.ERROR or (unjudged and not fine):
         yield _error(task)
     elif state is ItemState.FAILED and not blamed:
         reason = task.tests_reason
         message = (reason.said if reason else "") or "the test failed"
-        yield _Found(TEST, Severity.HIGH, "test failed", message, fails=True)
+        yield _Observation(TEST, Severity.HIGH, "test failed", message, fails=True)
     elif task.unfinished and not task.undone:
-        said = "it has a verdict, and the run was over before its test ran"
-        yield _Found(ERROR, Severity.HIGH, "test not run", said, fails=True)
+        message = "it has a verdict, and the run was over before its test ran"
+        yield _Observation(ERROR, Severity.HIGH, "test not run", message, fails=True)
     for other in task.also:
         if other.outcome == "error" and state is not ItemState.ERROR:
-            said = f"error in {other.phase}: {other.message or 'the test broke'}"
-            yield _Found(ERROR, Severity.HIGH, "error", said, fails=True)
+            message = f"error in {other.phase}: {other.message or 'the test broke'}"
+            yield _Observation(ERROR, Severity.HIGH, "error", message, fails=True)
 
 
-def _finding(finding: Finding, *, fails: bool) -> _Found:
+def _finding(finding: Finding, *, fails: bool) -> _Observation:
     rule, severity = _rule(finding.rule), finding.severity
     label = f"{severity} {rule if rule != FINDING else 'finding'}"
-    return _Found(rule, severity, label, finding.message, fails, finding.path, finding.line)
+    return _Observation(rule, severity, label, finding.message, fails, finding.path, finding.line)
 
 
-def _error(task: TaskReport) -> _Found:
+def _error(task: TaskReport) -> _Observation:
     # A verdict of fail stands by itself: what is said here is what broke besides.
     reason = task.reason if task.reason.kind is VerdictKind.ERROR else task.tests_reason
     assert reason is not None, "its state is no fine one"
-    return _Found(ERROR, Severity.HIGH, reason.label, reason.text, fails=True)
+    return _Observation(ERROR, Severity.HIGH, reason.label, reason.text, fails=True)
 
 
-def _undone(nodeids: Sequence[str]) -> _Found:
-    names = ", ".join(nodeids[:_NAMED])
-    more = f", +{len(nodeids) - _NAMED} more" if len(nodeids) > _NAMED else ""
+def _undone(nodeids: Sequence[str]) -> _Observation:
+    names = ", ".join(nodeids[:_MAX_NAMED])
+    more = f", +{len(nodeids) - _MAX_NAMED} more" if len(nodeids) > _MAX_NAMED else ""
     message = f"{count(len(nodeids), 'item')} not judged when the run was over: {names}{more}"
-    return _Found(ERROR, Severity.HIGH, "not judged", message, fails=True)
+    return _Observation(ERROR, Severity.HIGH, "not judged", message, fails=True)
 
 
-def _rule(said: str | None) -> str:
+def _rule(name: str | None) -> str:
     """Return a finding's rule as a name: an agent writes the same one in several ways."""
-    plain = printable((said or "")[:_LONGEST_RULE]).lower()
-    rule = _NOT_IN_RULES.sub("-", plain).strip("-./")[:_LONGEST_RULE]
+    plain = printable((name or "")[:_MAX_RULE_CHARS]).lower()
+    rule = _NOT_IN_RULES.sub("-", plain).strip("-./")[:_MAX_RULE_CHARS]
     # Nothing an agent says may pass for one of ours.
     return re.sub(r"^ptc/", "ptc-", rule) or FINDING
 
 
-def _issue(one: _Found, task: TaskReport | None, run: RunReport, seen: Counter[str]) -> Issue:
-    message = told(one.message)
+def _issue(one: _Observation, task: TaskReport | None, run: RunReport, seen: Counter[str]) -> Issue:
+    message = cleaned_text(one.message)
     elsewhere = _elsewhere(task, run)
     path = _place(one.path, task, run) if task and one.path and not elsewhere else None
     line, at_test = one.line, path is None
     if path is None:
         if one.path:
             where = one.path if one.line is None else f"{one.path}:{one.line}"
-            message = f"{message}\n(in {printable(where[:LONGEST])}{elsewhere})"
+            message = f"{message}\n(in {printable(where[:MAX_MESSAGE_CHARS])}{elsewhere})"
         elif elsewhere and one.rule not in (TEST, ERROR):
             message = f"{message}\n({elsewhere.strip()})"
         path, line = _test_place(task, run)
@@ -237,7 +237,7 @@ def _elsewhere(task: TaskReport | None, run: RunReport) -> str:
     """
     if task is None or task.spec.isolation is None or task.spec.ref in (None, run.facts.commit):
         return ""
-    return f" of commit {printable(str(task.spec.ref)[:_COMMIT])}"
+    return f" of commit {printable(str(task.spec.ref)[:_COMMIT_CHARS])}"
 
 
 def _test_place(task: TaskReport | None, run: RunReport) -> tuple[str | None, int | None]:

@@ -17,7 +17,7 @@ from pytest_ptc.reporting.document import finding_json, json_text
 from pytest_ptc.reporting.item_names import item_names
 from pytest_ptc.reporting.run_report import worst_first
 from pytest_ptc.reporting.wording import (
-    LONGEST,
+    MAX_TEXT_CHARS,
     cost_text,
     finding_text,
     first_sentence,
@@ -204,12 +204,12 @@ def _item(task: TaskReport, name: str, *, active: bool) -> _Item:
     trouble = task.trouble
     return _Item(
         word=_word(task),
-        name=printable(name[:LONGEST]),
+        name=printable(name[:MAX_TEXT_CHARS]),
         reason=_words(label, first_sentence(text)),
         worst=_short_finding(found[0]) if found else "",
         more=max(len(found) - 1, 0),
         same=(trouble.cause, trouble.message) if trouble and not task.unfinished else None,
-        summary=_words(label, text[:LONGEST]),
+        summary=_words(label, text[:MAX_TEXT_CHARS]),
         all_findings=[finding_text(finding) for finding in found],
     )
 
@@ -240,7 +240,11 @@ def _words(label: str, text: str) -> str:
 
 
 def _short_finding(finding: Finding) -> str:
-    parts = (finding.severity.value, finding.location[:LONGEST], finding.message[:LONGEST])
+    parts = (
+        finding.severity.value,
+        finding.location[:MAX_TEXT_CHARS],
+        finding.message[:MAX_TEXT_CHARS],
+    )
     return printable(" ".join(filter(None, parts)))
 
 
@@ -278,7 +282,7 @@ def _why_not(report: RunReport, items: Sequence[_Item]) -> list[str]:
     why = report.why_not_successful
     if why is None or (report.complete and any(item.bad for item in items)):
         return []
-    return [_bytes_cut(f"not successful: {printable(why[:LONGEST])}", _REASON)]
+    return [_bytes_cut(f"not successful: {printable(why[:MAX_TEXT_CHARS])}", _REASON)]
 
 
 # The bound.

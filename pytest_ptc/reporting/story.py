@@ -79,7 +79,7 @@ class _Draft:
             PhaseReport(item.phase or "", item.outcome, item.message, item.xfail)
             for item in self.items
         ]
-        told = TaskReport(
+        task_report = TaskReport(
             number=number,
             task_id=self.task_id,
             spec=self.spec,
@@ -91,8 +91,12 @@ class _Draft:
             submitted=self.submitted,
             overtaken=overtaken,
         )
-        place = next((i for i, p in zip(self.items, phases, strict=True) if p is told.final), None)
-        return told if place is None else replace(told, path=place.path, line=place.line)
+        place = next(
+            (i for i, p in zip(self.items, phases, strict=True) if p is task_report.final), None
+        )
+        return (
+            task_report if place is None else replace(task_report, path=place.path, line=place.line)
+        )
 
 
 class _Story:

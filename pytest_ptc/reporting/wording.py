@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_ptc.reporting.run_report import Spent, TaskReport
 
 #: Most characters of one text that are looked at: an agent's may be megabytes.
-LONGEST = 8000
+MAX_TEXT_CHARS = 8000
 
 # A full stop inside "e.g. this" ends no sentence: a capital or a letter without case must follow.
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[^\W\d_a-z])|\u3002")
@@ -32,7 +32,7 @@ _LONG_S = 10
 def finding_text(finding: Finding) -> str:
     """Return a finding in one line."""
     place = " ".join(filter(None, (finding.severity, finding.location, finding.rule)))
-    return printable(f"{place[:LONGEST]}: {finding.message[:LONGEST]}")
+    return printable(f"{place[:MAX_TEXT_CHARS]}: {finding.message[:MAX_TEXT_CHARS]}")
 
 
 def hung(lines: Sequence[str]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 def first_sentence(text: str) -> str:
     """Return the first sentence of a text of unknown origin, printable, without its full stop."""
-    text = printable(text[:LONGEST])
+    text = printable(text[:MAX_TEXT_CHARS])
     end = _SENTENCE_END.search(text)
     return (text[: end.end()] if end else text).rstrip(".\u3002")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Seconds that whoever reads a pipe has to take the next bytes of a report.
-PIPE_PATIENCE = 10.0
+PIPE_TIMEOUT_S = 10.0
 
 #: Not to follow a link in the last part of a path; Windows has no such flag.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -161,13 +161,13 @@ def _write_through(path: Path, content: bytes) -> None:
         raise
     try:
         rest = memoryview(content)
-        until = time.monotonic() + PIPE_PATIENCE
+        until = time.monotonic() + PIPE_TIMEOUT_S
         while rest:
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(file, rest) :]
-                until = time.monotonic() + PIPE_PATIENCE
+                until = time.monotonic() + PIPE_TIMEOUT_S
                 continue
             if not select.select([], [file], [], max(0.0, until - time.monotonic()))[1]:
-                raise ReportError(f"{path}: nobody has read on for {PIPE_PATIENCE:g} s")
+                raise ReportError(f"{path}: nobody has read on for {PIPE_TIMEOUT_S:g} s")
     finally:
         os.close(file)

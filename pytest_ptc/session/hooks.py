@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.collection.collected import asked_by, is_marked
+from pytest_ptc.collection.collected import collected_tasks, is_marked
 from pytest_ptc.collection.timeouts import general_timeout
 from pytest_ptc.session.arrivals import Arrivals
 from pytest_ptc.session.coordinator_fixture import PtcCoordinator, Submitter
@@ -130,12 +130,14 @@ class SessionHooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Read every marker, refuse what cannot become a task, and put unmarked items first."""
         narrowed = self._gate.narrowed(session.items)
-        asked = asked_by(session.items, self._gate.seen, self._settings, narrowed=narrowed)
-        if asked.problems:
-            raise pytest.UsageError("\n".join(asked.problems))
-        self._book.enter(asked.selected, asked.needed, asked.needs)
+        collected = collected_tasks(
+            session.items, self._gate.seen, self._settings, narrowed=narrowed
+        )
+        if collected.problems:
+            raise pytest.UsageError("\n".join(collected.problems))
+        self._book.enter(collected.selected, collected.needed, collected.needs)
         if not self._in_order:
-            session.items.sort(key=lambda item: item in asked.selected)
+            session.items.sort(key=lambda item: item in collected.selected)
 
     @property
     def _in_order(self) -> bool:

@@ -47,12 +47,12 @@ class LineUp:
     def __repr__(self) -> str:
         return f"<LineUp at {self._position}, {len(self._ready)} of {len(self._waiting)} ready>"
 
-    def advance(self, item: pytest.Item | None, told: pytest.Item | None) -> None:
+    def advance(self, item: pytest.Item | None, expected: pytest.Item | None) -> None:
         """Decide what runs next, and wait for its verdict.
 
         Args:
             item: The item that has run, or None before the first.
-            told: The item that it was told would come next, and tore down for.
+            expected: The item that pytest tore down for, as the next one.
         """
         at = 0 if item is None else self._items.index(item, self._position) + 1
         self._position = at
@@ -61,7 +61,7 @@ class LineUp:
         if self._items[at] in self._marked:
             self._bring_next(at, item)
         upcoming = self._items[at]
-        if item is not None and upcoming is not told:
+        if item is not None and upcoming is not expected:
             _leave_scopes(item, upcoming)
         self._guess(at + 1, upcoming)
 

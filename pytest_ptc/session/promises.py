@@ -64,19 +64,19 @@ class Promises:
     """All that was submitted in a run."""
 
     def __init__(self) -> None:
-        self._made: list[Promise] = []
+        self._promises: list[Promise] = []
 
     def __repr__(self) -> str:
-        return f"<Promises {len(self._made)}, {len(self.unawaited())} not awaited>"
+        return f"<Promises {len(self._promises)}, {len(self.unawaited())} not awaited>"
 
     def add(self, promise: Promise) -> None:
-        self._made.append(promise)
+        self._promises.append(promise)
 
     def unawaited(self) -> list[str]:
         """Return the names of the tasks whose result nobody has asked for."""
-        return [promise.name for promise in self._made if not promise.awaited]
+        return [promise.name for promise in self._promises if not promise.awaited]
 
     def unawaited_of(self, owner: object) -> list[str]:
         """Return those of them that this test has submitted."""
-        mine: Iterable[Promise] = (one for one in self._made if one.owner is owner)
+        mine: Iterable[Promise] = (one for one in self._promises if one.owner is owner)
         return [promise.name for promise in mine if not promise.awaited]

@@ -188,7 +188,7 @@ class Run:
     @property
     def snapshot(self) -> Snapshot:
         """Return it as it was after the last event; it has begun."""
-        return self._held.coordinator.snapshot
+        return self._opened.coordinator.snapshot
 
     def take_up(self) -> None:
         """Take over the earlier run: remove what it left, and read what it came to.
@@ -272,7 +272,7 @@ class Run:
     def tell(self, event: Event) -> None:
         """Put an event into the journal while the run is active; else it is lost."""
         if self.phase is RunPhase.ACTIVE:
-            self._held.journal.append(event)
+            self._opened.journal.append(event)
 
     def redact(self, text: str) -> str:
         """Return a text without the secrets that the run knows."""
@@ -299,7 +299,7 @@ class Run:
         """
         if self.phase is not RunPhase.ACTIVE:
             return
-        held = self._held
+        held = self._opened
         try:
             held.coordinator.close()
             held.contents.close()
@@ -327,11 +327,11 @@ class Run:
             return
         self.phase = self.phase.move(RunPhase.CLOSED)
         if session_end is not None:
-            self._held.journal.append(session_end)
-        self._held.journal.close()
+            self._opened.journal.append(session_end)
+        self._opened.journal.close()
 
     @property
-    def _held(self) -> OpenRun:
+    def _opened(self) -> OpenRun:
         assert self._open is not None, "no task has been submitted"
         return self._open
 

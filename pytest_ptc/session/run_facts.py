@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _WELL_KNOWN = ("README.md", "README.rst", "README.txt", "README", "pyproject.toml", "setup.cfg")
 
 #: Most folders that are looked through for a file that stands for the repository.
-_MOST_FOLDERS = 200
+_MAX_FOLDERS = 200
 
 #: Pytest's exit status where it had no test to run: nothing broke off.
 _NO_TESTS = 5
@@ -161,7 +161,7 @@ def _files_below(top: Path) -> Iterator[Path]:
                 if path.name.startswith(".") or path.is_symlink():
                     continue
                 if path.is_dir():
-                    if len(folders) < _MOST_FOLDERS:
+                    if len(folders) < _MAX_FOLDERS:
                         folders.append(path)
                 else:
                     yield path

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     _Grow: TypeAlias = "Callable[[frozenset[ProcessIdentity]], frozenset[ProcessIdentity]]"
 
 #: Seconds that the kernel may take to carry out a SIGKILL; only a process stuck in it takes more.
-KILL_PATIENCE = 2.0
+KILL_TIMEOUT_S = 2.0
 
 #: How often we look again for what appeared meanwhile. The second look finds nothing as a rule; no
 #: end at all would leave us to something that starts processes faster than anybody can end them.
@@ -39,7 +39,7 @@ _ROUNDS = 10
 _EXEC_LOOKS, _EXEC_PAUSE = 50, 0.001
 
 #: Seconds between two looks where the system offers no event for the end of a foreign process.
-_INTERVAL = 0.01
+_POLL_INTERVAL_S = 0.01
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -110,7 +110,7 @@ def wait_gone(processes: Iterable[ProcessIdentity], timeout: float) -> list[Proc
             left = deadline - time.monotonic()
             if left <= 0 or not (watched or unwatched):
                 return sorted([*watched.values(), *unwatched])
-            for handle in _ready(watched, min(left, _INTERVAL) if unwatched else left):
+            for handle in _ready(watched, min(left, _POLL_INTERVAL_S) if unwatched else left):
                 del watched[handle]
 
 
@@ -284,7 +284,7 @@ def _kill(known: frozenset[ProcessIdentity], grow: _Grow) -> list[ProcessIdentit
         alive = [process for process in known if process.alive]
         for process in alive:
             process.send(signal.SIGKILL)
-        survivors = wait_gone(alive, KILL_PATIENCE)
+        survivors = wait_gone(alive, KILL_TIMEOUT_S)
         if survivors or not alive:
             return survivors
     return sorted(process for process in grow(known) if process.alive)

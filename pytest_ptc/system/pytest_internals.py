@@ -33,8 +33,8 @@ def forget_plugin(pluginmanager: pytest.PytestPluginManager, name: str) -> None:
     """
     plugin = pluginmanager.getplugin(name)
     pluginmanager.set_blocked(name)
-    told = getattr(pluginmanager.hook.pytest_plugin_registered, "_call_history", None) or []
-    told[:] = [call for call in told if call[0].get("plugin") is not plugin]
+    history = getattr(pluginmanager.hook.pytest_plugin_registered, "_call_history", None) or []
+    history[:] = [call for call in history if call[0].get("plugin") is not plugin]
 
 
 def runs(item: pytest.Item) -> bool:
@@ -68,9 +68,9 @@ def ask_for(item: pytest.Item, names: Sequence[str]) -> None:
 
     Pytest sets up fixtures in the order of their names in that list.
     """
-    asked = getattr(item, "fixturenames", None)
-    if asked is not None:
-        asked[:0] = [name for name in names if name not in asked]
+    fixture_names = getattr(item, "fixturenames", None)
+    if fixture_names is not None:
+        fixture_names[:0] = [name for name in names if name not in fixture_names]
 
 
 def fixture_scope(item: pytest.Item, name: str) -> str | None:
@@ -100,15 +100,15 @@ def fixtures_needed(item: pytest.Item, names: Iterable[str]) -> dict[str, str]:
 @contextlib.contextmanager
 def asking_for(item: pytest.Item, name: str) -> Iterator[None]:
     """Have the item ask for a fixture within the block."""
-    asked = getattr(item, "fixturenames", [])
-    if name in asked:
+    fixture_names = getattr(item, "fixturenames", [])
+    if name in fixture_names:
         yield
         return
-    asked.append(name)
+    fixture_names.append(name)
     try:
         yield
     finally:
-        asked.remove(name)
+        fixture_names.remove(name)
 
 
 def session_fixtures(
@@ -125,8 +125,8 @@ def session_fixtures(
         return {}
     state = item.session._setupstate  # noqa: SLF001 - fixtures are only set up below active nodes
     request = item._request  # type: ignore[attr-defined]  # noqa: SLF001 - Function's own
-    asked = getattr(item, "fixturenames", ())
-    first = [name for name in asked if not alone and fixture_scope(item, name) == "session"]
+    fixture_names = getattr(item, "fixturenames", ())
+    first = [name for name in fixture_names if not alone and fixture_scope(item, name) == "session"]
     if item.session not in state.stack:
         state.setup(item.session)  # type: ignore[arg-type]  # the first node of every item's chain
     # Nothing can be added to the item itself: session fixtures reach no narrower scope.

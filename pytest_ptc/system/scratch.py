@@ -22,7 +22,7 @@ SCRATCH_PREFIX = "ptc-"
 MARK = "run-id"
 
 #: Longest path of a Unix socket, in bytes, on all systems we run on (macOS has 104 with the NUL).
-LONGEST_ADDRESS = 100
+MAX_ADDRESS_BYTES = 100
 #: The longest path of a socket below a temporary folder: Claude Code's, named after its process.
 LONGEST_SOCKET = "/ptc-xxxxxxxx/cc-socks/4194304.sock"
 
@@ -34,7 +34,7 @@ def make_scratch(run_id: str) -> Path:
         ConfigError: There is no such place.
     """
     for place in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes it private
-        if len(os.fsencode(place)) + len(LONGEST_SOCKET) <= LONGEST_ADDRESS:
+        if len(os.fsencode(place)) + len(LONGEST_SOCKET) <= MAX_ADDRESS_BYTES:
             try:
                 made = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=place))
                 (made / MARK).write_text(run_id, encoding="utf-8")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 #: How often something starts anew because another run removed the directory under it.
-ATTEMPTS = 10
+MAX_TRIES = 10
 
 
 def config_dir(environ: Mapping[str, str], home: str | None = None) -> Path:
@@ -53,12 +53,12 @@ class ListDirectory:
     def __init__(self, config: Path, list_id: str) -> None:
         # Absolute now: a test may change the working directory while the run is on.
         self.path = Path(os.path.abspath(config)) / "tasks" / sanitise(list_id)  # noqa: PTH100
-        self._made: list[Path] = []
+        self._created: list[Path] = []
 
     @property
     def made_here(self) -> bool:
         """Tell whether the list's directory was not there before."""
-        return self.path in self._made
+        return self.path in self._created
 
     def open(self) -> bool:
         """Make the directory if it is missing, private to its user, and check that it can be used.
@@ -69,7 +69,7 @@ class ListDirectory:
         Raises:
             TaskListError: It cannot be made, or not be read and written.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_TRIES):
             # Another run that made one of the directories may remove it at its end, right here.
             with suppress(FileNotFoundError):
                 missing = [f for f in (*reversed(self.path.parents), self.path) if not f.is_dir()]
@@ -127,10 +127,10 @@ class ListDirectory:
     def remove(self) -> None:
         """Remove the directories that were made here, those that are empty."""
         # `rmdir` removes only what is empty, so whoever came to use the list meanwhile keeps it.
-        for folder in reversed(self._made.copy()):
+        for folder in reversed(self._created.copy()):
             with suppress(OSError):
                 folder.rmdir()
-                self._made.remove(folder)
+                self._created.remove(folder)
 
     def _check_access(self) -> None:
         usable = os.R_OK | os.W_OK | os.X_OK
@@ -161,8 +161,8 @@ class ListDirectory:
                 "CLAUDE_CONFIG_DIR to a directory that can be written"
             ) from None
         else:
-            if folder not in self._made:
-                self._made.append(folder)
+            if folder not in self._created:
+                self._created.append(folder)
 
 
 def _is_protocol(name: str) -> bool:

@@ -39,21 +39,21 @@ if TYPE_CHECKING:
 LIST_LOCK = ".lock"
 
 #: Seconds without a touch after which a lock's holder is dead.
-STALE_AFTER = 10.0
+STALE_AFTER_S = 10.0
 
 #: Seconds we look at a lock that seems dead before we believe it: a wall clock that has just jumped
 #: ahead makes every lock look old, and a live holder is done in far less time.
-CONFIRM_AFTER = 0.1
+CONFIRM_AFTER_S = 0.1
 
 #: Seconds we wait for a lock; longer than a dead one takes to become stale.
-PATIENCE = 15.0
+LOCK_TIMEOUT_S = 15.0
 
-_TOUCH_AFTER = 2.0
-_SHORTEST_PAUSE = 0.005
-_LONGEST_PAUSE = 0.1
+_TOUCH_AFTER_S = 2.0
+_MIN_PAUSE_S = 0.005
+_MAX_PAUSE_S = 0.1
 
 #: Seconds between two tries of the flock; each try costs a quarter of a millisecond.
-_FLOCK_PAUSE = 0.004
+_FLOCK_PAUSE_S = 0.004
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +107,7 @@ class HeldLock:
         Raises:
             LockHeldError: We were stopped for so long that another process took it.
         """
-        if self._clock.monotonic() - self._touched > _TOUCH_AFTER:
+        if self._clock.monotonic() - self._touched > _TOUCH_AFTER_S:
             self.confirm()
             os.utime(self.path)
             self._note()
@@ -138,7 +138,7 @@ class ListLocks:
         self._flock: tuple[int, FileLock] | None = None
 
     @contextmanager
-    def hold_list(self, patience: float = PATIENCE) -> Iterator[HeldLock]:
+    def hold_list(self, patience: float = LOCK_TIMEOUT_S) -> Iterator[HeldLock]:
         """Hold the lock of the whole list, waiting this many seconds for it."""
         watch = _Watch(self._directory / f"{LIST_LOCK}.lock", self._clock)
         for deadline in self._tries(watch, patience):
@@ -146,30 +146,30 @@ class ListLocks:
             # of tasks not to be taken over meanwhile.
             with self._alone(deadline):
                 if _make(watch.path) or (watch.sees_dead_lock() and _take_over(watch.path)):
-                    with self._held(watch.path) as lock:
+                    with self._holding(watch.path) as lock:
                         yield lock
                     return
 
     @contextmanager
-    def hold_task(self, file: str, patience: float = PATIENCE) -> Iterator[HeldLock]:
+    def hold_task(self, file: str, patience: float = LOCK_TIMEOUT_S) -> Iterator[HeldLock]:
         """Hold the lock of a task's file, waiting this many seconds for it."""
         watch = _Watch(self._directory / f"{file}.lock", self._clock)
         for deadline in self._tries(watch, patience):
             if _make(watch.path) or self._take_over_alone(watch, deadline):
-                with self._held(watch.path) as lock:
+                with self._holding(watch.path) as lock:
                     yield lock
                 return
 
     def _tries(self, watch: _Watch, patience: float) -> Iterator[float]:
         """Yield the deadline for each try, with pauses between them."""
         deadline = self._clock.monotonic() + patience
-        pause = _SHORTEST_PAUSE
+        pause = _MIN_PAUSE_S
         while True:
             yield deadline
             if self._clock.monotonic() >= deadline:
                 raise LockHeldError(watch.complaint(patience))
             self._clock.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_PAUSE_S)
 
     def _take_over_alone(self, watch: _Watch, deadline: float) -> bool:
         if not watch.sees_dead_lock():
@@ -179,7 +179,7 @@ class ListLocks:
             return watch.sees_dead_lock() and _take_over(watch.path)
 
     @contextmanager
-    def _held(self, path: Path) -> Iterator[HeldLock]:
+    def _holding(self, path: Path) -> Iterator[HeldLock]:
         lock = HeldLock(path, self._clock)
         try:
             yield lock
@@ -197,7 +197,7 @@ class ListLocks:
         flock = self._file_lock()
         wait = max(0.0, deadline - self._clock.monotonic())
         try:
-            flock.acquire(timeout=wait, poll_interval=_FLOCK_PAUSE)
+            flock.acquire(timeout=wait, poll_interval=_FLOCK_PAUSE_S)
         except Timeout:
             raise LockHeldError(
                 f"{self._directory / LIST_LOCK}: another process of pytest-ptc has held this lock "
@@ -231,7 +231,7 @@ def is_dead(*, age: float, unchanged: float) -> bool:
         age: Seconds since the lock was touched, by its modification time.
         unchanged: Seconds that we have seen the same lock untouched, on our monotonic clock.
     """
-    return unchanged >= STALE_AFTER or (age > STALE_AFTER and unchanged >= CONFIRM_AFTER)
+    return unchanged >= STALE_AFTER_S or (age > STALE_AFTER_S and unchanged >= CONFIRM_AFTER_S)
 
 
 def remove_if_stale(path: Path, now: float) -> None:
@@ -242,7 +242,7 @@ def remove_if_stale(path: Path, now: float) -> None:
         now: The wall clock, in seconds since the epoch.
     """
     mark = _mark_of(path)
-    if mark is not None and _age(mark, now) > STALE_AFTER:
+    if mark is not None and _age(mark, now) > STALE_AFTER_S:
         _remove(path)
 
 

@@ -19,8 +19,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.errors import TaskListError
-from pytest_ptc.tasklist.directory import ATTEMPTS, ListDirectory
-from pytest_ptc.tasklist.locks import PATIENCE, SYSTEM_CLOCK, Clock, ListLocks, LockHeldError
+from pytest_ptc.tasklist.directory import MAX_TRIES, ListDirectory
+from pytest_ptc.tasklist.locks import LOCK_TIMEOUT_S, SYSTEM_CLOCK, Clock, ListLocks, LockHeldError
 from pytest_ptc.tasklist.task_files import raise_mark, read_mark, read_task, write_task
 from pytest_ptc.tasklist.task_format import TaskRecord, file_name, first_free_number, leading_number
 
@@ -43,16 +43,16 @@ RUN_KEY = "ptc_run"
 
 #: Seconds for which one withdrawal waits for locks, all tasks together, before it deletes without
 #: them. Claude Code's own delete takes no lock; with it, an update cannot bring the file back.
-_GRACE = 1.0
+_WITHDRAW_TIMEOUT_S = 1.0
 
 #: Seconds after which a task that is not there is deleted, and not being replaced.
-_REPLACED_WITHIN = 0.25
+_REPLACED_WITHIN_S = 0.25
 
 #: What a full disk is called.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 #: Seconds for each lock once the grace is used up: enough for one that is held by the living.
-_BRIEFLY = 0.05
+_SHORT_TIMEOUT_S = 0.05
 
 
 class TaskListStore:
@@ -80,7 +80,7 @@ class TaskListStore:
         run_id: str,
         own: bool = False,
         clock: Clock = SYSTEM_CLOCK,
-        patience: float = PATIENCE,
+        patience: float = LOCK_TIMEOUT_S,
     ) -> None:
         self._directory = ListDirectory(config, list_id)
         self._locks = ListLocks(self._directory.path, clock)
@@ -94,7 +94,7 @@ class TaskListStore:
         self._sentinel: str | None = None
         # The largest number given here. A list that was removed does not know it any more, and who
         # knows tasks by their ids must not get one twice.
-        self._given = 0
+        self._last_id = 0
 
     def __repr__(self) -> str:
         return f"<TaskListStore {self.path} {len(self._published)} published>"
@@ -181,7 +181,7 @@ class TaskListStore:
         seen = self.read(task_id)
         if seen is None:
             # Whoever puts something else in its place may have been between two steps of that.
-            self._clock.sleep(_REPLACED_WITHIN)
+            self._clock.sleep(_REPLACED_WITHIN_S)
             seen = self.read(task_id)
         if seen is None or not free(seen):
             return False
@@ -217,7 +217,7 @@ class TaskListStore:
         ids = dict.fromkeys(task_ids)
         if not ids:
             return
-        give_up = self._clock.monotonic() + _GRACE
+        give_up = self._clock.monotonic() + _WITHDRAW_TIMEOUT_S
         with self._errors("withdraw from"), suppress(FileNotFoundError):
             # Before the files go, as Claude Code does it: their ids must not be given again even
             # if this process dies now. A full disk has room for the mark only when they are gone.
@@ -267,7 +267,7 @@ class TaskListStore:
             self._tidy()
 
     def _publish_all(self, tasks: Sequence[NewTask]) -> list[str]:
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_TRIES):
             if self._directory.open():
                 # What we published on a list that is gone is gone; its ids may be others' now.
                 self._published.clear()
@@ -280,7 +280,7 @@ class TaskListStore:
 
     def _write_all(self, tasks: Sequence[NewTask], lock: HeldLock) -> list[str]:
         names = self._directory.names()
-        mark = max(read_mark(self.path, self._clock), self._given)
+        mark = max(read_mark(self.path, self._clock), self._last_id)
         free = self._free_ids(first_free_number(names, mark))
         if self._sentinel is None or not self.has(self._sentinel):
             self._sentinel = next(free)
@@ -308,7 +308,7 @@ class TaskListStore:
         # file with two names.
         for id_ in count(number):
             if not os.path.lexists(self._file(str(id_))):
-                self._given = id_
+                self._last_id = id_
                 yield str(id_)
 
     def _is_blocked(self, record: TaskRecord) -> bool:
@@ -402,14 +402,17 @@ class TaskListStore:
 
     def _tidy(self) -> None:
         with self._errors("tidy"):
-            with suppress(FileNotFoundError, LockHeldError), self._locks.hold_list(_GRACE):
+            with (
+                suppress(FileNotFoundError, LockHeldError),
+                self._locks.hold_list(_WITHDRAW_TIMEOUT_S),
+            ):
                 self._directory.clear(self._withdrawn, self._clock.wall())
             if self._own:
                 self._directory.discard()
             self._directory.remove()
 
     def _left(self, give_up: float) -> float:
-        return max(_BRIEFLY, give_up - self._clock.monotonic())
+        return max(_SHORT_TIMEOUT_S, give_up - self._clock.monotonic())
 
     def _file(self, task_id: str) -> Path:
         return self.path / file_name(task_id)

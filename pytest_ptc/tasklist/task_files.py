@@ -35,8 +35,8 @@ MAX_TASK_BYTES = 32 * 1024 * 1024
 MAX_MARK_BYTES = 1024
 
 #: Seconds for which an unreadable file may be one that is just being written.
-_TORN_FOR = 0.25
-_TORN_PAUSE = 0.005
+_TORN_TIMEOUT_S = 0.25
+_TORN_PAUSE_S = 0.005
 
 
 def read_task(path: Path, clock: Clock) -> TaskRecord | None:
@@ -45,7 +45,7 @@ def read_task(path: Path, clock: Clock) -> TaskRecord | None:
     Raises:
         TaskListError: The file is no task, and stays so.
     """
-    give_up = clock.monotonic() + _TORN_FOR
+    give_up = clock.monotonic() + _TORN_TIMEOUT_S
     while True:
         try:
             # Whatever somebody has put there: a FIFO or a directory is no task, and a link is none.
@@ -57,7 +57,7 @@ def read_task(path: Path, clock: Clock) -> TaskRecord | None:
         except TaskListError:
             if clock.monotonic() >= give_up:
                 raise
-        clock.sleep(_TORN_PAUSE)
+        clock.sleep(_TORN_PAUSE_S)
 
 
 def write_task(path: Path, record: TaskRecord) -> None:
@@ -67,7 +67,7 @@ def write_task(path: Path, record: TaskRecord) -> None:
 
 def read_mark(directory: Path, clock: Clock) -> int:
     """Return what `.highwatermark` says, 0 where it says nothing."""
-    give_up = clock.monotonic() + _TORN_FOR
+    give_up = clock.monotonic() + _TORN_TIMEOUT_S
     while True:
         try:
             found = read_regular(directory / MARK_FILE, MAX_MARK_BYTES)
@@ -77,7 +77,7 @@ def read_mark(directory: Path, clock: Clock) -> int:
         # Claude Code takes text that is no number for 0, and so do we in the end.
         if text[:1].isdigit() or clock.monotonic() >= give_up:
             return leading_number(text)
-        clock.sleep(_TORN_PAUSE)
+        clock.sleep(_TORN_PAUSE_S)
 
 
 def raise_mark(directory: Path, number: int, clock: Clock) -> None:

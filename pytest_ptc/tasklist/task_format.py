@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
 #: Longest name of a directory on the file systems that people have.
-LONGEST_NAME = 255
+MAX_NAME_CHARS = 255
 
 #: The largest whole number that JavaScript knows exactly.
-LARGEST_NUMBER = 2**53 - 1
+MAX_NUMBER = 2**53 - 1
 
 _FIELDS = frozenset(
     {
@@ -203,10 +203,10 @@ def sanitise(name: str) -> str:
     dashed = _dashed(name)
     if not dashed:
         raise ConfigError("the id of the task list is empty; name one, or leave the setting out")
-    if len(dashed) > LONGEST_NAME:
+    if len(dashed) > MAX_NAME_CHARS:
         raise ConfigError(
             f"the id of the task list {name[:40]!r}... has {len(dashed)} characters, which no "
-            f"directory's name can have; use at most {LONGEST_NAME}"
+            f"directory's name can have; use at most {MAX_NAME_CHARS}"
         )
     return dashed
 
@@ -224,7 +224,7 @@ def leading_number(text: str) -> int:
     found = re.match(r"\s*\+?([0-9]{1,300})", text)
     number = int(found[1]) if found else 0
     # JavaScript cannot count on from a larger one, and no list gets there by counting.
-    return number if number <= LARGEST_NUMBER else 0
+    return number if number <= MAX_NUMBER else 0
 
 
 def first_free_number(names: Iterable[str], mark: int) -> int:

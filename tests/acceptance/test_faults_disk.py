@@ -170,7 +170,7 @@ def killing(path, record, real):
 
 if "pytest_ptc.worker" in sys.orig_argv:
     from pytest_ptc.tasklist import locks, store
-    locks.STALE_AFTER = 2.0
+    locks.STALE_AFTER_S = 2.0
     real = store.write_task
     store.write_task = lambda path, record: killing(path, record, real)
 """
@@ -181,7 +181,7 @@ def test_locks_of_the_dead_hold_up_nobody_else(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock left by a killed worker is waited for by its own task; old ones by nobody."""
-    monkeypatch.setattr(locks, "STALE_AFTER", 2.0)
+    monkeypatch.setattr(locks, "STALE_AFTER_S", 2.0)
     inject(suite, monkeypatch, KILLED_WITH_LOCK)
     (suite.path / LIST / ".lock.lock").mkdir(parents=True)
     (suite.path / LIST / "3.json.lock").mkdir()

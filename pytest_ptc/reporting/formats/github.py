@@ -44,10 +44,10 @@ _LONGEST_TITLE, _LONGEST_CELL = 200, 400
 _MAX_CODE_CHARS = 2000
 
 #: Room for the line that says what was left out.
-_MARGIN = 200
+_MARGIN_BYTES = 200
 
 #: Passes without a tool call that are named.
-_NAMED = 3
+_MAX_NAMED = 3
 
 #: What pytest made of an item, in its order here; work that a test submitted is judged alone.
 _OUTCOMES = {
@@ -114,8 +114,8 @@ def _annotation(kind: str, issue: Issue) -> str:
 
 
 def _command(name: str, data: str, **properties: str) -> str:
-    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{name} {told}::{_data(data)}"
+    parameters = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {parameters}::{_data(data)}"
 
 
 def _data(text: str) -> str:
@@ -166,7 +166,7 @@ class _Page:
 
     def text(self, line: str) -> None:
         """Add a paragraph or a heading, if it fits."""
-        if self._fits(line, "", spare=_MARGIN):
+        if self._fits(line, "", spare=_MARGIN_BYTES):
             self._lines += [line, ""]
 
     def table(
@@ -183,12 +183,12 @@ class _Page:
         if folded:
             title = heading.lstrip("# ")
             head[:1] = ["<details>", f"<summary>{title}</summary>"]
-        if not things or not self._fits(*head, spare=2 * _MARGIN):
+        if not things or not self._fits(*head, spare=2 * _MARGIN_BYTES):
             return
         self._lines += head
         for shown, thing in enumerate(things):
             row = _row(cells(thing))
-            if not self._fits(row, spare=_MARGIN):
+            if not self._fits(row, spare=_MARGIN_BYTES):
                 left = f"{len(things) - shown} more left out: GitHub takes no larger summary."
                 self._fits("", left, "", spare=0)
                 self._lines += ["", left]
@@ -196,7 +196,7 @@ class _Page:
             self._lines.append(row)
         self._lines.append("")
         if folded:
-            # There is room for it: no table comes within `_MARGIN` of the end.
+            # There is room for it: no table comes within `_MARGIN_BYTES` of the end.
             self._lines += ["</details>", ""]
 
     def done(self) -> str:
@@ -235,15 +235,15 @@ def _facts(run: RunReport) -> Iterator[str]:
         yield f"The change brings suite, configuration or reviewer of its own: {names}."
     unseen = [task.nodeid for task in run.standing if task.without_evidence]
     if unseen:
-        names = ", ".join(_code(nodeid) for nodeid in unseen[:_NAMED])
-        more = f", and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        names = ", ".join(_code(nodeid) for nodeid in unseen[:_MAX_NAMED])
+        more = f", and {len(unseen) - _MAX_NAMED} more" if len(unseen) > _MAX_NAMED else ""
         yield f"{count(len(unseen), 'pass', 'passes')} without a tool call: {names}{more}."
     kept = Counter(task.kept_from for task in run.standing if task.kept_from is not None)
     for earlier, number in sorted(kept.items()):
         stand = f"{count(number, 'verdict')} of run {_escaped(earlier)} kept, unchanged"
         yield f"{stand}: not run again."
-    said = [f"{run.seconds:.1f} s", count(len(run.attempts), "attempt"), *_cost(run.spent)]
-    yield f"Run {_escaped(run.run_id)}: {', '.join(said)}."
+    facts = [f"{run.seconds:.1f} s", count(len(run.attempts), "attempt"), *_cost(run.spent)]
+    yield f"Run {_escaped(run.run_id)}: {', '.join(facts)}."
 
 
 def _cost(spent: Spent | None) -> Iterator[str]:
@@ -268,8 +268,8 @@ def _failure(task: TaskReport) -> Sequence[str]:
 def _answer(answer: tuple[TaskReport, Verdict]) -> Sequence[str]:
     task, verdict = answer
     data = verdict.data
-    told = "" if data is None else _escaped(json_text(data, ensure_ascii=False))
-    return _code_cell(task.nodeid), _escaped(verdict.summary), told
+    shown_data = "" if data is None else _escaped(json_text(data, ensure_ascii=False))
+    return _code_cell(task.nodeid), _escaped(verdict.summary), shown_data
 
 
 def _finding(issue: Issue) -> Sequence[str]:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.verdict import Severity
-from pytest_ptc.reporting.issues import ERROR, FINDING, TEST, VERDICT, issues_of, told
+from pytest_ptc.reporting.issues import ERROR, FINDING, TEST, VERDICT, cleaned_text, issues_of
 from pytest_ptc.reporting.wording import count
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 #: GitHub refuses a file with more than 25,000 results, and shows 5,000. There are never more rules
 #: than results, no rule has a tag, and no result has more than one place: its other limits are met.
-MOST_RESULTS = 5000
+MAX_RESULTS = 5000
 
 #: GitHub's limit of an upload is 10 MB, compressed; other compressors do a little worse.
-LARGEST = 9_500_000
+MAX_BYTES = 9_500_000
 
 #: Most characters of a verdict's summary, which stands with each of its findings.
-_LONGEST_SUMMARY = 500
+_MAX_SUMMARY_CHARS = 500
 
 #: The key of our own fingerprint: another way to make it gets another name.
 FINGERPRINT = "pytestPtc/v1"
@@ -79,16 +79,16 @@ def sarif_text(run: RunReport) -> str:
     Raises:
         ReportError: A result has no place in a file of the repository.
     """
-    most = MOST_RESULTS
+    most = MAX_RESULTS
     while True:
         text = json.dumps(sarif(run, most=most), allow_nan=False)
         # Only a file that is too large as it is can be so when it is compressed.
-        if most == 1 or len(text) <= LARGEST or len(zlib.compress(text.encode())) <= LARGEST:
+        if most == 1 or len(text) <= MAX_BYTES or len(zlib.compress(text.encode())) <= MAX_BYTES:
             return text
         most //= 2
 
 
-def sarif(run: RunReport, *, most: int = MOST_RESULTS) -> dict[str, Any]:
+def sarif(run: RunReport, *, most: int = MAX_RESULTS) -> dict[str, Any]:
     """Return a run as SARIF.
 
     Args:
@@ -164,7 +164,7 @@ def _note(cause: str, text: str, *, level: str = "error") -> dict[str, Any]:
     return {
         "descriptor": {"id": cause.lower().replace(" ", "-")},
         "level": level,
-        "message": {"text": _plain(told(text))},
+        "message": {"text": _plain(cleaned_text(text))},
     }
 
 
@@ -204,12 +204,12 @@ def _rule(rule: str, found: set[Severity]) -> dict[str, Any]:
 
 def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
     verdict = issue.task.verdict if issue.task else None
-    said = {"nodeid": issue.nodeid, "severity": issue.severity.value}
+    properties = {"nodeid": issue.nodeid, "severity": issue.severity.value}
     if verdict is not None:
-        said["verdict"] = verdict.verdict.value
-        said["summary"] = told(verdict.summary, _LONGEST_SUMMARY)
+        properties["verdict"] = verdict.verdict.value
+        properties["summary"] = cleaned_text(verdict.summary, _MAX_SUMMARY_CHARS)
     if issue.severity in _SCORES:
-        said["security-severity"] = _SCORES[issue.severity]
+        properties["security-severity"] = _SCORES[issue.severity]
     fingerprints = {FINGERPRINT: issue.fingerprint}
     if issue.at_test or issue.line is None or not alone:
         # The only one that GitHub looks at. Its upload makes it of the line's text, which outlives
@@ -227,7 +227,7 @@ def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
         "partialFingerprints": fingerprints,
         # Empty where nothing is: if one result of a run has this, all must.
         "suppressions": _suppressions(issue),
-        "properties": said,
+        "properties": properties,
     }
 
 
@@ -236,7 +236,7 @@ def _suppressions(issue: Issue) -> list[dict[str, Any]]:
         return []
     reason = issue.task.final.xfail if issue.task and issue.task.final else None
     why = f"the test is expected to fail: {reason}" if reason else "the test is expected to fail"
-    return [{"kind": "external", "status": "accepted", "justification": told(why)}]
+    return [{"kind": "external", "status": "accepted", "justification": cleaned_text(why)}]
 
 
 def _location(issue: Issue) -> dict[str, Any]:

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
 
 #: Most characters of one text in the page; of a longer one, its beginning and its end are there.
-_LONGEST = 24_000
+_MAX_TEXT_CHARS = 24_000
 #: Most characters of a finding's message, a summary or a line; they may be megabytes.
-_SAID = 8_000
+_MAX_MESSAGE_CHARS = 8_000
 #: Most characters of what a row says while it is folded.
-_LINE = 300
+_MAX_LINE_CHARS = 300
 #: So much of what was said is in pytest's message, if that is made of it.
-_MADE_OF = 100
+_QUOTED_CHARS = 100
 #: Most findings of one item.
-_FINDINGS = 2_000
+_MAX_FINDINGS = 2_000
 
 #: The words of an item's own state.
 _STATE: Mapping[ItemState, str] = {
@@ -180,18 +180,18 @@ class Room:
 
     Args:
         long: For prompts, transcripts, data and last lines, which are left out beyond it.
-        said: For the messages of findings, which are cut short beyond it.
+        messages: For the messages of findings, which are cut short beyond it.
     """
 
-    def __init__(self, long: int, said: int) -> None:
-        self._long, self._said = long, said
+    def __init__(self, long: int, messages: int) -> None:
+        self._long, self._message_room = long, messages
 
     def long(self, value: str) -> Long:
         """Return a text, or its beginning and its end."""
-        if len(value) > _LONGEST:
-            head = value[: _LONGEST // 4]
-            tail = value[-(_LONGEST - len(head)) :]
-            missing = f"{grouped(len(value) - _LONGEST)} characters are left out here"
+        if len(value) > _MAX_TEXT_CHARS:
+            head = value[: _MAX_TEXT_CHARS // 4]
+            tail = value[-(_MAX_TEXT_CHARS - len(head)) :]
+            missing = f"{grouped(len(value) - _MAX_TEXT_CHARS)} characters are left out here"
         else:
             head, tail, missing = value, "", ""
         if len(head) + len(tail) > self._long:
@@ -201,8 +201,8 @@ class Room:
         return Long(lines(head), missing, lines(tail))
 
     def message(self, value: str) -> Cut:
-        most = _SAID if self._said > 0 else _LINE
-        self._said -= min(len(value), most)
+        most = _MAX_MESSAGE_CHARS if self._message_room > 0 else _MAX_LINE_CHARS
+        self._message_room -= min(len(value), most)
         return _cut(value, most)
 
 
@@ -241,48 +241,48 @@ def _row(task: TaskReport, places: Places, room: Room) -> Row:
     plain, bracket, params = task.nodeid.partition("[")
     where, between, name = plain.rpartition("::")
     trouble, number = task.trouble, len(task.findings)
-    told = flags(task)
+    flag_names = flags(task)
     return Row(
         anchor=anchor(task),
         state=task.state.value,
         state_word=_STATE[task.state],
         severities=" ".join(severity.value for severity in task.severities),
-        flags=" ".join(told),
+        flags=" ".join(flag_names),
         seconds=f"{task.seconds:.3f}",
         cost="" if task.cost_usd is None else f"{task.cost_usd:.6f}",
         nodeid=task.nodeid,
         where=where + between,
         name=name + bracket + params,
-        marks=list(_marks(task, told)),
+        marks=list(_marks(task, flag_names)),
         took=duration(task.seconds) if task.attempts else "",
         line=_first(task.reason.text),
         place=_place(task.path, task.line),
         kept="" if task.kept_from is None else f"verdict of run {task.kept_from}",
-        notes=[_FLAGS[flag][1] for flag in told if flag in _FLAGS],
+        notes=[_FLAGS[flag][1] for flag in flag_names if flag in _FLAGS],
         words=list(_words(task)),
         trouble=Words(f"Trouble: {trouble.cause}", "", _cut(trouble.message)) if trouble else None,
         evidence=room.long(trouble.evidence) if trouble and trouble.evidence.strip() else None,
-        findings=[_finding(one, room) for one in worst_first(task.findings)[:_FINDINGS]],
+        findings=[_finding(one, room) for one in worst_first(task.findings)[:_MAX_FINDINGS]],
         many_findings=grouped(number),
-        more_findings=f"{grouped(number - _FINDINGS)} more are in the JSON document."
-        if number > _FINDINGS
+        more_findings=f"{grouped(number - _MAX_FINDINGS)} more are in the JSON document."
+        if number > _MAX_FINDINGS
         else "",
         attempts=_attempts(task, places) if task.attempts else None,
         folds=list(_folds(task, places, room)),
     )
 
 
-def _first(said: str) -> str:
-    return said if len(said) <= _LINE else f"{said[:_LINE]}..."
+def _first(text: str) -> str:
+    return text if len(text) <= _MAX_LINE_CHARS else f"{text[:_MAX_LINE_CHARS]}..."
 
 
-def _marks(task: TaskReport, told: Sequence[str]) -> Iterator[Mark]:
+def _marks(task: TaskReport, flag_names: Sequence[str]) -> Iterator[Mark]:
     for severity, number in task.severities.items():
         yield Mark(f"{grouped(number)} {severity}", f"severity {severity}")
     number = task.attempts[-1].number if task.attempts else 0
     if number > 1:
         yield Mark(f"{number} attempts", "chip")
-    for flag in told:
+    for flag in flag_names:
         if flag in _FLAGS:
             short, full = _FLAGS[flag]
             yield Mark(
@@ -306,17 +306,17 @@ def _words(task: TaskReport) -> Iterator[Words]:
 
 def _tells_more(task: TaskReport, message: str) -> bool:
     """Tell whether pytest's message says more than the words of the agent that it is made of."""
-    said = task.trouble.message if task.trouble else task.verdict.summary if task.verdict else ""
+    text = task.trouble.message if task.trouble else task.verdict.summary if task.verdict else ""
     failed = task.state in (ItemState.FAILED, ItemState.ERROR)
     overruled = task.kind is VerdictKind.PASS and failed
-    return overruled or printable(said[:_MADE_OF]) not in printable(message)
+    return overruled or printable(text[:_QUOTED_CHARS]) not in printable(message)
 
 
 def _finding(finding: Finding, room: Room) -> FindingRow:
     return FindingRow(
         severity=finding.severity.value,
         place=_place(finding.path, finding.line),
-        rule=(finding.rule or "")[:_LINE],
+        rule=(finding.rule or "")[:_MAX_LINE_CHARS],
         message=room.message(finding.message),
     )
 
@@ -324,10 +324,10 @@ def _finding(finding: Finding, room: Room) -> FindingRow:
 def _place(path: str | None, line: int | None) -> str:
     if not path:
         return ""
-    return path[:_SAID] if line is None else f"{path[:_SAID]}:{line}"
+    return path[:_MAX_MESSAGE_CHARS] if line is None else f"{path[:_MAX_MESSAGE_CHARS]}:{line}"
 
 
-def _cut(value: str, most: int = _SAID) -> Cut:
+def _cut(value: str, most: int = _MAX_MESSAGE_CHARS) -> Cut:
     """Return a text with its line breaks; the end of one that is very long is left out."""
     if len(value) <= most:
         return Cut(lines(value))

@@ -39,8 +39,8 @@ def lines(value: str) -> Markup:
     """Return a text with its line breaks, where a break in the page is one."""
     if "\n" not in value and "\r" not in value and "\t" not in value:
         return text(value)
-    told = _BREAK.split(value.expandtabs(4))
-    return escape("\n".join(map(_shown, told)))
+    parts = _BREAK.split(value.expandtabs(4))
+    return escape("\n".join(map(_shown, parts)))
 
 
 def _shown(line: str) -> str:

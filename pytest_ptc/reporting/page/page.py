@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
 #: all findings: a page of ten megabytes is as much as a browser likes.
-_LONG, _SAID = 3_000_000, 3_000_000
+_TEXTS_CHARS, _MESSAGES_CHARS = 3_000_000, 3_000_000
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -97,7 +97,7 @@ def page(
     """
     tasks = run.worst_first
     style, script = asset("page.css"), asset("page.js")
-    room = Room(_LONG, _SAID)
+    room = Room(_TEXTS_CHARS, _MESSAGES_CHARS)
     return render(
         "page.html.jinja",
         run=run,
@@ -182,12 +182,12 @@ def _first_facts(run: RunReport) -> list[tuple[str, str]]:
     took = duration(run.seconds)
     if work > run.seconds > 0:
         took += f" for {duration(work)} of work"
-    told = [
+    rows = [
         ("Took", took),
         ("Workers", f"{facts.workers} {_HOSTS.get(facts.host, facts.host)}"),
         ("Agent", facts.agent),
     ]
-    return told if facts.resumes is None else [*told, ("Resumes", facts.resumes)]
+    return rows if facts.resumes is None else [*rows, ("Resumes", facts.resumes)]
 
 
 def _more_facts(run: RunReport) -> list[tuple[str, str]]:
@@ -275,8 +275,8 @@ def _warnings(run: RunReport) -> Iterator[tuple[str, str]]:
         yield "This run did not come to its end", words
     if run.stopped is not None:
         yield "This run was stopped", f"{run.stopped}. {open_items}"
-    told = run.stopped is not None or any(counts[state] for state, _ in _BAD)
-    if run.exit_status is not None and not run.successful and not told:
+    explained = run.stopped is not None or any(counts[state] for state, _ in _BAD)
+    if run.exit_status is not None and not run.successful and not explained:
         yield "This run is not successful", f"{run.why_not_successful}."
 
 

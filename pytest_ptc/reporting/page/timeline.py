@@ -42,7 +42,7 @@ _STEPS = (
     *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
     *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400),
 )
-_MOST_TICKS = 9
+_MAX_TICKS = 9
 #: How often the drawing's width can be doubled.
 _ZOOMS = 5
 
@@ -68,7 +68,7 @@ class _Bar(NamedTuple):
     ending: str
     again: bool
     anchor: str
-    told: str
+    tooltip: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,8 +151,8 @@ def timeline(run: RunReport) -> Markup | None:
 
 def _zoom() -> Markup:
     buttons = (
-        element("button", sign, type="button", data_zoom=step, aria_label=said)
-        for sign, step, said in (("\u2212", -1, "Zoom out"), ("+", 1, "Zoom in"))
+        element("button", sign, type="button", data_zoom=step, aria_label=label)
+        for sign, step, label in (("\u2212", -1, "Zoom out"), ("+", 1, "Zoom in"))
     )
     return element("div", *buttons, class_="zoom scripted")
 
@@ -174,7 +174,7 @@ def _bars(run: RunReport) -> Iterator[_Bar]:
                 ending=_ending(attempt, state),
                 again=attempt.number > 1,
                 anchor=anchor(task),
-                told=_told(task, attempt),
+                tooltip=_tooltip(task, attempt),
             )
 
 
@@ -196,7 +196,7 @@ def _ending(attempt: TaskAttempt, state: ItemState | None) -> str:
     return attempt.kind.value if attempt.kind else "open"
 
 
-def _told(task: TaskReport, attempt: TaskAttempt) -> str:
+def _tooltip(task: TaskReport, attempt: TaskAttempt) -> str:
     took = "" if attempt.seconds is None else f", {duration(attempt.seconds)}"
     again = f", attempt {attempt.number}" if attempt.number > 1 else ""
     return f"{task.nodeid}\n{attempt.ended_as}{took} on {attempt.worker}{again}"
@@ -263,7 +263,7 @@ def _drawing(
     holds: Sequence[tuple[float, float, str]],
 ) -> Markup:
     took = duration(plot.seconds)
-    said = f"{len(plot.bars)} attempts on {len(plot.workers)} workers in {took}"
+    label = f"{len(plot.bars)} attempts on {len(plot.workers)} workers in {took}"
     return element(
         "svg",
         _patterns(),
@@ -276,7 +276,7 @@ def _drawing(
         width="100%",
         height=plot.height,
         role="group",
-        aria_label=f"Timeline: {said}",
+        aria_label=f"Timeline: {label}",
     )
 
 
@@ -307,7 +307,7 @@ def _patterns() -> Markup:
 
 def _ticks(plot: _Plot, zoom: int) -> Markup:
     """Return the marks of the time, as many as there is room for at a zoom."""
-    most = _MOST_TICKS * 2**zoom
+    most = _MAX_TICKS * 2**zoom
     step = next((one for one in _STEPS if plot.seconds / one <= most), None)
     if step is None:
         step = _STEPS[-1] * (1 + int(plot.seconds / _STEPS[-1] / most))
@@ -410,7 +410,7 @@ def _drawn(plot: _Plot, bar: _Bar, *, first: bool) -> Markup:
     wide = max(plot.x(bar.end) - left, _NARROWEST)
     return element(
         "a",
-        element("title", lines(bar.told)),
+        element("title", lines(bar.tooltip)),
         element("rect", x=f"{left}%", y=top, width=f"{wide:.3f}%", height=high, rx=2),
         element("circle", cx=f"{left}%", cy=top + 1, r=3) if bar.again else None,
         href=f"#{bar.anchor}",
@@ -437,7 +437,9 @@ def _legend(
 ) -> Markup:
     there = {bar.ending for bar in plot.bars}
     bar = element("rect", x=1, y=2, width=20, height=12, rx=2)
-    entries = [(f"bar {ending}", bar, said) for ending, said in _ENDINGS.items() if ending in there]
+    entries = [
+        (f"bar {ending}", bar, label) for ending, label in _ENDINGS.items() if ending in there
+    ]
     if any(one.again for one in plot.bars):
         entries.append(("bar again", element("circle", cx=11, cy=8, r=3.5), "another attempt"))
     if any(worker.lost is not None for worker in workers):
@@ -457,9 +459,9 @@ def _legend(
                     height=16,
                     aria_hidden="true",
                 ),
-                said,
+                label,
             )
-            for name, sign, said in entries
+            for name, sign, label in entries
         ),
         class_="legend",
     )

@@ -34,11 +34,11 @@ def anchor(task: TaskReport) -> str:
 
 def flags(task: TaskReport) -> list[str]:
     """Return what is remarkable of a task, by the names that the page filters by."""
-    told = {
+    conditions = {
         "blind": task.without_evidence,
         "resumed": task.kept_from is not None,
         "retried": task.retried,
         "submitted": task.is_submitted,
         "superseded": task.superseded,
     }
-    return [name for name, holds in told.items() if holds]
+    return [name for name, holds in conditions.items() if holds]

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_ptc.reporting.run_report import worst_first
-from pytest_ptc.reporting.wording import LONGEST, cut, finding_text, hung, output_lines
+from pytest_ptc.reporting.wording import MAX_TEXT_CHARS, cut, finding_text, hung, output_lines
 from pytest_ptc.text.printable import printable, wrap
 
 if TYPE_CHECKING:
@@ -41,15 +41,15 @@ def failure_text(task: TaskReport, journal: Path | str) -> str:
     return "\n".join(lines)
 
 
-def _headlines(label: str, said: str, findings: Sequence[Finding]) -> Iterator[str]:
+def _headlines(label: str, details: str, findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the verdict and the worst finding, cut to fit JUnit's message, then all in full."""
-    said = printable(said[:LONGEST])
+    details = printable(details[:MAX_TEXT_CHARS])
     listed = [finding_text(finding) for finding in worst_first(findings)[:_REPORT_FINDINGS]]
-    headline = f"{label} - {said}" if said else label
+    headline = f"{label} - {details}" if details else label
     yield cut(headline, _HEADLINE)
     yield from (f"  - {cut(text, _HEADLINE_FINDING)}" for text in listed[:1])
     if len(headline) > _HEADLINE:
-        yield from (f"  | {line}" for line in wrap(said, 96, 50))
+        yield from (f"  | {line}" for line in wrap(details, 96, 50))
     for place, text in enumerate(listed):
         if place or len(text) > _HEADLINE_FINDING:
             yield from hung(wrap(text, 96, 20))
@@ -60,22 +60,22 @@ def _headlines(label: str, said: str, findings: Sequence[Finding]) -> Iterator[s
 def _tried(task: TaskReport) -> Iterator[str]:
     if not task.attempts:
         yield "no attempt was made"
-    said = task.reason.said
+    details = task.reason.said
     for attempt in task.attempts:
         what = f"attempt {attempt.number} on {attempt.worker}, {attempt.seconds or 0.0:.1f} s"
         if task.kept_from is not None:
             what += f", in run {task.kept_from}"
-        yield printable(f"{what}: {_how(attempt, said)}")
+        yield printable(f"{what}: {_how(attempt, details)}")
 
 
-def _how(attempt: TaskAttempt, said: str) -> str:
+def _how(attempt: TaskAttempt, details: str) -> str:
     trouble = attempt.trouble
     if trouble is None:
         return f"verdict {attempt.kind}" if attempt.kind else "no result"
     # The message of the last attempt is the headline already.
-    if trouble.message == said:
+    if trouble.message == details:
         return trouble.cause.value
-    return f"{trouble.cause} - {cut(printable(trouble.message[:LONGEST]), 400)}"
+    return f"{trouble.cause} - {cut(printable(trouble.message[:MAX_TEXT_CHARS]), 400)}"
 
 
 def _evidence(task: TaskReport) -> list[str]:
@@ -86,7 +86,7 @@ def _evidence(task: TaskReport) -> list[str]:
         troubles = [task.trouble, *(attempt.trouble for attempt in reversed(task.attempts))]
         seen = next((trouble.evidence for trouble in troubles if trouble and trouble.evidence), "")
     # A bare carriage return is a progress bar drawn anew.
-    lines = [line for line in re.split(r"[\r\n]+", seen[-LONGEST:]) if line.strip()]
+    lines = [line for line in re.split(r"[\r\n]+", seen[-MAX_TEXT_CHARS:]) if line.strip()]
     if not lines:
         return []
     return [

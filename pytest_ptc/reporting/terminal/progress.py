@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pytest_ptc.model.lifecycle import Snapshot
 
 #: Seconds between two drawings: a second hand that does not stutter.
-REDRAW = 0.25
+REDRAW_INTERVAL_S = 0.25
 #: Seconds between two lines in a log: a reader sees that it lives, a log stays short.
-LINE_EVERY = 30.0
+LINE_INTERVAL_S = 30.0
 
 
 class Progress:
@@ -33,7 +33,7 @@ class Progress:
         self._reporter = None if reporter is None or reporter.verbosity < 0 else reporter
         self._size = partial(stream_size, stream)
         self._area = self._live_area(stream)
-        self._started = self._said = time.monotonic()
+        self._started = self._last_line_at = time.monotonic()
 
     @property
     def interval(self) -> float | None:
@@ -41,8 +41,8 @@ class Progress:
         if self._reporter is None:
             return None
         if self._area is not None:
-            return REDRAW
-        return max(0.0, self._said + LINE_EVERY - time.monotonic())
+            return REDRAW_INTERVAL_S
+        return max(0.0, self._last_line_at + LINE_INTERVAL_S - time.monotonic())
 
     def show(self, snapshot: Snapshot) -> None:
         """Show how the run stands, if it is time for that."""
@@ -61,8 +61,8 @@ class Progress:
                     height=size.lines,
                 )
             )
-        elif self._reporter is not None and now - self._said >= LINE_EVERY:
-            self._said = now
+        elif self._reporter is not None and now - self._last_line_at >= LINE_INTERVAL_S:
+            self._last_line_at = now
             self._reporter.ensure_newline()
             self._reporter.write_line(progress_line(snapshot, now=now, started=self._started))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.run_report import WORST_FIRST, Spent, worst_first
 from pytest_ptc.reporting.wording import (
-    LONGEST,
+    MAX_TEXT_CHARS,
     count,
     finding_text,
     first_sentence,
@@ -132,12 +132,12 @@ def _quiet(
             ("resumed", sum(task.kept_from is not None for task in tasks)),
         ]
     )
-    told = ", ".join(filter(None, (counts or "0 items", others)))
-    lines = [f"ptc: {told} in {wall:.1f} s{cost}, journal {journal}"]
+    totals = ", ".join(filter(None, (counts or "0 items", others)))
+    lines = [f"ptc: {totals} in {wall:.1f} s{cost}, journal {journal}"]
     for task, *alike in _alike([task for task in tasks if task.bad and not task.expected]):
-        kind, label, said = task.reason
+        kind, label, explanation = task.reason
         findings = worst_first(task.findings)
-        parts = [clip(first_sentence(said), 200)]
+        parts = [clip(first_sentence(explanation), 200)]
         parts += [clip(finding_text(finding), 160) for finding in findings[:1]]
         if len(findings) > 1:
             parts.append(f"+{count(len(findings) - 1, 'finding')}")
@@ -165,10 +165,10 @@ def _alike(tasks: Sequence[TaskReport]) -> list[list[TaskReport]]:
 
 
 def _together(tasks: Sequence[TaskReport], width: int) -> Iterator[Line]:
-    kind, label, said = tasks[0].reason
+    kind, label, explanation = tasks[0].reason
     head = f"{kind.value.upper()} {count(len(tasks), 'item')}: {label}"
     yield Line(printable(head), _MARKUP[kind])
-    for line in wrap(printable(said[:LONGEST]), width - 4, _NORMAL.said):
+    for line in wrap(printable(explanation[:MAX_TEXT_CHARS]), width - 4, _NORMAL.explanation):
         yield Line(f"  | {line}")
     for task in tasks[:_ALIKE]:
         yield Line(printable(f"  {task.nodeid}"))
@@ -195,26 +195,26 @@ def _outcomes(tasks: Sequence[TaskReport], unasked: int) -> str:
 
 
 class _Room(NamedTuple):
-    """Most lines of what was said, most findings, and most lines of each."""
+    """Most lines of an explanation, most findings, and most lines of each."""
 
-    said: int
+    explanation: int
     findings: int | None
     each: int
 
 
-_NORMAL = _Room(said=5, findings=5, each=2)
-_VERBOSE = _Room(said=20, findings=None, each=10)
+_NORMAL = _Room(explanation=5, findings=5, each=2)
+_VERBOSE = _Room(explanation=20, findings=None, each=10)
 
 
 def _item(task: TaskReport, width: int, verbosity: int) -> Iterator[Line]:
     if task.unfinished or (not task.bad and verbosity < 1):
         return
     room = _VERBOSE if verbosity > 0 else _NORMAL
-    kind, label, said = task.reason
+    kind, label, explanation = task.reason
     head = f"{kind.value.upper()} {task.nodeid}" + (f": {label}" if label else "")
     details = _details(task)
     yield Line(printable(f"{head} ({details})" if details else head), _MARKUP[kind])
-    for line in wrap(printable(said[:LONGEST]), width - 4, room.said):
+    for line in wrap(printable(explanation[:MAX_TEXT_CHARS]), width - 4, room.explanation):
         yield Line(f"  | {line}")
     findings = worst_first(task.findings)
     shown = findings[: room.findings]

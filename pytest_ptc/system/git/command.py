@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Seconds that git may take; a checkout of a large repository from a slow disk.
-PATIENCE = 300.0
+GIT_TIMEOUT_S = 300.0
 #: Characters of git's words that a message has; more is cut in its middle.
-LONGEST_WORDS = 1_000
+MAX_ERROR_CHARS = 1_000
 #: Bytes that git may print where nobody says another limit.
-MOST_BYTES = 256 * 1024 * 1024
+MAX_OUTPUT_BYTES = 256 * 1024 * 1024
 
 #: Variables of git's that say something of the user and the machine. Every other one says which
 #: repository, index or program is meant, as for a hook, and must not choose ours.
@@ -89,8 +89,8 @@ def git(
     *words: str,
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-    most: int = MOST_BYTES,
-    patience: float = PATIENCE,
+    most: int = MAX_OUTPUT_BYTES,
+    patience: float = GIT_TIMEOUT_S,
 ) -> str:
     """Run git in a directory and return what it prints; file names may hold any bytes.
 
@@ -114,8 +114,8 @@ def git_bytes(
     *words: str,
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-    most: int = MOST_BYTES,
-    patience: float = PATIENCE,
+    most: int = MAX_OUTPUT_BYTES,
+    patience: float = GIT_TIMEOUT_S,
 ) -> bytes:
     """Run git as `git` does, and return the bytes that it prints."""
     given = dict(env or {})
@@ -135,11 +135,13 @@ def git_bytes(
         environ |= _without_filters(cwd, environ)
     hardened = [word for setting in _HARDENED for word in ("-c", setting)]
     line = ["git", "-C", str(cwd), "--no-pager", *hardened, command, *arguments]
-    status, printed, said = _run(line, environ, stdin, most, patience)
+    status, printed, stderr = _run(line, environ, stdin, most, patience)
     if len(printed) > most:
         raise TooMuchPrintedError(f"git {command} prints more than {most} bytes")
     if status != 0:
-        raise GitError(_shortened(printable(said.strip())) or f"git {command} ended with {status}")
+        raise GitError(
+            _shortened(printable(stderr.strip())) or f"git {command} ended with {status}"
+        )
     return printed
 
 
@@ -156,8 +158,8 @@ def _run(
     line: list[str],
     environ: Mapping[str, str],
     stdin: bytes = b"",
-    most: int = MOST_BYTES,
-    patience: float = PATIENCE,
+    most: int = MAX_OUTPUT_BYTES,
+    patience: float = GIT_TIMEOUT_S,
 ) -> tuple[int, bytes, str]:
     """Run a command; return its status, what it printed (a byte too much at most), its words."""
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as words:
@@ -173,12 +175,12 @@ def _run(
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise GitError(f"git does not run: {error}") from error
         words.seek(0)
-        said = words.read(10 * LONGEST_WORDS).decode("utf-8", "replace")
-    return process.returncode, printed, said
+        stderr = words.read(10 * MAX_ERROR_CHARS).decode("utf-8", "replace")
+    return process.returncode, printed, stderr
 
 
 def _read(process: subprocess.Popen[bytes], most: int, patience: float) -> bytes:
-    if most >= MOST_BYTES:
+    if most >= MAX_OUTPUT_BYTES:
         try:
             return process.communicate(timeout=patience)[0]
         except subprocess.TimeoutExpired:
@@ -223,7 +225,7 @@ def _parts(printed: bytes) -> Iterator[str]:
 
 
 def _shortened(words: str) -> str:
-    if len(words) <= LONGEST_WORDS:
+    if len(words) <= MAX_ERROR_CHARS:
         return words
-    half = LONGEST_WORDS // 2
+    half = MAX_ERROR_CHARS // 2
     return f"{words[:half]} [...] {words[-half:]}"

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 #: Characters of a difference that are put into a prompt; every request pays for them.
-LONGEST_DIFF = 200_000
+MAX_DIFF_CHARS = 200_000
 #: Bytes of a file beyond which nobody looks whether it is text with NUL bytes in it.
-_LARGEST_TEXT = 16 * 1024 * 1024
+_MAX_TEXT_BYTES = 16 * 1024 * 1024
 #: How much of a file without its NUL bytes must be text, so that it is shown as text.
 _MOSTLY = 0.85
 
@@ -48,7 +48,7 @@ def diff(cwd: str | Path, base: str, commit: str) -> str:
         commit: The full name of another.
 
     Raises:
-        GitError: Git cannot tell, or it is longer than `LONGEST_DIFF`.
+        GitError: Git cannot tell, or it is longer than `MAX_DIFF_CHARS`.
     """
     return _diff(os.path.realpath(cwd), base, commit)
 
@@ -153,9 +153,9 @@ def _patch(
     options, names = more[:1], more[1:]
     words = ("diff-tree", *_FORM, *_PATCH, *options, *commits, "--", *names)
     try:
-        printed = git_bytes(folder, *words, env=env, most=4 * LONGEST_DIFF)
+        printed = git_bytes(folder, *words, env=env, most=4 * MAX_DIFF_CHARS)
     except TooMuchPrintedError:
-        raise _too_long(f"more than {4 * LONGEST_DIFF} bytes") from None
+        raise _too_long(f"more than {4 * MAX_DIFF_CHARS} bytes") from None
     except GitError as error:
         hint = partial_clone_hint(Path(env["GIT_OBJECT_DIRECTORY"]))
         raise GitError(f"{error}{hint}") from error
@@ -205,20 +205,20 @@ def _is_text(
 ) -> bool:
     before, after = change.oids
     oid = after if after in sizes else before
-    if sizes.get(oid, 0) > _LARGEST_TEXT:
+    if sizes.get(oid, 0) > _MAX_TEXT_BYTES:
         return False
     return looks_like_text(git_bytes(folder, "cat-file", "blob", oid, env=env))
 
 
 def _refuse_long(text: str) -> None:
-    if len(text) > LONGEST_DIFF:
+    if len(text) > MAX_DIFF_CHARS:
         raise _too_long(f"{len(text)} characters")
 
 
 def _too_long(size: str) -> GitError:
     return GitError(
-        f"the difference has {size}, a prompt takes {LONGEST_DIFF}, and nobody judges what is cut "
-        "off; fan out over the changed files, or name a nearer base"
+        f"the difference has {size}, a prompt takes {MAX_DIFF_CHARS}, and what is cut off is not "
+        "reviewed; fan out over the changed files, or name a nearer base"
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _GITLINK = "160000"
 _INDEX = "ptc-index"
 #: Bytes of a file `.git` that says where the repository is.
-_LONGEST_LINK = 10_000
+_MAX_LINK_BYTES = 10_000
 
 
 class _Clone(NamedTuple):
@@ -108,10 +108,10 @@ def _names(place: Path, commit: str, env: Mapping[str, str]) -> dict[str, str]:
 
 def _is_unwanted(place: Path, name: str, env: Mapping[str, str]) -> bool:
     try:
-        said = git(place, "config", "--type=bool", f"submodule.{name}.active", env=env)
+        active = git(place, "config", "--type=bool", f"submodule.{name}.active", env=env)
     except GitError:
         return False
-    return said.strip() == "false"
+    return active.strip() == "false"
 
 
 def _clones(clone: _Clone, path: str, name: str) -> Iterator[_Clone]:
@@ -122,10 +122,10 @@ def _clones(clone: _Clone, path: str, name: str) -> Iterator[_Clone]:
             return  # by a link, where somebody else's repository may be
         if (top / ".git").is_dir():
             yield _clone(top, top / ".git")
-        said = _linked(top)
+        linked = _linked(top)
         # Anything else is no submodule of this repository.
-        if said is not None and said.is_relative_to(clone.folder.resolve()) and said.is_dir():
-            yield _clone(top, said)
+        if linked is not None and linked.is_relative_to(clone.folder.resolve()) and linked.is_dir():
+            yield _clone(top, linked)
     folder = clone.folder / "modules" / name
     named = Path(name)
     if os.pardir not in named.parts and not named.is_absolute() and folder.is_dir():
@@ -135,7 +135,7 @@ def _clones(clone: _Clone, path: str, name: str) -> Iterator[_Clone]:
 def _linked(top: Path) -> Path | None:
     """Return the git directory that a working tree's file `.git` names, if it has one."""
     try:
-        text = os.fsdecode(read_regular(top / ".git", _LONGEST_LINK)).strip()
+        text = os.fsdecode(read_regular(top / ".git", _MAX_LINK_BYTES)).strip()
     except OSError:
         return None
     return (top / re.sub(r"^gitdir: *", "", text)).resolve()

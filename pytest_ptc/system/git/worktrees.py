@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Where worktrees are, below a run's scratch folder.
 FOLDER = "worktrees"
 #: Names of files that a note has; more are counted.
-_MOST_NAMES = 20
+_MAX_NAMES = 20
 
 
 class Worktree(NamedTuple):
@@ -117,8 +117,8 @@ def _filtered(path: Path) -> Iterator[str]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_MOST_NAMES])
-    more = len(names) - _MOST_NAMES
+    shown = ", ".join(repr(name) for name in names[:_MAX_NAMES])
+    more = len(names) - _MAX_NAMES
     return f"{shown} and {more} more" if more > 0 else shown
 
 

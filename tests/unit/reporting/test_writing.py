@@ -116,7 +116,7 @@ def test_a_fifo_whose_reader_sleeps_is_an_error(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a while in which nothing was taken."""
-    monkeypatch.setattr(writing, "PIPE_PATIENCE", 0.05)
+    monkeypatch.setattr(writing, "PIPE_TIMEOUT_S", 0.05)
     os.mkfifo(project / "fifo")
     reader = os.open(project / "fifo", os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(ReportError, match="nobody has read on"):

@@ -188,7 +188,7 @@ def test_stopped_process_is_continued_to_end(world: World) -> None:
 
 def test_survivors_are_returned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be signalled is returned, after the patience for SIGKILL."""
-    monkeypatch.setattr(processes, "KILL_PATIENCE", 0.05)
+    monkeypatch.setattr(processes, "KILL_TIMEOUT_S", 0.05)
     root = world.start("echo > up; sleep 1000")
     monkeypatch.setattr(ProcessIdentity, "send", lambda _self, _number: False)
     assert end_processes([root], 0.01) == [root]

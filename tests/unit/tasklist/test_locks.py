@@ -14,10 +14,10 @@ import pytest
 from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.tasklist import locks
 from pytest_ptc.tasklist.locks import (
-    CONFIRM_AFTER,
+    CONFIRM_AFTER_S,
     LIST_LOCK,
-    PATIENCE,
-    STALE_AFTER,
+    LOCK_TIMEOUT_S,
+    STALE_AFTER_S,
     Clock,
     ListLocks,
     LockHeldError,
@@ -127,16 +127,16 @@ def test_a_lock_that_stays_held_is_reported(tmp_path: Path, fake: FakeTime) -> N
 
 def test_a_dead_lock_is_taken_over_soon(tmp_path: Path, fake: FakeTime) -> None:
     """A lock older than 10 s is ours after a moment's look, without waiting for anything."""
-    lock_of_another(tmp_path, age=STALE_AFTER + 1)
+    lock_of_another(tmp_path, age=STALE_AFTER_S + 1)
     with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
-        assert CONFIRM_AFTER <= fake.now < 0.3
+        assert CONFIRM_AFTER_S <= fake.now < 0.3
 
 
 def test_only_one_of_ours_takes_over(
     tmp_path: Path, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one of our processes takes a dead lock over, no other that found it dead can."""
-    lock_of_another(tmp_path, age=STALE_AFTER + 1)
+    lock_of_another(tmp_path, age=STALE_AFTER_S + 1)
     take_over = locks._take_over
     takers: list[Path] = []
 
@@ -158,7 +158,7 @@ def test_a_dead_lock_that_was_taken_over_meanwhile_is_not_dead(
     tmp_path: Path, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one of ours found dead, and another took over before its turn, is looked at again."""
-    theirs = lock_of_another(tmp_path, age=STALE_AFTER + 1)
+    theirs = lock_of_another(tmp_path, age=STALE_AFTER_S + 1)
     acquire = filelock.FileLock.acquire
 
     def acquire_late(*args: Any, **options: Any) -> Any:
@@ -179,7 +179,7 @@ def test_a_lock_made_now_is_dead_ten_seconds_later(tmp_path: Path, fake: FakeTim
     """Patience outlasts staleness: the lock of a process killed just now does not end a run."""
     lock_of_another(tmp_path)
     with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
-        assert STALE_AFTER <= fake.now < PATIENCE
+        assert STALE_AFTER_S <= fake.now < LOCK_TIMEOUT_S
 
 
 def test_a_lock_from_the_future_is_dead_once_watched_long_enough(
@@ -188,7 +188,7 @@ def test_a_lock_from_the_future_is_dead_once_watched_long_enough(
     """A clock that was set back cannot make a dead lock live for good."""
     lock_of_another(tmp_path, age=-3600)
     with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
-        assert STALE_AFTER <= fake.now < PATIENCE
+        assert STALE_AFTER_S <= fake.now < LOCK_TIMEOUT_S
 
 
 def test_a_lock_that_is_touched_is_not_dead(tmp_path: Path, fake: FakeTime) -> None:
@@ -214,18 +214,18 @@ def test_a_jump_of_the_wall_clock_kills_no_live_lock(tmp_path: Path, fake: FakeT
     fake.wall_offset += 3600
     fake.while_asleep = lambda: theirs.rmdir() if fake.now > 0.05 and theirs.exists() else None
     with ListLocks(tmp_path, fake.clock).hold_task("1.json"):
-        assert 0.05 < fake.now < CONFIRM_AFTER
+        assert 0.05 < fake.now < CONFIRM_AFTER_S
 
 
 @pytest.mark.parametrize(
     ("age", "unchanged", "dead"),
     [
         (0, 0, False),
-        (STALE_AFTER, 1, False),
-        (STALE_AFTER + 0.01, 0, False),
-        (STALE_AFTER + 0.01, CONFIRM_AFTER, True),
-        (-3600, STALE_AFTER - 0.01, False),
-        (-3600, STALE_AFTER, True),
+        (STALE_AFTER_S, 1, False),
+        (STALE_AFTER_S + 0.01, 0, False),
+        (STALE_AFTER_S + 0.01, CONFIRM_AFTER_S, True),
+        (-3600, STALE_AFTER_S - 0.01, False),
+        (-3600, STALE_AFTER_S, True),
     ],
 )
 def test_what_counts_as_dead(age: float, unchanged: float, *, dead: bool) -> None:
@@ -325,8 +325,8 @@ def test_only_a_stale_lock_is_swept(tmp_path: Path) -> None:
     theirs = lock_of_another(tmp_path)
     remove_if_stale(theirs, time.time())
     assert theirs.is_dir()
-    remove_if_stale(theirs, time.time() + STALE_AFTER + 1)
-    remove_if_stale(theirs, time.time() + STALE_AFTER + 1)
+    remove_if_stale(theirs, time.time() + STALE_AFTER_S + 1)
+    remove_if_stale(theirs, time.time() + STALE_AFTER_S + 1)
     assert not theirs.exists()
 
 

@@ -281,7 +281,7 @@ def test_the_worst_stay_and_the_rest_is_counted() -> None:
 
 def test_a_file_is_small_enough_to_upload(monkeypatch: pytest.MonkeyPatch) -> None:
     """Results are left out until it is, the least ones first, and that is said."""
-    monkeypatch.setattr(module, "LARGEST", 20_000)
+    monkeypatch.setattr(module, "MAX_BYTES", 20_000)
     words = [hashlib.shake_256(bytes([number])).hexdigest(200) for number in range(200)]
     severities = ["high"] + ["low"] * 199
     findings = map(finding, severities, words)

@@ -11,9 +11,9 @@ import pytest
 from pytest_ptc.model.errors import GitError
 from pytest_ptc.session.suite_changes import changed_suite
 from pytest_ptc.system.git import worktrees
-from pytest_ptc.system.git.command import LONGEST_WORDS, TooMuchPrintedError, git, of_the_user
+from pytest_ptc.system.git.command import MAX_ERROR_CHARS, TooMuchPrintedError, git, of_the_user
 from pytest_ptc.system.git.commits import resolve
-from pytest_ptc.system.git.diffs import LONGEST_DIFF, diff, looks_like_text, visible
+from pytest_ptc.system.git.diffs import MAX_DIFF_CHARS, diff, looks_like_text, visible
 from tests.support.repository import Repository
 
 if TYPE_CHECKING:
@@ -116,11 +116,11 @@ def test_git_is_told_nothing_of_the_repository_that_pytest_was_started_in(
 def test_all_of_gits_words_are_told_and_no_more_than_fit(repo: Repository) -> None:
     """In one printable line, with their beginning and their end."""
     with pytest.raises(GitError) as caught:
-        git(repo.top, "config", "--file", "no\x1b\n" + "x/" * LONGEST_WORDS, "a.b", "c")
+        git(repo.top, "config", "--file", "no\x1b\n" + "x/" * MAX_ERROR_CHARS, "a.b", "c")
     said = str(caught.value)
     assert "\x1b" not in said
     assert "\n" not in said
-    assert len(said) < LONGEST_WORDS + 20
+    assert len(said) < MAX_ERROR_CHARS + 20
     with pytest.raises(GitError, match="no-such"):  # of several lines the first has it
         git(repo.top, "rev-parse", "no-such")
     with pytest.raises(TooMuchPrintedError):
@@ -196,13 +196,13 @@ def test_every_kind_of_change_is_told(repo: Repository, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["x = 1\n" * LONGEST_DIFF, "x" * 5 * LONGEST_DIFF, b"x\0\n" * LONGEST_DIFF],
+    ["x = 1\n" * MAX_DIFF_CHARS, "x" * 5 * MAX_DIFF_CHARS, b"x\0\n" * MAX_DIFF_CHARS],
     ids=["lines", "one-line", "bytes"],
 )
 def test_what_does_not_fit_is_an_error(repo: Repository, content: str | bytes) -> None:
     """Nobody passes what was cut."""
     head = repo.commit("long", **{"long.py": content})
-    with pytest.raises(GitError, match=f"a prompt takes {LONGEST_DIFF}"):
+    with pytest.raises(GitError, match=f"a prompt takes {MAX_DIFF_CHARS}"):
         diff(repo.top, repo.base, head)
 
 
