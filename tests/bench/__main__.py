@@ -5,6 +5,7 @@
     python -m tests.bench throughput             what a task costs that costs nothing
     python -m tests.bench import                 what the plugin costs a run that does not use it
     python -m tests.bench reports                what reports of 10,000 findings cost
+    python -m tests.bench run-command            what `ptc run` adds to a suite file
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
     python -m tests.bench main-session           what a fan-out costs the session that wants it
@@ -30,7 +31,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.bench import claude, importing, latency, main_session, reports, resuming, throughput
+from tests.bench import (
+    claude,
+    importing,
+    latency,
+    main_session,
+    reports,
+    resuming,
+    run_command,
+    throughput,
+)
 from tests.bench.figures import HEADINGS, table
 
 PARTS = {
@@ -39,6 +49,7 @@ PARTS = {
     "import": importing,
     "reports": reports,
     "resuming": resuming,
+    "run-command": run_command,
     "claude": claude,
     "main-session": main_session,
 }

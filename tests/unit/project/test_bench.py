@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.bench import reports, resuming
+from tests.bench import reports, resuming, run_command
 from tests.bench.figures import table
 
 if TYPE_CHECKING:
@@ -21,6 +21,15 @@ def test_the_cost_of_reports_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     assert any("30 findings over 3 items" in line and line.endswith("| met |") for line in lines)
     parts = ("json", "sarif", "gitlab", "html", "annotations", "step summary")
     assert all(any(f"- {part}, CPU" in line for line in lines) for part in parts)
+
+
+def test_the_cost_of_the_command_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the same items in a file; both pass them all."""
+    monkeypatch.setattr(run_command, "PAIRS", 1)
+    lines = table(run_command.measure(tmp_path)).splitlines()
+    assert sum("`ptc run` less the same items" in line for line in lines) == 2
 
 
 def test_the_cost_of_looks_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
