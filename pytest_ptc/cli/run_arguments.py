@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_ptc.collection.inline_items import Sources, inline_suite
 from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
-from pytest_ptc.model.errors import ConfigError, MarkerError
+from pytest_ptc.collection.rows import rows_in
+from pytest_ptc.model.errors import ConfigError, ListingError, MarkerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
         metavar="GLOB",
         help="files to leave out of --files and --changed; may be given again",
     )
-    add("--from", dest="source", metavar="FILE", help="lines, JSON lines or CSV; - for stdin")
+    add(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="the rows of a file: lines, CSV with a header, JSON lines or a JSON list; - for "
+        "standard input",
+    )
     add(
         "--no-files",
         action="store_true",
@@ -279,9 +286,12 @@ def _schema(name: str) -> Any:
     return value
 
 
-def _rows(name: str) -> list[Any]:
+def _rows(name: str) -> Sequence[str | Mapping[str, str]]:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise ConfigError(f"--from {name}: cannot be read: {error}") from None
-    return [line for line in text.splitlines() if line.strip()]
+    try:
+        return rows_in(name, text)
+    except ListingError as error:
+        raise ConfigError(f"--from {name}: {error}") from None

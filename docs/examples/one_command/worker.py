@@ -46,7 +46,8 @@ def review(_number):
 
 
 kinds = {"each": process, "path": process, "endpoint": examine, "pr": review}
-((kind, value),) = json.loads(os.environ["PTC_PARAMS"]).items()
+params = json.loads(os.environ["PTC_PARAMS"])
+kind, value = next((name, value) for name, value in params.items() if name in kinds)
 findings, summary = kinds[kind](value)
 verdict = {
     "verdict": "fail" if findings else "pass",

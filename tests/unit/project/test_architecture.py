@@ -71,6 +71,7 @@ PURE = (
     "collection.front_matter",
     "collection.item_ids",
     "collection.needs",
+    "collection.rows",
     "collection.task_names",
     "coordinator.board",
     "coordinator.money",

@@ -1,0 +1,117 @@
+"""Rows of a text: lines, CSV with a header, JSON lines, or one JSON list. Pure.
+
+Scalars are what is written: `no`, `1.10` and `007` are texts. What is nested stays JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.model.errors import ListingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_CSV, _JSON = (".csv",), (".json", ".jsonl", ".ndjson")
+
+
+def rows_in(name: str, text: str) -> Sequence[str | Mapping[str, str]]:
+    """Return the rows of a text.
+
+    Its kind is that of the file's ending. Where that says nothing, what begins with `{` or `[{` is
+    JSON, and all else is lines; empty lines are none.
+
+    Args:
+        name: The name of the file that it is from; `-` for standard input.
+        text: The text.
+
+    Raises:
+        ListingError: It is not what it looks like; the message names the line.
+    """
+    suffix = PurePath(name).suffix.lower()
+    if suffix in _CSV:
+        return list(_of_csv(text))
+    start = "".join(text[:4096].split())
+    if suffix in _JSON or start.startswith(("{", "[{")):
+        return list(_of_json(text))
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _of_csv(text: str) -> Iterator[Mapping[str, str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not header or not all(header):
+            raise ListingError("line 1: a column has no name; the first line names the columns")
+        twice = next((name for name in header if header.count(name) > 1), None)
+        if twice is not None:
+            raise ListingError(f"line 1: two columns are named {twice!r:.80}; rename one")
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise ListingError(
+                    f"line {reader.line_num}: has {len(row)} values, and there are {len(header)} "
+                    "columns; a value with a comma stands in quotes"
+                )
+            yield dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        raise ListingError(f"line {reader.line_num}: {error}") from None
+
+
+def _of_json(text: str) -> Iterator[str | Mapping[str, str]]:
+    if text.lstrip().startswith("["):
+        values = _parsed(text, 1)
+        yield from (_row(value, f"entry {at}") for at, value in enumerate(values, start=1))
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield _row(_parsed(line, number), f"line {number}")
+
+
+def _parsed(text: str, line: int) -> Any:
+    try:
+        # A number stays what is written.
+        return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+    except (ValueError, RecursionError) as error:
+        at = line - 1 + getattr(error, "lineno", 1)
+        said = getattr(error, "msg", str(error))
+        raise ListingError(
+            f"line {at}: is no JSON: {said}; write one object a line, or one list"
+        ) from None
+
+
+class _Number(str):
+    """A number, as it is written."""
+
+    __slots__ = ()
+
+
+def _row(value: object, where: str) -> str | Mapping[str, str]:
+    if isinstance(value, dict):
+        if not value:
+            raise ListingError(f"{where}: is an empty object; give it fields")
+        return {name: _text(entry) for name, entry in value.items()}
+    if isinstance(value, list) or value is None:
+        raise ListingError(f"{where}: must be an object or a value, not {value!r:.40}")
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, str) else _json(value)
+
+
+def _json(value: object) -> str:
+    match value:
+        case _Number():
+            return str(value)
+        case list():
+            return f"[{', '.join(map(_json, value))}]"
+        case dict():
+            entries = (f"{_json(name)}: {_json(entry)}" for name, entry in value.items())
+            return f"{{{', '.join(entries)}}}"
+    return json.dumps(value, ensure_ascii=False)
