@@ -41,4 +41,4 @@ def pytest_ptc_reports() -> Sequence[ReportKind] | None:
 
 @pytest.hookspec
 def pytest_ptc_result(config: pytest.Config, result: Result) -> None:
-    """Take note of how a task ended, in pytest's thread, before its item is reported."""
+    """Called with the result of each task, in pytest's thread, before its item is reported."""

@@ -35,7 +35,7 @@ _HELP = {
     "cwd": "the agents' directory (default: the current one); may hold fields",
     "env": "a variable for the agents; may be given again",
     "schema": "a JSON Schema, which `data` of each verdict must meet",
-    "budget_usd": "the most US dollars of one attempt",
+    "budget_usd": "maximum US dollars of one attempt",
     "isolation": "each attempt has a git worktree of its own",
     "ref": "with --isolation: the commit or branch of the worktree, such as {branch}",
     "base": "with --isolation: the commit or branch whose difference to --ref is put behind the "
@@ -102,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
         if name not in _NOT_HERE:
             _add_keyword(parser, name)
     add("--agent", metavar="NAME", help="what does an item: claude, command, or a place in Python")
-    add("--budget", type=float, metavar="USD", help="the most US dollars of the whole run")
+    add("--budget", type=float, metavar="USD", help="maximum US dollars of the whole run")
     add(
         "--resume",
         nargs="?",
@@ -200,7 +200,7 @@ def suite_of(arguments: argparse.Namespace) -> InlineSuite:
     folder = Path.cwd()
     beside = [name for name in ("ref", "base") if getattr(arguments, name)]
     if beside and not arguments.isolation:
-        raise ConfigError(f"--{beside[0]}: stands beside --isolation worktree")
+        raise ConfigError(f"--{beside[0]}: needs --isolation worktree")
     rows = (
         None
         if arguments.source is None

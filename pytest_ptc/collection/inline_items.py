@@ -155,7 +155,7 @@ def _assigned(text: str) -> _Listed:
     try:
         (values,) = list(csv.reader([found["values"]], strict=True, skipinitialspace=True)) or [[]]
     except (csv.Error, ValueError) as error:
-        raise ListingError(f"{option}: {error}; a value with a comma stands in quotes") from None
+        raise ListingError(f"{option}: {error}; put a value that has a comma in quotes") from None
     every = [value for one in values for value in _ranged(option, one)]
     if not every or not all(value.strip() for value in every):
         raise ListingError(f"{option}: a value is empty; write {name}=VALUE,...")
@@ -194,7 +194,7 @@ def _listed(sources: Sources, free: Sequence[str], folder: Path) -> _Listed | No
     if len(there) > 1:
         raise ListingError(f"{' and '.join(there)}: give one of them; a product is made by --each")
     if sources.exclude and not (sources.files or sources.changed is not None):
-        raise ListingError("--exclude: stands beside --files or --changed")
+        raise ListingError("--exclude: needs --files or --changed")
     match there:
         case ["ITEM"]:
             return _values("ITEM", sources.items, "each", free)
@@ -308,7 +308,7 @@ def _check_fields(
             where = f" in row {number}, which has {given}" if given else ""
             raise ListingError(
                 f"{{{missing}}} has no value{where}: give --each {missing}=VALUE,... or, for one "
-                "field, items behind the prompt; write {{ for a brace that is meant as one"
+                "field, items behind the prompt; write {{ for a literal brace"
             )
     for one in products:
         names = list(one.rows[0])

@@ -56,7 +56,7 @@ def _of_csv(text: str) -> Iterator[Mapping[str, str]]:
             if len(row) != len(header):
                 raise ListingError(
                     f"line {reader.line_num}: has {len(row)} values, and there are {len(header)} "
-                    "columns; a value with a comma stands in quotes"
+                    "columns; put a value that has a comma in quotes"
                 )
             yield dict(zip(header, row, strict=True))
     except csv.Error as error:

@@ -40,7 +40,7 @@ class Arrivals:
         return f"<Arrivals {self._queue.qsize()} not taken>"
 
     def expect(self, item: pytest.Item, ticket: Ticket) -> None:
-        """Have the result of an item's task arrive here; it is published."""
+        """Receive the result of an item's task here; its ticket has a future."""
         assert ticket.future is not None, "it is published"
         ticket.future.add_done_callback(self._put(item, ticket))
 

@@ -1,7 +1,7 @@
 """The gate of one pytest session: what was collected, what became of it, and the exit status.
 
-It watches what pytest reports, whoever runs the items, and decides nothing itself: that is in
-`greenness.py`. A run without workers has one too, if somebody asked for a gate by an option.
+It watches pytest's reports, whoever runs the items; the decision itself is in `greenness.py`.
+A run without workers has one too, if an option asks for a gate.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Gatekeeper:
     def pytest_make_collect_report(
         self,
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Take note of all items, before `--lf` or a node id on the command line chooses some."""
+        """Record all items, before `--lf` or a node id on the command line chooses some."""
         report = yield
         self.seen.update(
             (node, None) for node in report.result or () if isinstance(node, pytest.Item)
@@ -109,7 +109,7 @@ class Gatekeeper:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
-        """Take note of what was collected, before any plugin takes out what it does not want."""
+        """Record the collected items, before any plugin deselects some."""
         self._collected = [item for item in items if is_marked(item) or is_empty(item)]
         return (yield)
 
@@ -121,7 +121,7 @@ class Gatekeeper:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Take note of what is selected; refuse a gate in CI without anybody who judges."""
+        """Record the selected items; refuse a gate in CI that has no workers."""
         wanted = [item for item in session.items if is_marked(item) or is_empty(item)]
         self._selected = dict.fromkeys(wanted)
         marked = sum(map(is_marked, wanted))
@@ -135,13 +135,13 @@ class Gatekeeper:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Take note of which item is running: two may have the same node id."""
+        """Record the running item: two items may have the same node id."""
         self._running = item
         return (yield)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take note of what is finally reported of an item; nothing bad is made good by more."""
+        """Record the final report of a phase; a later report never improves an earlier one."""
         item = self._item_of(report)
         if item is None:
             self._take_elsewhere(report)
@@ -156,7 +156,7 @@ class Gatekeeper:
         return next((item for item in self._selected if item.nodeid == report.nodeid), None)
 
     def _take_elsewhere(self, report: pytest.TestReport) -> None:
-        """Take note of a marked test that a worker of pytest-xdist has skipped."""
+        """Record a marked test that a worker of pytest-xdist has skipped."""
         skipped = report.longrepr if report.when == "setup" and report.skipped else None
         if isinstance(skipped, tuple) and str(skipped[2]).endswith(IN_XDIST):
             self._elsewhere[report.nodeid] = None
@@ -165,7 +165,7 @@ class Gatekeeper:
     def pytest_sessionfinish(
         self, session: pytest.Session, exitstatus: int | pytest.ExitCode
     ) -> Generator[None, object, object]:
-        """Decide before anybody reports it; see afterwards that nobody has undone it."""
+        """Set the exit status before it is reported, and again after all other plugins."""
         self._enforce(session)
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         hidden = getattr(reporter, "no_summary", False)
@@ -182,7 +182,7 @@ class Gatekeeper:
 
     @pytest.hookimpl(specname="pytest_sessionfinish", trylast=True)
     def pytest_enforce_ptc_gate(self, session: pytest.Session) -> None:
-        """See that no plugin has undone it before reports are made.
+        """Set the exit status again before reports are made: a plugin may have changed it.
 
         Pytest looks for hooks among what is named `pytest_...` alone.
         """
@@ -208,7 +208,7 @@ class Gatekeeper:
             reporter.write_line(printable(text), red=True)
 
     def _enforce(self, session: pytest.Session) -> None:
-        """Have the session end with the status that is decided."""
+        """Set the session's exit status."""
         counted = int(session.exitstatus)
         if counted in _REFUSED:
             return

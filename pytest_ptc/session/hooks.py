@@ -123,7 +123,7 @@ class SessionHooks:
         return future
 
     def pytest_report_header(self) -> list[str]:
-        """Say what the run is made of and how to watch it."""
+        """Show host, agent, list and how to watch the run."""
         return self._publisher.header()
 
     @pytest.hookimpl(tryfirst=True)
@@ -206,7 +206,7 @@ class SessionHooks:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object]
     ) -> Generator[None, object, object]:
-        """Take note of what is submitted by a fixture that outlives the test that is running."""
+        """Record what is submitted by a fixture that outlives the test that is running."""
         wide = fixturedef.scope != "function"
         self._wide_fixtures += wide
         try:
@@ -289,7 +289,7 @@ class SessionHooks:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep what other plugins make of an outcome from hiding trouble, and add the evidence."""
+        """Keep other plugins from hiding an error, and add the evidence."""
         report = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, NotAwaited):
             # No failure that `xfail` may expect.
@@ -306,7 +306,7 @@ class SessionHooks:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Put down what became of a marked item, for the reports that are made of the journal.
+        """Write a marked item's outcome to the journal, which reports are made from.
 
         Last, for pytest and its plugins may change a report until then.
         """
@@ -322,12 +322,12 @@ class SessionHooks:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Take note that the session is over."""
+        """Record that the session is over."""
         self._publisher.session = session
 
     @pytest.hookimpl(specname="pytest_sessionfinish", wrapper=True, tryfirst=True)
     def pytest_close_ptc_journal(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Put down the exit status when no plugin changes it any more.
+        """Write the exit status to the journal, after all other plugins.
 
         Pytest looks for hooks among what is named `pytest_...` alone.
         """

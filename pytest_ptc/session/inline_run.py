@@ -132,7 +132,7 @@ class _Quiet:
             self.run.when_begun = self._begun
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Take note of the session, whose end is to be reported."""
+        """Record the session, whose end is to be reported."""
         self.session = session
 
     def _begun(self) -> None:
@@ -140,7 +140,7 @@ class _Quiet:
             self._when_begun(self.run.plan.run_id, self.run.folder)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Take note of what else went wrong."""
+        """Record what else went wrong."""
         reports = config.pluginmanager.getplugin("ptc-reports")
         self.problems += [f"not written: {one}" for one in getattr(reports, "problems", ())]
         self.problems += list(self.run.problems) if self.run is not None else []

@@ -61,7 +61,7 @@ def _text(result: Result, journal: Path) -> str:
 
 
 def add_properties(item: pytest.Item, result: Result) -> None:
-    """Have an item's reports tell of its task; of an item that is run again, of the last one."""
+    """Add the properties of an item's task to its reports; for a rerun, of the last task."""
     usage = result.usage
     properties = {
         "ptc_verdict": (result.verdict.verdict if result.verdict else VerdictKind.ERROR).value,
@@ -78,7 +78,7 @@ def add_properties(item: pytest.Item, result: Result) -> None:
 def add_state(
     report: pytest.TestReport, result: Result | None, reports: Sequence[PhaseReport]
 ) -> None:
-    """Have the report of an item's teardown tell what became of the item, for JUnit XML."""
+    """Add the item's state to the report of its teardown, for JUnit XML."""
     last = PhaseReport("teardown", "error" if report.outcome == "failed" else None)
     final = final_report([*reports, last])
     state = state_of(final.outcome if final else None, result)

@@ -1,4 +1,4 @@
-"""Work that a test has submitted, and whether anybody has asked what became of it."""
+"""Tasks that tests have submitted, and whether their results were used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TaskError(PtcError):
 
 
 class Promise(Future[Verdict]):
-    """The future of a submitted task's verdict; it knows whether somebody has looked at it.
+    """The future of a submitted task's verdict; `awaited` tells whether it was read.
 
     Args:
         name: The task's node id.
@@ -39,7 +39,7 @@ class Promise(Future[Verdict]):
         self.set_running_or_notify_cancel()
 
     def result(self, timeout: float | None = None) -> Verdict:
-        """Return the verdict, or raise TaskError; both count as looked at, a timeout does not."""
+        """Return the verdict, or raise TaskError; both count as read, a timeout does not."""
         verdict = super().result(timeout) if super().exception(timeout) is None else None
         self.awaited = True
         return super().result() if verdict is None else verdict
@@ -51,7 +51,7 @@ class Promise(Future[Verdict]):
         return error
 
     def fulfil(self, result: Result) -> None:
-        """Give it what its task came to."""
+        """Set the verdict, or the error if there is none."""
         verdict, trouble = result.shown_verdict, result.trouble
         if verdict is not None:
             self.set_result(verdict)
@@ -73,10 +73,10 @@ class Promises:
         self._promises.append(promise)
 
     def unawaited(self) -> list[str]:
-        """Return the names of the tasks whose result nobody has asked for."""
+        """Return the names of the tasks whose results nobody has read."""
         return [promise.name for promise in self._promises if not promise.awaited]
 
     def unawaited_of(self, owner: object) -> list[str]:
-        """Return those of them that this test has submitted."""
+        """Return those of them that `owner` submitted."""
         mine: Iterable[Promise] = (one for one in self._promises if one.owner is owner)
         return [promise.name for promise in mine if not promise.awaited]

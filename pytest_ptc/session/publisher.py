@@ -1,4 +1,4 @@
-"""What a run tells: to terminal, journal and plugins, and to the next run how long tasks took."""
+"""Publishes a run's results to the terminal, the journal, plugins and the next run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """Tells people, pipelines and plugins of a run with workers; decides nothing.
+    """Publishes the results of a run with workers; decides nothing.
 
     Args:
         config: Pytest's configuration.
@@ -73,12 +73,12 @@ class Publisher:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Return the run as it was after the last event."""
+        """Return the run's state after its last event."""
         return self._run.snapshot
 
     @property
     def shown_folder(self) -> Path:
-        """Return the journal as a reader finds it."""
+        """Return the journal's path as shown to users."""
         return self._run.shown_folder
 
     def redact(self, text: str) -> str:
@@ -97,7 +97,7 @@ class Publisher:
             self._run.tell(ItemsCollected(nodeids=nodeids))
 
     def tell_report(self, ticket: Ticket, report: pytest.TestReport, phase: PhaseReport) -> None:
-        """Put what became of an item into the journal, of which reports are made."""
+        """Write an item's outcome to the journal, which reports are made from."""
         if phase.outcome is None or not self._run.begun:
             return
         path, line, _ = report.location
@@ -115,7 +115,7 @@ class Publisher:
         )
 
     def tell_needed(self, item: pytest.Item, result: Result) -> None:
-        """Put down what a task came to that has no item here: its outcome is its verdict."""
+        """Write the outcome of a task without a selected item: it is that of its verdict."""
         passed = result.shown_verdict is not None and result.shown_verdict.passed
         path, line, _ = item.location
         self._run.tell(
@@ -132,7 +132,7 @@ class Publisher:
         )
 
     def tell_kept(self) -> None:
-        """Say why verdicts of the run that is taken up are asked for again, before that is paid."""
+        """Say why verdicts of the resumed run are not kept, before new ones cost money."""
         reporter = self._terminal
         if reporter is None:
             return
@@ -151,7 +151,7 @@ class Publisher:
         keep_durations(self._config, self._book.results)
 
     def write_summary(self, reporter: pytest.TerminalReporter) -> None:
-        """Close with what the run came to, if it came to have a task."""
+        """Write the summary of the run, if it had a task."""
         if not self._book.results and not self._run.begun:
             return
         lines = summary(

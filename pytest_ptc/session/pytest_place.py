@@ -58,7 +58,7 @@ def _cache_directory(config: pytest.Config) -> Path:
 
 @contextlib.contextmanager
 def usage_errors() -> Generator[None, None, None]:
-    """Have what a run refuses end the session as pytest ends one that was called wrongly."""
+    """Turn a run's errors within the block into pytest's usage errors."""
     try:
         yield
     except PtcError as error:

@@ -43,13 +43,13 @@ MAX_NAMED_PATHS = 3
 def run_to_resume(
     found: Sequence[RecordedRun | RefusedRun], wanted: str
 ) -> RecordedRun | RefusedRun | None:
-    """Return the run to take up: the last one, or the one whose id ends so; None if there is none.
+    """Return the run to resume: the last one, or that whose id ends in `wanted`; None without runs.
 
     Where the last one is refused, that is what is returned, and no older one: it may be refused
     because somebody wants an older one to be taken.
 
     Args:
-        found: All runs that there are, oldest first.
+        found: All runs, oldest first.
         wanted: `LAST`, or the end of a run's id.
 
     Raises:
@@ -110,10 +110,10 @@ Key = tuple[str, str]
 
 
 def earlier_tasks(run: RecordedRun) -> dict[Key, Earlier]:
-    """Return what a run came to, task by task; of several goes at one, as by `--reruns`, the last.
+    """Return a run's results by task; of several tasks of one item, as by `--reruns`, the last.
 
-    A verdict that was recorded counts though nobody lived to report it. `error` is none: the agent
-    says that it could not do the task.
+    A recorded verdict counts even if the run was killed before it reported it. `error` is none:
+    the agent says that it could not do the task.
     """
     found: dict[Key, Earlier] = {}
     for key, earlier in _tasks(run):
@@ -176,9 +176,9 @@ def _kept(
 def _from_records(
     journal: AttemptReader, assigned: AttemptAssigned, spec: TaskSpec
 ) -> AttemptReport | None:
-    """Return what an attempt came to that nobody lived to report; None if nothing was recorded.
+    """Return the result of an attempt without a report; None if nothing was recorded.
 
-    What was asked is told by the run's story: the attempt's own folder proves nothing of that.
+    The task itself is taken from the run's journal: the attempt's own folder proves nothing.
     """
     attempt = assigned.given
     nothing = Trouble(cause=Cause.WORKER_LOST, message="the run was killed")

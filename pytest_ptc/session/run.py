@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 
 class RunPhase(Enum):
-    """Where a run stands."""
+    """The phase of a run."""
 
     #: Nothing is started, and nothing is on disk.
     PLANNED = "planned"
@@ -169,7 +169,7 @@ class Run:
 
     @property
     def begun(self) -> bool:
-        """Tell whether it has come to have a task."""
+        """Tell whether it has had a task."""
         return self.phase is not RunPhase.PLANNED
 
     @property
@@ -191,7 +191,7 @@ class Run:
         return self._opened.coordinator.snapshot
 
     def take_up(self) -> None:
-        """Take over the earlier run: remove what it left, and read what it came to.
+        """Resume the earlier run: clean up after it, and read its results.
 
         Raises:
             PtcError: What it left cannot be removed.
@@ -250,7 +250,7 @@ class Run:
         self.changed_suite = tuple(sorted({*self.changed_suite, *found}))
 
     def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:
-        """Refuse a command of which nobody can tell whose files it names: ours, or the reviewed."""
+        """Refuse an ambiguous command: its file may be the reviewer's or the reviewed."""
         agent = self.plan.agent.plan
         root = self._place.root.resolve()
         elsewhere = (
@@ -266,7 +266,7 @@ class Run:
             )
 
     def resumption_lines(self) -> list[str]:
-        """Return why verdicts of the earlier run do not stand, as far as that was not said yet."""
+        """Return why verdicts of the earlier run are not kept; each reason once."""
         return self._resumption.lines() if self._resumption is not None else []
 
     def tell(self, event: Event) -> None:

@@ -101,12 +101,12 @@ class Ticket:
         return self.result is None and bool(self.reports) and self.item_state in BAD
 
     def give_up(self, problem: str) -> None:
-        """Take note that the item never has a task."""
+        """Record that the item never has a task."""
         self.state = self.state.move(TicketState.NO_TASK)
         self.problem = problem
 
     def publish(self, spec: TaskSpec, future: Future[Result]) -> None:
-        """Take note that its task is with the coordinator, for the first time or again."""
+        """Record that its task is with the coordinator, for the first time or again."""
         self.state = self.state.move(TicketState.PUBLISHED)
         self.spec, self.future, self.result = spec, future, None
         self.reports = []
@@ -116,7 +116,7 @@ class Ticket:
         self.result = result
 
     def run(self) -> None:
-        """Take note that the item runs by its result."""
+        """Record that the item runs by its result."""
         self.state = self.state.move(TicketState.RUN)
 
 
@@ -195,14 +195,14 @@ class TicketBook:
         return ticket.result if ticket is not None else None
 
     def publish_again(self, ticket: Ticket, future: Future[Result]) -> None:
-        """Take note that an item that has run is run again, by a further attempt."""
+        """Record that an item that has run is run again, by a further attempt."""
         assert ticket.spec is not None, "it has run by a task"
         if ticket.result is not None and final_report(ticket.reports) is not None:
             self._overtaken[ticket.result.task_id] = ticket.reports
         ticket.publish(ticket.spec, future)
 
     def refuse(self, item: pytest.Item) -> None:
-        """Take note of a marked item that is about to run and has no ticket."""
+        """Record a marked item that is about to run and has no ticket."""
         self._refused.add(item)
 
     def report(self, ticket: Ticket, report: PhaseReport) -> None:

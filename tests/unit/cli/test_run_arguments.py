@@ -120,7 +120,7 @@ def test_tools_are_apart_by_commas_or_blanks(text: str, tools: list[str]) -> Non
         (["Do {each}.", "1", "--from", "text"], "ITEM and --from: give one of them"),
         (["Do {each}.", "--from", "none"], "--from none: cannot be read"),
         (["Do {each}.", "--from", "empty"], "--from empty: is empty"),
-        (["Do {each}.", "1", "--ref", "main"], "--ref: stands beside --isolation worktree"),
+        (["Do {each}.", "1", "--ref", "main"], "--ref: needs --isolation worktree"),
         (["Do {each}.", "1", "-n", "0"], "-n: must be 1 or more"),
     ],
 )

@@ -256,9 +256,9 @@ def test_without_a_common_commit_the_fix_is_told(root: Path, tmp_path: Path) -> 
     ("each", "nothing"),
     [
         ({}, "2 changed files"),
-        ({"files": "same.py"}, "2 changed files are not what `files` means"),
+        ({"files": "same.py"}, "2 changed files are not matched by `files`"),
         ({"exclude": "**"}, "2 changed files are excluded"),
-        ({"files": "src/*", "exclude": "src/a.py"}, "2 changed files are not what `files` means"),
+        ({"files": "src/*", "exclude": "src/a.py"}, "2 changed files are not matched by `files`"),
     ],
 )
 def test_nothing_that_is_meant_has_a_reason(root: Path, each: dict[str, str], nothing: str) -> None:
