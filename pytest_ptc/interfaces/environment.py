@@ -27,7 +27,7 @@ IN_XDIST = "in a worker of pytest-xdist: ptc has workers of its own"
 
 #: Variables of Claude Code that choose provider and login; every other `CLAUDE_CODE_*` belongs to
 #: the session that pytest was started from, and would make an agent believe it is that session.
-_KEPT = (
+_KEPT_CLAUDE_CODE = (
     "CLAUDE_CODE_OAUTH_TOKEN",
     "CLAUDE_CODE_USE_",
     "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
@@ -46,7 +46,7 @@ _DROPPED = frozenset(
 #: What git tells a hook, and all that the hook starts, of the repository it is at: an agent is at
 #: that of its own directory. `git rev-parse --local-env-vars` lists most of them; what configures
 #: git itself (`GIT_CONFIG_*`) is the user's, and stays.
-_OF_A_REPOSITORY = frozenset(
+_GIT_REPOSITORY_VARIABLES = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE"}
     | {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"}
     | {"GIT_PREFIX", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NAMESPACE", "GIT_SHALLOW_FILE"}
@@ -59,12 +59,12 @@ _OF_A_REPOSITORY = frozenset(
 #: repository are none, and no program of a configuration watches files.
 _GIT_SETTINGS = (("safe.bareRepository", "explicit"), ("core.fsmonitor", "false"))
 #: Variables that hold directories; one that is relative would mean another in each directory.
-_SEARCHED = ("PATH", "PYTHONPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB", "LD_LIBRARY_PATH")
+_SEARCH_PATHS = ("PATH", "PYTHONPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB", "LD_LIBRARY_PATH")
 #: What has every Python that starts measured, by coverage.py or by pytest-cov.
-_MEASURES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_")
+_COVERAGE_PREFIXES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_")
 
 #: Linux refuses one variable of 128 kB or more: larger parameters are in the file alone.
-LONGEST_VARIABLE = 100_000
+MAX_VARIABLE_CHARS = 100_000
 
 
 def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -77,7 +77,7 @@ def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if name != JOURNAL_KEY and not name.startswith(_MEASURES)
+        if name != JOURNAL_KEY and not name.startswith(_COVERAGE_PREFIXES)
     }
 
 
@@ -87,9 +87,9 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in environ.items()
         if name not in _DROPPED
-        and name not in _OF_A_REPOSITORY
+        and name not in _GIT_REPOSITORY_VARIABLES
         and not name.startswith("PTC_")
-        and (not name.startswith("CLAUDE_CODE_") or name.startswith(_KEPT))
+        and (not name.startswith("CLAUDE_CODE_") or name.startswith(_KEPT_CLAUDE_CODE))
     }
 
 
@@ -107,10 +107,10 @@ def anchored(environ: Mapping[str, str], start: str) -> dict[str, str]:
         name: ":".join(
             posixpath.normpath(posixpath.join(start, entry)) for entry in environ[name].split(":")
         )
-        for name in _SEARCHED
+        for name in _SEARCH_PATHS
         if environ.get(name)
     }
-    kept = {name: value for name, value in environ.items() if name not in _OF_A_REPOSITORY}
+    kept = {name: value for name, value in environ.items() if name not in _GIT_REPOSITORY_VARIABLES}
     return {**kept, **found}
 
 
@@ -154,6 +154,6 @@ def agent_environment(
         "PTC_NODEID": spec.nodeid,
         "PTC_PARAMS_FILE": str(params_file),
     }
-    if len(parameters) < LONGEST_VARIABLE:
+    if len(parameters) < MAX_VARIABLE_CHARS:
         variables["PTC_PARAMS"] = parameters
     return variables

@@ -33,7 +33,7 @@ def from_json(text: bytes, kind: Any) -> Any:
         ValueError: It is no JSON, or another record, with a missing, an extra or a wrong field.
     """
     try:
-        return msgspec.convert(json.loads(text), kind, dec_hook=_typed)
+        return msgspec.convert(json.loads(text), kind, dec_hook=_to_path)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except msgspec.MsgspecError as error:  # before 0.20 it is no ValueError
@@ -50,7 +50,7 @@ def _plain(value: object) -> str | dict[str, Any]:
     raise TypeError(f"not plain JSON: {value!r:.100}")
 
 
-def _typed(kind: type[Any], value: object) -> Path:
+def _to_path(kind: type[Any], value: object) -> Path:
     if kind is Path and isinstance(value, str):
         return Path(value)
     raise ValueError(f"expected a path, got {type(value).__name__}")

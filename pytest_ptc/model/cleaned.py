@@ -1,4 +1,4 @@
-"""What became of what a killed run has left."""
+"""The result of cleaning up after a killed run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 
 class Cleaned(NamedTuple):
-    """What was removed, and what was left because it is not seen to be the run's; each in words."""
+    """What was removed, and what was left because it may not be the run's; each in words."""
 
     removed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
     def and_(self, other: Cleaned) -> Cleaned:
-        """Return what became of these and of others."""
+        """Return both results as one."""
         return Cleaned(self.removed + other.removed, self.left + other.left)
 
     def __str__(self) -> str:

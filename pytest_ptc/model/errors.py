@@ -62,15 +62,15 @@ class JournalError(PtcError):
 
 
 class ListingError(PtcError):
-    """What a suite fans out over cannot be listed; the message says what and where."""
+    """The items of a suite cannot be listed; the message says what and where."""
 
 
 class GitError(PtcError):
-    """Git cannot do what it was asked; the message has its words."""
+    """A git command failed; the message has git's own."""
 
 
 class AgentError(PtcError):
-    """An agent cannot do a task; `trouble` is what its report says."""
+    """An agent cannot do a task; `trouble` goes into its report."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(str(trouble))
@@ -102,7 +102,7 @@ class HostError(PtcError):
 
 
 class IllegalMove(PtcError):  # noqa: N818 - it names a move, as chess does; "Error" adds nothing
-    """A lifecycle was asked to move where its table does not allow: a defect of ours."""
+    """A move that a lifecycle's table does not allow: a defect of ours."""
 
     def __init__(self, what: str, state: object, to: object) -> None:
         super().__init__(f"{what} cannot move from {state} to {to}")

@@ -1,8 +1,8 @@
 """Whether a run is green, and with which exit status it ends: decided here and nowhere else. Pure.
 
-Pytest counts what failed; what never ran, what ran without a verdict and what another plugin
-called passed is not among that. Absence refuses: each of those is a reason for which the run is not
-green. Of one item, `item_states.py` decides what became of it.
+Pytest counts failures; it does not count items that never ran, that ran without a verdict, or that
+another plugin reported as passed. Each of those is a reason why the run is not green. The state of
+one item is decided in `item_states.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: The value of `--ptc-require` for every marked item.
 ALL = "all"
-#: So many items are named for each reason.
-NAMED = 3
+#: Items that are named for each reason.
+MAX_NAMES = 3
 
 #: Exit statuses: pytest's own of a run that passed and of one with failures, and ours of a run in
 #: which nothing failed, but something was not judged (`--ptc-exit-codes`).
@@ -28,21 +28,21 @@ PASSED = 0
 FAILED = 1
 NOT_JUDGED = 10
 
-#: What pytest's exit statuses, and ours, say of a run that is no success.
-_STATUSES: Mapping[int, str] = {
+#: The meanings of exit statuses other than 0.
+_STATUS_MEANINGS: Mapping[int, str] = {
     FAILED: "tests failed",
     2: "pytest was interrupted, or could not collect the tests",
-    3: "pytest or one of its plugins broke",
-    4: "pytest was not used as it can be",
+    3: "an internal error in pytest or a plugin",
+    4: "wrong usage of pytest",
     5: "pytest ran no test",
     NOT_JUDGED: "items were not judged",
 }
 
 #: Exit statuses with which pytest has run all that it meant to run.
-_CAME_TO_ITS_END = frozenset({PASSED, FAILED, NOT_JUDGED})
+_COMPLETE_STATUSES = frozenset({PASSED, FAILED, NOT_JUDGED})
 
 #: Outcomes that pytest counts as failures.
-_RED = ("failed", "error")
+_FAILURES = ("failed", "error")
 
 
 class Standing(NamedTuple):
@@ -102,9 +102,9 @@ class Reason(NamedTuple):
 
 
 def shortfall(item: Standing) -> Reason | None:
-    """Return what an item lacks of an outcome that is made from a verdict; None if nothing."""
+    """Return why an item has no outcome that is made from a verdict; None if it has one."""
     # Pytest counts what is red.
-    if not item.selected or item.outcome in _RED or _needs_no_verdict(item):
+    if not item.selected or item.outcome in _FAILURES or _needs_no_verdict(item):
         return None
     result = item.result
     if result is None or result.verdict is None or result.verdict.verdict is VerdictKind.ERROR:
@@ -131,7 +131,7 @@ def _needs_no_verdict(item: Standing) -> bool:
 def is_judged(item: Standing) -> bool:
     """Tell whether an agent has judged the item, and its test has an outcome by that.
 
-    A skip is no judgement, be it the agent's, a mark's or a fixture's.
+    A skip is not a judgement, whether of the agent, a mark or a fixture.
     """
     judged = item.empty or (item.result is not None and item.result.judged)
     return judged and item.outcome not in (None, "skipped")
@@ -154,28 +154,28 @@ def reasons(
     """
     groups: dict[Reason, list[str]] = {}
     for item in items:
-        reason = shortfall(item) or (_uncounted(item) if counted == PASSED else None)
+        reason = shortfall(item) or (_uncounted_reason(item) if counted == PASSED else None)
         if reason is not None:
             groups.setdefault(reason, []).append(item.nodeid)
-    found = [
+    unmet = [
         Reason(_count_and_names(reason.text, names), reason.failed)
         for reason, names in groups.items()
     ]
     skipped = [item.nodeid for item in items if item.result and _is_skip_error(item.result)]
     if skipped:
-        found.append(
+        unmet.append(
             Reason(_count_and_names("skipped by the agent, an error by ptc_on_skip", skipped))
         )
     if unawaited:
-        found.append(
+        unmet.append(
             Reason(_count_and_names("submitted and never awaited (call .result())", unawaited))
         )
-    return [*found, *_required(items, require)]
+    return [*unmet, *_missing_judgements(items, require)]
 
 
-def _uncounted(item: Standing) -> Reason | None:
-    """Return that an item was reported as red and pytest calls the run passed, if it was."""
-    if not item.selected or item.outcome not in _RED:
+def _uncounted_reason(item: Standing) -> Reason | None:
+    """Return the reason for an item reported as a failure that pytest does not count."""
+    if not item.selected or item.outcome not in _FAILURES:
         return None
     failed = item.state is ItemState.FAILED
     return Reason(f"reported as {item.outcome}, which pytest does not count", failed=failed)
@@ -187,7 +187,7 @@ def _is_skip_error(result: Result) -> bool:
     return skipped and spec.gate and spec.on_skip == "error" and not result.blocking
 
 
-def _required(items: Sequence[Standing], require: str) -> list[Reason]:
+def _missing_judgements(items: Sequence[Standing], require: str) -> list[Reason]:
     if not require:
         return []
     option = f"--ptc-require={require}"
@@ -226,8 +226,8 @@ def _count_and_names(label: str, nodeids: Sequence[str]) -> str:
 
 def _some(nodeids: Iterable[str]) -> str:
     names = list(nodeids)
-    more = f", +{len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    more = f", +{len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
 
 
 def session_status(
@@ -238,7 +238,7 @@ def session_status(
     unjudged: int,
     exit_codes: bool,
 ) -> int:
-    """Return the exit status of a session: pytest's, unless that is too good, or says too little.
+    """Return a session's exit status: pytest's, except for a run that is not green.
 
     Args:
         counted: Pytest's own.
@@ -257,7 +257,7 @@ def session_status(
 
 def came_to_its_end(exit_status: int | None) -> bool:
     """Tell whether a session with this exit status has run all that it meant to run."""
-    return exit_status in _CAME_TO_ITS_END
+    return exit_status in _COMPLETE_STATUSES
 
 
 def why_no_success(
@@ -280,7 +280,7 @@ def why_no_success(
     if not ended or exit_status is None:
         return "the run was killed, or is still on"
     if exit_status != PASSED:
-        why = _STATUSES.get(exit_status, "a plugin set it")
+        why = _STATUS_MEANINGS.get(exit_status, "a plugin set it")
         return f"pytest ended with status {exit_status}: {why}"
     if stopped is not None:
         return f"the run was stopped: {stopped}"

@@ -1,9 +1,9 @@
-"""What became of an item: decided here and nowhere else. Pure.
+"""The state of an item: decided here and nowhere else. Pure.
 
-The terminal's summary, every report and the exit status show what these functions return. The
-material is what pytest reported last of each phase of an item, its plugins' word on that included,
-and what the agent recorded. Nothing that was reported badly is made good by what came later: a
-teardown that is fine hides no failed call, and a passing body hides no failed subtest.
+The terminal's summary, every report and the exit status use these functions. Their input is
+pytest's last report of each phase of an item, with the category that plugins gave it, and the
+agent's verdict. A later report never improves the state: a good teardown does not hide a failed
+call, and a passing body does not hide a failed subtest.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 class ItemState(str, Enum):
-    """What became of an item, the worst first."""
+    """The state of an item, the worst first."""
 
     FAILED = "failed"
     ERROR = "error"
     #: The run was over before it was judged.
     UNDONE = "undone"
-    #: A verdict of fail or a trouble that pytest made no outcome of.
+    #: A verdict of fail or a trouble, without an outcome in pytest.
     UNRESOLVED = "unresolved"
     XPASSED = "xpassed"
     SKIPPED = "skipped"
     XFAILED = "xfailed"
-    #: A verdict of pass or skip that pytest made no outcome of.
+    #: A verdict of pass or skip, without an outcome in pytest.
     UNREPORTED = "unreported"
     PASSED = "passed"
 

@@ -73,7 +73,9 @@ class Usage:
             raise ValueError("a cost is a number of US dollars from 0")
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage.of(_added(self.numbers, other.numbers), _summed(self.cost_usd, other.cost_usd))
+        return Usage.of(
+            _add_counts(self.numbers, other.numbers), _add_costs(self.cost_usd, other.cost_usd)
+        )
 
     @property
     def numbers(self) -> tuple[int, int, int, int]:
@@ -106,11 +108,11 @@ class Usage:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def _added(ours: Sequence[int], theirs: Sequence[int]) -> list[int]:
+def _add_counts(ours: Sequence[int], theirs: Sequence[int]) -> list[int]:
     return [one + other for one, other in zip(ours, theirs, strict=True)]
 
 
-def _summed(one: float | None, other: float | None) -> float | None:
+def _add_costs(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
@@ -129,9 +131,9 @@ class AttemptReport:
         trouble: Why nothing recorded counts.
         seconds: How long it took, on the worker's monotonic clock.
         usage: What it cost; None for an agent that does not account for it.
-        about: Facts for whoever looks back: the client's version, the model, the session, the
+        about: Facts about the agent: the client's version, the model, the session, the
             transcript's file name; plain JSON.
-        tool_calls: How often the agent used a tool, besides recording; None if it does not tell.
+        tool_calls: The number of tool calls other than recording; None if unknown.
     """
 
     attempt: Attempt
@@ -184,7 +186,7 @@ class AttemptReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """A verdict of an earlier run that stands in this one.
+    """A verdict of an earlier run that is kept in this one.
 
     Args:
         run_id: The run that recorded it.

@@ -72,7 +72,7 @@ RETRYABLE = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """Why a task has no verdict that counts, with what was last seen of it.
+    """Why a task has no verdict that counts, with its last output.
 
     Args:
         cause: The kind of trouble.
@@ -93,14 +93,14 @@ class Trouble:
         return self.cause in RETRYABLE and not self.final
 
     def after_fail(self) -> Trouble:
-        """Return the same trouble of an agent that said fail: it is not tried again."""
+        """Return the same trouble, final because the agent said fail."""
         if self.final:
             return self
         message = f"{self.message}; it said fail: not tried again"
         return replace(self, message=message, final=True)
 
     def beside(self, settled: Trouble) -> Trouble:
-        """Return this trouble as that of an agent whose records came to the other one."""
+        """Return this trouble; final, with the other message, if the other one is final."""
         if not settled.final:
             return self
         return replace(self, message=f"{self.message}; {settled.message}", final=True)
@@ -121,7 +121,7 @@ class Trouble:
             cause=Cause(value["cause"]),
             message=value["message"],
             evidence=value["evidence"],
-            # Journals of before it was there say nothing of it.
+            # Older journals do not have the field.
             final=bool(value.get("final", False)),
         )
 

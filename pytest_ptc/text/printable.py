@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Most accents on one letter: more would hide a text of any length in one column.
-_MOST_ACCENTS = 4
+#: Accents on one letter; more could hide a text of any length in one column.
+_MAX_ACCENTS = 4
 #: Most characters of one sign, such as an emoji with its modifiers or a syllable. What is longer is
 #: taken apart, as a terminal may do when it draws it.
-_LONGEST_SIGN = 5
-#: Letters that stand for the absence of one: nothing is drawn for them.
+_MAX_SIGN_CHARS = 5
+#: Letters that are drawn as nothing.
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -38,7 +38,7 @@ def usd(amount: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text of unknown origin as one line that drives neither a terminal nor a CI system.
+    """Return a text as one line without control sequences and CI commands.
 
     Colours are dropped and line breaks and tabs become blanks. Every other character that has no
     shape of its own is escaped as Python escapes it: controls, lone surrogates, bidirectional and
@@ -47,7 +47,7 @@ def printable(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = _BREAKS.sub(" ", _COLOUR.sub("", text))
         # No accent belongs to a letter before these: the sign there has a shape of its own.
-        text = _UNUSUAL.sub(lambda found: "".join(_shown(found[0])), text)
+        text = _UNUSUAL.sub(lambda found: "".join(_escape(found[0])), text)
     if "::" in text:
         text = _LINE_COMMAND.sub(
             lambda found: found[0].replace("::", ": :").replace("::", ": :"), text
@@ -63,20 +63,20 @@ def printable_lines(text: str) -> str:
 
 
 def utf8(text: str) -> bytes:
-    """Return a text as bytes: those of file names that are no text as they were."""
+    """Return a text as UTF-8; surrogate escapes, as in file names, become their bytes."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half an emoji, which no bytes stand for
         return text.encode("utf-8", "backslashreplace")
 
 
-def _shown(text: str) -> Iterator[str]:
+def _escape(text: str) -> Iterator[str]:
     accents = 0
     for char in text:
         accents = 0 if _cells_alone(char) else accents + 1
         # Python calls every blank but the plain one unprintable.
         shape = char.isprintable() or unicodedata.category(char) == "Zs"
-        if shape and char not in _FILLERS and accents <= _MOST_ACCENTS:
+        if shape and char not in _FILLERS and accents <= _MAX_ACCENTS:
             yield char
         else:
             yield char.encode("unicode_escape").decode("ascii")
@@ -96,7 +96,7 @@ def _signs(text: str) -> Iterator[str]:
     from wcwidth import iter_graphemes  # noqa: PLC0415
 
     for sign in iter_graphemes(text):
-        yield from [sign] if len(sign) <= _LONGEST_SIGN else sign
+        yield from [sign] if len(sign) <= _MAX_SIGN_CHARS else sign
 
 
 @lru_cache(maxsize=4096)
@@ -123,7 +123,7 @@ def _cells_alone(char: str) -> int:
 def clip(text: str, width: int) -> str:
     """Return a printable text in at most `width` columns, its end cut off with dots."""
     width = max(width, 0)
-    return text if columns(text) <= width else _dotted(text, width)
+    return text if columns(text) <= width else _cut_with_dots(text, width)
 
 
 def clip_left(text: str, width: int) -> str:
@@ -138,7 +138,7 @@ def clip_left(text: str, width: int) -> str:
     return shown
 
 
-def _dotted(text: str, width: int) -> str:
+def _cut_with_dots(text: str, width: int) -> str:
     dots = "..."[:width]
     kept = _fitting(_signs(text), width - len(dots))
     # Half of a sign that was taken apart may be one of another width.
@@ -172,7 +172,7 @@ def wrap(text: str, width: int, most: int) -> list[str]:
             break
     if len(lines) > most:
         lines = lines[:most]
-        lines[-1] = _dotted(lines[-1], width)
+        lines[-1] = _cut_with_dots(lines[-1], width)
     return lines
 
 

@@ -1,9 +1,9 @@
-"""Secrets kept out of everything that is written or printed. Pure.
+"""Redaction: secrets are kept out of everything that is written or printed. Pure.
 
-A secret is what of a variable's value is one (`secret_names.py`). What stands for it,
-`[redacted NAME]`, tells a reader which it was. Texts are redacted before they are cut; a piece that
-somebody else cut off is redacted from twelve characters on. Names of our own fields, and words of
-our own in them, are never taken for secrets.
+`secret_names.py` decides which parts of a variable's value are secret. `[redacted NAME]` replaces
+one. Texts are redacted before they are cut; the start of a secret that another program cut off is
+redacted from twelve characters on. Names of our own fields, and our own values in them, are never
+redacted.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from pytest_ptc.text.secret_names import SHORTEST, secrets_of
+from pytest_ptc.text.secret_names import MIN_SECRET_CHARS, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SHORTEST", "RedactedStream", "Redactor"]
+__all__ = ["MIN_SECRET_CHARS", "RedactedStream", "Redactor"]
 
-#: Characters from which on the beginning of a secret is redacted where a text was cut.
-PIECE = 12
+#: The shortest start of a secret that is redacted where a text was cut.
+MIN_PIECE_CHARS = 12
 #: What follows a text that was cut: its end, a line's, or a sign of cutting.
 _CUT = re.compile(r"\Z|[\r\n]|\.\.\.|\u2026|\[|\\n|\\r|[\"'`]")
 
@@ -34,10 +34,10 @@ OURS = frozenset(
     | {"pytest_ptc", "scratch", "tmux_socket", "task_list", "rootdir", "repository", "kind"}
     | {"transcript", "session", "session_id", "call_id", "worktree", "digest"}
 )
-#: Fields that are ours with all that is in them: a form must stay one, and a hash.
-_WHOLE = frozenset({"schema", "files"})
-_A_FIELD = re.compile(r"[a-z][a-z0-9_]*")
-#: Fields whose values are somebody else's, with all names in them.
+#: Fields that are never redacted, with all that is in them: schemas and hashes must stay valid.
+_UNREDACTED = frozenset({"schema", "files"})
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: Fields with foreign values, in which also the names are redacted.
 _FREE = frozenset({"data", "params", "env", "input"})
 
 
@@ -88,7 +88,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the text without secrets, and without the beginning of one where it was cut."""
-        return text if self._pattern is None else _replaced(text, self._spans(text))
+        return text if self._pattern is None else _replace_spans(text, self._spans(text))
 
     def head(self, text: str, most: int) -> str:
         """Return at most so many characters of the beginning of a text, without secrets.
@@ -103,9 +103,9 @@ class Redactor:
             piece = text[:reach]
             whole = len(piece) == len(text)
             end, spans = (len(piece), self._spans(piece)) if whole else self.settled(piece)
-            told = _replaced(piece[:end], spans)
-            if whole or len(told) >= most:
-                return told[:most]
+            redacted = _replace_spans(piece[:end], spans)
+            if whole or len(redacted) >= most:
+                return redacted[:most]
             reach *= 2
 
     def json(self, value: Any, *, free: bool = False) -> Any:
@@ -127,17 +127,17 @@ class Redactor:
         }
 
     def _name(self, name: object, free: bool) -> str:
-        ours = not free and _A_FIELD.fullmatch(str(name))
+        ours = not free and _FIELD_NAME.fullmatch(str(name))
         return str(name) if ours else self.text(str(name))
 
     def _entry(self, name: object, entry: Any, free: bool) -> Any:
         if free or name not in OURS or isinstance(entry, dict):
-            whole = not free and name in _WHOLE
+            whole = not free and name in _UNREDACTED
             return entry if whole else self.json(entry, free=free or name in _FREE)
         return entry
 
     def settled(self, text: str) -> tuple[int, list[Span]]:
-        """Return up to where a text can be told before what follows is known, and its secrets."""
+        """Return the end of the part that no following text can change, and its secrets."""
         end = self.held_from(text)
         while (spans := self._spans(text, end)) and spans[-1].end > end:
             # A whole secret reaches into what could be the beginning of another.
@@ -166,13 +166,13 @@ class Redactor:
         forms = sorted(self._names, key=len, reverse=True)
         self._begun = {}
         for form in forms:
-            self._begun.setdefault(form[:PIECE], []).append(form)
+            self._begun.setdefault(form[:MIN_PIECE_CHARS], []).append(form)
         begins = sorted(self._begun, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, begins))) if begins else None
         self.longest = len(forms[0]) if forms else 0
 
     def _spans(self, text: str, end: int | None = None) -> list[Span]:
-        """Return where secrets stand in a text, of which no more than up to `end` is told."""
+        """Return the secrets in a text that begin before `end`."""
         assert self._pattern is not None
         end = len(text) if end is None else end
         spans = []
@@ -196,7 +196,7 @@ class Redactor:
                     break
                 same = _common(text, start, form)
                 whole = same == len(form)
-                if whole or (same >= PIECE and _CUT.match(text, start + same)):
+                if whole or (same >= MIN_PIECE_CHARS and _CUT.match(text, start + same)):
                     best = Span(start, start + same, self._names[form])
         return best
 
@@ -215,28 +215,28 @@ class RedactedStream:
         self._held = ""
 
     def feed(self, piece: bytes) -> bytes:
-        """Return what can be told by now."""
+        """Return the part that can be redacted by now."""
         if not self._redactor.longest:
             return piece
         # Any byte has a character of its own here; secrets are looked for as they are encoded.
         text = self._held + piece.decode("latin-1")
         end, spans = self._redactor.settled(text)
-        told, self._held = _replaced(text[:end], spans), text[end:]
-        return told.encode("latin-1", "replace")
+        redacted, self._held = _replace_spans(text[:end], spans), text[end:]
+        return redacted.encode("latin-1", "replace")
 
     def rest(self) -> bytes:
         """Return what was held back, at the end."""
-        told, self._held = self._redactor.text(self._held), ""
-        return told.encode("latin-1", "replace")
+        redacted, self._held = self._redactor.text(self._held), ""
+        return redacted.encode("latin-1", "replace")
 
 
-def _replaced(text: str, spans: list[Span]) -> str:
-    told = []
+def _replace_spans(text: str, spans: list[Span]) -> str:
+    parts = []
     place = 0
     for span in spans:
-        told += [text[place : span.start], f"[redacted {span.name}]"]
+        parts += [text[place : span.start], f"[redacted {span.name}]"]
         place = span.end
-    return "".join([*told, text[place:]])
+    return "".join([*parts, text[place:]])
 
 
 def _common(text: str, start: int, form: str) -> int:

@@ -1,6 +1,6 @@
 """Which variables hold secrets, and what of their values is secret. Pure.
 
-One table: the documentation has what stands here, and a test compares them.
+The documentation has the same table; a test compares them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ WORDS = (
 )
 #: So does a name with one of these anywhere in it.
 PARTS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "APIKEY", "ACCESSKEY", "PRIVATEKEY")
-#: Names that look so and whose values are none where they look like a path,
+#: Names that look so, but whose values are not secret if they look like a path,
 PATHS = ("FILE", "PATH", "DIR", "SOCK", "SOCKET", "HOME", "CREDENTIAL")
 #: a number,
 NUMBERS = ("MAX", "MIN", "COUNT", "LIMIT", "TTL", "MS", "SECONDS", "TIMEOUT", "SIZE", "LENGTH")
-#: or whatever they are.
+#: or always.
 OTHERS = ("TYPE", "NAME", "HOST", "URL", "URI", "TOKENIZER")
 _HARMLESS = re.compile(r"(OLD)?PWD|XAUTHORITY|.*TOKENIZERS?_.*", re.IGNORECASE)
 
@@ -36,14 +36,14 @@ _CASES = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _A_PATH = re.compile(r"(~?|\.{1,2})/[^\n]*|[A-Za-z]:[\\/][^\n]*")
 _A_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
-#: Shorter values are words and numbers: to redact them would spoil every text.
-SHORTEST = 6
+#: Shorter values are words and numbers, which occur in every text.
+MIN_SECRET_CHARS = 6
 #: A part of a value, such as a line or an entry of a list, counts from this length.
-SHORTEST_PART = 12
-_SHORTEST_LEAF = 8
-_MANY = 4
+MIN_PART_CHARS = 12
+_MIN_LEAF_CHARS = 8
+_MANY_PARTS = 4
 #: A name in an address that has no password is a token from this length.
-_SHORTEST_USER = 16
+_MIN_USER_CHARS = 16
 
 # An address is looked for where a word begins, or a long word would be looked at from every letter.
 _USER = re.compile(r"(?<![\w+.-])[\w+.-]+://([^\s/@]+)@")
@@ -77,7 +77,7 @@ def secrets_of(name: str, value: str) -> list[str]:
     """Return what of a variable's value is secret: the whole, its parts, or a password in it."""
     found = [value.strip(), *_parts(value)] if _is_secret(name, value) else []
     found += _passwords(value)
-    return [secret for secret in dict.fromkeys(found) if len(secret) >= SHORTEST]
+    return [secret for secret in dict.fromkeys(found) if len(secret) >= MIN_SECRET_CHARS]
 
 
 def secret_arguments(argv: Sequence[str]) -> dict[str, str]:
@@ -127,12 +127,12 @@ def _parts(value: str) -> Iterator[str]:
     if ":" in value and "://" not in value:
         parts.append(value.partition(":")[2])
     # The two halves of a short value; of a text of many words, the long ones.
-    floor = SHORTEST if len(parts) < _MANY else SHORTEST_PART
+    floor = MIN_SECRET_CHARS if len(parts) < _MANY_PARTS else MIN_PART_CHARS
     plain = (part.strip().strip("'\"{}[]") for part in parts)
     yield from (part for part in plain if len(part) >= floor)
     if value.lstrip().startswith(("{", "[")):
         with contextlib.suppress(ValueError, RecursionError):
-            yield from (leaf for leaf in _leaves(json.loads(value)) if len(leaf) >= _SHORTEST_LEAF)
+            yield from (leaf for leaf in _leaves(json.loads(value)) if len(leaf) >= _MIN_LEAF_CHARS)
 
 
 def _leaves(value: Any) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _passwords(value: str) -> Iterator[str]:
         with contextlib.suppress(ValueError):
             found.append(urlsplit(value.strip()).password or "")
         users = (match[1] for match in _USER.finditer(value) if ":" not in match[1])
-        found += [user for user in users if len(user) >= _SHORTEST_USER]
+        found += [user for user in users if len(user) >= _MIN_USER_CHARS]
         for password in found:
             yield password
             yield unquote(password)

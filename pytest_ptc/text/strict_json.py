@@ -10,16 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-#: Levels of arrays and objects within each other; deeper values exhaust the stack of whoever walks
-#: them, and no verdict, event or report of ours comes near.
+#: Nesting levels of arrays and objects; deeper values would exhaust the stack of recursive readers.
 MAX_JSON_DEPTH = 64
 
 
 def strict_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text that says one thing.
+    """Return the value of a JSON text, read strictly.
 
-    Python's reader takes more than JSON has, and the last of two equal keys; a text that says two
-    things is refused here, for nobody knows which one was meant.
+    Python's reader accepts more than JSON has, and takes the last of two equal keys. Both are
+    refused here: nobody knows which value was meant.
 
     Raises:
         ValueError: It is not JSON, has a key twice, a number that is not finite, or too many

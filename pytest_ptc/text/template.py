@@ -48,11 +48,11 @@ def fill(prompt: str, values: Mapping[str, object]) -> str:
 
 
 def with_diff(prompt: str, changes: str) -> str:
-    """Return the prompt with a difference behind it, in a fence that nothing in it can close."""
+    """Return the prompt with a diff appended, in a fence longer than any in the diff."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", changes)), default=0))
     return f"{prompt}\n\nWhat has changed:\n{fence}diff\n{changes.rstrip()}\n{fence}"
 
 
 def with_notes(prompt: str, notes: Sequence[str]) -> str:
-    """Return the prompt with what is to be known of the agent's directory behind it."""
+    """Return the prompt with notes about the agent's directory appended."""
     return "\n".join([prompt, "", *notes]) if notes else prompt

@@ -1,4 +1,4 @@
-"""What an attempt's records and the end of its program come to. Pure."""
+"""The outcome of an attempt, from its records and the end of its program. Pure."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class Ended(NamedTuple):
 
 
 def judge(records: Sequence[Record], ended: Ended | None) -> Verdict | Trouble | None:
-    """Return what records and the program's end come to; None if nothing was recorded yet.
+    """Return the outcome of records and the program's end; None if nothing was recorded yet.
 
-    A recorded fail stands whatever the status is: many linters fail with 1. A recorded pass or skip
-    of a program that then failed does not. A printed line is the verdict only as the last line of
-    a program that has ended, but a fail always is; a line before it must not disagree.
+    A recorded fail counts with any status: many linters end with 1. A recorded pass or skip does
+    not count if the program then ended with an error. A printed pass or skip counts only as the
+    last line of a program that has ended; a printed fail always counts; earlier lines must not
+    disagree.
 
     Args:
         records: What was recorded, in order.
@@ -64,19 +65,19 @@ def judge(records: Sequence[Record], ended: Ended | None) -> Verdict | Trouble |
 
 
 def status_verdict(status: int, last_line: str) -> Verdict | None:
-    """Return the verdict that an exit status is, where the user takes it for one.
+    """Return the verdict of an exit status, for `--ptc-verdict-from-exit`.
 
     Args:
-        status: 0 means pass, 1 means fail, another one is none.
-        last_line: What the program printed last: of a fail, the reason.
+        status: 0 means pass, 1 means fail; any other gives None.
+        last_line: The last line of the output, for the summary of a fail.
     """
     if status not in (0, 1):
         return None
     summary = f"the program ended with {describe_status(status)}"
     if status == 0:
         return Verdict(verdict=VerdictKind.PASS, summary=summary)
-    said = f"{summary}: {last_line}" if last_line else summary
-    return Verdict(verdict=VerdictKind.FAIL, summary=said)
+    reason = f"{summary}: {last_line}" if last_line else summary
+    return Verdict(verdict=VerdictKind.FAIL, summary=reason)
 
 
 def describe_status(status: int) -> str:

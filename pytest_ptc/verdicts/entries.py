@@ -1,6 +1,6 @@
-"""What is put down of an attempt, entry by entry, and what the entries come to. Pure.
+"""The entries of an attempt's records file, and the records that count. Pure.
 
-Entries come in the order in which they were put down. A recording that was made when the time was
+Entries are in the order in which they were written. A recording that was made when the time was
 over is late: it counts only if it says fail.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.verdict import Verdict
 
-#: The call that a program's exit status is, where the user takes that for a verdict.
+#: The call of the record that is made from an exit status.
 STATUS = "status"
 
 
@@ -29,10 +29,10 @@ class Recording:
     """Something was recorded.
 
     Args:
-        record: What.
+        record: The record.
         late: Whether the attempt's time was over.
-        data_redacted: Whether something else stands for a secret in its data, which the schema need
-            not allow: it was held to that before.
+        data_redacted: Whether secrets in its data were replaced: it may not match the schema any
+            more, and was checked before.
     """
 
     record: Record
@@ -53,8 +53,8 @@ class ProgramEnded:
     """The agent's program ended.
 
     Args:
-        ended: How.
-        verdict: The verdict that its exit status is, where the user takes that for one.
+        ended: How it ended.
+        verdict: The verdict of its exit status, with `--ptc-verdict-from-exit`.
         late: Whether the attempt's time was over.
     """
 
@@ -90,9 +90,9 @@ def entry_to_json(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from_json(value: Mapping[str, Any]) -> Entry | None:
-    """Return the entry that JSON tells of; None if it tells of none.
+    """Return the entry of a JSON object; None if it is not one.
 
-    A verdict that is none is a recording that was refused.
+    An invalid verdict becomes a refused recording.
     """
     call = str(value.get("call"))
     late = bool(value.get("late"))
@@ -110,8 +110,8 @@ def entry_from_json(value: Mapping[str, Any]) -> Entry | None:
 
 
 def _record(call: str, value: Mapping[str, Any]) -> Record:
-    told = value.get("answer")
-    answer = told if isinstance(told, str) else None
+    answer = value.get("answer")
+    answer = answer if isinstance(answer, str) else None
     printed = bool(value.get("printed"))
     if "refused" in value:
         refused, fail = str(value["refused"]), bool(value.get("fail"))
@@ -126,18 +126,18 @@ def _record(call: str, value: Mapping[str, Any]) -> Record:
 
 
 def recordings(entries: Iterable[Entry]) -> tuple[list[Recording], Ended | None]:
-    """Return the recordings that count, and how the agent's program ended, if that was seen.
+    """Return the recordings that count, and how the agent's program ended, if known.
 
-    Of one call the last one counts. What the exit status says comes first: of several verdicts that
-    agree the last one counts, and a program's own words read better.
+    The last recording of each call counts. The one of the exit status comes first: of verdicts that
+    agree the last one counts, and a program's own summary reads better.
     """
-    found: dict[str, Recording] = {}
+    latest: dict[str, Recording] = {}
     answers: dict[str, str] = {}
     ended = None
     for entry in entries:
         match entry:
             case Recording():
-                found[entry.record.call] = entry
+                latest[entry.record.call] = entry
                 if entry.record.answer is not None:
                     answers[entry.record.call] = entry.record.answer
             case Answered():
@@ -146,17 +146,17 @@ def recordings(entries: Iterable[Entry]) -> tuple[list[Recording], Ended | None]
                 ended = entry.ended
                 if entry.verdict is not None:
                     record = Record(call=STATUS, verdict=entry.verdict)
-                    found[STATUS] = Recording(record=record, late=entry.late)
-    counted = [entry for entry in found.values() if not entry.late or entry.record.says_fail]
+                    latest[STATUS] = Recording(record=record, late=entry.late)
+    counted = [entry for entry in latest.values() if not entry.late or entry.record.says_fail]
     counted.sort(key=lambda entry: entry.record.call != STATUS)
-    told = [
+    complete = [
         replace(entry, record=replace(entry.record, answer=answers.get(entry.record.call)))
         for entry in counted
     ]
-    return told, ended
+    return complete, ended
 
 
 def story_of(entries: Iterable[Entry]) -> tuple[list[Record], Ended | None]:
-    """Return the records that count, and how the agent's program ended, if that was seen."""
-    found, ended = recordings(entries)
-    return [entry.record for entry in found], ended
+    """Return the records that count, and how the agent's program ended, if known."""
+    counted, ended = recordings(entries)
+    return [entry.record for entry in counted], ended

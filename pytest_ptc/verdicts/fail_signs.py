@@ -1,10 +1,10 @@
-"""Whether an agent said fail, though not in a verdict's form or not in its place. Pure.
+"""Detection of a fail that is not in a valid verdict. Pure.
 
-A verdict that is not valid counts for nothing, except for this: whoever said fail has found
-something, and is not asked again until it says pass. So a fail is recognised in wrong case, with
-fields that are wrong, missing or there twice, within other JSON or in a fence, in quotes of
-Python's or JavaScript's, cut short, and over several lines. Prose that mentions failing is no
-fail, and neither is the form that an agent is shown (`"pass|fail|skip|error"`).
+An invalid verdict does not count, with one exception: an agent that said fail is not asked again
+until it says pass. So a fail is recognised in the wrong case, with wrong, missing or repeated
+fields, within other JSON or in a fence, in quotes of Python or JavaScript, incomplete, and over
+several lines. Prose that mentions failing is not a fail, and neither is the form in the prompt
+(`"pass|fail|skip|error"`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Most characters of one text that are searched, at each of its ends: JSON nested in it is found
-#: whole, and a flood costs no time.
-_SEARCHED = 1024 * 1024
+#: Characters of a text that are searched at each of its ends; bounds the time for a long one.
+_MAX_SEARCHED_CHARS = 1024 * 1024
 
-#: Characters of the longest line that is a statement, and words of the longest kind.
-_LINE, _WORDS = 200, 4
+#: The longest line that is a statement, and the most words of a value that means fail.
+_MAX_LINE_CHARS, _MAX_WORDS = 200, 4
 
-#: Bytes of the line before that are looked at together with a line: a key may stand in the one,
-#: and its value in the next.
-_BEFORE = 200
+#: Bytes of the previous line that are searched together with a line: a key may be at the end of one
+#: line and its value in the next.
+_MAX_BEFORE_BYTES = 200
 
-#: How deep JSON within a text within JSON is followed.
-_NESTED_TEXTS = 4
+#: Levels of JSON in texts of JSON that are searched.
+_MAX_NESTED_TEXTS = 4
 
 _FAIL = r"fail(?:ed|ure|s|ing)?"
 _QUOTE = r"(?:\\{0,8}[\"'`\u201c\u201d\u2018\u2019])"
@@ -43,29 +42,29 @@ _MEMBER = re.compile(
     rf"|false\b)",
     re.IGNORECASE,
 )
-#: A line that has nothing else to say: `**Verdict:** FAIL`, `<verdict>fail</verdict>`.
+#: A line with nothing but a verdict: `**Verdict:** FAIL`, `<verdict>fail</verdict>`.
 _STATEMENT = re.compile(
     rf"[\W_]{{0,40}}(?:final[\W_]{{1,4}})?{_KEY}[\W_]{{1,40}}{_FAIL}[\W_]{{0,40}}(?:{_KEY}[\W_]{{0,9}})?",
     re.IGNORECASE,
 )
 
-#: What colours a text on a terminal, as `jq -C` does.
+#: Colour sequences, as of `jq -C`.
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
 
 _FAIL_WORDS = frozenset({"fail", "fails", "failed", "failing", "failure"})
-#: Words beside a fail's that turn it into something else: the form itself, or `no failures`.
+#: Words that change the meaning of a fail word: the form itself, or `no failures`.
 _OTHER_WORDS = frozenset(
     {"pass", "passed", "skip", "skipped", "error", "ok", "no", "not", "never", "without", "zero"}
 )
 _KINDS = frozenset({"pass", "skip", "error"})
-#: What a verdict holds beside its kind: a fail that is quoted in there is not the verdict's.
+#: Fields of a verdict besides its kind: a fail that is quoted there is not the verdict's.
 _CONTENT = frozenset({"summary", "findings", "data"})
-#: Keys that an agent which was to give a verdict may have taken for the right one.
+#: Keys that an agent may use by mistake in place of `verdict`.
 _GIVEN_KEYS = frozenset({"ptc", "result", "outcome", "status", "kind", "state", "conclusion"})
 
 
 class _Object(NamedTuple):
-    """A JSON object as it is written: with each of its members, also of equal keys."""
+    """A JSON object with all its members, also of equal keys."""
 
     members: list[tuple[str, Any]]
 
@@ -75,31 +74,37 @@ def says_fail(said: object, *, given: bool = False) -> bool:
 
     Args:
         said: A text, or a JSON value.
-        given: It was given as a verdict, to `ptc record` or to the recording tool: then a bare
-            word is one, and so are a few other keys.
+        given: Whether it was given as a verdict, to `ptc record` or the recording tool: then a bare
+            word counts, and so do a few other keys.
     """
-    return _says(said, given=given, texts=_NESTED_TEXTS)
+    return _says(said, given=given, texts=_MAX_NESTED_TEXTS)
 
 
 class Lines:
-    """The lines of an output, one after the other, as far as a verdict may be in them.
+    """The lines of an output in order, and which of them may hold a verdict.
 
     Args:
         prompt: What the program was given: what it repeats of that is not its own word.
     """
 
     def __init__(self, prompt: str = "") -> None:
-        lines = [plain for line in prompt.encode().splitlines() if (plain := _unquoted(line))]
+        lines = [
+            plain for line in prompt.encode().splitlines() if (plain := _without_quote_marks(line))
+        ]
         self._prompt = frozenset(pairwise(lines))
         self._before = b""
 
     def may_speak(self, line: bytes) -> bool:
         """Take the next line that is not blank; tell whether a verdict may be in it."""
-        self._last, self._before = self._before, line[-_BEFORE:]
-        told = line.lower()
-        if b"erdict" not in told and b"\\u" not in told and b"erdict" not in self._last.lower():
+        self._last, self._before = self._before, line[-_MAX_BEFORE_BYTES:]
+        lowered = line.lower()
+        if (
+            b"erdict" not in lowered
+            and b"\\u" not in lowered
+            and b"erdict" not in self._last.lower()
+        ):
             return False
-        return (_unquoted(self._last), _unquoted(line)) not in self._prompt
+        return (_without_quote_marks(self._last), _without_quote_marks(line)) not in self._prompt
 
     def says_fail(self, line: bytes) -> bool:
         """Tell whether the line that was taken last says fail, alone or with the one before."""
@@ -121,9 +126,9 @@ def failing_line(lines: Iterable[bytes], prompt: str = "") -> bytes | None:
     return None
 
 
-def _unquoted(line: bytes) -> bytes:
-    """Return a line as it can be compared: without what marks a quotation."""
-    return line.lstrip(b" \t>|#+*").rstrip()[-_BEFORE:]
+def _without_quote_marks(line: bytes) -> bytes:
+    """Return a line without marks of a quotation, for comparison with the prompt."""
+    return line.lstrip(b" \t>|#+*").rstrip()[-_MAX_BEFORE_BYTES:]
 
 
 def _says(said: object, *, given: bool, texts: int) -> bool:
@@ -151,26 +156,27 @@ def _says(said: object, *, given: bool, texts: int) -> bool:
 
 def _text_says(said: str | bytes, *, given: bool, texts: int) -> bool:
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    if len(text) > 2 * _SEARCHED:
+    if len(text) > 2 * _MAX_SEARCHED_CHARS:
         return any(
             _text_says(part, given=given, texts=texts)
-            for part in (text[:_SEARCHED], text[-_SEARCHED:])
+            for part in (text[:_MAX_SEARCHED_CHARS], text[-_MAX_SEARCHED_CHARS:])
         )
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
-    if (value := _parsed(text)) is not None:
+    if (value := _parse(text)) is not None:
         return _says(value, given=given, texts=texts - 1)
     if "erdict" not in text.casefold():
         return False
     if _MEMBER.search(text):
         return True
     return any(
-        len(line) <= _LINE and _STATEMENT.fullmatch(line.strip()) for line in text.splitlines()
+        len(line) <= _MAX_LINE_CHARS and _STATEMENT.fullmatch(line.strip())
+        for line in text.splitlines()
     )
 
 
-def _parsed(text: str) -> object:
-    """Return the object or list that this text is, however often it has a key; else None."""
+def _parse(text: str) -> object:
+    """Return the object or list of a JSON text, with repeated keys; else None."""
     stripped = text.strip().removeprefix("\ufeff")
     if not stripped.startswith(("{", "[", '"')):
         return None
@@ -205,7 +211,7 @@ def _is_fail(value: object) -> bool:
     if not isinstance(value, str):
         return False
     words = [word.casefold() for word in re.findall(r"[^\W_]+", value[:200])]
-    if _OTHER_WORDS & set(words[:_WORDS]):
+    if _OTHER_WORDS & set(words[:_MAX_WORDS]):
         return False
-    # What is longer is prose, which begins with what it says.
-    return bool(_FAIL_WORDS & set(words if len(words) <= _WORDS else words[:1]))
+    # A longer text is prose: only its first word counts.
+    return bool(_FAIL_WORDS & set(words if len(words) <= _MAX_WORDS else words[:1]))

@@ -1,4 +1,4 @@
-"""What was recorded for an attempt, and the verdict that it comes to. Pure."""
+"""The records of an attempt, and the verdict that follows from them. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """One recording of an attempt's agent: exactly one of `verdict` and `refused` is there.
+    """One recording of an attempt's agent: it has exactly one of `verdict` and `refused`.
 
     Args:
         call: Which recording it is, unique in its attempt.
         verdict: What was accepted.
-        refused: Why nothing was.
+        refused: Why it was refused.
         answer: Which answer of the model holds it: recordings of one answer were made without
-            knowing what became of each other. None where that is not known.
-        fail: What was refused says fail: whoever said so is not asked again.
+            knowing each other's result. None if unknown.
+        fail: Whether a refused recording says fail: then there is no retry.
         printed: It is a line of a program's output, which is the verdict only if it is the last.
     """
 
@@ -37,7 +37,7 @@ class Record:
         if (self.verdict is None) == (self.refused is None):
             raise ValueError("a record has either a verdict or a refusal")
         if self.fail and self.refused is None:
-            raise ValueError("only what was refused says fail without being one")
+            raise ValueError("only a refused record can have `fail` set")
 
     @property
     def says_fail(self) -> bool:
@@ -46,7 +46,7 @@ class Record:
 
 
 def settle(records: Sequence[Record], beside: Sequence[Record] = ()) -> Verdict | Trouble:
-    """Return what several recordings of one attempt come to.
+    """Return the verdict of several recordings of one attempt, or why there is none.
 
     An explicit fail beats everything. Other verdicts must agree; the last summary counts. A refusal
     counts against a verdict if its agent could not know of it, else the verdict replaces it. What
@@ -60,8 +60,8 @@ def settle(records: Sequence[Record], beside: Sequence[Record] = ()) -> Verdict 
     refused = [record for record in records if record.refused is not None]
     said_fail = [record for record in refused if record.fail]
     if not verdicts and refused:
-        told = (said_fail or refused)[-1]
-        message = f"nothing recorded was valid: {told.refused}"
+        last = (said_fail or refused)[-1]
+        message = f"nothing recorded was valid: {last.refused}"
         trouble = Trouble(cause=Cause.MALFORMED, message=message)
         return trouble.after_fail() if said_fail else trouble
     if not verdicts:
@@ -73,7 +73,7 @@ def settle(records: Sequence[Record], beside: Sequence[Record] = ()) -> Verdict 
         return fails[-1]
     kinds = sorted({verdict.verdict.value for verdict in verdicts})
     if said_fail:
-        message = f"beside {' and '.join(kinds)} the agent recorded what was refused: "
+        message = f"besides {' and '.join(kinds)}, the agent recorded a refused verdict: "
         message += str(said_fail[-1].refused)
         return Trouble(cause=Cause.CONTRADICTED, message=message).after_fail()
     others = {record.verdict.verdict.value for record in beside if record.verdict is not None}
@@ -86,6 +86,6 @@ def settle(records: Sequence[Record], beside: Sequence[Record] = ()) -> Verdict 
     answers = {record.answer for record in records if record.verdict is not None}
     for record in refused:
         if record.answer is None or None in answers or record.answer in answers:
-            message = f"beside {kinds[0]} the agent recorded what was refused: {record.refused}"
+            message = f"besides {kinds[0]}, the agent recorded a refused verdict: {record.refused}"
             return Trouble(cause=Cause.CONTRADICTED, message=message)
     return verdicts[-1]

@@ -1,13 +1,13 @@
-"""JSON Schemas of suites, and the data of agents that is held to them.
+"""The check of JSON Schemas of suites, and of agents' data against them.
 
-A schema comes from the suite and is looked at before any agent starts: it must be one, be whole in
-itself, and its patterns must be regular expressions. Nothing is ever fetched for it, from the
+A schema comes from the suite and is checked before any agent starts: it must be valid, contain all
+that it refers to, and its patterns must be regular expressions. Nothing is fetched, from the
 network or from a file.
 
-Data comes from an agent, and may be made so that the check of it never ends: a regular expression
-that backtracks, a schema that refers to itself, a million entries that must be unique. None of that
-can be stopped from another thread, for Python's `re` holds the interpreter's lock. So a check that
-is not surely short is made by a process of its own, which has so much processor time.
+Data comes from an agent, and may make its check endless: a regular expression that backtracks, a
+schema that refers to itself, a million entries that must be unique. Another thread cannot stop such
+a check, because Python's `re` holds the interpreter's lock. So a check that may be slow runs in a
+child process with a limit on processor time.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from pytest_ptc.text.strict_json import strict_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Seconds of processor time that a check may take in a process of its own, its start included; and
-#: seconds on the clock, on a machine that is busy with other things.
+#: Seconds of processor time that a check may take in a child process, with its start; and seconds
+#: on the clock, for a busy machine.
 CHECK_CPU_S = 5
 CHECK_WALL_S = 20.0
 
-#: Keywords with which a check may take longer than its texts are long.
-_SLOW = frozenset(
+#: Keywords with which a check may take more than linear time.
+_SLOW_KEYWORDS = frozenset(
     {
         "$dynamicRef",
         "$recursiveRef",
@@ -45,17 +45,17 @@ _SLOW = frozenset(
         "uniqueItems",
     }
 )
-#: Without those it takes at most as long as this product of the texts' lengths.
-_QUICK = 10_000_000
+#: Without those, a check is quick up to this product of the lengths of schema and data.
+_MAX_QUICK_PRODUCT = 10_000_000
 
-#: How many problems of one data are shown, and characters of each.
-_SHOWN, _LONGEST = 5, 500
+#: Problems that a message shows, and characters of each.
+_MAX_PROBLEMS, _MAX_PROBLEM_CHARS = 5, 500
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
-#: What a process that checks is: isolated, so that no directory of the text under review is on its
-#: path, with what its parent's path has behind its own.
-_CHILD = (
+#: The child's program. It runs isolated, so that no directory under review is on its path, with its
+#: parent's path appended.
+_CHILD_CODE = (
     "import json, sys; sys.path += [p for p in json.loads(sys.argv[1]) if p not in sys.path];"
     "from pytest_ptc.verdicts.schemas import main; main()"
 )
@@ -63,7 +63,7 @@ _CHILD = (
 
 def schema_problem(schema: Mapping[str, Any]) -> str | None:
     """Return why this schema cannot be used, as what follows `schema`; None if it can."""
-    import jsonschema  # noqa: PLC0415 - 60 ms that only a suite with a schema should pay
+    import jsonschema  # noqa: PLC0415 - lazily: it takes 60 ms, and only suites with a schema need it
 
     try:
         value = strict_json(json.dumps(schema))
@@ -79,7 +79,7 @@ def schema_problem(schema: Mapping[str, Any]) -> str | None:
     kind: Any = jsonschema.validators.validator_for(value, default=unknown if named else newest)
     if kind is None:
         return (
-            f'has the "$schema" {named!r:.200}, which is none that is known; leave it out, or '
+            f'has an unknown "$schema" {named!r:.200}; leave it out, or '
             'name a draft such as "https://json-schema.org/draft/2020-12/schema"'
         )
     try:
@@ -91,16 +91,16 @@ def schema_problem(schema: Mapping[str, Any]) -> str | None:
     problem = next(_problems(value, kind), None)
     if problem is not None:
         return problem
-    # A reference that leads back to itself, without a level of data between, never ends.
+    # A reference to itself without a level of data between never ends.
     samples: tuple[Any, ...] = (None, True, 0, "", [], {})
     endless = any(_endless(one, value, kind) for one in samples)
     return "refers to itself without end" if endless else None
 
 
 def data_problem(data: object, schema: Mapping[str, Any]) -> str | None:
-    """Return why an agent's data does not meet a schema, or cannot be held to it; None if it does.
+    """Return why data does not match a schema, or cannot be checked; None if it matches.
 
-    Takes at most `CHECK_WALL_S`.
+    It blocks for at most `CHECK_WALL_S`.
     """
     try:
         texts = json.dumps(schema), json.dumps(data)
@@ -108,65 +108,67 @@ def data_problem(data: object, schema: Mapping[str, Any]) -> str | None:
         return f"cannot be checked: {error}"
     if is_quick(schema, *map(len, texts)):
         return problem_of(data, schema)
-    return _checked_aside(f'{{"schema": {texts[0]}, "data": {texts[1]}}}')
+    return _check_in_child(f'{{"schema": {texts[0]}, "data": {texts[1]}}}')
 
 
 def is_quick(schema: object, schema_size: int, data_size: int) -> bool:
-    """Tell whether a check is surely short.
+    """Tell whether a check is certain to be quick.
 
     Args:
         schema: The schema.
-        schema_size: How long its text is.
-        data_size: How long that of the data is.
+        schema_size: Characters of its JSON text.
+        data_size: Characters of the data's JSON text.
     """
-    return schema_size * data_size <= _QUICK and not _names(schema) & _SLOW
+    return schema_size * data_size <= _MAX_QUICK_PRODUCT and not _names(schema) & _SLOW_KEYWORDS
 
 
 def problem_of(data: object, schema: Mapping[str, Any]) -> str | None:
-    """Return why data does not meet a schema; None if it does. Takes as long as it takes."""
+    """Return why data does not match a schema; None if it does. There is no time limit."""
     import jsonschema  # noqa: PLC0415 - see above
     import jsonschema_specifications  # type: ignore[import-untyped]  # noqa: PLC0415
 
     kind: Any = jsonschema.validators.validator_for(schema)
     validator = kind(schema, registry=jsonschema_specifications.REGISTRY)
     try:
-        found = sorted(
-            islice(validator.iter_errors(data), 4 * _SHOWN), key=lambda error: error.json_path
+        errors = sorted(
+            islice(validator.iter_errors(data), 4 * _MAX_PROBLEMS),
+            key=lambda error: error.json_path,
         )
     except RecursionError:
         return "cannot be checked: the schema refers to itself without end, or it is too deep"
-    except Exception as error:  # noqa: BLE001 - the libraries raise what is not documented
+    except Exception as error:  # noqa: BLE001 - the libraries raise undocumented exceptions
         return f"cannot be checked: {error!r:.500}"
-    if not found:
+    if not errors:
         return None
     shown = "; ".join(
-        f"{p.json_path.replace('$', 'data', 1)}: {p.message:.{_LONGEST}}" for p in found[:_SHOWN]
+        f"{p.json_path.replace('$', 'data', 1)}: {p.message:.{_MAX_PROBLEM_CHARS}}"
+        for p in errors[:_MAX_PROBLEMS]
     )
     return f"does not meet the schema: {shown}"
 
 
 def main() -> None:
-    """Be the process that checks: schema and data on standard input, the problem on the output."""
+    """Run the check in the child: schema and data on stdin, the problem on stdout."""
     import resource  # noqa: PLC0415 - Unix only, as all of this is
 
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_CPU_S, CHECK_CPU_S + 1))
-    given = json.load(sys.stdin)
-    json.dump(problem_of(given["data"], given["schema"]), sys.stdout)
+    request = json.load(sys.stdin)
+    json.dump(problem_of(request["data"], request["schema"]), sys.stdout)
 
 
-def _checked_aside(given: str) -> str | None:
-    """Have a process of its own check it, which is killed when that takes too long."""
-    words = [sys.executable, "-I", "-c", _CHILD, json.dumps(sys.path)]
+def _check_in_child(request: str) -> str | None:
+    """Run the check in a child process, which is killed after `CHECK_WALL_S`."""
+    words = [sys.executable, "-I", "-c", _CHILD_CODE, json.dumps(sys.path)]
     try:
         done = subprocess.run(
             words,
-            input=given.encode(),
+            input=request.encode(),
             capture_output=True,
             timeout=CHECK_WALL_S,
             check=False,
             start_new_session=True,
-            # Nothing that a variable would have a Python do, as to measure its coverage.
-            env={name: os.environ[name] for name in _KEPT if name in os.environ},
+            # No variables that change what a Python does, such as those of coverage.py.
+            env={name: os.environ[name] for name in _CHILD_VARIABLES if name in os.environ},
         )
         if done.returncode == 0:
             problem: str | None = json.loads(done.stdout)
@@ -177,18 +179,26 @@ def _checked_aside(given: str) -> str | None:
         return _too_slow(f"{CHECK_WALL_S:g} s")
     if done.returncode < 0:
         return _too_slow(f"{CHECK_CPU_S} s of processor time")
-    *_, last = ["no words", *done.stderr.decode("utf-8", "replace").splitlines()]
+    *_, last = ["no message", *done.stderr.decode("utf-8", "replace").splitlines()]
     return f"cannot be checked: {last:.500}"
 
 
-_KEPT = ("PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
+_CHILD_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+)
 
-#: How the problem of a check that was given up begins.
-TOO_SLOW = "cannot be held to the schema within "
+#: The start of the problem of a check that timed out.
+TOO_SLOW = "could not be checked against the schema within "
 
 
 def _too_slow(limit: str) -> str:
-    return f"{TOO_SLOW}{limit}; a pattern that backtracks, or too much data"
+    return f"{TOO_SLOW}{limit}: a pattern backtracks, or there is too much data"
 
 
 def _problems(schema: dict[str, Any], kind: Any) -> Iterator[str]:
@@ -213,17 +223,17 @@ def _problems(schema: dict[str, Any], kind: Any) -> Iterator[str]:
             if not isinstance(reference, str):
                 continue
             try:
-                found = resolver.lookup(reference)
+                target = resolver.lookup(reference)
             except (Unresolvable, ValueError, LookupError, TypeError):
                 yield (
-                    f'has a "{keyword}" that leads nowhere: {reference!r:.200}; nothing is '
-                    'fetched: put what it names into the schema, below "$defs"'
+                    f'has a "{keyword}" that cannot be resolved: {reference!r:.200}; nothing is '
+                    'fetched: put its target into the schema, below "$defs"'
                 )
                 continue
-            if not isinstance(found.contents, dict | bool):
-                yield f'has a "{keyword}" that leads to no schema: {reference!r:.200}'
+            if not isinstance(target.contents, dict | bool):
+                yield f'has a "{keyword}" that does not lead to a schema: {reference!r:.200}'
                 continue
-            pending.append((draft.create_resource(found.contents), found.resolver))
+            pending.append((draft.create_resource(target.contents), target.resolver))
         pending += [(inner, resolver.in_subresource(inner)) for inner in resource.subresources()]
 
 
@@ -240,7 +250,7 @@ def _pattern_problems(schema: Mapping[str, Any]) -> Iterator[str]:
                 re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
             yield (
-                f'has a "{keyword}" that is no regular expression of Python: {pattern!r:.200}: '
+                f'has a "{keyword}" that is not a regular expression of Python: {pattern!r:.200}: '
                 f"{error}"
             )
 
@@ -258,13 +268,13 @@ def _endless(data: object, schema: dict[str, Any], kind: Any) -> bool:
 
 def _names(value: object) -> set[str]:
     """Return the names of all fields, at any level."""
-    found: set[str] = set()
+    names: set[str] = set()
     pending = [value]
     while pending:
         entry = pending.pop()
         if isinstance(entry, dict):
-            found.update(entry)
+            names.update(entry)
             pending += entry.values()
         elif isinstance(entry, list | tuple):
             pending += entry
-    return found
+    return names

@@ -2,7 +2,7 @@
 
 Whatever an agent recorded is checked here and nowhere else. A refusal's message is written for the
 agent: it names the field and says what is wanted. Nothing is corrected silently: a verdict that is
-nearly right is refused, because an agent that misunderstood the form may have misunderstood more.
+nearly right is refused, because an agent that got the form wrong may have got more wrong.
 The texts of a verdict are printable from here on: tests, pytest and reports may print them.
 """
 
@@ -28,7 +28,7 @@ _FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule"})
 #: Longest verdict read, in bytes; ten thousand findings with evidence fit.
 MAX_VERDICT_BYTES = 8 * 1024 * 1024
 
-#: Bits of the largest whole number: a double, which most readers of JSON take, holds no larger one.
+#: Bits of the largest integer: larger ones do not fit into a double, which most JSON readers use.
 _MAX_BITS = 1024
 
 
@@ -36,16 +36,16 @@ def parse_verdict(text: str | bytes, schema: Mapping[str, Any] | None = None) ->
     """Return the verdict that this JSON text holds.
 
     Raises:
-        VerdictError: It is not JSON, says two things, or is not a verdict.
+        VerdictError: It is not JSON, has a key twice, or is not a verdict.
     """
     if len(text) > MAX_VERDICT_BYTES:
         raise VerdictError(
-            f"a verdict is at most {MAX_VERDICT_BYTES} bytes long, this has {len(text)}"
+            f"a verdict may have at most {MAX_VERDICT_BYTES} bytes; this one has {len(text)}"
         )
     try:
         value = strict_json(text)
     except ValueError as error:
-        raise VerdictError(f"not JSON that says one thing: {error}") from None
+        raise VerdictError(f"not valid JSON: {error}") from None
     return read_verdict(value, schema)
 
 
@@ -53,7 +53,7 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
     """Return the verdict that this JSON value is.
 
     Args:
-        value: What a JSON reader gave, which need not have been a strict one.
+        value: The value from any JSON reader, strict or not.
         schema: JSON Schema for `data`, from the marker.
 
     Raises:
@@ -74,7 +74,7 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
         findings=tuple(_finding(entry, f"findings[{i}]") for i, entry in enumerate(findings)),
         data=fields.get("data"),
     )
-    # Other texts are made printable; data stays as it is, for readers that may be any.
+    # Other texts are made printable; data stays unchanged, so it must be portable.
     _check_json(verdict.data, _text_problem)
     if schema is not None:
         _check_data(verdict, schema)
@@ -125,7 +125,7 @@ def _choice(value: object, where: str, choices: type[Any]) -> Any:
 
 
 def _check_data(verdict: Verdict, schema: Mapping[str, Any]) -> None:
-    # A verdict of error or skip says that the work was not done: it has no data to hold to a form.
+    # After error or skip the work was not done: there is no data to check.
     if verdict.verdict not in (VerdictKind.PASS, VerdictKind.FAIL):
         return
     problem = data_problem(verdict.data, schema)
@@ -134,14 +134,14 @@ def _check_data(verdict: Verdict, schema: Mapping[str, Any]) -> None:
 
 
 def _check_json(value: object, problem_of: Callable[[object], str | None]) -> None:
-    """Refuse what a reader let through that JSON, its other readers or a file cannot hold.
+    """Refuse values that some JSON readers or files cannot hold.
 
     Args:
         value: The value.
-        problem_of: Says what is wrong with a value that holds no others, or None.
+        problem_of: Returns what is wrong with a scalar, or None.
 
     Raises:
-        VerdictError: It holds that.
+        VerdictError: It holds such a value, or is too deep.
     """
     level = [value]
     for _ in range(MAX_JSON_DEPTH + 1):
@@ -150,10 +150,10 @@ def _check_json(value: object, problem_of: Callable[[object], str | None]) -> No
         for entry in level:
             problem = problem_of(entry)
             if problem is not None:
-                raise VerdictError(f"not JSON that everybody can read: {problem}")
+                raise VerdictError(f"not portable JSON: {problem}")
         level = [inner for holder in level for inner in _entries(holder)]
     if level:
-        raise VerdictError(f"a verdict has at most {MAX_JSON_DEPTH} levels, this has more")
+        raise VerdictError(f"a verdict may have at most {MAX_JSON_DEPTH} levels; this one has more")
 
 
 def _entries(value: object) -> list[object]:
@@ -164,7 +164,7 @@ def _entries(value: object) -> list[object]:
 
 def _number_problem(value: object) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{value} is no finite number"
+        return f"{value} is not a finite number"
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         return "a number is too large"
     return None

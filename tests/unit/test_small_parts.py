@@ -11,7 +11,7 @@ from pytest_ptc.agents.output import HEAD_BYTES, TAIL_BYTES, Output
 from pytest_ptc.agents.printed import Printed
 from pytest_ptc.collection.task_specs import plain
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.environment import LONGEST_VARIABLE, agent_environment, inherited
+from pytest_ptc.interfaces.environment import MAX_VARIABLE_CHARS, agent_environment, inherited
 from pytest_ptc.journal.attempt_writer import AttemptWriter
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
@@ -140,7 +140,7 @@ def test_what_an_agent_inherits() -> None:
 
 def test_large_parameters_are_in_the_file_alone(tmp_path: Path) -> None:
     """A variable that the system would refuse is left out; the file's name is always there."""
-    for size, there in ((10, True), (LONGEST_VARIABLE, False)):
+    for size, there in ((10, True), (MAX_VARIABLE_CHARS, False)):
         spec = TaskSpec(nodeid="t", prompt="p", timeout=1, cwd="/", params={"x": "y" * size})
         env = agent_environment(
             {},

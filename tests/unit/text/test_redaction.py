@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_ptc.text.redaction import SHORTEST, RedactedStream, Redactor
+from pytest_ptc.text.redaction import MIN_SECRET_CHARS, RedactedStream, Redactor
 from pytest_ptc.text.secret_names import secret_arguments
 
 KEY = "sk-live-0123456789"
@@ -267,4 +267,4 @@ def test_a_stream_without_secrets_is_not_touched() -> None:
 
 def test_the_shortest_secret_is_long_enough_not_to_be_a_word() -> None:
     """`true` and `1234` are values of such variables, too."""
-    assert len("false") < SHORTEST
+    assert len("false") < MIN_SECRET_CHARS

@@ -510,7 +510,7 @@ def test_a_verdict_on_another_list_is_disowned_in_the_ledger() -> None:
         ),
         pytest.param(
             [step("c1", says("skip")), step("c2", MALFORMED)],
-            'beside skip the agent recorded what was refused: "verdict" must be one of',
+            'besides skip, the agent recorded a refused verdict: "verdict" must be one of',
             id="beside",
         ),
     ],
