@@ -25,7 +25,7 @@ from pytest_ptc.collection.value_types import (
     some_of,
     whole_from,
 )
-from pytest_ptc.model.choices import GithubUse, HostName, SettingSource, SkipMeans
+from pytest_ptc.model.choices import GithubUse, HostName, OutputForm, SettingSource, SkipMeans
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.reports import REPORTS, with_added
 from pytest_ptc.model.settings import Settings
@@ -193,6 +193,15 @@ _OUTCOME = (
         "the outcome of a test whose verdict is skip: skip or error (default: error with "
         "--ptc-exit-codes, else skip)",
         metavar="WHAT",
+    ),
+    Option(
+        "output",
+        one_of(OutputForm),
+        None,
+        "how much is printed of what did not pass: full, or brief, at most 20,000 characters with "
+        "the worst items first (default: brief where Claude Code runs pytest, CLAUDECODE=1, else "
+        "full)",
+        metavar="FORM",
     ),
     Option(
         "github",

@@ -12,6 +12,8 @@ GithubUse = Literal["auto", "yes", "no"]
 FailOn = Literal["verdict", "critical", "high", "medium", "low", "info"]
 #: What a verdict of skip makes of its test.
 SkipMeans = Literal["skip", "error"]
+#: How much a run prints: all that is known of what did not pass, or a bounded part of it.
+OutputForm = Literal["brief", "full"]
 #: What an attempt has of its own.
 Isolation = Literal["worktree"]
 #: Claude Code's permission modes.

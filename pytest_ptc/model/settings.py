@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         GithubUse,
         HostName,
         Isolation,
+        OutputForm,
         PermissionMode,
         SettingSource,
         SkipMeans,
@@ -54,6 +55,7 @@ class Settings(NamedTuple):
     exit_codes: bool
     require: str
     on_skip: SkipMeans | None
+    output: OutputForm | None
     github: GithubUse
     properties: bool
     #: The files of the reports that are asked for, by the reports' names.
@@ -68,6 +70,12 @@ class Settings(NamedTuple):
     def skip_means(self) -> SkipMeans:
         """Return what a verdict of skip makes of its test: `skip` or `error`."""
         return self.on_skip or ("error" if self.exit_codes else "skip")
+
+    def is_brief(self, environ: Mapping[str, str]) -> bool:
+        """Tell whether a bounded part is printed: by default where Claude Code is the caller."""
+        if self.output is None:
+            return environ.get("CLAUDECODE") == "1"
+        return self.output == "brief"
 
     @property
     def gate_by_name(self) -> list[str]:

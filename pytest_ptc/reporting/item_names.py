@@ -25,7 +25,8 @@ def item_names(nodeids: Sequence[str]) -> list[str]:
         else:
             start = _above(start)
             ends = [nodeid[len(start) :] for nodeid in nodeids]
-    return ends if all(ends) else list(nodeids)
+    # A name that nobody can see is none.
+    return ends if all(end.strip() for end in ends) else list(nodeids)
 
 
 def _shared_start(nodeids: Sequence[str]) -> str:

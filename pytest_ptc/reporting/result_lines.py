@@ -22,6 +22,7 @@ from pytest_ptc.reporting.wording import (
     finding_text,
     first_sentence,
     listed,
+    plural,
     seconds_text,
 )
 from pytest_ptc.text.printable import printable, utf8
@@ -95,6 +96,31 @@ def result_lines(
     return [*_bounded(items, max_bytes - _size(last), hint), *last]
 
 
+def worst_lines(
+    report: RunReport,
+    *,
+    max_bytes: int,
+    others: Iterable[str] = (),
+    rest: str = "ptc results {run}",
+) -> list[str]:
+    """Return a line for each item that somebody must look at, the worst first, and one of totals.
+
+    Items that met the very same trouble have one line. Their names are node ids, to be copied.
+
+    Args:
+        report: The run.
+        max_bytes: Most bytes, as for `result_lines`.
+        others: As for `result_lines`.
+        rest: As for `result_lines`.
+    """
+    run = _bytes_cut(printable(short_run_id(report.run_id, others)), _ID)
+    items = [_item(task, task.nodeid, active=False) for task in report.as_collected]
+    last = [*_why_not(report, items), _totals(report, items, run)]
+    bad = [item._replace(more=_findings(item.more)) for item in items if item.bad]
+    hint = _bytes_cut(rest.format(run=run), _HINT)
+    return [*(_worst(bad, max_bytes - _size(last), hint) if bad else []), *last]
+
+
 def result_json_lines(report: RunReport) -> list[str]:
     """Return a JSON object for each item, in the order of `result_lines`, and a last of totals.
 
@@ -139,7 +165,7 @@ class _Item(NamedTuple):
         name: Its short name, printable.
         reason: Why, printable: the summary, the cause, pytest's message.
         worst: Its worst finding; empty without one.
-        more: How many findings it has besides.
+        more: How many findings it has besides, in words; empty without one.
         same: What is equal for items that met the same trouble; None without one.
         summary: Why, with the whole summary.
         all_findings: Its findings with their rules, worst first.
@@ -149,7 +175,7 @@ class _Item(NamedTuple):
     name: str
     reason: str
     worst: str
-    more: int
+    more: str
     same: object
     summary: str
     all_findings: Sequence[str]
@@ -184,8 +210,7 @@ class _Item(NamedTuple):
         return _bytes_cut(self._line(name, reason, worst), most)
 
     def _line(self, name: str, reason: str, worst: str) -> str:
-        more = f"+{self.more}" if self.more else ""
-        found = f"{worst} ({more})" if more and worst else worst or more
+        found = f"{worst} ({self.more})" if self.more and worst else worst or self.more
         why = ": ".join(filter(None, (reason, found)))
         return f"{self.word} {name}  {why}".rstrip()
 
@@ -207,7 +232,7 @@ def _item(task: TaskReport, name: str, *, active: bool) -> _Item:
         name=printable(name[:MAX_TEXT_CHARS]),
         reason=_words(label, first_sentence(text)),
         worst=_short_finding(found[0]) if found else "",
-        more=max(len(found) - 1, 0),
+        more=f"+{len(found) - 1}" if len(found) > 1 else "",
         same=(trouble.cause, trouble.message) if trouble and not task.unfinished else None,
         summary=_words(label, text[:MAX_TEXT_CHARS]),
         all_findings=[finding_text(finding) for finding in found],
@@ -233,6 +258,10 @@ def _reason(task: TaskReport) -> tuple[str, str]:
     if task.unfinished and not task.undone and task.verdict is not None:
         return "", f"its agent recorded {task.kind}, and its test did not run"
     return task.reason.label, task.reason.said
+
+
+def _findings(more: str) -> str:
+    return f"{more} {plural(int(more), 'finding')}" if more else ""
 
 
 def _words(label: str, text: str) -> str:
@@ -320,7 +349,7 @@ def _worst(items: Sequence[_Item], room: int, hint: str) -> list[str]:
     groups = _alike(sorted(items, key=lambda item: ranks[item.word]))
     left = Counter(item.word for item in items)
     bad = sum(group[0].bad for group in groups)
-    most = min(max(_WORST_ROOM.start, room // (2 * max(bad, 1))), _WORST_ROOM.stop)
+    most = min(max(_WORST_ROOM.start, room // max(bad, 1) - 1), _WORST_ROOM.stop)
     lines: list[str] = []
     for group in groups:
         after = left - Counter(item.word for item in group)

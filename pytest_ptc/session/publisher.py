@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,11 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.journal.events import ItemReported, ItemsCollected
+from pytest_ptc.model.errors import JournalError
 from pytest_ptc.reporting.run_report import TaskReport
+from pytest_ptc.reporting.story import run_report
+from pytest_ptc.reporting.terminal.brief import brief_summary
 from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines
 from pytest_ptc.reporting.terminal.summary import summary
 from pytest_ptc.session.durations import keep_durations
+from pytest_ptc.session.pytest_place import session_end
+from pytest_ptc.session.terminal_output import TerminalOutput
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
+    from pytest_ptc.reporting.terminal.summary import Line
     from pytest_ptc.session.run import Run
     from pytest_ptc.session.tickets import Ticket, TicketBook
 
@@ -45,6 +53,9 @@ class Publisher:
         self._run = run
         self._book = book
         self._refusal_told = False
+        self._brief = settings.is_brief(os.environ)
+        #: What shapes pytest's own sections of failures; a plugin.
+        self.output = TerminalOutput(book, brief=self._brief)
         #: Pytest's session, when it is over and has its exit status.
         self.session: pytest.Session | None = None
 
@@ -69,7 +80,7 @@ class Publisher:
     def progress(self) -> Progress:
         """Return the block of lines that shows how far the run is."""
         # Not before the first item: until then pytest has no terminal reporter.
-        return Progress(self._terminal, sys.stdout)
+        return Progress(None if self._brief else self._terminal, sys.stdout)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -154,22 +165,33 @@ class Publisher:
         """Write the summary of the run, if it had a task."""
         if not self._book.results and not self._run.begun:
             return
-        lines = summary(
+        self.tell_kept()
+        # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
+        for text, markup in self._summary():
+            reporter.write_line(self.redact(text), **markup)
+
+    def _summary(self) -> list[Line]:
+        if self._brief and self.session is not None:
+            with contextlib.suppress(JournalError):
+                return brief_summary(
+                    run_report(self._run.story(session_end(self.session))),
+                    journal=self._run.shown_folder,
+                    verbose=self._config.get_verbosity() > 0,
+                    problems=self._run.problems,
+                )
+        return summary(
             self._book.tasks,
             wall=self._run.wall,
             journal=self._run.shown_folder,
             width=self._config.get_terminal_writer().fullwidth,
-            verbosity=self._config.get_verbosity(),
+            verbosity=-1 if self._brief else self._config.get_verbosity(),
             unasked=sum(ticket.unasked for ticket in self._book.selected.values()),
             budget=self._settings.budget_usd,
             problems=self._run.problems,
             changed_suite=self._run.changed_suite,
             succeeded=self.session is not None and self.session.exitstatus == pytest.ExitCode.OK,
+            shown=self.output.shown,
         )
-        self.tell_kept()
-        # A test's name may hold a parameter that is a secret: pytest shows it, and we need not.
-        for text, markup in lines:
-            reporter.write_line(self.redact(text), **markup)
 
     @property
     def _terminal(self) -> pytest.TerminalReporter | None:

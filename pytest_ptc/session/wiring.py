@@ -73,4 +73,5 @@ def register_session(
     # Later ones are called earlier: this one around the set-up of our own hooks.
     config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
     config.pluginmanager.register(reports, "ptc-reports")
+    config.pluginmanager.register(publisher.output, "ptc-terminal-output")
     return hooks

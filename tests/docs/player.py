@@ -38,7 +38,7 @@ _WITHOUT = "-p no:hypothesispytest -p no:libtmux -p no:anyio -p no:xdist -p no:d
 
 _VARYING = (
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]+"), "RUN"),
-    (re.compile(r"\brun [0-9a-f]{7}\b"), "run RUN"),
+    (re.compile(r"\b(run|ptc results) [0-9a-f]{7}\b"), r"\1 RUN"),
     (re.compile(r"\d+\.\d+ ?s\b"), "TIME"),
     (re.compile(r"\b\d+\.\d+x"), "RATIO"),
     (re.compile(r"^platform .*", re.MULTILINE), "PLATFORM"),

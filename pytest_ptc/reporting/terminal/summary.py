@@ -21,7 +21,7 @@ from pytest_ptc.reporting.wording import (
 from pytest_ptc.text.printable import clip, printable, usd, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_ptc.reporting.run_report import TaskReport
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _NARROWEST = 20
 
 #: More items than this that met the same trouble are told together, with so many of their names.
-_ALIKE = 3
+ALIKE = 3
 
 #: Findings of passing items that are named.
 _PASSING = 10
@@ -63,6 +63,7 @@ def summary(
     problems: Sequence[str] = (),
     changed_suite: Sequence[str] = (),
     succeeded: bool = True,
+    shown: Collection[str] = (),
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -77,16 +78,17 @@ def summary(
         problems: What the run could not write down or tidy up, a sentence each.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
         succeeded: Whether pytest's exit status says so: of what else it runs, too.
+        shown: The node ids of items of which pytest shows how they failed.
     """
     surprises = [task for task in tasks if not task.expected]
     counts = _outcomes(tasks, unasked)
     if verbosity < 0:
-        quiet = _quiet(tasks, counts, wall, journal, budget)
-        return [*quiet, *_changed_suite(changed_suite), *map(_problem, problems)]
+        quiet = _quiet(tasks, counts, wall, journal, budget, shown=shown)
+        return [*quiet, *suite_of_change(changed_suite), *map(_problem, problems)]
     width = max(width, _NARROWEST)
     items = [
         line
-        for alike in _alike(surprises)
+        for alike in _alike([task for task in surprises if task.nodeid not in shown])
         for line in (
             _item(alike[0], width, verbosity) if len(alike) == 1 else _together(alike, width)
         )
@@ -95,10 +97,10 @@ def summary(
         Line(" ptc summary ".center(width, "="), {"bold": True}),
         _counts(tasks, counts, unasked, succeeded=succeeded),
         *items,
-        *_passing_findings(surprises, width, verbosity),
-        *_without_evidence(tasks),
+        *passing_findings(surprises, width, verbosity),
+        *without_evidence(tasks),
         *_kept(tasks),
-        *_changed_suite(changed_suite),
+        *suite_of_change(changed_suite),
         Line(_times(tasks, wall)),
         *(Line(f"cost {cost}") for cost in _cost(tasks, budget)),
         Line(printable(f"journal {journal}")),
@@ -106,7 +108,8 @@ def summary(
     ]
 
 
-def _changed_suite(paths: Sequence[str]) -> Iterator[Line]:
+def suite_of_change(paths: Sequence[str]) -> Iterator[Line]:
+    """Yield which files of its own judge the change under review brings."""
     if paths:
         names = ", ".join(printable(path) for path in paths)
         text = f"the change brings suite, configuration or reviewer of its own: {names}"
@@ -123,6 +126,8 @@ def _quiet(
     wall: float,
     journal: Path | str,
     budget: float | None,
+    *,
+    shown: Collection[str],
 ) -> list[Line]:
     """Return as little as a reader can act on: a model pays for every word of it."""
     cost = "".join(f", cost {text}" for text in _cost(tasks, budget))
@@ -134,7 +139,8 @@ def _quiet(
     )
     totals = ", ".join(filter(None, (counts or "0 items", others)))
     lines = [f"ptc: {totals} in {wall:.1f} s{cost}, journal {journal}"]
-    for task, *alike in _alike([task for task in tasks if task.bad and not task.expected]):
+    bad = [task for task in tasks if task.bad and not task.expected and task.nodeid not in shown]
+    for task, *alike in _alike(bad):
         kind, label, explanation = task.reason
         findings = worst_first(task.findings)
         parts = [clip(first_sentence(explanation), 200)]
@@ -160,7 +166,7 @@ def _alike(tasks: Sequence[TaskReport]) -> list[list[TaskReport]]:
     return [
         alike
         for group in groups.values()
-        for alike in ([group] if len(group) > _ALIKE else [[one] for one in group])
+        for alike in ([group] if len(group) > ALIKE else [[one] for one in group])
     ]
 
 
@@ -170,9 +176,9 @@ def _together(tasks: Sequence[TaskReport], width: int) -> Iterator[Line]:
     yield Line(printable(head), _MARKUP[kind])
     for line in wrap(printable(explanation[:MAX_TEXT_CHARS]), width - 4, _NORMAL.explanation):
         yield Line(f"  | {line}")
-    for task in tasks[:_ALIKE]:
+    for task in tasks[:ALIKE]:
         yield Line(printable(f"  {task.nodeid}"))
-    yield Line(f"  +{len(tasks) - _ALIKE} more")
+    yield Line(f"  +{len(tasks) - ALIKE} more")
 
 
 def _counts(tasks: Sequence[TaskReport], counts: str, unasked: int, *, succeeded: bool) -> Line:
@@ -244,7 +250,7 @@ def _details(task: TaskReport) -> str:
     return ", ".join(parts)
 
 
-def _passing_findings(tasks: Sequence[TaskReport], width: int, verbosity: int) -> Iterator[Line]:
+def passing_findings(tasks: Sequence[TaskReport], width: int, verbosity: int) -> Iterator[Line]:
     """Yield how many findings passing items have, and the worst of them."""
     found = [
         (finding, task.nodeid)
@@ -268,13 +274,13 @@ def _passing_findings(tasks: Sequence[TaskReport], width: int, verbosity: int) -
         yield Line(f"  +{len(found) - _PASSING} more")
 
 
-def _without_evidence(tasks: Sequence[TaskReport]) -> list[Line]:
+def without_evidence(tasks: Sequence[TaskReport]) -> list[Line]:
     """Return which passes were recorded by an agent that had used no tool: it may have guessed."""
     named = [task.nodeid for task in tasks if task.without_evidence]
     if not named:
         return []
-    more = f", +{len(named) - _ALIKE} more" if len(named) > _ALIKE else ""
-    text = f"{count(len(named), 'pass', 'passes')} without a tool call: {', '.join(named[:_ALIKE])}"
+    more = f", +{len(named) - ALIKE} more" if len(named) > ALIKE else ""
+    text = f"{count(len(named), 'pass', 'passes')} without a tool call: {', '.join(named[:ALIKE])}"
     return [Line(printable(f"{text}{more}"), _MARKUP[VerdictKind.SKIP])]
 
 

@@ -1,0 +1,76 @@
+"""What a run prints: each failure once, and in brief form within a bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.suite import Suite
+
+LONG = "See what is there: " + "word " * 200
+ITEMS = f"""
+@pytest.mark.ptc('fail Broken. {LONG}')
+def test_bad(ptc): pass
+
+@pytest.mark.ptc('pass')
+def test_good(ptc): pass
+
+@pytest.mark.ptc('pass')
+def test_body(ptc): assert ptc.summary == 'else'
+
+def test_plain(): assert 1 == 2
+"""
+LOGIN = """
+@pytest.mark.parametrize("n", range(5))
+@pytest.mark.ptc("say nothing\\nexit 3")
+def test_alike(n, ptc): pass
+"""
+
+
+def test_in_full_each_failure_is_told_once(suite: Suite) -> None:
+    """Pytest's section has it, its line begins with the reason, and our summary repeats nothing."""
+    suite.write(test_a=ITEMS)
+    result = suite.run("--ptc-output=full")
+    result.assert_outcomes(failed=3, passed=1)
+    text = result.stdout.str()
+    assert text.count("\nptc verdict: fail - Broken") == 1
+    assert "\nFAIL " not in text
+    assert "3 items: 1 pass, 2 fail" in text
+    assert "FAILED test_a.py::test_bad - Broken" in text
+    assert "FAILED test_a.py::test_plain - assert 1 == 2" in text
+    without = suite.run("--tb=no", "--ptc-output=full")
+    assert "\nFAIL test_a.py::test_bad " in without.stdout.str()
+
+
+def test_many_errors_that_are_equal_are_told_once(suite: Suite) -> None:
+    """Pytest's section shows the first, our summary the group; the exit status counts all."""
+    suite.write(test_a=LOGIN)
+    result = suite.run("--ptc-output=full")
+    result.assert_outcomes(errors=5)
+    text = result.stdout.str()
+    assert text.count("ERROR at setup of test_alike") == 1
+    assert "ERROR 5 items: agent failed" in text
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_in_brief_our_failures_are_a_line_each(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Where Claude Code runs pytest that is the default; foreign failures are shown as ever."""
+    if how == "variable":
+        monkeypatch.setenv("CLAUDECODE", "1")
+    suite.write(test_a=ITEMS)
+    result = suite.run(*(["--ptc-output=brief"] if how == "option" else []))
+    result.assert_outcomes(failed=3, passed=1)
+    text = result.stdout.str()
+    assert "ptc verdict" not in text
+    assert "short test summary" not in text
+    assert "E   assert 1 == 2" in text
+    assert "\nFAIL test_a.py::test_bad  Broken\n" in text
+    assert "\nptc: 3: 1 pass, 2 fail, " in text
+    verbose = suite.run("--ptc-output=brief", "-v")
+    assert "\npass test_good  so it is\n" in verbose.stdout.str()
+    tb_no = suite.run("--ptc-output=brief", "--tb=no")
+    assert "FAILED test_a.py::test_plain" in tb_no.stdout.str()
