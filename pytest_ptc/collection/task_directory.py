@@ -44,7 +44,7 @@ def task_directory(
     given = dict(values or {})
     filled = fill(text, given)
     if "\0" in filled or not filled.strip():
-        raise DirectoryError(f"{filled!r} is no path; name a directory")
+        raise DirectoryError(f"{filled!r} is not a path; name a directory")
     path = (rootpath / filled).absolute()
     if not path.is_dir():
         raise DirectoryError(f"{path} is not a directory")
@@ -53,7 +53,7 @@ def task_directory(
     real = Path(os.path.realpath(path))
     if not real.is_relative_to(os.path.realpath(root)):
         raise DirectoryError(
-            f"{filled!r} leads to {real}, out of {root}; name a directory in there, or another "
+            f"{filled!r} leads to {real}, out of {root}; name a directory inside it, or another "
             "one by its absolute path, without parameters in it"
         )
     problem = _tree_problem(real, home)

@@ -278,7 +278,7 @@ def why_no_success(
         judged: How many tasks have a verdict other than error.
     """
     if not ended or exit_status is None:
-        return "the run was killed, or is still on"
+        return "the run was killed, or is still active"
     if exit_status != PASSED:
         why = _STATUS_MEANINGS.get(exit_status, "a plugin set it")
         return f"pytest ended with status {exit_status}: {why}"

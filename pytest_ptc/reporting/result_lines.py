@@ -73,7 +73,7 @@ def result_lines(
             Where there are more, lines are shortened, then only the worst are shown, and the line
             before the last names a command that shows the rest. None for no bound.
         verbose: Whether lines have whole summaries, and one of its own for each finding.
-        active: Whether the run is still on: what is not done is no shortfall yet.
+        active: Whether the run is still active: a task that is not done is no shortfall yet.
         others: The ids of other runs, so that the id in the last line is unique among them.
         rest: The command that shows the rest; `{run}` is the run's id.
 

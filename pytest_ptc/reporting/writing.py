@@ -168,6 +168,6 @@ def _write_through(path: Path, content: bytes) -> None:
                 until = time.monotonic() + PIPE_TIMEOUT_S
                 continue
             if not select.select([], [file], [], max(0.0, until - time.monotonic()))[1]:
-                raise ReportError(f"{path}: nobody has read on for {PIPE_TIMEOUT_S:g} s")
+                raise ReportError(f"{path}: its reader has read nothing for {PIPE_TIMEOUT_S:g} s")
     finally:
         os.close(file)

@@ -77,7 +77,9 @@ class ListDirectory:
                     self._make(folder)
                 self._check_access()
                 return bool(missing)
-        raise TaskListError(f"{self.path}: cannot be made: a directory above it does not stay")
+        raise TaskListError(
+            f"{self.path}: cannot be made: a directory above it is removed repeatedly"
+        )
 
     def names(self) -> list[str]:
         """Return the names of everything in the directory."""

@@ -276,7 +276,9 @@ class TaskListStore:
             # A run that made the directory removes it at its end, if it finds nothing in it.
             with suppress(FileNotFoundError), self._locks.hold_list(self._patience) as lock:
                 return self._write_all(tasks, lock)
-        raise TaskListError(f"{self.path}: the task list was removed again and again meanwhile")
+        raise TaskListError(
+            f"{self.path}: the task list was removed repeatedly while tasks were published"
+        )
 
     def _write_all(self, tasks: Sequence[NewTask], lock: HeldLock) -> list[str]:
         names = self._directory.names()
@@ -433,10 +435,10 @@ def _is_task(name: str) -> bool:
 def _sentinel(task_id: str, run_id: str) -> TaskRecord:
     return TaskRecord(
         id=task_id,
-        subject=f"pytest-ptc run {run_id}: keeps this list while the run is on",
+        subject=f"pytest-ptc run {run_id}: keeps this list while the run is active",
         description=(
             f"This is no work. It keeps Claude Code from deleting this list while run {run_id} of "
-            "pytest-ptc is on; it goes away by itself. Leave it pending."
+            "pytest-ptc is active, and is removed at its end. Leave it pending."
         ),
         owner=SENTINEL_OWNER,
         metadata={RUN_KEY: run_id, SENTINEL_KEY: {"pid": os.getpid()}},

@@ -93,7 +93,7 @@ def annotation_lines(run: RunReport) -> list[str]:
     if len(kinds["notice"]) >= MAX_ANNOTATIONS:
         left["notice"].append(shown.pop())
     numbers = listed((kind, len(lines)) for kind, lines in left.items())
-    text = f"not annotated, for GitHub shows {MAX_ANNOTATIONS} of a kind: {numbers} more"
+    text = f"not annotated, because GitHub shows {MAX_ANNOTATIONS} of a kind: {numbers} more"
     return [*shown, _command("notice", text, title="pytest-ptc")]
 
 
@@ -229,7 +229,7 @@ def _facts(run: RunReport) -> Iterator[str]:
     if run.stopped is not None:
         yield f"The run was stopped: {_escaped(run.stopped)}."
     elif not run.complete:
-        yield "The run was killed, or is still on: this is what it had come to."
+        yield "The run was killed, or is still active: these are its results so far."
     if run.changed_suite:
         names = ", ".join(map(_escaped, run.changed_suite))
         yield f"The change brings suite, configuration or reviewer of its own: {names}."

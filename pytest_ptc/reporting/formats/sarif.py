@@ -150,7 +150,7 @@ def _notes(run: RunReport, issues: Sequence[Issue], left_out: int) -> Iterator[d
     if run.stopped is not None:
         yield _note("run stopped", f"the run was stopped: {run.stopped}")
     elif not run.complete:
-        yield _note("run not complete", "the run was killed, or is still on")
+        yield _note("run not complete", "the run was killed, or is still active")
     if left_out:
         text = f"{count(left_out, 'result')} left out, none worse than those that are here"
         yield _note("results left out", text, level="warning")

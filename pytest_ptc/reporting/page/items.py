@@ -53,9 +53,9 @@ _STATE: Mapping[ItemState, str] = {
 #: What is said of an item's flags, shortly and in full.
 _FLAGS: Mapping[str, tuple[str, str]] = {
     "blind": ("no tool call", "The agent recorded a pass without using a tool: it may be a guess."),
-    "resumed": ("resumed", "The verdict is an earlier run's, and was not asked for again."),
-    "submitted": ("own work", "A test handed this task out itself, and has what became of it."),
-    "superseded": ("run again", "The test was run again: the outcome stands with its last task."),
+    "resumed": ("resumed", "The verdict was kept from an earlier run."),
+    "submitted": ("own work", "A test submitted this task and uses its result itself."),
+    "superseded": ("run again", "The test was run again: its outcome is shown with its last task."),
 }
 #: What is told of an attempt in places of its own; whatever else its agent told is with the rest.
 _PLACED = frozenset({"client", "model", "session", "transcript", "turns", "denied"})
@@ -291,7 +291,7 @@ def _marks(task: TaskReport, flag_names: Sequence[str]) -> Iterator[Mark]:
     if not task.spec.gate:
         overruled = task.kind is VerdictKind.FAIL and task.state is ItemState.PASSED
         text = "verdict fail, gate off" if overruled else "gate off"
-        yield Mark(text, "chip", "The test's body alone judges.")
+        yield Mark(text, "chip", "Only the test's body decides.")
 
 
 def _words(task: TaskReport) -> Iterator[Words]:

@@ -211,7 +211,7 @@ def _headline(run: RunReport) -> str:
     if bad:
         return f"{', '.join(bad)} of {_many(len(run.tasks), 'item')}"
     if not run.tasks:
-        return "Not successful: nothing was asked of agents"
+        return "Not successful: no agent was asked"
     if not run.successful:
         return f"Not successful: {run.why_not_successful}"
     others = [f"{grouped(counts[state])} {word}" for state, word in _FINE if counts[state]]
@@ -269,7 +269,7 @@ def _warnings(run: RunReport) -> Iterator[tuple[str, str]]:
     open_items = f"{undone} of {_many(len(run.tasks), 'item')} have no verdict."
     if run.exit_status is None:
         words = (
-            f"It was killed, or it is still on. {open_items} What is below is what its journal "
+            f"It was killed, or is still active. {open_items} This page shows what its journal "
             "has; --ptc-resume takes the run over."
         )
         yield "This run did not come to its end", words

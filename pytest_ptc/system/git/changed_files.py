@@ -126,7 +126,7 @@ def _left(root: Path, base: str) -> str:
         try:
             git(root, "rev-parse", "--verify", f"{name}^{{commit}}")
         except GitError as error:
-            raise GitError(f"{name!r} is no commit here; {fix} ({error})") from error
+            raise GitError(f"{name!r} is not a commit here; {fix} ({error})") from error
     try:
         return git(root, "merge-base", base, "HEAD").strip()
     except GitError as error:

@@ -237,8 +237,8 @@ def test_an_exit_status_is_decided_once() -> None:
     ("more", "why"),
     [
         ({}, None),
-        ({"exit_status": None}, "the run was killed, or is still on"),
-        ({"ended": False}, "the run was killed, or is still on"),
+        ({"exit_status": None}, "the run was killed, or is still active"),
+        ({"ended": False}, "the run was killed, or is still active"),
         ({"exit_status": 1}, "pytest ended with status 1: tests failed"),
         ({"exit_status": 99}, "pytest ended with status 99: a plugin set it"),
         ({"stopped": "the budget is used"}, "the run was stopped: the budget is used"),

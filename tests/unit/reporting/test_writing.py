@@ -119,7 +119,7 @@ def test_a_fifo_whose_reader_sleeps_is_an_error(
     monkeypatch.setattr(writing, "PIPE_TIMEOUT_S", 0.05)
     os.mkfifo(project / "fifo")
     reader = os.open(project / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    with pytest.raises(ReportError, match="nobody has read on"):
+    with pytest.raises(ReportError, match="its reader has read nothing"):
         write_report(project / "fifo", "x" * 300_000, base=project)
     os.close(reader)
 

@@ -184,7 +184,7 @@ def test_the_first_publish_puts_up_the_sentinel(store: TaskListStore) -> None:
     assert sentinel["status"] == "pending"
     assert sentinel["owner"] == SENTINEL_OWNER
     assert sentinel["subject"].startswith("pytest-ptc run r1")
-    assert "goes away by itself" in sentinel["description"]
+    assert "is removed at its end" in sentinel["description"]
     assert sentinel["metadata"] == {RUN_KEY: "r1", SENTINEL_KEY: {"pid": os.getpid()}}
     assert not store.claim("1", "w1")
 

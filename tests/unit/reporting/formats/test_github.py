@@ -181,7 +181,7 @@ def test_no_more_than_github_shows_and_the_rest_is_counted(
     assert tuple(map(kinds.count, ("error", "warning", "notice"))) == shown
     assert kinds == sorted(kinds, key=["error", "warning", "notice"].index)
     last = found[-1][2]
-    assert (f"not annotated, for GitHub shows 10 of a kind: {left} more" == last) is bool(left)
+    assert (f"not annotated, because GitHub shows 10 of a kind: {left} more" == last) is bool(left)
 
 
 @patient
@@ -327,7 +327,7 @@ def test_the_summary_of_a_run_that_is_not_whole_says_so() -> None:
     undone = Item(verdict=None, outcome=None)
     page = Page(step_summary(run_of(undone, over=False)))
     assert "1 not run" in page.words
-    assert "killed, or is still on" in page.words
+    assert "killed, or is still active" in page.words
     assert page.cells == []
     unknown = Item(report={"usage": {**USAGE, "cost_usd": None}})
     words = Page(step_summary(replace(run_of(unknown), stopped="<b>budget"))).words

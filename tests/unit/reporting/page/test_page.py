@@ -320,7 +320,7 @@ def test_the_headline_says_how_it_went(outcomes: list[str], headline: str) -> No
 def test_a_run_without_tasks_has_a_page() -> None:
     """Nothing to list, and nothing to draw."""
     root = read(page(story()))
-    assert root.one("h1").text == "Not successful: nothing was asked of agents"
+    assert root.one("h1").text == "Not successful: no agent was asked"
     assert root.all("section", "timeline") == []
     assert "No task was submitted." in root.one("main").text
 

@@ -246,7 +246,7 @@ def test_without_a_common_commit_the_fix_is_told(root: Path, tmp_path: Path) -> 
     empty = tmp_path / "empty"
     empty.mkdir()
     git_in(empty, "init", "-q")
-    with pytest.raises(ListingError, match="'HEAD' is no commit"):
+    with pytest.raises(ListingError, match="'HEAD' is not a commit"):
         changes_since(empty, "main")
     with pytest.raises(ListingError):
         changes_since(tmp_path, "main")
