@@ -130,6 +130,9 @@ def lines_of(
         result_lines,
     )
 
+    if done.report is None and suite.nothing is None:
+        # An option such as `--collect-only` shows something, and runs nothing.
+        return done.output.splitlines()
     if done.report is None:
         if as_json:
             return [json.dumps({"run": None, "items": 0, "nothing": suite.nothing})]

@@ -177,6 +177,8 @@ def _pytest_options(arguments: argparse.Namespace, items: int) -> list[str]:
         workers = max(1, min(items, _WORKERS))
     if workers < 1:
         raise ConfigError(f"-n: must be 1 or more, not {workers}")
+    if any(word.startswith("--ptc-workers") for word in arguments.pytest):
+        raise ConfigError("behind --: --ptc-workers is -n here; say -n N before --")
     words = [f"--ptc-workers={workers}", "--ptc-exit-codes"]
     if arguments.agent:
         words.append(f"--ptc-agent={arguments.agent}")

@@ -86,9 +86,9 @@ class InlineItemNode(MarkdownItem):
         super().__init__(**kwargs)
         self._place = place
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:  # type: ignore[override]
-        """Return where the item is shown: a file has no line of it."""
-        return self._place or self.path, None, self.nodeid
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Return where the item is shown: at the beginning of its file."""
+        return self._place or self.path, 0, self.nodeid
 
 
 def _place(folder: Path, params: Mapping[str, Any]) -> Path | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_ptc.session.run import Run
 
 #: Options of pytest with which nothing of the project is imported, and only the items are run.
-_ALONE = ("--noconftest", "--capture=sys", "-o", "addopts=")
+_ALONE = ("--noconftest", "--capture=sys", "--assert=plain", "-o", "addopts=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,13 +64,19 @@ def run_inline(
     words = [suite.folder, *_ALONE, *suite.options]
     errors = io.StringIO()
     with contextlib.redirect_stderr(errors):
-        status = int(pytest.main(words, plugins=[InlinePlugin(suite), quiet]))
+        try:
+            status = int(pytest.main(words, plugins=[InlinePlugin(suite), quiet]))
+        except Exception as error:  # noqa: BLE001 - a plugin that fails before there is a session
+            status = int(pytest.ExitCode.INTERNAL_ERROR)
+            quiet.refused = f"pytest could not start: {type(error).__name__}: {error}"
     run = quiet.run
     report = None
     if run is not None and run.begun and quiet.session is not None:
         report = run_report(run.story(session_end(quiet.session)))
     refused = quiet.refused
-    if report is None and refused is None and status and not suite.nothing:
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        refused = "no item is selected: what stands behind -- leaves all out"
+    elif report is None and refused is None and status and not suite.nothing:
         said = errors.getvalue() or quiet.output
         refused = _last_words(said) or f"pytest ended with status {status}"
     elif errors.getvalue():

@@ -29,7 +29,8 @@ EXAMPLE = Path(__file__).parents[2] / "docs/examples/one_command"
 
 def run(suite: Suite, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command in the suite's folder, without plugins that no test here is about."""
-    return ptc(suite, "run", *words, "--", *WITHOUT)
+    more = () if "--" in words else ("--",)
+    return ptc(suite, "run", *words, *more, *WITHOUT)
 
 
 def first_event(suite: Suite) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def test_nothing_of_the_project_is_needed_but_its_ini_file(suite: Suite) -> None
     suite.write(test_a="raise SystemExit('collected')")
     (suite.path / "conftest.py").write_text("raise SystemExit('imported')")
     with (suite.path / "tox.ini").open("a") as ini:
-        ini.write("\naddopts = --no-such-option\nptc_retries = 1\n")
+        ini.write("\naddopts = --no-such-option\nfilterwarnings = error\nptc_retries = 1\n")
     folder = suite.path / "inside"
     folder.mkdir()
     (folder / "a.txt").touch()
@@ -140,6 +141,26 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(
     assert done.stderr.count("\n") == 1
     assert (done.stdout, done.returncode) == ("", 2)
     assert suite.runs == []
+
+
+def test_what_pytest_only_shows_is_shown(suite: Suite) -> None:
+    """An option behind `--` may run nothing; one that leaves no item is no success."""
+    shown = run(suite, "pass {each}", "a", "b", "--", "--collect-only", "-q")
+    assert shown.stdout.splitlines()[:2] == ["run::a", "run::b"]
+    assert shown.returncode == 0
+    nothing = run(suite, "pass {each}", "a", "--", "-k", "nothing")
+    assert (nothing.stdout, nothing.returncode) == ("", 5)
+    assert "no item is selected" in nothing.stderr
+    assert suite.runs == []
+
+
+def test_a_plugin_that_breaks_is_no_failed_item(suite: Suite) -> None:
+    """Before there is a session: the status is pytest's own for an error within."""
+    broken = "def pytest_load_initial_conftests():\n    raise RuntimeError('broken')\n"
+    (suite.path / "broken.py").write_text(broken)
+    done = ptc(suite, "run", "pass {each}", "a", "--", "-p", "broken")
+    assert done.stderr == "ptc run: pytest could not start: RuntimeError: broken\n"
+    assert done.returncode == 3
 
 
 def test_fifty_items_of_any_length_are_at_most_2400_bytes(suite: Suite) -> None:
