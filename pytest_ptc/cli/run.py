@@ -18,7 +18,7 @@ from pytest_ptc.cli.printing import print_lines
 from pytest_ptc.cli.run_arguments import add_arguments, parse, suite_of
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.variables import RUN_COOKIE
-from pytest_ptc.text.printable import printable
+from pytest_ptc.text.printable import clip, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +32,8 @@ __all__ = ["add_arguments", "parse", "run", "run_again", "run_suite"]
 
 #: Exit statuses: of a call that is refused, and pytest's own for that.
 _REFUSED, _USAGE = 2, 4
+#: Most columns of what is wrong besides items, and most lines of it.
+_LONGEST_PROBLEM, _MOST_PROBLEMS = 600, 3
 #: What stands in a journal in place of a secret.
 _REDACTED = "[redacted "
 
@@ -82,13 +84,14 @@ def run_suite(
 
     done = run_inline(suite, when_begun)
     if done.refused is not None:
+        refusal = clip(printable(done.refused), _LONGEST_PROBLEM)
         if done.status not in (_USAGE, _REFUSED):
-            print(printable(f"ptc run: {done.refused}"), file=sys.stderr)
+            print(f"ptc run: {refusal}", file=sys.stderr)
             return done.status
-        raise ConfigError(done.refused)
+        raise ConfigError(refusal)
     print_lines(lines_of(done, suite, as_json=as_json, verbose=verbose))
-    for problem in done.problems:
-        print(printable(f"ptc run: {problem}"), file=sys.stderr)
+    for problem in done.problems[:_MOST_PROBLEMS]:
+        print(clip(printable(f"ptc run: {problem}"), _LONGEST_PROBLEM), file=sys.stderr)
     return done.status
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.collection.inline import InlinePlugin
+from pytest_ptc.model.inline_suite import INLINE
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.session.hooks import SessionHooks
 from pytest_ptc.session.pytest_place import session_end
@@ -90,6 +92,13 @@ def run_inline(
     )
 
 
+def _one_sentence(refusal: str) -> str:
+    """Return why pytest refuses a run, as one line: alike of many items, that of the first."""
+    first, *others = refusal.removeprefix("ptc: ").splitlines() or [""]
+    first = re.sub(f"^{INLINE}::", "item ", first)
+    return f"{first} (+{len(others)} more)" if others else first
+
+
 def _last_words(output: str) -> str:
     """Return the end of what pytest has shown, in a line."""
     lines = [line.strip() for line in output.splitlines() if line.strip(" =-_\t")]
@@ -121,7 +130,7 @@ class _Quiet:
         try:
             return (yield)
         except pytest.UsageError as error:
-            self.refused = "\n".join(map(str, error.args)).removeprefix("ptc: ")
+            self.refused = _one_sentence("\n".join(map(str, error.args)))
             return pytest.ExitCode.USAGE_ERROR
 
     @pytest.hookimpl(trylast=True)

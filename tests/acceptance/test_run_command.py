@@ -128,7 +128,8 @@ def test_nothing_of_the_project_is_needed_but_its_ini_file(suite: Suite) -> None
         (["Do {each}.", "1", "--agent", "nobody"], "ptc_agent: 'nobody' is not an agent"),
         (["Do {each}.", "1", "--", "--no-such"], "unrecognized arguments: --no-such"),
         (["Do {each}.", "1", "--", "test_a.py"], "behind --: 'test_a.py' is no option"),
-        (["Do {b}.", "--each=b=x", "--ref={b}", "--isolation=worktree"], "isolation: "),
+        (["Do {b}.", "--each=b=x", "--ref={b}", "--isolation=worktree"], "item x: isolation: "),
+        (["Do {b}.", "--each=b=1..50", "--ref={b}", "--isolation=worktree"], " (+49 more)"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_sentence(
