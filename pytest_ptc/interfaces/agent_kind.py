@@ -1,7 +1,8 @@
-"""The agents that `--ptc-agent` can name: what each is, and what it makes of a run's settings.
+"""The agents that `--ptc-agent` can name.
 
-A kind is looked at twice. In pytest's process, before anything costs money, `configure` says which
-program and files the agent is, or why it cannot be used. In each worker, `make` makes the agent.
+An agent kind is used twice. In pytest's process, before anything costs money, `configure` returns
+the agent's program and files, or raises why it cannot be used. In each worker, `make` makes the
+agent.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentRequest:
-    """What a run asks of its agent.
+    """The input of an agent's `configure`.
 
     Args:
-        settings: What the user asked.
+        settings: The run's settings.
         rootpath: Pytest's root directory.
         start: The directory that pytest was started in.
         environ: The environment of pytest's process.
@@ -40,19 +41,19 @@ class AgentRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentPlan:
-    """What an agent is in one run, decided before anything is started.
+    """The agent of one run, decided before anything is started.
 
     Args:
         argv: Its program and arguments, found from any directory; empty for one in Python. They are
             in the launch file, and secrets among them are redacted everywhere.
         source: The option or variable that names the program, for messages.
-        unclear: Words of `argv` that name a file of the root directory, and may name another in
-            another directory.
-        options: What `make` needs of the settings, as plain JSON. A verdict depends on them: a run
-            with others does not keep the verdicts of this one.
-        files: Files besides the program that decide what the agent says; absolute paths.
+        unclear: Relative words of `argv` that name a file of the root directory, and may name
+            another file in another directory.
+        options: The settings that `make` needs, as plain JSON. Verdicts depend on them: a run with
+            other options does not keep the verdicts of this one.
+        files: Files besides the program that influence the verdicts; absolute paths.
         words: Texts that name files of every task's own directory.
-        distributions: Installed distributions that have a part in what the agent says.
+        distributions: Installed distributions that influence the verdicts.
     """
 
     argv: tuple[str, ...] = ()
@@ -77,10 +78,10 @@ class AgentKind:
         name: Its name.
         make: The place of the function that makes it in a worker, `package.module:function`. It is
             called with the worker's launch file and environment.
-        configure: Says what the agent is in a run; raises ConfigError if it cannot be used.
-        screen: The place of the function that makes it on its own screen, for `--ptc-interactive`;
-            None if it has none.
-        tells_tool_calls: Whether it tells how often it used a tool, for `require_evidence`.
+        configure: Returns the agent's plan for a run; raises ConfigError if it cannot be used.
+        screen: The place of the function that makes it for `--ptc-interactive`; None if it has no
+            interactive mode.
+        tells_tool_calls: Whether it reports its tool calls, for `require_evidence`.
     """
 
     name: str
@@ -92,12 +93,12 @@ class AgentKind:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentChoice:
-    """A run's agent: which kind, and what it is in this run.
+    """A run's agent: its kind and its plan.
 
     Args:
         name: The kind's name.
         make: The place of the function that makes it in a worker.
-        plan: What it is.
+        plan: Its plan.
         python: The Python that runs workers.
         module: The module of an agent that does not come with this package.
     """

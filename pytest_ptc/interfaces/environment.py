@@ -1,4 +1,4 @@
-"""The environment that agents get: what is taken out of pytest's own, and what is put in."""
+"""The environment of workers and agents, made from pytest's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.result import Attempt
     from pytest_ptc.model.task import TaskSpec
 
-#: Why a marked test is skipped in a worker of pytest-xdist; its controller knows it by that.
+#: Why a marked test is skipped in a worker of pytest-xdist; the controller recognizes the text.
 IN_XDIST = "in a worker of pytest-xdist: ptc has workers of its own"
 
 #: Variables of Claude Code that choose provider and login; every other `CLAUDE_CODE_*` belongs to
@@ -37,15 +37,15 @@ _KEPT_CLAUDE_CODE = (
     "CLAUDE_CODE_CLIENT_CERT",
     "CLAUDE_CODE_CLIENT_KEY",
 )
-#: An agent has no business with the tmux server that hosts it, with the test pytest is at, nor with
-#: what a session tells its tools of itself.
+#: Variables that an agent must not get: those of the tmux server that hosts it, of pytest's current
+#: test, and of a Claude Code session that pytest was started from.
 _DROPPED = frozenset(
     {"CLAUDECODE", "CLAUDE_PID", "CLAUDE_EFFORT", "TMUX", "TMUX_PANE", "PYTEST_CURRENT_TEST"}
 )
 
-#: What git tells a hook, and all that the hook starts, of the repository it is at: an agent is at
-#: that of its own directory. `git rev-parse --local-env-vars` lists most of them; what configures
-#: git itself (`GIT_CONFIG_*`) is the user's, and stays.
+#: Variables with which git names the current repository to a hook and its children; an agent must
+#: use the repository of its own directory. `git rev-parse --local-env-vars` lists most of them;
+#: `GIT_CONFIG_*` configure git itself, and stay.
 _GIT_REPOSITORY_VARIABLES = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE"}
     | {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH"}
@@ -55,24 +55,24 @@ _GIT_REPOSITORY_VARIABLES = frozenset(
     | {"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS"}
     | {"GIT_ICASE_PATHSPECS", "GIT_PUSH_OPTION_COUNT"}
 )
-#: Settings of git's that an agent gets beside the user's: files of a tree that look like a
-#: repository are none, and no program of a configuration watches files.
+#: git settings that an agent gets besides the user's: git ignores a bare repository within a tree,
+#: and starts no file monitor program of a repository's configuration.
 _GIT_SETTINGS = (("safe.bareRepository", "explicit"), ("core.fsmonitor", "false"))
-#: Variables that hold directories; one that is relative would mean another in each directory.
+#: Variables that hold directories; a relative entry would depend on the current directory.
 _SEARCH_PATHS = ("PATH", "PYTHONPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB", "LD_LIBRARY_PATH")
-#: What has every Python that starts measured, by coverage.py or by pytest-cov.
+#: Variables that make coverage.py or pytest-cov measure every Python process.
 _COVERAGE_PREFIXES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_")
 
-#: Linux refuses one variable of 128 kB or more: larger parameters are in the file alone.
+#: Linux refuses a variable of 128 kB or more: larger parameters are only in the file.
 MAX_VARIABLE_CHARS = 100_000
 
 
 def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what a worker inherits of pytest's environment, and its agents after it.
+    """Return the part of pytest's environment that workers inherit, and agents from them.
 
-    The key of the journals is pytest's alone. And no part of the run is measured by coverage.py as
-    the tests' subprocesses are: it is not the code under test, and its files would be left beside
-    those that pytest-cov combines.
+    Only pytest has the key of the journals. coverage.py must not measure workers and agents as it
+    measures the tests' subprocesses: they are not the code under test, and their data files would
+    be left beside those that pytest-cov combines.
     """
     return {
         name: value
@@ -82,7 +82,7 @@ def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what an agent inherits of this environment."""
+    """Return the part of this environment that an agent inherits."""
     return {
         name: value
         for name, value in environ.items()
@@ -96,14 +96,14 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
 def anchored(environ: Mapping[str, str], start: str) -> dict[str, str]:
     """Return an environment that means the same from every directory.
 
-    In a worktree a relative entry of a search path, or an empty one, would find programs and
-    modules of the text under review; and git would be at the repository that a hook was told of.
+    In a worktree, a relative or empty entry of a search path would find programs and modules of the
+    branch under review; and git would use the repository of a hook that started pytest.
 
     Args:
         environ: The environment.
         start: The directory that pytest was started in, absolute.
     """
-    found = {
+    absolute = {
         name: ":".join(
             posixpath.normpath(posixpath.join(start, entry)) for entry in environ[name].split(":")
         )
@@ -111,15 +111,15 @@ def anchored(environ: Mapping[str, str], start: str) -> dict[str, str]:
         if environ.get(name)
     }
     kept = {name: value for name, value in environ.items() if name not in _GIT_REPOSITORY_VARIABLES}
-    return {**kept, **found}
+    return {**kept, **absolute}
 
 
 def with_guarded_git(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an agent's environment in which git takes no repository that a tree brings."""
+    """Return an agent's environment with the settings of `_GIT_SETTINGS`."""
     try:
         count = int(environ.get("GIT_CONFIG_COUNT") or "0")
     except ValueError:
-        return dict(environ)  # git refuses that itself, in its own words
+        return dict(environ)  # git reports that error itself
     added = {"GIT_CONFIG_COUNT": str(count + len(_GIT_SETTINGS))}
     for number, (key, value) in enumerate(_GIT_SETTINGS, count):
         added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}

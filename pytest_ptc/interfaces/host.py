@@ -1,4 +1,4 @@
-"""What the coordinator asks of a host: to start workers and to end them."""
+"""The protocol of hosts, which start and end workers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LaunchPlan:
-    """How to start one worker: a program and its arguments, never a line for a shell.
+    """How to start one worker: a program and its arguments, never a shell command line.
 
     Args:
         worker: The worker's name, unique in its run: `w1`, `w2`, ...
         argv: The program and its arguments.
         cwd: The directory it starts in.
-        log: Where a host that has no screen keeps what the worker prints.
+        log: The file for the worker's output, for a host without a terminal.
     """
 
     worker: str
@@ -36,38 +36,38 @@ class WorkerHandle(Protocol):
     """A worker that a host has started, until the coordinator has had it killed.
 
     The coordinator waits for `ended` in its event loop, from the start on. It calls `kill` once for
-    every worker, whatever told it of the worker's end (the process, the line, a deadline), and
+    every worker, however its end was noticed (the process, the connection, a deadline), and
     `lines` after that; both in the thread in which it calls the host.
     """
 
     @property
     def identity(self) -> ProcessIdentity | None:
-        """Return the worker's process, where it is one of this machine, and was seen alive.
+        """Return the worker's process, if it is on this machine and was seen alive; else None.
 
-        It is put into the journal, so that `ptc clean` ends a worker that a killed pytest left.
+        The journal records it, so that `ptc clean` can end a worker that a killed pytest left.
         """
 
     async def ended(self) -> None:
-        """Return when the worker's process has ended; never, where the host cannot tell.
+        """Return when the worker's process has ended; never, if the host cannot notice that.
 
-        Then the end of the worker's line tells. Cancelled when the run is over.
+        Then the end of the worker's connection counts. Cancelled when the run is over.
         """
 
     def kill(self) -> str:
-        """End the worker by force with all that it started, and free its place.
+        """End the worker by force with all that it started, and free its name.
 
-        Done within `KILL_PATIENCE_S`. A worker that has ended is not killed, but what it left is.
-        Called again, it says the same.
+        It returns within `KILL_PATIENCE_S`. Of a worker that has ended, it ends what is left. A
+        second call returns the same.
 
         Returns:
-            How the worker ended, as `exit status 3` or `killed by SIGKILL`.
+            How the worker ended, such as `exit status 3` or `killed by SIGKILL`.
 
         Raises:
-            HostError: The worker survives, or nobody can tell how it ended.
+            HostError: The worker survives, or it is unknown how it ended.
         """
 
     def lines(self) -> str:
-        """Return the last lines that the worker printed, without what only a terminal understands.
+        """Return the last lines that the worker printed, without control sequences.
 
         Raises:
             HostError: They cannot be read.
@@ -100,7 +100,7 @@ class Host(Protocol):
     def farewell(self) -> tuple[str, ...]:
         """Return the program that a worker becomes when pytest was killed; empty for none.
 
-        It ends, from inside, what only the host could have ended.
+        It ends what otherwise only the host could end, such as its own tmux server.
         """
 
     def start(self, plan: LaunchPlan) -> WorkerHandle:
@@ -111,7 +111,7 @@ class Host(Protocol):
         """
 
     def close(self) -> None:
-        """End everything this host started and remove what it made.
+        """End everything that this host started, and remove what it made.
 
-        Does not raise, and may be called again, also after Ctrl-C in it.
+        It does not raise, and may be called again, also after Ctrl-C during the first call.
         """

@@ -1,4 +1,4 @@
-"""The launch file: all that a worker is told when it starts."""
+"""The launch file: all that a worker needs to start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PytestProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Args:
         pid: Its process id.
-        created: When it was started, as `ProcessIdentity` has it; 0 where nobody could tell.
+        created: When it was started, as `ProcessIdentity` has it; 0 if unknown.
     """
 
     pid: int
@@ -24,13 +24,13 @@ class PytestProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class AgentLaunch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a worker comes by its agent.
+    """How a worker makes its agent.
 
     Args:
         make: The place of the function that makes it, `package.module:function`.
         argv: Its program with arguments; empty for one in Python.
-        options: What its kind's `configure` has taken from the settings.
-        search_path: Directories that its module may come from, behind those of the worker.
+        options: The options of its plan, from its kind's `configure`.
+        search_path: Directories to find its module in, after the worker's own.
     """
 
     make: str
@@ -40,29 +40,29 @@ class AgentLaunch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a worker is told when it starts; its agent gets it, too.
+    """The launch file of a worker; its agent gets it, too.
 
-    An agent of somebody else's is made by `make(launch, environ)` and may rely on these: `worker`,
+    A third-party agent is made by `make(launch, environ)` and may rely on these fields: `worker`,
     `run_id`, `journal`, `scratch`, `commands`, `start`, `task_list_id`, `claude_config`, `secrets`,
-    and of `agent` on `argv` and `options`. The rest is between worker and coordinator, and may
-    change with any release. A file is written and read by the same release, so a field more or less
+    and of `agent` on `argv` and `options`. The others are internal and may change
+    in any release. A file is written and read by the same release, so an unknown or a missing field
     is an error.
 
     Args:
         worker: The worker's name, unique in its run: `w1`, `w2`, ...
         run_id: The run's id.
-        agent: How it comes by its agent.
+        agent: How to make its agent.
         journal: The run's folder in the journal, absolute.
         scratch: The run's private folder, absolute: nobody else can enter it, its path is short
             enough for Unix sockets in it, and it is removed with all in it at the run's end.
         commands: A folder to put before PATH for agents: its `ptc` is the one of this run.
         start: The directory that pytest was started in, absolute.
         task_list_id: The id of the shared list.
-        own_list: Whether the list was made for this run, and goes with it.
+        own_list: Whether the list was made for this run, and is removed with it.
         claude_config: Claude Code's configuration directory, which has the list.
-        secrets: Texts that nothing may show, by the names of what they were found in.
+        secrets: Texts to redact everywhere, by the names of the variables or options they are in.
         address: The path of the coordinator's Unix socket.
-        key: What the worker has to show there, once; secret.
+        key: The secret that the worker sends there first.
         farewell: The program that the worker becomes when pytest was killed; empty for none.
         pytest: The process of pytest.
     """
@@ -89,15 +89,15 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @classmethod
     def read(cls, path: Path) -> LaunchFile:
-        """Return what a launch file says.
+        """Read a launch file.
 
         Raises:
-            LaunchFileError: It cannot be read, or is none; the message names it and says why.
+            LaunchFileError: It cannot be read, or is not valid; the message has its path.
         """
         try:
             launch: LaunchFile = from_json(path.read_bytes(), cls)
         except OSError as error:
             raise LaunchFileError(f"launch file {path}: {error.strerror or error}") from error
         except ValueError as error:
-            raise LaunchFileError(f"launch file {path}: is not one: {error}") from error
+            raise LaunchFileError(f"launch file {path}: not valid: {error}") from error
         return launch

@@ -1,4 +1,4 @@
-"""Where an agent puts what is recorded of its attempt, and what it may ask of that."""
+"""The protocol of an attempt's records."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Records(Protocol):
-    """What is known of an attempt, by whoever judges it."""
+    """An attempt's records, as needed for its outcome."""
 
     def story(self) -> tuple[list[Record], Ended | None]:
-        """Return the records that count, and how the agent's program ended, if that was seen.
+        """Return the records that count, and how the agent's program ended, if known.
 
         Raises:
             JournalError: They cannot be read; one of them may have been a fail.
@@ -35,23 +35,23 @@ class Records(Protocol):
 class Ledger(Records, Protocol):
     """One attempt's records, as its agent sees them.
 
-    What is put here goes to the coordinator, which alone writes it down, in the order it came in.
-    Each method returns at once, in any thread. Its future has a result when the record is on disk,
-    and a JournalError when it is not, or when nobody says so in time: nobody is told that
-    something is recorded before there is a result.
+    Records go to the coordinator, which writes them in the order in which they came. Each method
+    returns at once, in any thread. Its future has a result when the record is on disk, and a
+    JournalError when it is not, or when there is no acknowledgement in time. Do not report
+    anything as recorded before there is a result.
     """
 
     @property
     def folder(self) -> Path:
-        """Return the attempt's folder, for the files that help who looks back."""
+        """Return the attempt's folder in the journal."""
 
     @property
     def redactor(self) -> Redactor:
-        """Return what takes the attempt's secrets out of texts."""
+        """Return the redactor that knows the attempt's secrets."""
 
     @property
     def token(self) -> str:
-        """Return what proves to the worker that a recording is of this attempt."""
+        """Return the token that identifies this attempt to its worker."""
 
     @property
     def address(self) -> Path:
@@ -59,19 +59,19 @@ class Ledger(Records, Protocol):
 
     @property
     def problem(self) -> JournalError | None:
-        """Return why something is not recorded, if that is so: the last reason."""
+        """Return the last error in recording, if any."""
 
     def record(self, record: Record) -> Future[bool]:
-        """Have a recording put down; the result tells whether it is too late to count."""
+        """Send a recording; the result tells whether it came too late to count."""
 
     def answered(self, call: str, answer: str) -> Future[bool]:
-        """Have it put down which answer of the model holds a recording."""
+        """Send which answer of the model holds a recording."""
 
     def ended(self, ended: Ended, verdict: Verdict | None = None) -> Future[bool]:
-        """Have it put down how the agent's program ended, with the verdict that its status is."""
+        """Send how the agent's program ended, and the verdict of its exit status, if any."""
 
     async def settled(self) -> None:
-        """Wait until all of that is on disk, or is known not to be."""
+        """Wait until every record is on disk, or has failed."""
 
     def keep(self, name: str, text: str) -> None:
-        """Keep a text for whoever looks back."""
+        """Write a text to a file of the attempt's folder, redacted."""

@@ -1,4 +1,4 @@
-"""The line between a worker and its coordinator, whatever it is made of."""
+"""The connection between a worker and its coordinator, independent of the transport."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ class Line(Protocol):
     def say(self, message: messages.Message) -> None:
         """Send a message; never waits.
 
-        On a line that has ended it goes nowhere, and is no error: `hear` tells of the end.
+        On a line that has ended it is dropped, without an error: `hear` reports the end.
 
         Raises:
-            TypeError: The message holds what is no JSON; then nothing of it is sent.
+            TypeError: The message holds a value that is not JSON; then nothing is sent.
         """
 
     async def hear(self) -> messages.Message | None:
         """Return the next message; None once the line has ended, by whatever means.
 
         Raises:
-            ValueError: What came is no message, or is too long; the line is of no use any more.
+            ValueError: The input is not a message, or too long; the line cannot be used any more.
         """
 
     def close(self) -> None:
         """End the line, once what was said has been sent; may be called again."""
 
 
-#: The longest line of a stream, in bytes: a stranger can have no more than this read.
+#: The longest line of a stream: no more is read from a stranger.
 MAX_LINE_BYTES = 64 * 1024
-#: Bytes of a message that is decoded in a thread: others are heard meanwhile.
+#: Messages of this size or more are decoded in a thread, so that others can be read meanwhile.
 _LONG_BYTES = 1024 * 1024
-#: What precedes a message that is too long for a line: how many bytes it has.
+#: The line before a message that is too long for a line: its length in bytes.
 _LENGTH = re.compile(rb"(\d{1,9})\n")
 
 
@@ -74,7 +74,7 @@ class StreamLine:
         return await asyncio.to_thread(messages.decode, text)
 
     async def _next_text(self) -> bytes | None:
-        """Return the next message as it is said; None once the line has ended, in one too."""
+        """Return the bytes of the next message; None once the line has ended, also within one."""
         try:
             line = await self._reader.readline()
             length = _LENGTH.fullmatch(line)

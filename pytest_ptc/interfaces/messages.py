@@ -1,8 +1,8 @@
-"""What the coordinator and its workers say to each other: JSON, one message a line.
+"""The messages between the coordinator and its workers: JSON, one message a line.
 
-They talk over a `Line`. What an agent recorded is recorded when the coordinator has acknowledged
-it. Times are seconds from now: each process has its own clock. The end of the line is a message
-too: it tells either side at once that the other one has died, by whatever signal.
+They are sent over a `Line`. A record counts when the coordinator has acknowledged it. Times are
+seconds from now: each process has its own clock. The end of the line is a message too: it tells
+either side at once that the other one has died, by whatever signal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 #: Longest reason in a message of a worker, in characters.
 MAX_TEXT_CHARS = 2000
 
-#: Seconds that are a number: neither infinite nor NaN, which nothing could be planned with.
+#: Seconds: neither infinite nor NaN.
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 

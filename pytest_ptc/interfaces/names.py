@@ -1,4 +1,4 @@
-"""What a run calls the things that it makes outside of its journal, and where it puts them."""
+"""The names and paths of what a run makes outside of its journal."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunNames:
-    """Names that are made of a run's id, by which all that it left can be told to be its own.
+    """Names that contain a run's id, which identify what it left behind.
 
-    Its scratch folder is none of them: that has a short name, and the run's id in it.
+    The scratch folder is not among them: it has a short name, and a file with the run's id.
     """
 
     run_id: str
@@ -35,7 +35,7 @@ class RunNames:
 
 @dataclass(frozen=True, slots=True)
 class ScratchPlaces:
-    """What is where in a run's scratch folder, which is private and goes with the run."""
+    """The paths in a run's scratch folder, which is private and removed at the run's end."""
 
     folder: Path
 
@@ -56,9 +56,9 @@ class ScratchPlaces:
         return self.folder / "workers" / worker / "launch.json"
 
     def hook_socket(self, worker: str) -> Path:
-        """Return the Unix socket on which a worker hears the hooks of its Claude Code."""
+        """Return the Unix socket for the hooks of a worker's Claude Code."""
         return self.folder / f"hooks-{worker}"
 
     def record_socket(self, worker: str) -> Path:
-        """Return the Unix socket on which a worker hears `ptc record`."""
+        """Return a worker's Unix socket for `ptc record`."""
         return self.folder / f"record-{worker}"

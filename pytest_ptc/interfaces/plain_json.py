@@ -1,7 +1,7 @@
-"""Records of ours as JSON, from one process to another: typed on the way in, one error for all.
+"""msgspec structs as JSON, checked when they are read.
 
-The text is Python's `json`, not msgspec's: names of files and parameters of tests may hold bytes
-that are no UTF-8, as lone surrogates, which msgspec refuses. What it says is checked by msgspec.
+The JSON is written and read by Python's `json`, not by msgspec: file names and test parameters may
+hold lone surrogates, for bytes that are not UTF-8, which msgspec refuses. msgspec checks the types.
 """
 
 from __future__ import annotations

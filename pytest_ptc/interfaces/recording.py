@@ -1,7 +1,7 @@
-"""What `ptc record` asks of its worker, and what it is answered: one call on a Unix socket.
+"""The call of `ptc record` to its worker, and the answer, over a Unix socket.
 
-A call is a line of JSON and then what was given, to the end of the writing side. The answer is one
-JSON object. Light: the command is started anew for every recording.
+A call is one line of JSON, then the verdict up to the end of the stream. The answer is one JSON
+object. This module imports little: the command starts anew for every recording.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 #: The longest call; a verdict may have 8 MB.
 MAX_CALL_BYTES = 64 * 1024 * 1024
-#: Seconds in which a call is answered: data is held to its schema, and the disk is waited for.
+#: Seconds in which a call is answered, after a schema check and a write to disk.
 ANSWER_TIMEOUT_S = 60.0
 
 
 class Form(Enum):
-    """What was given to the command."""
+    """The form of the verdict that was given to the command."""
 
     #: The verdict as a text of JSON.
     TEXT = "text"
     #: The verdict as a JSON object, made of options.
     FIELDS = "fields"
-    #: Words that make no call; what stands for the verdict's kind among them is given.
+    #: A wrong command line; the word in place of the verdict's kind is given.
     WRONG_WORDS = "wrong words"
 
 
@@ -33,10 +33,10 @@ class RecordCall:
     """One call of the command.
 
     Args:
-        token: What the attempt's agent is known by.
+        token: The attempt's token.
         attempt: The attempt's name.
-        form: What was given.
-        given: It.
+        form: The form of `given`.
+        given: The verdict as it was given.
     """
 
     token: str
@@ -45,18 +45,18 @@ class RecordCall:
     given: bytes
 
     def encode(self) -> bytes:
-        """Return the call as it is said."""
+        """Return the call as bytes."""
         head = {"token": self.token, "attempt": self.attempt, "form": self.form.value}
         return json.dumps(head).encode() + b"\n" + self.given
 
     @classmethod
-    def decode(cls, said: bytes) -> RecordCall:
-        """Return what was said.
+    def decode(cls, data: bytes) -> RecordCall:
+        """Return the call of these bytes.
 
         Raises:
-            ValueError: It is no call.
+            ValueError: It is not a call.
         """
-        line, _, given = said.partition(b"\n")
+        line, _, given = data.partition(b"\n")
         head = _object(line)
         return cls(
             token=str(head.get("token")),
@@ -68,12 +68,12 @@ class RecordCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordAnswer:
-    """What became of a call.
+    """The answer to a call.
 
     Args:
         recorded: Whether it is recorded, and counts.
-        message: What is to be told of that.
-        fail_kept: Whether it is recorded that it says fail, where it does.
+        message: The message for the caller.
+        fail_kept: Whether a fail in the call is recorded, if it says fail.
     """
 
     recorded: bool
@@ -81,17 +81,17 @@ class RecordAnswer:
     fail_kept: bool = False
 
     def encode(self) -> bytes:
-        """Return the answer as it is said."""
+        """Return the answer as bytes."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def decode(cls, said: bytes) -> RecordAnswer:
-        """Return what was said.
+    def decode(cls, data: bytes) -> RecordAnswer:
+        """Return the answer of these bytes.
 
         Raises:
-            ValueError: It is no answer.
+            ValueError: It is not an answer.
         """
-        value = _object(said)
+        value = _object(data)
         return cls(
             recorded=value.get("recorded") is True,
             message=str(value.get("message")),

@@ -1,4 +1,4 @@
-"""What the coordinator and the worker ask of the shared list."""
+"""The protocol of the shared list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run asks of the Python that runs its workers."""
+"""The protocol of the Python that runs workers."""
 
 from __future__ import annotations
 

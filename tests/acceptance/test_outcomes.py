@@ -240,5 +240,5 @@ def test_a_launch_file_that_cannot_be_used_is_named(suite: Suite) -> None:
     suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_a(): pass\n")
     result = suite.run()
     result.assert_outcomes(errors=1)
-    problem = "is not one: Object missing required field `worker`"
+    problem = "not valid: Object missing required field `worker`"
     result.stdout.fnmatch_lines(["ptc error: no workers - *", f"  | *launch.json: {problem}"])

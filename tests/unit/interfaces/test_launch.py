@@ -62,7 +62,7 @@ def test_what_is_no_launch_file_is_one_error_that_names_it(
     """Whatever is wrong with it."""
     path = tmp_path / "launch.json"
     path.write_bytes(content)
-    with pytest.raises(LaunchFileError, match=f"launch file {path}: is not one: .*{why}"):
+    with pytest.raises(LaunchFileError, match=f"launch file {path}: not valid: .*{why}"):
         LaunchFile.read(path)
 
 
@@ -80,7 +80,7 @@ def test_a_worker_without_a_launch_file_says_so_in_one_line(tmp_path: Path) -> N
     result = subprocess.run(worker, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"pytest-ptc worker: launch file {path}: is not one: "
+        f"pytest-ptc worker: launch file {path}: not valid: "
         "Object missing required field `run_id`\n"
     )
 
