@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,29 +71,36 @@ def causes(suite: Suite) -> dict[str, list[str | None]]:
     return found
 
 
-#: Garbage that takes long to make and to read: in a run of its own.
+#: Garbage that takes long to make and to read.
 LARGE = ("huge", "many-lines")
+SMALL = tuple(sorted(set(vandal.FILES) - set(LARGE)))
 
 
 @pytest.mark.fault("garbage")
 @pytest.mark.parametrize(
-    "kinds",
+    "spoilt",
     [
-        pytest.param(sorted(set(vandal.FILES) - set(LARGE)), id="small"),
-        pytest.param(LARGE, id="large"),
+        # Each kind and each file at least once; what is large has a row in the unit tests.
+        pytest.param([(kind, NAMES[n % len(NAMES)]) for n, kind in enumerate(SMALL)], id="small"),
+        pytest.param(list(product(SMALL, NAMES)), id="all-small", marks=pytest.mark.slow),
+        pytest.param(list(product(LARGE, NAMES)), id="all-large", marks=pytest.mark.slow),
     ],
 )
-def test_garbage_in_its_folder_ends_that_attempt_alone(suite: Suite, kinds: list[str]) -> None:
+def test_garbage_in_its_folder_ends_that_attempt_alone(
+    suite: Suite, spoilt: list[tuple[str, str]]
+) -> None:
     """In place of each of our files: nothing is lost by it, and nothing is said by it."""
-    tasks = []
+    tasks = [
+        task(f"{kind.replace('-', '_')}_{name[:3]}", f"vandal file {kind} {name}")
+        for kind, name in spoilt
+    ]
+    kinds = sorted({kind for kind, _ in spoilt})
     for kind in kinds:
-        word = kind.replace("-", "_")
-        tasks += [task(f"{word}_{name[:3]}", f"vandal file {kind} {name}") for name in NAMES]
-        spoilt = ("record fail|--summary|bad", f"vandal file {kind} records.jsonl", "exit 1")
-        tasks.append(task(f"{word}_spoilt", *spoilt))
+        lines = ("record fail|--summary|bad", f"vandal file {kind} records.jsonl", "exit 1")
+        tasks.append(task(f"{kind.replace('-', '_')}_spoilt", *lines))
     result = run(suite, *tasks)
     found = causes(suite)
-    assert len(found) == 6 * len(kinds)
+    assert len(found) == len(spoilt) + len(kinds)
     for kind in kinds:
         name = f"{kind.replace('-', '_')}_spoilt"
         assert found.pop(name) == [None], kind
@@ -117,16 +125,8 @@ def test_garbage_in_the_place_of_its_folder_ends_that_attempt_alone(suite: Suite
 @pytest.mark.parametrize(
     "kind",
     [
-        "fifo",
-        "full-directory",
-        "link",
-        "device",
-        "huge",
-        "deep",
-        "cut",
-        "broken-utf8",
-        "locks",
-        "mark",
+        "each",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in vandal.LIST_KINDS),
     ],
 )
 def test_garbage_on_the_list_costs_nobody_anything(suite: Suite, kind: str) -> None:

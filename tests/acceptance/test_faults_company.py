@@ -18,31 +18,32 @@ if TYPE_CHECKING:
 
 HOSTS = pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 
-#: Waits for the agents of all ten runs.
+#: Waits for the agents of all runs.
 TOGETHER = """
 import json, os, time
 open("run-" + os.environ["PTC_RUN"], "w").close()
-while sum(name.startswith("run-") for name in os.listdir()) < 10:
+while sum(name.startswith("run-") for name in os.listdir()) < COUNT:
     time.sleep(0.02)
 print(json.dumps({"verdict": "pass", "summary": "all are there"}))
 """
 
 
 @pytest.mark.fault("many-runs")
-def test_ten_runs_in_one_checkout_do_not_touch_each_other(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_runs_in_one_checkout_do_not_touch_each_other(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     """Runs that are on at once, on one list, each do their own two tasks exactly once."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    suite.agent.write_text(TOGETHER)
+    suite.agent.write_text(TOGETHER.replace("COUNT", str(count)))
     suite.write(test_a=marked("one", "x", timeout=120) + marked("two", "y", timeout=120))
     ours = ("-p", "pytest_ptc.plugin", "--ptc-workers=1", "--ptc-task-list-id=all", "-q")
-    runs = [start(suite, *ours) for _ in range(10)]
+    runs = [start(suite, *ours) for _ in range(count)]
     for run in runs:
         output, _ = run.communicate(timeout=180)
         assert run.returncode == 0, output
         assert "2 passed" in output
-    assert len(suite.runs) == 10
+    assert len(suite.runs) == count
     for folder in suite.runs:
         assert sum(path.is_dir() for path in (folder / "attempts").iterdir()) == 2
 

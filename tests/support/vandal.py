@@ -16,6 +16,7 @@ import shutil
 import socket
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,16 +173,25 @@ def main(*words: str) -> None:
             anything(chance, folder, tasks)
 
 
+#: Kinds of garbage on a list; `each` is all of them, one a task.
+LIST_KINDS = (
+    *("fifo", "full-directory", "link", "device", "huge", "deep", "cut", "broken-utf8"),
+    *("locks", "mark"),
+)
+
+
 def spoil_list(tasks: Path, kind: str) -> None:
     """Spoil every task of others, and what else is on the list."""
-    for file in tasks.glob("*.json"):
-        if kind == "locks":
+    files = sorted(tasks.glob("*.json"))
+    kinds = LIST_KINDS if kind == "each" else (kind,)
+    for file, one in zip(files, cycle(kinds), strict=False):
+        if one == "locks":
             file.with_name(f"{file.name}.lock").mkdir(exist_ok=True)
             os.utime(f"{file}.lock", (2e9, 2e9))
-        elif kind == "mark":
+        elif one == "mark":
             (tasks / ".highwatermark").write_text("9" * 300)
         else:
-            FILES[kind](file)
+            FILES[one](file)
 
 
 def anything(chance: random.Random, folder: Path, tasks: Path) -> None:

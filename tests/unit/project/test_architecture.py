@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,8 @@ EDGES = {
 }
 
 
-def imports_of(path: Path, *, typing_too: bool = True) -> set[str]:
+@cache
+def imports_of(path: Path, *, typing_too: bool = True) -> frozenset[str]:
     """Return the full names of all modules that a file imports, at any depth."""
     tree = ast.parse(path.read_text())
     skipped: set[ast.AST] = set()
@@ -145,10 +147,10 @@ def imports_of(path: Path, *, typing_too: bool = True) -> set[str]:
                 for alias in node.names
                 if (name := f"{node.module}.{alias.name}").removeprefix("pytest_ptc.") in MODULES
             )
-    return found
+    return frozenset(found)
 
 
-def own(names: set[str]) -> set[str]:
+def own(names: frozenset[str]) -> set[str]:
     """Return which of our modules are among these names."""
     return {
         name.removeprefix("pytest_ptc.") for name in names if name.startswith("pytest_ptc.")

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import pytest_ptc
 
 PACKAGE = Path(pytest_ptc.__file__).parent
@@ -74,6 +76,7 @@ def patterns() -> list[tuple[str, str, int, list[str]]]:
     return found
 
 
+@pytest.mark.slow
 def test_hostile_texts_of_100_kb_are_no_matter() -> None:
     """Whatever piece they repeat, and whatever they end with."""
     found = patterns()
