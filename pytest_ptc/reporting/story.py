@@ -111,6 +111,8 @@ class _Story:
         self._ended: float | None = None
         self._session: Session | None = None
         self._changed_suite: set[str] = set()
+        #: The items of `ptc run` are in the order given, whatever a plugin made of it.
+        self._given = () if began.inline is None else tuple(i.nodeid for i in began.inline.items)
         self._collected: tuple[str, ...] = ()
 
     def report(self, last: float) -> RunReport:
@@ -134,7 +136,7 @@ class _Story:
                 draft.report(number, overtaken=stands[draft.spec.nodeid] != key)
                 for number, (key, draft) in enumerate(self._drafts.items(), 1)
             ),
-            collected=self._collected,
+            collected=self._given or self._collected,
             workers=tuple(self._workers.values()),
             holds=tuple(self._holds),
         )

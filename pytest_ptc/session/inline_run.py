@@ -106,6 +106,14 @@ def _last_words(output: str) -> str:
     return " ".join(told)[-600:]
 
 
+def _leave_cache_alone(config: pytest.Config) -> None:
+    """Keep items out of what `--lf` and `--nf` remember of the project's tests."""
+    for name, options in {"lfplugin": ("lf", "failedfirst"), "nfplugin": ("newfirst",)}.items():
+        plugin = config.pluginmanager.getplugin(name)
+        if plugin is not None and not any(getattr(config.option, one, False) for one in options):
+            config.pluginmanager.unregister(plugin)
+
+
 class _Quiet:
     """Keeps what pytest shows, and takes note of what the run is."""
 
@@ -141,6 +149,7 @@ class _Quiet:
         if reporter is not None:
             plugins.unregister(reporter)
             plugins.register(pytest.TerminalReporter(config, self._shown), "terminalreporter")
+        _leave_cache_alone(config)
         hooks = plugins.getplugin("ptc-hooks")
         if isinstance(hooks, SessionHooks):
             self.run = hooks.run

@@ -144,6 +144,19 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(
     assert suite.runs == []
 
 
+def test_the_order_is_that_of_the_line_and_no_test_is_forgotten(suite: Suite) -> None:
+    """A plugin may shuffle items; and what failed here is no test that failed last."""
+    shuffles = "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
+    (suite.path / "shuffles.py").write_text(shuffles)
+    suite.write(test_a="@pytest.mark.ptc('fail no')\ndef test_a(): pass")
+    suite.run()
+    failed = suite.path / ".pytest_cache/v/cache/lastfailed"
+    before = failed.read_text()
+    done = run(suite, "fail {each}", "a", "b", "c", "--", "-p", "shuffles")
+    assert [line[:6] for line in done.stdout.splitlines()[:3]] == ["FAIL a", "FAIL b", "FAIL c"]
+    assert failed.read_text() == before
+
+
 def test_what_pytest_only_shows_is_shown(suite: Suite) -> None:
     """An option behind `--` may run nothing; one that leaves no item is no success."""
     shown = run(suite, "pass {each}", "a", "b", "--", "--collect-only", "-q")
