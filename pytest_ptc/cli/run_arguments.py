@@ -24,6 +24,15 @@ _WORKERS = 5
 #: Keywords of the marker that a command line has no use for: there are no tests to name, and no
 #: body that could judge.
 _NOT_HERE = ("needs", "gate")
+_EXAMPLES = """\
+examples:
+  ptc run "Process {each}." a.txt b.txt c.txt d.txt e.txt
+  ptc run "Test GET, POST, PUT and DELETE of {endpoint}." /users /orders /items
+  ptc run "Review pull request {pr}." --each pr=123..127 \\
+      --isolation worktree --ref "pr-{pr}" --base main
+
+exit status: 0 all passed, 1 an item failed, 10 not everything was judged, 2 refused
+or interrupted"""
 #: Options whose name is not that of their keyword; what `--help` says of some, and of their values.
 _NAMES = {"budget_usd": "task-budget"}
 _HELP = {
@@ -60,6 +69,8 @@ _METAVARS = {
 def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     """Declare the arguments of `ptc run`."""
     parser.usage = "ptc run PROMPT [ITEM ...] [options] [-- options of pytest]"
+    parser.epilog = _EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("prompt", metavar="PROMPT", help="what to do; {each} stands for the item")
     add("items", metavar="ITEM", nargs="*", help="the values of {each}, or of the only field")
@@ -156,6 +167,8 @@ def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Nam
         prog=parser.prog,
         usage=parser.usage,
         description=parser.description,
+        epilog=parser.epilog,
+        formatter_class=parser.formatter_class,
         parents=[parser],
         add_help=False,
         allow_abbrev=False,
