@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.cli.named_runs import add_run, named_run
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.reports import REPORTS, ReportKind, ReportTarget, with_added
-from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
+from pytest_ptc.reporting.formats.github import annotation_lines
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import write_report
 from pytest_ptc.session import report_hooks
@@ -35,11 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
     for kind in kinds:
         help_text = f"{kind.help.rstrip(',')}; - for standard output"
         parser.add_argument(f"--{kind.name}", metavar="PATH", help=help_text)
-    parser.add_argument(
-        "--summary",
-        metavar="PATH",
-        help="the run in Markdown, as GitHub shows it below a job; - for standard output",
-    )
     parser.add_argument(
         "--github", action="store_true", help="print commands that annotate files on GitHub"
     )
@@ -68,7 +63,7 @@ def report(arguments: argparse.Namespace) -> list[str]:
     """
     run = named_run(arguments.run)
     kinds: dict[str, ReportKind] = {kind.name: kind for kind in arguments.kinds}
-    named = {name: vars(arguments)[name] for name in (*kinds, "summary")}
+    named = {name: vars(arguments)[name] for name in kinds}
     requested = {name: path for name, path in named.items() if path}
     printed = list(requested.values()).count("-") + arguments.github
     if not requested and not arguments.github:
@@ -78,18 +73,18 @@ def report(arguments: argparse.Namespace) -> list[str]:
     data = run_report(run.events)
     lines = annotation_lines(data) if arguments.github else []
     for name, path in requested.items():
-        lines += _write(kinds.get(name), path, data, run.folder)
+        lines += _write(kinds[name], path, data, run.folder)
     return lines
 
 
-def _write(kind: ReportKind | None, path: str, data: RunReport, journal: Path) -> list[str]:
-    """Write a report, or return it if it is to be printed; without a kind, it is the summary."""
+def _write(kind: ReportKind, path: str, data: RunReport, journal: Path) -> list[str]:
+    """Write a report, or return it if it is to be printed."""
     base = report_hooks.project_top(Path.cwd())
-    if kind is None and path == os.environ.get(report_hooks.STEP_SUMMARY):
+    if kind.name == "summary" and path == os.environ.get(report_hooks.STEP_SUMMARY):
         report_hooks.add_summary(Path(path), data, base=base)
         return []
     target = ReportTarget(journal, None if path == "-" else Path(path))
-    text = step_summary(data) if kind is None else kind.text(data, target)
+    text = kind.text(data, target)
     if path == "-":
         return [text.removesuffix("\n")]
     write_report(Path(path), text, base=base)

@@ -52,7 +52,7 @@ class ReportKind(NamedTuple):
 
 
 #: What `ptc report` makes besides.
-_OTHERS = ("summary", "github")
+_OTHERS = ("github",)
 
 #: The reports that come with the package.
 REPORTS = (
@@ -68,6 +68,16 @@ REPORTS = (
         "pytest_ptc.reporting.formats.gitlab:make",
     ),
     ReportKind("html", "the whole run, as a page,", "pytest_ptc.session.report_hooks:make_page"),
+    ReportKind(
+        "summary",
+        "the run in Markdown, as GitHub shows it below a job,",
+        "pytest_ptc.session.report_hooks:make_summary",
+    ),
+    ReportKind(
+        "comment",
+        "the run in Markdown, as a comment for a pull request,",
+        "pytest_ptc.session.report_hooks:make_comment",
+    ),
 )
 
 

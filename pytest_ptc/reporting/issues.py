@@ -55,6 +55,20 @@ _NOT_IN_RULES = re.compile(r"[^\w./-]+")
 _COMMIT_CHARS = 12
 
 
+class Source(NamedTuple):
+    """Where a finding is in the repository.
+
+    Args:
+        path: The file, from the top of the repository.
+        line: The line, from 1.
+        commit: The commit whose file it is; None where it is not known.
+    """
+
+    path: str
+    line: int | None
+    commit: str | None
+
+
 class Issue(NamedTuple):
     """One thing to look at.
 
@@ -69,6 +83,8 @@ class Issue(NamedTuple):
         task: The task that it belongs to; None for the run itself.
         fails: Whether it is why the item did not pass.
         at_test: Whether the place is the test's, because there is no other in the repository.
+        source: Where the finding is, also in a commit that is not checked out; None where it is in
+            no file of the repository.
         fingerprint: The same in every run that finds the same, wherever in its file that is.
     """
 
@@ -81,6 +97,7 @@ class Issue(NamedTuple):
     task: TaskReport | None
     fails: bool
     at_test: bool
+    source: Source | None
     fingerprint: str
 
     @property
@@ -225,8 +242,17 @@ def _issue(one: _Observation, task: TaskReport | None, run: RunReport, seen: Cou
         task=task,
         fails=one.fails,
         at_test=at_test,
+        source=_source(one, task, run),
         fingerprint=hashlib.sha256(f"{about} {seen[about]}".encode()).hexdigest(),
     )
+
+
+def _source(one: _Observation, task: TaskReport | None, run: RunReport) -> Source | None:
+    path = _place(one.path, task, run) if task and one.path else None
+    if task is None or path is None:
+        return None
+    commit = task.spec.ref if _elsewhere(task, run) else run.facts.commit
+    return Source(path, one.line, commit)
 
 
 def _elsewhere(task: TaskReport | None, run: RunReport) -> str:

@@ -18,7 +18,6 @@ from pytest_ptc.reporting.item_names import item_names
 from pytest_ptc.reporting.run_report import worst_first
 from pytest_ptc.reporting.wording import (
     MAX_TEXT_CHARS,
-    cost_text,
     finding_text,
     first_sentence,
     listed,
@@ -302,8 +301,10 @@ def _totals(report: RunReport, items: Sequence[_Item], run: str) -> str:
     numbers = Counter(item.word for item in items)
     counts = listed((word.lower(), numbers[word]) for word in _TOTALS_ORDER)
     parts = [f"{len(items)}: {counts}" if items else "0 items", seconds_text(report.seconds)]
-    cost = cost_text(report.spent)
-    return ", ".join([*parts, *([cost] if cost else []), f"run {run}"])
+    spent = report.spent
+    if spent is not None and spent.known_cost_usd is not None:
+        parts.append(spent.cost_text)
+    return ", ".join([*parts, f"run {run}"])
 
 
 def _why_not(report: RunReport, items: Sequence[_Item]) -> list[str]:

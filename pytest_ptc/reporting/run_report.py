@@ -25,6 +25,7 @@ from pytest_ptc.model.item_states import (
 from pytest_ptc.model.result import Usage
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
+from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -152,6 +153,11 @@ class Spent(NamedTuple):
     def cost_usd(self) -> float:
         """Return the US dollars that are known."""
         return self.usage.cost_usd or 0.0
+
+    @property
+    def cost_text(self) -> str:
+        """Return the US dollars that are known: `$0.21`, or `at least $0.24` if not all are."""
+        return f"at least {usd(self.cost_usd)}" if self.unknown else usd(self.cost_usd)
 
     @property
     def known_cost_usd(self) -> float | None:

@@ -11,13 +11,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.text.printable import printable, usd
+from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import Spent, TaskReport
+    from pytest_ptc.reporting.run_report import TaskReport
 
 #: Most characters of one text that are looked at: an agent's may be megabytes.
 MAX_TEXT_CHARS = 8000
@@ -81,13 +81,6 @@ def first_sentence(text: str) -> str:
     text = printable(text[:MAX_TEXT_CHARS])
     end = _SENTENCE_END.search(text)
     return (text[: end.end()] if end else text).rstrip(".\u3002")
-
-
-def cost_text(spent: Spent | None) -> str:
-    """Return what attempts cost: `$0.21`, `at least $0.24` where not all is known, or nothing."""
-    if spent is None or spent.known_cost_usd is None:
-        return ""
-    return f"at least {usd(spent.known_cost_usd)}" if spent.unknown else usd(spent.known_cost_usd)
 
 
 def seconds_text(seconds: float) -> str:

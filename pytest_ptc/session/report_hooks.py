@@ -17,6 +17,7 @@ import pytest
 from pytest_ptc.journal.attempt_files import OUTPUT
 from pytest_ptc.model.errors import ConfigError, PtcError
 from pytest_ptc.model.reports import REPORTS, ReportTarget
+from pytest_ptc.reporting.formats.comment import comment
 from pytest_ptc.reporting.formats.github import MAX_SUMMARY_BYTES, annotation_lines, step_summary
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.story import run_report
@@ -55,6 +56,16 @@ def _outputs(journal: Path | None) -> dict[str, str]:
                 end = own_files.read_end(output, MAX_OUTPUT_BYTES)
                 found[output.parent.name] = end.decode("utf-8", "replace")
     return found
+
+
+def make_summary(run: RunReport, _: ReportTarget) -> str:
+    """Return the run in Markdown."""
+    return f"{step_summary(run)}\n"
+
+
+def make_comment(run: RunReport, _: ReportTarget) -> str:
+    """Return the run as a comment for a pull request, with links to lines on GitHub."""
+    return f"{comment(run, os.environ)}\n"
 
 
 #: The variable that names the file of a GitHub step's summary.
@@ -100,6 +111,11 @@ class Reports:
                 raise ConfigError(
                     f"{' and '.join(same)}: name the same file, {path}; give each its own"
                 )
+        step = environ.get(STEP_SUMMARY)
+        if step and real_place(Path(step)) == places.get("summary"):
+            raise ConfigError(
+                f"--ptc-summary: {step} is the summary of the step, which --ptc-github=yes adds to"
+            )
         on_github = environ.get("GITHUB_ACTIONS") == "true"
         self._github_requested = settings.github == "yes"
         self.github = self._github_requested or (settings.github != "no" and on_github)

@@ -276,11 +276,11 @@ def test_a_defect_of_a_report_hides_no_outcome(
 
 
 def test_every_report_can_be_made_again(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command knows what the options know, and the summary besides."""
+    """The command knows what the options know."""
     with pytest.raises(SystemExit):
         main(["report", "--help"])
     told = capsys.readouterr().out
-    assert all(f"--{name} PATH" in told for name in (*(kind.name for kind in REPORTS), "summary"))
+    assert all(f"--{name} PATH" in told for name in (kind.name for kind in REPORTS))
 
 
 #: A plugin that is one function: a report, its option, its ini key, and `ptc report --names`.

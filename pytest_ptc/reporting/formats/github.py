@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.verdict import Severity
@@ -20,7 +22,7 @@ from pytest_ptc.reporting.document import json_text
 from pytest_ptc.reporting.issues import FINDING, OURS, issues_of
 from pytest_ptc.reporting.run_report import WORST_FIRST
 from pytest_ptc.reporting.wording import count, cut, listed
-from pytest_ptc.text.printable import clip_left, printable, usd
+from pytest_ptc.text.printable import clip_left, printable, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +74,7 @@ _SIGN = re.compile(r"[^\w ,;?%'\"-]|_")
 _LOOKED_FOR = "@#:"
 
 _TICKS = re.compile("`+")
+_COMMIT = re.compile("[0-9a-f]{40,64}")
 
 
 def annotation_lines(run: RunReport) -> list[str]:
@@ -127,12 +130,14 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def step_summary(run: RunReport, *, room: int = MAX_SUMMARY_BYTES) -> str:
+def step_summary(run: RunReport, *, room: int = MAX_SUMMARY_BYTES, files: str | None = None) -> str:
     """Return the run in Markdown.
 
     Args:
         run: The run.
         room: How many bytes it may take; what is left out is said.
+        files: The address below which a repository's files are, to which `/COMMIT/PATH` is added;
+            None for places without links.
     """
     page = _Page(room)
     tasks = run.standing
@@ -149,7 +154,7 @@ def step_summary(run: RunReport, *, room: int = MAX_SUMMARY_BYTES) -> str:
         by_severity = listed((severity, severities[severity]) for severity in WORST_FIRST)
         heading = f"### {count(len(findings), 'finding')}: {by_severity}"
         columns = ("severity", "place", "what", "rule", "test")
-        page.table(heading, columns, findings, _finding)
+        page.table(heading, columns, findings, partial(_finding, files=files))
     answers = [(task, task.verdict) for task in tasks if task.verdict and task.state in _PASSED]
     page.table(
         "### Answers of passing items", ("test", "answer", "data"), answers, _answer, folded=True
@@ -248,7 +253,7 @@ def _facts(run: RunReport) -> Iterator[str]:
 
 def _cost(spent: Spent | None) -> Iterator[str]:
     if spent is not None:
-        yield f"cost {usd(spent.cost_usd).replace('$', '&#36;')}"
+        yield f"cost {spent.cost_text.replace('$', '&#36;')}"
         if spent.unknown:
             yield f"{count(spent.unknown, 'attempt')} of unknown cost"
 
@@ -272,33 +277,49 @@ def _answer(answer: tuple[TaskReport, Verdict]) -> Sequence[str]:
     return _code_cell(task.nodeid), _escaped(verdict.summary), shown_data
 
 
-def _finding(issue: Issue) -> Sequence[str]:
-    place = "" if issue.at_test else f"{issue.path}:{issue.line}" if issue.line else issue.path
+def _finding(issue: Issue, files: str | None) -> Sequence[str]:
     return (
         issue.severity.value,
-        _code_cell(place) if place else "",
+        _place(issue, files),
         _escaped(issue.message),
         "" if issue.rule == FINDING else _escaped(issue.rule),
         _code_cell(issue.nodeid),
     )
 
 
+def _place(issue: Issue, files: str | None) -> str:
+    source = issue.source
+    if files is None or source is None or not _COMMIT.fullmatch(source.commit or ""):
+        place = "" if issue.at_test else f"{issue.path}:{issue.line}" if issue.line else issue.path
+        return _code_cell(place) if place else ""
+    text = source.path if source.line is None else f"{source.path}:{source.line}"
+    line = "" if source.line is None else f"#L{source.line}"
+    # Nothing in an address needs a character that Markdown knows.
+    return f"[{_code_cell(text)}]({files}/{source.commit}/{quote(utf8(source.path))}{line})"
+
+
 def _code_cell(text: str) -> str:
     """Return a text of unknown origin as code in a table's cell, exactly as it is."""
     code = _code(text)
     # A sign between cells, also in code; behind a backslash it cannot be told from a cell's end.
-    return _escaped(text) if "\\|" in code else code.replace("|", "\\|")
+    if "\\|" in code:
+        return f"<code>{_SIGN.sub(lambda sign: f'&#{ord(sign[0])};', _code_text(text))}</code>"
+    return code.replace("|", "\\|")
 
 
 def _code(text: str) -> str:
     """Return a text of unknown origin as code, exactly as it is where it is printable."""
-    text = cut(printable(text[: 2 * _MAX_CODE_CHARS]).strip(), _MAX_CODE_CHARS)
+    text = _code_text(text)
     if not text:
         return ""
     fence = "`" * (max(map(len, _TICKS.findall(text)), default=0) + 1)
     # The blanks are no part of the code; they keep a tick of the text's from the fence.
     blank = " " if text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{blank}{text}{blank}{fence}"
+
+
+def _code_text(text: str) -> str:
+    return cut(printable(text[: 2 * _MAX_CODE_CHARS]).strip(), _MAX_CODE_CHARS)
 
 
 def _escaped(text: str) -> str:

@@ -27,7 +27,6 @@ from pytest_ptc.reporting.page.timeline import timeline
 from pytest_ptc.reporting.page.titles import STATES, flags
 from pytest_ptc.reporting.run_report import WORST_FIRST
 from pytest_ptc.reporting.wording import grouped, plural, thousands
-from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -310,8 +309,7 @@ def _cost(spent: Spent | None) -> _Cost:
         more.append(f"{usage.cache_read_tokens / read:.0%} from cache")
     if unknown:
         more.append(f"{_many(unknown, 'attempt')} of unknown cost")
-    least = "at least " if unknown else ""
-    return _Cost(known=True, total=f"{least}{usd(spent.cost_usd)}", more=more)
+    return _Cost(known=True, total=spent.cost_text, more=more)
 
 
 _SORTS = (("worst", "worst first"), ("slowest", "slowest first"), ("dearest", "dearest first"))

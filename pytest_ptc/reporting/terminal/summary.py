@@ -243,8 +243,8 @@ def _details(task: TaskReport) -> str:
     if task.kept_from is not None:
         parts.append(f"in run {task.kept_from}")
     spent = task.spent
-    if spent is not None and not spent.unknown:
-        parts.append(usd(spent.cost_usd))
+    if spent is not None and spent.known_cost_usd is not None:
+        parts.append(spent.cost_text)
     if not task.spec.gate:
         parts.append("gate off")
     return ", ".join(parts)
@@ -311,7 +311,7 @@ def _cost(tasks: Sequence[TaskReport], budget: float | None) -> list[str]:
     if spent is None:
         return []
     cost, usage = spent.cost_usd, spent.usage
-    text = usd(cost)
+    text = spent.cost_text
     if budget is not None:
         text += f" of {usd(budget)}" if cost <= budget else f", {usd(cost - budget)} over budget"
     cached = thousands(usage.cache_read_tokens)

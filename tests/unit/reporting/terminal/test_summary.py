@@ -793,14 +793,15 @@ CHEAP = Usage.of((1200, 300, 5000, 100), 0.0123)
         pytest.param(
             [paid(Usage.of((999, 1000, 0, 0)))],
             None,
-            "$0.00, 999 tokens read (0 from cache), 1.0k written, 1 attempt of unknown cost",
+            "at least $0.00, 999 tokens read (0 from cache), 1.0k written, "
+            "1 attempt of unknown cost",
             id="unknown",
         ),
         pytest.param(
             [paid(Usage(), CHEAP), paid(Usage())],
             0.01,
-            "$0.0123, $0.0023 over budget, 6.3k tokens read (5.0k from cache), 300 written, "
-            "2 attempts of unknown cost",
+            "at least $0.0123, $0.0023 over budget, 6.3k tokens read (5.0k from cache), "
+            "300 written, 2 attempts of unknown cost",
             id="some-unknown",
         ),
     ],
@@ -825,12 +826,14 @@ def test_the_cost_of_a_run(
         pytest.param([CHEAP], "w2, 20.0 s, $0.0123", id="one"),
         pytest.param([CHEAP, CHEAP], "w2, 2 attempts, 40.0 s, $0.0246", id="retried"),
         pytest.param([None, CHEAP], "w2, 2 attempts, 40.0 s, $0.0123", id="one-without-account"),
-        pytest.param([Usage(), CHEAP], "w2, 2 attempts, 40.0 s", id="one-unknown"),
+        pytest.param(
+            [Usage(), CHEAP], "w2, 2 attempts, 40.0 s, at least $0.0123", id="one-unknown"
+        ),
         pytest.param([None], "w2, 20.0 s", id="no-account"),
     ],
 )
 def test_the_cost_of_an_item(usages: list[Usage | None], details: str) -> None:
-    """An item's line has what all its attempts cost, unless that is not known."""
+    """An item's line has what all its attempts cost, as far as that is known."""
     assert section([paid(*usages)]).splitlines()[2] == f"FAIL t.py::test_x ({details})"
 
 
