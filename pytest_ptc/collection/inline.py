@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.collection.markdown import MarkdownItem, NothingItem, Suite
+from pytest_ptc.collection.markdown import MarkdownItem, NothingItem, Suite, with_change
 from pytest_ptc.collection.stash import INLINE_SUITE
 from pytest_ptc.model.inline_suite import INLINE
 
@@ -73,7 +73,7 @@ class InlineCollector(pytest.Collector):
             yield InlineItemNode.from_parent(
                 self,
                 name=item.name,
-                suite=suite,
+                suite=with_change(suite, item.params),
                 params=dict(item.params),
                 place=_place(Path(given.folder), item.params),
             )

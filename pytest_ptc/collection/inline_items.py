@@ -134,7 +134,8 @@ def inline_suite(
 
 def _names_of(row: Mapping[str, Any]) -> list[str]:
     """Return what an item is named by: of a changed file, its path alone."""
-    told = {"status", "old", "change"} if {"path", "status", "old", "change"} <= set(row) else set()
+    beside = {"status", "old", "change"}
+    told = beside if beside <= set(row) else set()
     return [
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in row.items()
@@ -231,7 +232,8 @@ def _of_files(option: str, sources: Sources, free: Sequence[str], folder: Path) 
         return _Listed(option, [], found.nothing)
     rows = [dict(params) for _, params in found.items]
     # `path`, or the one other field that the prompt has.
-    named = _values(option, [row["path"] for row in rows], "path", free)
+    others = [name for name in free if name == "path" or name not in rows[0]]
+    named = _values(option, [row["path"] for row in rows], "path", others)
     return _Listed(
         option, [{**named.rows[at], **_without_path(row)} for at, row in enumerate(rows)]
     )

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["MarkdownFile", "MarkdownItem", "NothingItem", "Suite", "SuiteError", "read_suite"]
+__all__ = [
+    "MarkdownFile",
+    "MarkdownItem",
+    "NothingItem",
+    "Suite",
+    "SuiteError",
+    "read_suite",
+    "with_change",
+]
 
 #: Longest file read, in bytes: a prompt, and what it fans out over.
 MAX_SUITE_BYTES = 1024 * 1024
@@ -244,11 +252,11 @@ class MarkdownFile(pytest.File):
                     "write {{ for a literal brace",
                 )
             yield MarkdownItem.from_parent(
-                self, name=name, suite=_with_change(suite, params), params=params
+                self, name=name, suite=with_change(suite, params), params=params
             )
 
 
-def _with_change(suite: Suite, params: Mapping[str, Any]) -> Suite:
+def with_change(suite: Suite, params: Mapping[str, Any]) -> Suite:
     """Return the suite with `{change}` appended to its prompt, where a name alone is not enough."""
     shown = {"status", "change"} & set(fields_of(suite.prompt))
     if shown or not params.get("change"):

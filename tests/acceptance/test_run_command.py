@@ -266,6 +266,24 @@ def test_secrets_of_the_command_line_are_not_in_the_journal(suite: Suite) -> Non
     assert "--env API_TOKEN was a secret" in again(suite, "prompt").stderr
 
 
+def test_files_that_have_changed_are_items(suite: Suite) -> None:
+    """As the only field, with what has become of them beside it and behind the prompt."""
+    for name in ("kept.txt", "changed.txt", "gone.txt"):
+        (suite.path / name).write_text(name)
+    suite.commit()
+    (suite.path / "changed.txt").write_text("new")
+    (suite.path / "gone.txt").unlink()
+    done = run(suite, "record pass|--summary|{status}\nTask {file}", "--changed", "HEAD")
+    assert done.stdout.splitlines()[:2] == ["pass changed.txt  modified", "pass gone.txt  deleted"]
+    alone = run(suite, "pass\nTask {file}", "--changed", "HEAD", "--files", "*.txt")
+    assert alone.returncode == 0
+    prompts = {
+        event["spec"]["nodeid"]: event["spec"]["prompt"] for event in suite.events("submitted")
+    }
+    assert prompts["run::changed.txt"] == "pass\nTask changed.txt"
+    assert len(prompts["run::gone.txt"]) > len("pass\nTask gone.txt")
+
+
 def test_a_run_without_changes_has_nothing_to_do(suite: Suite) -> None:
     """It is green, and says why; no agent is asked."""
     suite.commit()
