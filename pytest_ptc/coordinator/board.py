@@ -13,7 +13,7 @@ from pytest_ptc.coordinator.money import Money
 from pytest_ptc.coordinator.tasks import Tasks
 from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
 from pytest_ptc.coordinator.workers import Loss, Worker, Workers
-from pytest_ptc.model.lifecycle import Snapshot, WorkerView
+from pytest_ptc.model.lifecycle import Snapshot, WorkerState, WorkerView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +45,11 @@ class Board:
         """Return the attempt that a worker is on, or that is still to be ended for it."""
         on_board = self.workers.get(worker)
         return on_board.attempt if on_board is not None else None
+
+    def is_at(self, attempt: Attempt) -> bool:
+        """Tell whether an attempt's worker lives and the attempt has not ended."""
+        worker = self.workers.get(attempt.worker)
+        return worker is not None and worker.state is WorkerState.BUSY and worker.attempt == attempt
 
     def next_spec(self, worker: str) -> TaskSpec | None:
         """Return the task that a starting worker will probably get."""
@@ -83,9 +88,13 @@ class Board:
         self.money.reserve(attempt.name, self.tasks[task_id].spec.budget_usd)
         return attempt
 
-    def claimed(self, worker: str) -> None:
+    def handed_over(self, attempt: Attempt, now: float) -> None:
+        """Take an attempt as given to its worker: its time begins."""
+        self.workers[attempt.worker].since = now
+
+    def begun(self, worker: str) -> None:
         """Take a worker as at work on its attempt. Reported by the worker."""
-        self.workers[worker].claimed = True
+        self.workers[worker].begun = True
 
     def ended(self, report: AttemptReport, now: float, *, by_worker: bool = True) -> None:
         """End a running attempt: its worker is free, its task is done or tried again.
@@ -206,5 +215,5 @@ class Board:
             state=worker.state,
             since=worker.since,
             timeout=spec.timeout if spec is not None else None,
-            claimed=worker.claimed,
+            begun=worker.begun,
         )

@@ -7,6 +7,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_ptc.coordinator.shared_list import SharedList
 from pytest_ptc.coordinator.submissions import Submissions
 from pytest_ptc.coordinator.supervisor import Supervisor
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -57,10 +58,11 @@ class Coordinator:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._submissions = Submissions(task_list, journal)
+        self._list = SharedList(task_list, journal)
         self._supervisor = Supervisor(
             limits=limits,
             host=host,
-            task_list=task_list,
+            shared_list=self._list,
             journal=journal,
             submissions=self._submissions,
             scratch=scratch,
@@ -83,6 +85,11 @@ class Coordinator:
     def cpu_seconds(self) -> float:
         """Return the CPU time of its thread, in seconds, once that has ended."""
         return self._supervisor.cpu_seconds
+
+    @property
+    def list_problems(self) -> Sequence[str]:
+        """Return what has gone wrong on the shared list so far, a sentence each."""
+        return self._list.problems
 
     def submit(
         self,
@@ -123,6 +130,7 @@ class Coordinator:
             if self._thread.is_alive():
                 self.stop("the run ended")
                 self._thread.join()
+            self._list.close()
         finally:
             self._supervisor.end_all()
 

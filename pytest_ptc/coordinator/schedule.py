@@ -20,7 +20,7 @@ START_TIMEOUT_S = 90.0
 #: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
 #: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
 STUCK_AFTER_S = 10.0
-#: Seconds in which a worker must begin what it was given; a lock on the shared list may take 15.
+#: Seconds in which a worker must begin what it was given; it may have to end what was before.
 BEGIN_TIMEOUT_S = 45.0
 #: US dollars that sums of binary fractions may be off by.
 _ROUNDING_USD = 1e-9
@@ -180,7 +180,7 @@ def _stuck(view: BoardView, now: float) -> list[tuple[str, str]]:
             continue
         if worker.state is WorkerState.STARTING:
             late.append((worker.name, f"did not call in within {START_TIMEOUT_S:g} s"))
-        elif not worker.claimed:
+        elif not worker.begun:
             late.append((worker.name, "did not begin its task"))
         else:
             late.append((worker.name, "did not answer after its task's timeout"))
@@ -193,7 +193,7 @@ def _deadline(worker: WorkerOnView) -> float | None:
     if worker.timeout is None:
         return None
     over = worker.since + worker.timeout + STUCK_AFTER_S
-    return over if worker.claimed else min(over, worker.since + BEGIN_TIMEOUT_S)
+    return over if worker.begun else min(over, worker.since + BEGIN_TIMEOUT_S)
 
 
 def _launches(view: BoardView, limits: Limits) -> list[Launch]:

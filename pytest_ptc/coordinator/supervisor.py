@@ -9,7 +9,6 @@ what they want done by `call`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import threading
 import time
@@ -39,24 +38,19 @@ from pytest_ptc.model.errors import PtcError
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
 from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
+    from pytest_ptc.coordinator.shared_list import SharedList
     from pytest_ptc.coordinator.submissions import Submissions
     from pytest_ptc.coordinator.view import BoardView
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.interfaces.launch import LaunchFile
-    from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.journal.run_journal import Journal
 
-
-#: Seconds to wait for the lock of a lost worker's task; a worker that died with the lock leaves it
-#: for 10 s.
-RELEASE_TIMEOUT_S = 20.0
 
 #: Seconds that workers have to end by themselves when the run is over, and then after SIGTERM.
 QUIT_GRACE_S = 2.0
@@ -68,7 +62,7 @@ class Supervisor:
     Args:
         limits: How many workers.
         host: Where they live.
-        task_list: The shared list, open.
+        shared_list: The shared list.
         journal: The run's journal.
         submissions: The tasks that are handed in, and who is answered.
         scratch: The run's private folder, for the socket and the workers' launch files.
@@ -84,7 +78,7 @@ class Supervisor:
         *,
         limits: Limits,
         host: Host,
-        task_list: TaskList,
+        shared_list: SharedList,
         journal: Journal,
         submissions: Submissions,
         scratch: Path,
@@ -94,7 +88,8 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
-        self._list = task_list
+        self._list = shared_list
+        self._names = RunNames(journal.run_id)
         self._journal = journal
         self._contents = contents
         self._clock = clock
@@ -272,11 +267,8 @@ class Supervisor:
                 self._journal.token(attempt),
                 task.spec.to_json(),
                 seconds=task.spec.timeout,
-                last=task.retries_left <= 1,
             )
             seen = self._contents.began(attempt.name, task.spec) if self._contents else None
-            # Before the attempt counts as at work: a message that cannot be encoded raises here.
-            self._crew.say(worker, message)
         except Exception as error:  # noqa: BLE001 - one failing task must not end the run
             self._close(AttemptReport(attempt=attempt, seconds=0.0, trouble=_machinery(error)))
             return
@@ -284,6 +276,31 @@ class Supervisor:
         self._journal.append(
             events.AttemptAssigned(attempt=attempt.name, worker=worker, content=seen)
         )
+        self._errand(self._hand_over(attempt, message))
+
+    async def _hand_over(self, attempt: Attempt, message: messages.Assigned) -> None:
+        """Claim an attempt's task on the shared list, then give it to its worker."""
+        timeout = self._board.tasks[attempt.task_id].spec.timeout
+        owner = self._names.owner(attempt.worker)
+        trouble = await self._list.claim(attempt.task_id, owner, timeout)
+        # Meanwhile the worker may have ended, or been told to: then its burial ends the attempt.
+        if self._board.stopping is not None or not self._board.is_at(attempt):
+            return
+        if trouble is None:
+            try:
+                self._crew.say(attempt.worker, message)
+            except Exception as error:  # noqa: BLE001 - a message that cannot be encoded
+                trouble = _machinery(error)
+            else:
+                self._board.handed_over(attempt, self._clock())
+                self._journal.append(
+                    events.AttemptClaimed(attempt=attempt.name, worker=attempt.worker)
+                )
+                self._wake.set()
+                return
+        seconds = self._clock() - self._at_work[attempt.name].began
+        report = AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
+        self._ended(attempt, trouble, report)
 
     async def _put_down(self, worker: str, running: Running, message: messages.Recorded) -> None:
         """Put down what was recorded, in a thread and in its turn, and acknowledge it."""
@@ -313,6 +330,12 @@ class Supervisor:
         if self._contents is not None:
             self._contents.ended(attempt.name)
         self._close(closed.report, by_worker=report is not None)
+        self._list.ended(
+            closed.report,
+            self._names.owner(attempt.worker),
+            done=self._board.tasks[attempt.task_id].state is TaskState.DONE,
+            redactor=running.writer.redactor,
+        )
 
     def _close(self, report: AttemptReport, *, by_worker: bool = True) -> None:
         self._board.ended(report, self._clock(), by_worker=by_worker)
@@ -329,9 +352,10 @@ class Supervisor:
                 self._board.called_in(worker, self._clock())
                 self._journal.append(events.WorkerReady(worker=worker))
                 self._wake.set()
-            case messages.Claimed(name) if attempt is not None and attempt.name == name:
-                self._board.claimed(worker)
-                self._journal.append(events.AttemptClaimed(attempt=name, worker=worker))
+            case messages.Begun(name) if attempt is not None and attempt.name == name:
+                self._board.begun(worker)
+            case messages.Look(name) if attempt is not None and attempt.name == name:
+                self._errand(self._look(attempt))
             case messages.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
                 self._hold(attempt, seconds, why)
             case messages.Recorded(name) if attempt is not None and attempt.name == name:
@@ -350,6 +374,11 @@ class Supervisor:
         else:
             over = messages.Acknowledged(message.attempt, message.number, "the attempt is over")
             self._crew.say(worker, over)
+
+    async def _look(self, attempt: Attempt) -> None:
+        """Tell an attempt's worker whether the shared list has its task."""
+        listed = await self._list.has(attempt.task_id)
+        self._crew.say(attempt.worker, messages.Looked(attempt.name, listed))
 
     def _is_starting(self, worker: str) -> bool:
         found = self._board.workers.get(worker)
@@ -396,19 +425,10 @@ class Supervisor:
         self._board.buried(worker, remains.ended, remains.tail)
         if self._board.stopping is None or attempt is not None:
             self._journal.append(events.WorkerLost(worker=worker, why=why, ended=remains.ended))
-        if attempt is not None:
-            # Released before it may be tried again, or the next worker could not claim it. In a
-            # thread: a worker that was killed with the task's lock in its hands leaves that locked
-            # for seconds, which no other verdict should wait for.
-            owner = RunNames(self._journal.run_id).owner(worker)
-            with contextlib.suppress(Exception):
-                await in_thread(
-                    self._list.release, attempt.task_id, owner, seconds=RELEASE_TIMEOUT_S
-                )
-            # Else the worker's message that the attempt ended was read after its own end was
-            # noticed.
-            if self._board.attempt_of(worker) == attempt:
-                self._ended(attempt, self._cause_of_death(worker, remains))
+        # Not where the worker's message that the attempt ended was read after its own end was
+        # noticed.
+        if attempt is not None and self._board.attempt_of(worker) == attempt:
+            self._ended(attempt, self._cause_of_death(worker, remains))
         self._wake.set()
 
     def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:

@@ -25,16 +25,16 @@ class WorkerOnView:
     Args:
         name: `w1`, `w2`, ...
         state: Where it stands.
-        since: When it came into its state.
+        since: When it came into its state, or was given its attempt.
         timeout: Seconds that its attempt may take; None where it has none.
-        claimed: Whether it has said that it began that attempt.
+        begun: Whether it has reported that it began that attempt.
     """
 
     name: str
     state: WorkerState
     since: float
     timeout: float | None = None
-    claimed: bool = False
+    begun: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,9 +22,9 @@ class Worker:
     Args:
         name: `w1`, `w2`, ...
         state: Where it stands.
-        since: When it came into its state.
+        since: When it came into its state, or was given its attempt.
         attempt: The attempt that it was given and that has not ended.
-        claimed: Whether it has said that it began that attempt.
+        begun: Whether it has reported that it began that attempt.
         buried: Whether it is known how it ended, and nothing of it is left.
     """
 
@@ -32,7 +32,7 @@ class Worker:
     state: WorkerState
     since: float
     attempt: Attempt | None = None
-    claimed: bool = False
+    begun: bool = False
     buried: bool = False
 
 
@@ -111,7 +111,7 @@ class Workers:
     def give(self, attempt: Attempt, now: float) -> None:
         """Take the worker of an attempt as busy with it."""
         busy = self._enter(attempt.worker, WorkerState.IDLE, WorkerState.BUSY, now)
-        busy.attempt, busy.claimed = attempt, False
+        busy.attempt, busy.begun = attempt, False
 
     def end(self, attempt: Attempt, now: float) -> bool:
         """Take the worker of an attempt as done with it; False where it is not on it."""

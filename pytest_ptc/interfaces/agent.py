@@ -51,7 +51,8 @@ class Job:
             counts. With `require_evidence`, a pass with none is an error.
         waits: Reports that the provider refuses work for so many seconds, and why: until then, the
             run begins no further attempt.
-        listed: Tells whether the shared list still has the task.
+        listed: Tells whether the shared list still has the task. It waits for the coordinator's
+            answer: call it in a thread.
     """
 
     attempt: Attempt

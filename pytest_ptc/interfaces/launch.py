@@ -58,11 +58,12 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         commands: A folder to put before PATH for agents: its `ptc` is the one of this run.
         start: The directory that pytest was started in, absolute.
         task_list_id: The id of the shared list.
-        own_list: Whether the list was made for this run, and is removed with it.
         claude_config: Claude Code's configuration directory, which has the list.
         secrets: Texts to redact everywhere, by the names of the variables or options they are in.
         address: The path of the coordinator's Unix socket.
         key: The secret that the worker sends there first.
+        clean_list: The program that takes the run's tasks off the shared list when pytest was
+            killed; empty for none.
         farewell: The program that the worker becomes when pytest was killed; empty for none.
         pytest: The process of pytest.
     """
@@ -75,11 +76,11 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     commands: Path
     start: Path
     task_list_id: str
-    own_list: bool
     claude_config: Path
     secrets: dict[str, str] = {}
     address: Path
     key: str
+    clean_list: tuple[str, ...] = ()
     farewell: tuple[str, ...] = ()
     pytest: PytestProcess
 

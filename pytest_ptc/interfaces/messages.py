@@ -40,10 +40,23 @@ class Ready(_Message, frozen=True):
     """From a worker whose agent is ready for a task."""
 
 
-class Claimed(_Message, frozen=True):
-    """From a worker that has taken its task on the shared list and begins."""
+class Begun(_Message, frozen=True):
+    """From a worker that has got its task and begins."""
 
     attempt: str
+
+
+class Look(_Message, frozen=True):
+    """From a worker: is the task of this attempt on the shared list?"""
+
+    attempt: str
+
+
+class Looked(_Message, frozen=True):
+    """To a worker: whether the task of this attempt is on the shared list."""
+
+    attempt: str
+    listed: bool
 
 
 class Waits(_Message, frozen=True):
@@ -91,8 +104,8 @@ class Assigned(_Message, frozen=True):
     """To a worker: do this attempt, whose folder is in the journal.
 
     What may be secret is said here and is not on disk: the token by which the attempt's agent is
-    known, and the task with all its variables. `seconds` is how long it may take from now on.
-    `last` tells that trouble will not be tried again.
+    known, and the task with all its variables. `seconds` is how long it may take from now on. The
+    task is claimed on the shared list already.
     """
 
     attempt: str
@@ -100,7 +113,6 @@ class Assigned(_Message, frozen=True):
     token: str
     spec: dict[str, Any]
     seconds: Seconds
-    last: bool
 
 
 class Quit(_Message, frozen=True):
@@ -108,7 +120,18 @@ class Quit(_Message, frozen=True):
 
 
 Message: TypeAlias = (
-    Hello | Ready | Claimed | Waits | Recorded | Acknowledged | Ended | Prepare | Assigned | Quit
+    Hello
+    | Ready
+    | Begun
+    | Waits
+    | Look
+    | Looked
+    | Recorded
+    | Acknowledged
+    | Ended
+    | Prepare
+    | Assigned
+    | Quit
 )
 
 

@@ -67,7 +67,7 @@ class AttemptWriter:
     def __init__(self, folder: Path, seal: str, redactor: Redactor) -> None:
         self.folder = folder
         self._seal = seal
-        self._redactor = redactor
+        self.redactor = redactor
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
         #: The lines of the records file as they must be on disk.
@@ -85,7 +85,7 @@ class AttemptWriter:
             "task": attempt.task_id,
             "attempt": attempt.number,
             "worker": attempt.worker,
-            "spec": self._redactor.json(spec.to_json()),
+            "spec": self.redactor.json(spec.to_json()),
         }
         with journal_errors(self.folder):
             self.folder.mkdir(mode=0o700)
@@ -96,11 +96,11 @@ class AttemptWriter:
 
     def put(self, entry: Entry) -> None:
         """Write an entry, and return when it is synced."""
-        value = self._redactor.json(entry_to_json(entry))
+        value = self.redactor.json(entry_to_json(entry))
         if isinstance(entry, Recording) and entry.record.verdict is not None:
             # The data was checked before it was redacted; redacted data may not match the schema.
             data = entry.record.verdict.data
-            value["data_redacted"] = self._redactor.json(data, free=True) != data
+            value["data_redacted"] = self.redactor.json(data, free=True) != data
         line = f"\n{json.dumps(sealed(value, self._seal))}".encode()
         with self._lock, journal_errors(self.folder / RECORDS):
             if len(line) > MAX_RECORD_BYTES or self._size + len(line) > MAX_RECORDS_BYTES:
@@ -116,7 +116,7 @@ class AttemptWriter:
 
     def file(self, report: AttemptReport) -> Filed:
         """Write the report, and return it as it is on disk."""
-        value = self._redactor.json(report.to_json())
+        value = self.redactor.json(report.to_json())
         with self._lock, journal_errors(self.folder):
             # If that fails, the hash in the report shows that the records were changed.
             with contextlib.suppress(OSError):

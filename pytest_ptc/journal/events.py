@@ -184,6 +184,18 @@ class LoopProblem(Event, frozen=True, kw_only=True, tag="loop problem"):
     problem: str
 
 
+class SharedListProblem(Event, frozen=True, kw_only=True, tag="list problem"):
+    """A task is not on the shared list as it should be; the run goes on by the journal alone.
+
+    Args:
+        task: The task's id there.
+        problem: What went wrong.
+    """
+
+    task: str
+    problem: str
+
+
 # --- tasks
 
 
@@ -348,7 +360,7 @@ class AttemptAssigned(Event, frozen=True, kw_only=True, tag="assigned"):
 
 
 class AttemptClaimed(Event, frozen=True, kw_only=True, tag="claimed"):
-    """The worker has taken the task on the shared list; its agent begins."""
+    """The task is claimed on the shared list, or the run goes on without; its worker gets it."""
 
     attempt: str
     worker: str

@@ -268,6 +268,12 @@ def _launch_files(
         search_path=plan.agent.search_path,
     )
 
+    clean_list = (
+        *(plan.agent.python.program, "-m", "pytest_ptc.tasklist"),
+        *(str(_task_list(settings, plan).path), plan.run_id),
+        *([] if settings.task_list_id else ["own"]),
+    )
+
     def launch_file(worker: str, key: str) -> LaunchFile:
         return LaunchFile(
             worker=worker,
@@ -278,11 +284,11 @@ def _launch_files(
             commands=commands,
             start=place.start,
             task_list_id=plan.list_id,
-            own_list=not settings.task_list_id,
             claude_config=config_dir(os.environ),
             secrets=secret_arguments(plan.agent.plan.argv),
             address=ScratchPlaces(scratch).coordinator_socket,
             key=key,
+            clean_list=clean_list,
             farewell=plan.host.farewell,
             pytest=PytestProcess(
                 pid=os.getpid(), created=ourselves.created if ourselves is not None else 0.0

@@ -304,6 +304,8 @@ class Run:
             held.coordinator.close()
             held.contents.close()
             when_quiet()
+            if problems := held.coordinator.list_problems:
+                self.problems.append(_list_problem(problems))
         finally:
             # Not reached twice: a second Ctrl-C in `close` comes here with everything killed.
             self.phase = self.phase.move(RunPhase.ENDED)
@@ -339,3 +341,8 @@ class Run:
 def _top(spec: TaskSpec) -> str | None:
     top = repository_top(spec.cwd)
     return None if top is None else str(top)
+
+
+def _list_problem(problems: Sequence[str]) -> str:
+    more = f"; {len(problems) - 1} more in the journal" if len(problems) > 1 else ""
+    return f"shared list not up to date: {problems[0]}{more}; verdicts are not affected"

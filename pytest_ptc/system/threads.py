@@ -7,10 +7,10 @@ that does not answer, or that waits for somebody's lock, would hold up that end.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from concurrent.futures import Executor, Future
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
+from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -30,30 +30,99 @@ class _Threads(Executor):
         return future
 
 
-class OneByOne(Executor):
-    """A daemon thread that carries out one call after the other, in the order that they came."""
+class InTurn:
+    """Daemon threads for calls that each have a key: of one key one after the other, in order.
 
-    def __init__(self) -> None:
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._begun = False
+    Args:
+        most: How many threads at once. Calls of further keys wait for one.
+    """
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Have a call carried out when all before it have been."""
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._changed = Condition()
+        #: Calls of each key that have not ended; the first one may have begun.
+        self._calls: dict[str, deque[Callable[[], None]]] = {}
+        #: Keys whose next call may begin.
+        self._startable: deque[str] = deque()
+        self._threads = 0
+        self._idle = 0
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<InTurn {sorted(self._calls)}>"
+
+    def submit(self, key: str, call: Callable[[], T]) -> Future[T]:
+        """Have a call carried out when all before it of this key have been.
+
+        Raises:
+            RuntimeError: It is closed.
+        """
         future: Future[T] = Future()
-        self._calls.put(partial(_carry_out, future, partial(fn, *args, **kwargs)))
-        if not self._begun:
-            self._begun = True
-            Thread(target=self._work, name="ptc-one-by-one", daemon=True).start()
+        # Cancelled, it is carried out all the same: what is asked for later counts on it.
+        future.set_running_or_notify_cancel()
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("no calls are taken any more")
+            calls = self._calls.setdefault(key, deque())
+            calls.append(partial(_finish, future, call))
+            if len(calls) == 1:
+                self._make_startable(key)
         return future
 
+    def close(self, seconds: float) -> list[str]:
+        """Wait for all calls, then drop those that have not begun; may be called again.
+
+        Returns:
+            The keys that calls are left of.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._calls, seconds)
+            self._closed = True
+            left = list(self._calls)
+            self._calls.clear()
+            self._startable.clear()
+            self._changed.notify_all()
+        return left
+
+    def _make_startable(self, key: str) -> None:
+        self._startable.append(key)
+        if len(self._startable) > self._idle and self._threads < self._most:
+            self._threads += 1
+            Thread(target=self._work, name="ptc-in-turn", daemon=True).start()
+        self._changed.notify_all()
+
     def _work(self) -> None:
-        while True:
-            self._calls.get()()
+        while (found := self._next()) is not None:
+            key, call = found
+            call()
+            with self._changed:
+                # Dropped when it was closed meanwhile.
+                if (calls := self._calls.get(key)) is not None:
+                    calls.popleft()
+                    if calls:
+                        self._make_startable(key)
+                    else:
+                        del self._calls[key]
+                        self._changed.notify_all()
+
+    def _next(self) -> tuple[str, Callable[[], None]] | None:
+        """Return the next call that may begin; None when it is closed."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._startable or self._closed)
+            self._idle -= 1
+            if not self._startable:
+                return None
+            key = self._startable.popleft()
+            return key, self._calls[key][0]
 
 
 def _carry_out(future: Future[T], call: Callable[[], T]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
+    if future.set_running_or_notify_cancel():
+        _finish(future, call)
+
+
+def _finish(future: Future[T], call: Callable[[], T]) -> None:
     try:
         result = call()
     except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
@@ -65,13 +134,7 @@ def _carry_out(future: Future[T], call: Callable[[], T]) -> None:
 _THREADS = _Threads()
 
 
-async def in_thread(
-    call: Callable[..., T],
-    *args: Any,
-    seconds: float | None = None,
-    executor: Executor = _THREADS,
-    keep: bool = False,
-) -> T:
+async def in_thread(call: Callable[..., T], *args: Any, seconds: float | None = None) -> T:
     """Return what a call returns that is made in a thread.
 
     Ended by cancellation, or when its time is over, it goes on in its thread, unheard.
@@ -80,11 +143,9 @@ async def in_thread(
         call: What is called.
         args: Its arguments.
         seconds: How long it is waited for; None for ever.
-        executor: The threads.
-        keep: Whether it is carried out, too, if it has not begun when its time is over.
 
     Raises:
         asyncio.TimeoutError: It took longer.
     """
-    future = asyncio.get_running_loop().run_in_executor(executor, call, *args)
-    return await asyncio.wait_for(asyncio.shield(future) if keep else future, seconds)
+    future = asyncio.get_running_loop().run_in_executor(_THREADS, call, *args)
+    return await asyncio.wait_for(future, seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +13,10 @@ from typing import TYPE_CHECKING
 from pytest_ptc.agents.registry import load_maker
 from pytest_ptc.interfaces.environment import anchored
 from pytest_ptc.interfaces.launch import LaunchFile
-from pytest_ptc.model.errors import LaunchFileError, TaskListError
+from pytest_ptc.model.errors import LaunchFileError
 from pytest_ptc.system.processes import ProcessIdentity, wait_gone
 from pytest_ptc.system.scratch import remove_scratch
 from pytest_ptc.system.strays import adopt_orphans
-from pytest_ptc.tasklist.store import TaskListStore
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.worker.terminal import without_signal_keys
 from pytest_ptc.worker.worker import Worker
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a killed pytest may take to end after its connection was closed.
 PYTEST_EXIT_TIMEOUT_S = 5.0
+#: Seconds that the shared list of a killed pytest may take to be cleaned: it may be locked.
+CLEAN_LIST_TIMEOUT_S = 30.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,9 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The last of the lines that the coordinator shows of a worker that ended.
         print(f"pytest-ptc worker: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    task_list = TaskListStore(
-        launch.claude_config, launch.task_list_id, run_id=launch.run_id, own=launch.own_list
-    )
     # A worker does not run in the project's directory, and its agents run in several.
     environ = anchored(os.environ, str(launch.start))
     os.environ.clear()
@@ -50,20 +49,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     redactor.learn(launch.secrets)
     adopt_orphans()
     agent = load_maker(launch.agent.make, launch.agent.search_path)(launch, os.environ)
-    worker = Worker(launch, task_list=task_list, agent=agent, redactor=redactor)
+    worker = Worker(launch, agent=agent, redactor=redactor)
     orphan = asyncio.run(worker.live())
     # The connection ends a moment before pytest does. A pytest that is alive cleans up itself.
     pytest = ProcessIdentity(launch.pytest.pid, launch.pytest.created)
     if orphan and not wait_gone([pytest], PYTEST_EXIT_TIMEOUT_S):
-        _clean_up(launch, task_list)
+        _clean_up(launch)
     return 0
 
 
-def _clean_up(launch: LaunchFile, task_list: TaskListStore) -> None:
+def _clean_up(launch: LaunchFile) -> None:
     """Remove what a killed pytest would have removed at the end of its run."""
     remove_scratch(launch.scratch, launch.run_id)
-    with contextlib.suppress(TaskListError):
-        task_list.withdraw_run()
+    if launch.clean_list:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(launch.clean_list, check=False, timeout=CLEAN_LIST_TIMEOUT_S)
     if launch.farewell:
         os.execv(launch.farewell[0], launch.farewell)
 

@@ -1,7 +1,7 @@
-"""One attempt, from its task on the shared list to its report.
+"""One attempt, from its task to its report.
 
-Its phases come one after the other: the task is claimed, its directory is made, its agent works
-within its time, and its outcome is judged. Any phase may end the attempt.
+Its phases come one after the other: its directory is made, its agent works within its time, and its
+outcome is judged. Any phase may end the attempt.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pytest_ptc.model.result import Attempt
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.worker.ledger import AttemptLedger
-    from pytest_ptc.worker.shared_list import WorkersList
 
 
 @dataclass(kw_only=True, eq=False)
@@ -49,11 +48,10 @@ class AttemptRun:
         deadline: When its time is over, on this process's monotonic clock.
         agent: What does the task.
         ledger: Takes its records.
-        task_list: The shared list.
-        owner: Who claims its task there.
         scratch: The run's private folder, for its worktree.
         show: Prints one line on the worker's screen.
         say: Sends a message to the coordinator.
+        listed: Tells whether the shared list has its task; called in a thread.
     """
 
     attempt: Attempt
@@ -62,11 +60,10 @@ class AttemptRun:
     deadline: float
     agent: Agent
     ledger: AttemptLedger
-    task_list: WorkersList
-    owner: str
     scratch: Path
     show: Callable[[str], None]
     say: Callable[[messages.Message], None]
+    listed: Callable[[], bool]
     spent: list[Usage] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     tool_calls: int | None = None
@@ -74,12 +71,8 @@ class AttemptRun:
     async def report(self) -> AttemptReport:
         """Carry it out, and return how it ended."""
         began = time.monotonic()
-        ended: Verdict | Trouble | None = await self.task_list.claim(
-            self.attempt.task_id, self.owner, self.spec.timeout
-        )
-        if ended is None:
-            self.say(messages.Claimed(self.attempt.name))
-            ended = await self._run_isolated(self._job())
+        self.say(messages.Begun(self.attempt.name))
+        ended = await self._run_isolated(self._job())
         ended = demanded(ended, self.spec, self.tool_calls)
         return AttemptReport(
             attempt=self.attempt,
@@ -106,7 +99,7 @@ class AttemptRun:
             waits=lambda seconds, why: self.say(
                 messages.Waits(name, seconds, why[: messages.MAX_TEXT_CHARS])
             ),
-            listed=lambda: self.task_list.has(self.attempt.task_id),
+            listed=self.listed,
         )
 
     def _note(self, **facts: Any) -> None:

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
+from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.task import TaskSpec
@@ -24,33 +24,29 @@ from pytest_ptc.worker.attempt_run import AttemptRun
 from pytest_ptc.worker.desk import RecordDesk
 from pytest_ptc.worker.ledger import AttemptLedger
 from pytest_ptc.worker.line import CALL_TIMEOUT_S, call
+from pytest_ptc.worker.look import Look
 from pytest_ptc.worker.pane import Screen
-from pytest_ptc.worker.shared_list import WorkersList
 
 if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent import Agent
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.interfaces.line import Line
-    from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.text.redaction import Redactor
 
 
 class Worker:
     """One worker's life, from its launch file to its end: its conversation with the coordinator."""
 
-    def __init__(
-        self, launch: LaunchFile, *, task_list: TaskList, agent: Agent, redactor: Redactor
-    ) -> None:
+    def __init__(self, launch: LaunchFile, *, agent: Agent, redactor: Redactor) -> None:
         self._launch = launch
         self._name = launch.worker
-        self._owner = RunNames(launch.run_id).owner(launch.worker)
         self._agent = agent
         self._redactor = redactor
         self._screen = Screen(sys.stdout.fileno(), redactor.text)
-        self._list = WorkersList(task_list, self._screen.line)
         self._desk = RecordDesk(ScratchPlaces(launch.scratch).record_socket(launch.worker))
         self._line: Line | None = None
         self._ledger: AttemptLedger | None = None
+        self._look: Look | None = None
         #: Whether the coordinator has answered.
         self._known = False
 
@@ -67,7 +63,6 @@ class Worker:
         orphan = False
         with contextlib.suppress(asyncio.CancelledError):
             orphan = await working
-        await self._list.close()
         await self._agent.close()
         self._desk.close()
         # Last: the coordinator kills a worker whose connection has ended.
@@ -98,9 +93,11 @@ class Worker:
                     case messages.Prepare(like):
                         job = asyncio.create_task(self._prepare(like, line))
                     case messages.Assigned() as assigned:
-                        # Its time runs while the attempt before it is completed on the shared list.
                         run = self._attempt_run(assigned, line)
                         job = asyncio.create_task(self._attempt(run, assigned, line, after=job))
+                    case messages.Looked(attempt, listed):
+                        if self._look is not None:
+                            self._look.answer(attempt, listed=listed)
                     case messages.Acknowledged() as acknowledged:
                         self._acknowledge(acknowledged)
                     case _:
@@ -152,16 +149,7 @@ class Worker:
         finally:
             self._desk.end()
             run.ledger.close("the attempt is over")
-        if (report is None or report.trouble is not None) and not assigned.last:
-            # Before the coordinator gets the end, or the next worker could not claim the task.
-            await self._list.release(run.attempt.task_id, self._owner)
-            _say_end(line, ended)
-            return
-        # The shared list is a view: the outcome goes to the coordinator first.
         _say_end(line, ended)
-        if report is not None:
-            metadata = {"ptc": run.ledger.redactor.json(_for_list(report))}
-            await self._list.complete(run.attempt.task_id, self._owner, metadata)
 
     def _attempt_run(self, assigned: messages.Assigned, line: Line) -> AttemptRun:
         """Return the run of an attempt whose time begins now."""
@@ -178,6 +166,7 @@ class Worker:
             deadline=deadline,
             say=line.say,
         )
+        self._look = look = Look(attempt.name, line, asyncio.get_running_loop())
         return AttemptRun(
             attempt=attempt,
             spec=spec,
@@ -185,11 +174,10 @@ class Worker:
             deadline=deadline,
             agent=self._agent,
             ledger=ledger,
-            task_list=self._list,
-            owner=self._owner,
             scratch=self._launch.scratch,
             show=self._screen.line,
             say=line.say,
+            listed=look.listed,
         )
 
     def _acknowledge(self, message: messages.Acknowledged) -> None:
@@ -204,10 +192,3 @@ def _say_end(line: Line, ended: messages.Ended) -> None:
     except TypeError as error:
         problem = f"its report cannot be sent as JSON: {error}"[: messages.MAX_TEXT_CHARS]
         line.say(messages.Ended(ended.attempt, problem=problem))
-
-
-def _for_list(report: AttemptReport) -> dict[str, Any]:
-    if report.verdict is not None:
-        return report.verdict.to_json()
-    assert report.trouble is not None
-    return {"verdict": "error", "summary": str(report.trouble), "findings": [], "data": None}

@@ -158,43 +158,36 @@ def test_broken_tasks_cost_no_verdict_and_those_of_others_are_theirs(suite: Suit
     )
 
 
-#: Kills a worker while it holds the lock of its task, in the first attempt at `test_killed`.
-KILLED_WITH_LOCK = """
-import os, signal, sys
-
-def killing(path, record, real):
-    if record.subject.endswith("test_killed") and not os.path.exists("../killed"):
-        open("../killed", "w").close()
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(path, record)
-
-if "pytest_ptc.worker" in sys.orig_argv:
-    from pytest_ptc.tasklist import locks, store
-    locks.STALE_AFTER_S = 2.0
-    real = store.write_task
-    store.write_task = lambda path, record: killing(path, record, real)
-"""
-
-
 @pytest.mark.fault("dead-locks")
-def test_locks_of_the_dead_hold_up_nobody_else(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A lock left by a killed worker is waited for by its own task; old ones by nobody."""
+def test_locks_of_the_dead_hold_up_nobody(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither old ones nor that of a client that was killed in the middle of an update."""
     monkeypatch.setattr(locks, "STALE_AFTER_S", 2.0)
-    inject(suite, monkeypatch, KILLED_WITH_LOCK)
     (suite.path / LIST / ".lock.lock").mkdir(parents=True)
     (suite.path / LIST / "3.json.lock").mkdir()
     hour_ago = time.time() - 3600
     for name in (".lock.lock", "3.json.lock"):
         os.utime(suite.path / LIST / name, (hour_ago, hour_ago))
     suite.write(
-        test_a=marked("killed", "pass", retries=1)
+        test_a=marked("killed", f"sh mkdir {LIST}/2.json.lock\nfirst tried exit 3\npass", retries=1)
         + "".join(marked(f"other_{number}", "pass") for number in range(3))
     )
     suite.run(OURS).assert_outcomes(passed=4)
-    # Of tasks 2 to 5, the first one's worker was killed.
-    assert [event["task"] for event in suite.events("ended")][-2:] == ["2", "2"]
+
+
+@pytest.mark.fault("held-lock")
+def test_a_lock_that_others_hold_holds_up_no_verdict(suite: Suite) -> None:
+    """Its task waits a moment and goes on without the list, which is said; no other task waits."""
+    suite.write(
+        test_a=marked("locks", f"sh mkdir {LIST}/3.json.lock\npass")
+        + marked("locked", "pass", needs="test_locks", timeout=20)
+        + marked("other", "pass", needs="test_locks")
+        + marked("unlocks", f"sh rmdir {LIST}/3.json.lock\npass", needs="test_locked")
+    )
+    result = suite.run(OURS, "--ptc-workers=2")
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(["shared list not up to date: task 3: *; verdicts are not *"])
+    assert [event["task"] for event in suite.events("list problem")] == ["3"]
+    assert [event["task"] for event in suite.events("ended")] == ["2", "4", "3", "5"]
 
 
 @pytest.mark.fault("clock-jumps")

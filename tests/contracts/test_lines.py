@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     Use = Callable[[Line, Line], Awaitable[None]]
     Between = Callable[[Use], None]
 
-LONG = messages.Assigned("1.1", "c", "t", {"prompt": "line\n\udcff" * 100_000}, 9.5, last=True)
+LONG = messages.Assigned("1.1", "c", "t", {"prompt": "line\n\udcff" * 100_000}, 9.5)
 MESSAGES: list[messages.Message] = [
     messages.Prepare(None),
     messages.Ready(),
     LONG,
     messages.Recorded("1.1", 1, {"data": "x" * 9_000_000}),
-    messages.Claimed("1.1"),
+    messages.Begun("1.1"),
 ]
 
 

@@ -21,7 +21,6 @@ def launch_file(folder: Path = Path("/nowhere"), **changes: Any) -> LaunchFile:
         "commands": folder / "bin",
         "start": folder,
         "task_list_id": "shared",
-        "own_list": False,
         "claude_config": folder / "config",
         "address": scratch / "coordinator",
         "key": "key",

@@ -12,6 +12,7 @@ moves next, and who dies between which two steps; the same decisions lead to the
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -20,7 +21,7 @@ from collections import deque
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from pytest_ptc.coordinator import running
 from pytest_ptc.coordinator.coordinator import Coordinator
@@ -33,6 +34,7 @@ from pytest_ptc.journal.attempt_writer import AttemptWriter, Filed
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.system.threads import InTurn
 from pytest_ptc.tasklist import TaskListStore
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.text.redaction import Redactor
@@ -44,7 +46,7 @@ from tests.support.launch import launch_file
 from tests.support.lines import FakeLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
     from contextvars import Context
 
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
     from pytest_ptc.verdicts.entries import Entry
+
+T = TypeVar("T")
 
 RUN_ID = "r1"
 
@@ -142,6 +146,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._busy = True
         return super().call_soon(callback, *args, context=context)
 
+    def call_soon_threadsafe(  # type: ignore[override]  # as above
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Take something to do from a thread, of which there is one."""
+        return self.call_soon(callback, *args, context=context)
+
     def run_in_executor(  # type: ignore[override]  # typeshed is stricter than it need be here
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
@@ -181,7 +191,7 @@ class Killed(BaseException):
 
 
 #: What a worker's process does to the world outside of it, in the order of an attempt.
-STEPS = ("claim", "say claimed", "say recorded", "release", "say ended", "complete")
+STEPS = ("say begun", "say recorded", "say ended")
 
 #: When a worker can be told to die.
 MOMENTS = tuple(f"{side} {step}" for step in STEPS for side in ("before", "after"))
@@ -197,7 +207,7 @@ class Observer(Protocol):
         """See that the coordinator begins an attempt."""
 
     def claimed(self, task_id: str) -> None:
-        """See that a worker's claim has succeeded."""
+        """See that the coordinator's claim has succeeded."""
 
     def started(self, job: Job) -> None:
         """See that an agent begins."""
@@ -274,42 +284,46 @@ class ScriptedAgent:
         """Keep nothing between tasks."""
 
 
-class WorkersList:
-    """A worker's own store of the shared list, with the moments at which the worker may die."""
+class WatchedList:
+    """The coordinator's store of the shared list, and who watches it.
 
-    def __init__(self, store: TaskListStore, process: WorkerProcess) -> None:
+    Args:
+        store: The list.
+        observer: Who watches.
+    """
+
+    def __init__(self, store: TaskListStore, observer: Observer) -> None:
         self._store = store
-        self._process = process
+        self._observer = observer
+        #: What an observer has found: of the list, errors are only noted.
+        self.failure: AssertionError | None = None
 
     def claim(self, task_id: str, owner: str) -> bool:
         """Take a task."""
-        with self._process.at("claim"):
-            claimed = self._store.claim(task_id, owner)
-            if claimed:
-                self._process.tell(lambda watching: watching.claimed(task_id))
+        claimed = self._store.claim(task_id, owner)
+        if claimed:
+            try:
+                self._observer.claimed(task_id)
+            except AssertionError as error:
+                self.failure = error
         return claimed
 
-    def release(self, task_id: str, owner: str) -> None:
-        """Put a task back."""
-        with self._process.at("release"):
-            self._store.release(task_id, owner)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
-    def complete(self, task_id: str, owner: str, metadata: Mapping[str, Any]) -> None:
-        """Mark a task completed."""
-        with self._process.at("complete"):
-            self._store.complete(task_id, owner, metadata)
 
-    def has(self, task_id: str) -> bool:
-        """Tell whether the list has this task."""
-        return self._store.has(task_id)
+class CallsWhenDecided(InTurn):
+    """Calls that are carried out at once, or, while the list is slow, when that is decided."""
 
-    def is_gone(self, task_id: str) -> bool:
-        """Tell whether the list was deleted as a whole."""
-        return self._store.is_gone(task_id)
-
-    def publish(self, tasks: Sequence[Any]) -> list[str]:
-        """Refuse: a worker has nothing to publish."""
-        raise NotImplementedError
+    def submit(self, key: str, call: Callable[[], T]) -> concurrent.futures.Future[T]:
+        """Take a call."""
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        future.set_running_or_notify_cancel()
+        waiting = SimulatedRun.current.waiting_calls
+        waiting.setdefault(key, deque()).append(lambda: future.set_result(call()))
+        if not SimulatedRun.current.list_is_slow:
+            SimulatedRun.current.answer(key)
+        return future
 
 
 class WorkerProcess:
@@ -403,12 +417,10 @@ class WorkerProcess:
             raise Killed
 
     def _begin(self, run: SimulatedRun) -> asyncio.Task[bool]:
-        store = TaskListStore(run.config, "shared", run_id=RUN_ID, clock=run.time.clock)
         launch = launch_file(run_id=RUN_ID, worker=self.name, journal=run.journal.folder)
         with contextlib.redirect_stdout(run.screen):
             worker = Worker(
                 launch,
-                task_list=WorkersList(store, self),
                 agent=self.agent,
                 redactor=Redactor(),
             )
@@ -424,7 +436,13 @@ def simulate_workers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"pytest_ptc.worker.{module}.time", clock)
     # Who waits for the coordinator may wait for as long as a step may be.
     monkeypatch.setattr("pytest_ptc.worker.ledger.ACKNOWLEDGEMENT_TIMEOUT_S", 1e9)
+    monkeypatch.setattr("pytest_ptc.coordinator.shared_list.InTurn", CallsWhenDecided)
     put, file, close = AttemptWriter.put, AttemptWriter.file, closing.closed_by_worker
+    open_attempt = Journal.open_attempt
+
+    def watched_open(journal: Journal, attempt: Attempt, spec: TaskSpec) -> AttemptWriter:
+        SimulatedRun.current.observer.assigned(attempt)
+        return open_attempt(journal, attempt, spec)
 
     def watched_put(writer: AttemptWriter, entry: Entry) -> None:
         put(writer, entry)
@@ -443,6 +461,7 @@ def simulate_workers(monkeypatch: pytest.MonkeyPatch) -> None:
         SimulatedRun.current.observer.reported(report)
         return close(writer, report)
 
+    monkeypatch.setattr(Journal, "open_attempt", watched_open)
     monkeypatch.setattr(AttemptWriter, "put", watched_put)
     monkeypatch.setattr(AttemptWriter, "file", watched_file)
     monkeypatch.setattr(running, "closed_by_worker", watched_close)
@@ -484,7 +503,6 @@ class SimulatedCrew:
             attempt = self._run.board.workers[worker].attempt
             assert attempt is not None
             assert attempt.name == message.attempt
-            self._run.observer.assigned(attempt)
         if worker in self._connected and self.processes[worker].alive:
             self.processes[worker].hear(message)
 
@@ -732,16 +750,20 @@ class SimulatedRun:
         self.observer = observer or Nobody()
         self.time = Time()
         self.config = folder / "config"
+        #: Whether calls on the shared list wait until `answer`, and those that do, by their task.
+        self.list_is_slow = False
+        self.waiting_calls: dict[str, deque[Callable[[], None]]] = {}
         self.screen = Path(os.devnull).open("w")  # noqa: SIM115 - `close` closes it
         self.list = TaskListStore(self.config, "shared", run_id=RUN_ID, clock=self.time.clock)
         self.list.open()
         self.session = Session(self.list.path, self.time)
         self.time.meanwhile = self.session.finish_claim
         self.journal = Journal(folder / "runs", RUN_ID, key=KEY, clock=self.time)
+        self.watched = WatchedList(self.list, self.observer)
         self.coordinator = Coordinator(
             limits=limits,
             host=FakeHost(),
-            task_list=self.list,
+            task_list=cast("TaskListStore", self.watched),
             journal=self.journal,
             scratch=folder,
             worker_argv=(),
@@ -775,6 +797,11 @@ class SimulatedRun:
         ids = [event["task"] for event in self.events("submitted", before)]
         return list(zip(ids, futures, strict=True))
 
+    def answer(self, task_id: str) -> None:
+        """Carry out the calls on a task of the shared list that wait."""
+        for call in self.waiting_calls.pop(task_id, ()):
+            call()
+
     def stop(self) -> None:
         """End the run, as pytest's thread does."""
         self.call(self.supervisor.stop, Trouble(cause=Cause.STOPPED, message="enough"))
@@ -789,6 +816,8 @@ class SimulatedRun:
         if not self.is_over:
             self.office.turn(rounds)
             assert not self.office.problems, self.office.problems
+            if self.watched.failure is not None:
+                raise self.watched.failure
             if self._serving.done():
                 self._serving.result()
                 # As the thread does when it has served.

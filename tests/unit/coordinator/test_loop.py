@@ -79,6 +79,63 @@ def test_last_words_heard_after_the_end_was_seen_end_the_attempt_once(
     assert len(run.events("ended")) == 1
 
 
+@pytest.mark.fault("held-lock")
+def test_a_list_that_does_not_answer_holds_up_no_attempt(run: SimulatedRun) -> None:
+    """It waits for its claim for a few seconds; what is done on the list later is in order."""
+    run.list_is_slow = True
+    ((task, future),) = run.submit([spec(retries=1)])
+    for _ in range(3):
+        run.go_on(lambda _: None)
+    (process,) = run.processes
+    assert process.job is None
+    run.time.now += 6
+    at_work(run).agent.end(TROUBLE)
+    go_on(run)
+    assert future.result(0).verdict == PASS
+    assert len(run.waiting_calls[task]) == 4
+    run.answer(task)
+    found = run.list.read(task)
+    assert found is not None
+    assert found.is_done
+    assert [event["task"] for event in run.events("list problem")] == [task, task]
+
+
+@pytest.mark.fault("held-lock")
+def test_a_list_that_does_not_answer_holds_up_no_end(run: SimulatedRun) -> None:
+    """A run that is stopped while an attempt waits for its claim ends, and the attempt does."""
+    run.list_is_slow = True
+    ((task, future),) = run.submit([spec()])
+    for _ in range(3):
+        run.go_on(lambda _: None)
+    assert run.waiting_calls[task]
+    run.stop()
+    for _ in range(3):
+        run.go_on(lambda _: None)
+    assert run.is_over
+    assert future.result(0).trouble is not None
+    run.answer(task)
+
+
+def test_a_worker_that_dies_while_its_task_is_claimed_gets_no_task(run: SimulatedRun) -> None:
+    """The next one does, when the list has come to it."""
+    run.list_is_slow = True
+    ((task, future),) = run.submit([spec(retries=1)])
+    for _ in range(3):
+        run.go_on(lambda _: None)
+    run.processes[0].kill()
+    for _ in range(3):
+        run.go_on(lambda _: None)
+        run.time.now += 1
+    run.list_is_slow = False
+    run.answer(task)
+    go_on(run)
+    first, second = future.result(0).reports
+    assert first.trouble is not None
+    assert first.trouble.cause is Cause.WORKER_LOST
+    assert second.verdict == PASS
+    assert len(run.events("claimed")) == 1
+
+
 def test_two_tasks_of_one_node_id_end_both(run: SimulatedRun) -> None:
     """An item that is there twice, as with `--keep-duplicates`, is two tasks."""
     submitted = run.submit([spec(), spec()])

@@ -83,7 +83,7 @@ class World:
                 case Assign(task_id, worker):
                     self.attempts.append(self.board.assigned(task_id, worker, self.now))
                     if self.begin:
-                        self.board.claimed(worker)
+                        self.board.begun(worker)
                 case Kill(worker, _):
                     self.die(worker)
                 case GiveUp(task_id, trouble):

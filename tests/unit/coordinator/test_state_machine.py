@@ -396,6 +396,12 @@ class Machine(RuleBasedStateMachine):
         """Somebody else does something on the list, well or badly."""
         self.run.session.act(nth(list(self.asked), place), how)
 
+    @rule(slow=st.booleans())
+    def list_answers(self, *, slow: bool) -> None:
+        """All that waits on the list is done; from now on it answers at once, or not."""
+        self._answer()
+        self.run.list_is_slow = slow
+
     @precondition(lambda self: self.may_stop and len(self.asked) >= MOST_OPEN)
     @rule(much=rounds)
     def pytest_stops(self, much: int) -> None:
@@ -427,16 +433,20 @@ class Machine(RuleBasedStateMachine):
         """See a claim succeed: no session has the task, or is in the middle of a claim."""
         assert task_id not in self.run.session.taken
         assert not self.run.session.is_claiming(task_id)
+        # A late one may be of an attempt that is over; then a release follows.
         self.asked[task_id].courses[-1].claimed = True
 
     def started(self, job: Job) -> None:
         """See an agent begin: its worker has the task, and no other agent is at it.
 
-        A worker may go on without a claim where the list is gone, or the task on it is broken.
+        A worker may go on without a claim where the list is gone, the task on it is broken, or the
+        list has not answered.
         """
         course = self.asked[job.attempt.task_id].courses[-1]
         assert job.attempt == course.attempt
-        assert course.claimed or job.attempt.task_id in self.run.session.touched
+        task_id = job.attempt.task_id
+        waits = task_id in self.run.waiting_calls
+        assert course.claimed or waits or task_id in self.run.session.touched
         course.job = job
         at_work = [job_of(process).attempt.task_id for process in self._at_work]
         assert at_work.count(job.attempt.task_id) == 1
@@ -489,7 +499,7 @@ class Machine(RuleBasedStateMachine):
             attempt = job_of(process).attempt
             task_id = attempt.task_id
             assert attempt in running
-            if task_id not in self.run.session.touched:
+            if task_id not in self.run.session.touched | self.run.waiting_calls.keys():
                 found = self.run.list.read(task_id)
                 assert found is not None
                 assert found.is_held_by(process.owner)
@@ -611,6 +621,8 @@ class Machine(RuleBasedStateMachine):
         for process in self.run.processes:
             process.fate = None
         self.run.crew.refuses = False
+        self.run.list_is_slow = False
+        self._answer()
         self.run.session.finish_claim()
         self._go_on_until(lambda: all(asked.future.done() for asked in self.open.values()))
         self._look()
@@ -643,6 +655,10 @@ class Machine(RuleBasedStateMachine):
         raise AssertionError(f"it does not come to its end: {self.run.board}")
 
     # Small things.
+
+    def _answer(self) -> None:
+        for task_id in list(self.run.waiting_calls):
+            self.run.answer(task_id)
 
     @property
     def _may_submit(self) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     [
         messages.Hello("w1", "key"),
         messages.Ready(),
-        messages.Claimed("1.1"),
+        messages.Begun("1.1"),
         messages.Waits("1.1", 2, "rate limit"),
         messages.Ended("1.1"),
         messages.Ended("1.1", problem="full"),
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         messages.Acknowledged("1.1", 1),
         messages.Acknowledged("1.1", 1, "full"),
         messages.Prepare(None),
-        messages.Assigned("1.1", "c", "t", {"a": [1]}, 2.5, last=True),
+        messages.Assigned("1.1", "c", "t", {"a": [1]}, 2.5),
         messages.Quit(),
     ],
 )
@@ -92,7 +92,7 @@ class Heard:
     def heard(self, worker: str, message: messages.Message) -> None:
         self.messages.append((worker, message))
         self.changed.set()
-        if isinstance(message, messages.Claimed):
+        if isinstance(message, messages.Begun):
             raise RuntimeError("a defect of whoever hears it")  # noqa: TRY004
 
     def lost(self, worker: str, _: str) -> None:
@@ -185,7 +185,7 @@ def test_a_verdict_of_any_length_is_heard_whole_and_in_its_turn(tmp_path: Path) 
         b"[" * 60_000 + b"\n",
         b"999999999\n",
         b"2\n{}",
-        messages.encode(messages.Claimed("1.1")),
+        messages.encode(messages.Begun("1.1")),
     ],
 )
 def test_a_workers_broken_line_ends_that_worker_alone(tmp_path: Path, said: bytes) -> None:

@@ -35,7 +35,7 @@ ROOMS = {
     "reporting": {"journal", "model", "text"},
     "hookspecs": {"interfaces", "model"},
     "worker": {
-        *("agents", "interfaces", "journal", "model", "system", "tasklist", "text", "verdicts"),
+        *("agents", "interfaces", "journal", "model", "system", "text", "verdicts"),
     },
     "session": {
         *("agents", "collection", "coordinator", "hosts", "inputs", "interfaces", "journal"),

@@ -13,11 +13,9 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.recording import Record
-from pytest_ptc.worker import shared_list
 from pytest_ptc.worker.worker import Worker
 from tests.support.launch import launch_file
 from tests.support.lines import FakeLine, line_pair
-from tests.unit.worker.test_shared_list import StuckList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,18 +56,10 @@ class Agent:
         """Keep nothing."""
 
 
-class FreeList(StuckList):
-    """A list that nobody holds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.free.set()
-
-
 def assigned(task_id: str) -> messages.Assigned:
     """Return the first attempt at a task."""
     spec = TaskSpec(nodeid="t", prompt="p", timeout=60, cwd="/")
-    return messages.Assigned(f"{task_id}.1", "c", "token", spec.to_json(), 60.0, last=True)
+    return messages.Assigned(f"{task_id}.1", "c", "token", spec.to_json(), 60.0)
 
 
 async def said_until(line: FakeLine, kind: type[messages.Message]) -> Any:
@@ -79,11 +69,11 @@ async def said_until(line: FakeLine, kind: type[messages.Message]) -> Any:
     return message
 
 
-def worker(tmp_path: Path, agent: Agent, task_list: Any) -> Worker:
+def worker(tmp_path: Path, agent: Any) -> Worker:
     """Return a worker whose folders are all in this one."""
     (tmp_path / "scratch").mkdir()
     launch = launch_file(tmp_path)
-    return Worker(launch, task_list=task_list, agent=agent, redactor=Redactor())
+    return Worker(launch, agent=agent, redactor=Redactor())
 
 
 @pytest.fixture(autouse=True)
@@ -91,28 +81,6 @@ def _pane(tmp_path: Path) -> Iterator[None]:
     """Have what a worker shows in a file."""
     with (tmp_path / "pane").open("w") as pane, contextlib.redirect_stdout(pane):
         yield
-
-
-@pytest.mark.fault("held-lock")
-def test_a_quit_is_heard_while_somebody_holds_the_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also with another attempt assigned while the last one is still to be put on it."""
-    monkeypatch.setattr(shared_list, "PATIENCE", 600)
-    monkeypatch.setattr(shared_list, "PART", 0.0001)
-    stuck = StuckList()
-
-    async def use() -> bool:
-        one, other = line_pair()
-        working = asyncio.create_task(worker(tmp_path, Agent(), stuck)._work(one))
-        other.say(assigned("7"))
-        await said_until(other, messages.Ended)
-        for message in (assigned("8"), messages.Quit()):
-            other.say(message)
-        return await asyncio.wait_for(working, 60)
-
-    assert asyncio.run(use()) is False
-    stuck.free.set()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +97,7 @@ def test_an_agent_that_says_what_is_no_json_has_an_end(
 
     async def use() -> messages.Ended:
         one, other = line_pair()
-        working = asyncio.create_task(worker(tmp_path, agent, FreeList())._work(one))
+        working = asyncio.create_task(worker(tmp_path, agent)._work(one))
         other.say(assigned("7"))
         ended: messages.Ended = await asyncio.wait_for(said_until(other, messages.Ended), 60)
         other.say(messages.Quit())
@@ -139,3 +107,37 @@ def test_an_agent_that_says_what_is_no_json_has_an_end(
     ended = asyncio.run(use())
     assert why in str(ended.problem or (ended.report or {})["trouble"])
     assert (agent.problem is not None) is (agent._verdict is ODD)
+
+
+class Looker(Agent):
+    """An agent that wants to know whether its task is on the shared list."""
+
+    listed: bool | None = None
+
+    async def run(self, job: Job) -> Verdict:
+        """Look, in a thread."""
+        self.listed = await asyncio.to_thread(job.listed)
+        return await super().run(job)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_agent_learns_from_the_coordinator_whether_its_task_is_listed(
+    tmp_path: Path,
+    listed: bool,
+) -> None:
+    """An answer to another attempt's question is none to its own."""
+    agent = Looker()
+
+    async def use() -> None:
+        one, other = line_pair()
+        working = asyncio.create_task(worker(tmp_path, agent)._work(one))
+        other.say(assigned("7"))
+        question = await asyncio.wait_for(said_until(other, messages.Look), 60)
+        other.say(messages.Looked("6.1", not listed))
+        other.say(messages.Looked(question.attempt, listed))
+        await asyncio.wait_for(said_until(other, messages.Ended), 60)
+        other.say(messages.Quit())
+        await working
+
+    asyncio.run(use())
+    assert agent.listed is listed
