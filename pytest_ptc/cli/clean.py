@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.list_runs import listed
 from pytest_ptc.cli.named_runs import add_run, only, runs_here, verified
-from pytest_ptc.runs.control import forget_runs
+from pytest_ptc.runs.forgetting import forget_runs
 from pytest_ptc.runs.recorded import RefusedRun, RunState
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.text.printable import printable

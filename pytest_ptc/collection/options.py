@@ -204,6 +204,14 @@ _OUTCOME = (
         metavar="FORM",
     ),
     Option(
+        "keep_runs",
+        whole_from(1),
+        None,
+        "how many journals of ended runs are kept: older ones are deleted at the end of a run "
+        "(default: all)",
+        flag=False,
+    ),
+    Option(
         "github",
         one_of(GithubUse),
         "auto",

@@ -56,6 +56,7 @@ class Settings(NamedTuple):
     require: str
     on_skip: SkipMeans | None
     output: OutputForm | None
+    keep_runs: int | None
     github: GithubUse
     properties: bool
     #: The files of the reports that are asked for, by the reports' names.

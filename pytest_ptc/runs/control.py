@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_ptc.journal.events import SessionEnded
 from pytest_ptc.journal.story import STORY, StoryError, read_story
 from pytest_ptc.model.errors import JournalError, TaskListError
-from pytest_ptc.runs.recorded import RunState
 from pytest_ptc.system.processes import wait_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_ptc.runs.recorded import RecordedRun
 
 #: How long a run may take to end in order, its workers and its reports included.
@@ -73,19 +70,3 @@ def watch(run: RecordedRun, *, interactive: bool = False) -> NoReturn:
         raise TaskListError("tmux is not installed; install tmux 3.2 or newer")
     may_type = interactive or run.interactive
     os.execv(tmux, [tmux, "-S", socket, "attach", *([] if may_type else ["-r"])])
-
-
-def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:
-    """Delete the journals of ended runs but the last `keep`; return the ids of those runs.
-
-    Raises:
-        JournalError: One cannot be removed.
-    """
-    ended = [run for run in found if run.state is RunState.ENDED]
-    old = ended[: max(0, len(ended) - keep)]
-    for run in old:
-        try:
-            shutil.rmtree(run.folder)
-        except OSError as error:
-            raise JournalError(f"journal {run.folder}: {error}") from error
-    return [run.run_id for run in old]

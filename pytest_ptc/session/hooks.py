@@ -335,6 +335,7 @@ class SessionHooks:
         # A fixture that is torn down at the very end may have submitted the first task.
         self._end()
         self._run.close(session_end(session))
+        self._publisher.warn(self._run.forget_old_runs())
         return result
 
     def pytest_unconfigure(self) -> None:

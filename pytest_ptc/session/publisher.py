@@ -24,6 +24,7 @@ from pytest_ptc.session.terminal_output import TerminalOutput
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_ptc.model.item_states import PhaseReport
@@ -157,6 +158,13 @@ class Publisher:
             return []
         self._refusal_told = True
         return [f"ptc: resumes {self._run.resumes}"]
+
+    def warn(self, problems: Sequence[str]) -> None:
+        """Show what went wrong when the summary had been shown."""
+        reporter = self._terminal
+        for problem in problems if reporter is not None else ():
+            assert reporter is not None, "checked above"
+            reporter.write_line(printable(self.redact(f"ptc: {problem}")))
 
     def keep_durations(self) -> None:
         keep_durations(self._config, self._book.results)

@@ -26,7 +26,8 @@ from pytest_ptc.inputs.agent_facts import agent_facts
 from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.journal.events import RunEnded, SuiteChanged
 from pytest_ptc.model.errors import ConfigError, IllegalMove, PtcError
-from pytest_ptc.runs.recorded import RefusedRun, RunState, open_runs, whole_story
+from pytest_ptc.runs.forgetting import forget_runs
+from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState, open_runs, whole_story
 from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.session.journal_setup import key_to_read
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from pytest_ptc.model.result import Kept, Result
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
-    from pytest_ptc.runs.recorded import RecordedRun
     from pytest_ptc.session.assembly import OpenRun, RunPlan
     from pytest_ptc.session.place import RunPlace
 
@@ -331,6 +331,21 @@ class Run:
         if session_end is not None:
             self._opened.journal.append(session_end)
         self._opened.journal.close()
+
+    def forget_old_runs(self) -> list[str]:
+        """Delete old journals where `ptc_keep_runs` asks for that; return problems.
+
+        Nothing is done before the run is closed: its own journal is one of those that are kept.
+        """
+        keep = self._settings.keep_runs
+        if keep is None or self.phase is not RunPhase.CLOSED:
+            return []
+        try:
+            found = open_runs(self._place.runs, self._place.root, key_to_read(self._place.root))
+            forget_runs([run for run in found if isinstance(run, RecordedRun)], keep)
+        except PtcError as error:
+            return [f"ptc_keep_runs: {error}"]
+        return []
 
     @property
     def _opened(self) -> OpenRun:

@@ -360,3 +360,16 @@ def test_old_journals_go_when_they_are_told_to(suite: Suite) -> None:
     assert ptc(suite, "clean").stdout == "nothing to clean\n"
     assert ptc(suite, "clean", "--keep=2").stdout == f"{first}: removed its journal\n"
     assert [run.name for run in suite.runs] == [second, third]
+
+
+def test_old_journals_are_deleted_at_the_end_of_a_run(suite: Suite) -> None:
+    """As many as `ptc_keep_runs` says are kept, the run's own among them; the default is all."""
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(ptc): pass\n")
+    for _ in range(3):
+        suite.run().assert_outcomes(passed=1)
+    old = suite.runs
+    assert len(old) == 3
+    suite.run("-o", "ptc_keep_runs=2").assert_outcomes(passed=1)
+    assert len(suite.runs) == 2
+    assert suite.runs[0] == old[-1]
+    assert suite.run("-o", "ptc_keep_runs=0").ret == pytest.ExitCode.USAGE_ERROR
