@@ -20,7 +20,7 @@ def forget_runs(found: Sequence[RecordedRun], keep: int) -> list[str]:
     """Delete the journals of ended runs but the last `keep`; return the ids of those runs.
 
     A run that is active, was killed and not cleaned, or is resumed by one that is active, stays,
-    and is none of those `keep`. Several processes may do this at once: one of them deletes a journal.
+    and is none of those `keep`. Several processes may do this at once: one of them deletes each.
 
     Args:
         found: The runs of a project, oldest first.
