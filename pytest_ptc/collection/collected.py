@@ -10,7 +10,7 @@ import pytest
 
 from pytest_ptc.collection.marker import read_marker
 from pytest_ptc.collection.needs import is_of_a_file, match_needs
-from pytest_ptc.collection.task_names import unique_ids
+from pytest_ptc.collection.task_names import task_names
 from pytest_ptc.model.errors import MarkerError
 from pytest_ptc.system import pytest_internals
 
@@ -95,7 +95,7 @@ def _named(marked: Mapping[pytest.Item, MarkedTask]) -> dict[pytest.Item, Marked
     ]
     return {
         item: replace(task, nodeid=name)
-        for (item, task), name in zip(marked.items(), unique_ids(places), strict=True)
+        for (item, task), name in zip(marked.items(), task_names(places), strict=True)
     }
 
 

@@ -34,15 +34,19 @@ def item_id(text: str) -> str:
 
 def unique_ids(texts: Sequence[str]) -> list[str]:
     """Return an id for each text; those that would be equal are told apart by a number."""
-    ids = [item_id(text) for text in texts]
-    taken = set(ids)
+    return numbered([item_id(text) for text in texts], "-")
+
+
+def numbered(names: Sequence[str], mark: str) -> list[str]:
+    """Return the names, all different: a repeated one gets `mark` and a number that is free."""
+    taken = set(names)
     seen: set[str] = set()
     unique = []
-    for one in ids:
-        found, number = one, 1
+    for name in names:
+        found, number = name, 1
         while found in seen or (number > 1 and found in taken):
             number += 1
-            found = f"{one}-{number}"
+            found = f"{name}{mark}{number}"
         seen.add(found)
         unique.append(found)
     return unique

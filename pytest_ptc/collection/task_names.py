@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_ptc.collection.item_ids import numbered
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def unique_ids(items: Sequence[tuple[str, str]]) -> list[str]:
+def task_names(items: Sequence[tuple[str, str]]) -> list[str]:
     """Return a name for each item: its node id, where no other item has the same.
 
     Otherwise it is the path of the item's file with the rest of the node id, which does not depend
@@ -27,14 +29,4 @@ def unique_ids(items: Sequence[tuple[str, str]]) -> list[str]:
         nodeid if by_nodeid[nodeid] == 1 else f"{path}::{nodeid.partition('::')[2] or nodeid}"
         for nodeid, path in items
     ]
-    taken = set(named)
-    seen: set[str] = set()
-    unique = []
-    for name in named:
-        other, number = name, 1
-        while other in seen or (number > 1 and other in taken):
-            number += 1
-            other = f"{name}#{number}"
-        seen.add(other)
-        unique.append(other)
-    return unique
+    return numbered(named, "#")

@@ -42,7 +42,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         "cpu": _cpu(resource.RUSAGE_SELF),
         # Of workers that are pytest's own children, and of the agents that they have waited for.
         "cpu_of_children": _cpu(resource.RUSAGE_CHILDREN),
-        "cpu_of_coordinator": hooks._run._held.coordinator.cpu_seconds if hooks else 0.0,
+        "cpu_of_coordinator": hooks._run._opened.coordinator.cpu_seconds if hooks else 0.0,
     }
     Path(os.environ[PROBE_FILE]).write_text(json.dumps(told))
 
