@@ -79,8 +79,9 @@ T = TypeVar("T")
 #: Where files cost no disk's time, if there is such a place.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
-#: How many steps the machine has to take in all.
-STEPS = 10_000
+#: How many steps the machine has to take in all, and in the slow tests.
+STEPS = 2_000
+MANY_STEPS = 10_000
 
 #: Times that all goes on without trouble, five seconds each, in which every task must have ended:
 #: several times what backoffs, holds, starts and timeouts can take together.
@@ -768,15 +769,16 @@ def cost_of(report: AttemptReport, course: Course) -> float:
 
 
 @pytest.mark.fault("storm")
-def test_no_task_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In ten thousand steps of many runs, every task ends exactly once, as it was recorded."""
+@pytest.mark.parametrize("steps", [STEPS, pytest.param(MANY_STEPS, marks=pytest.mark.slow)])
+def test_no_task_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """In thousands of steps of many runs, every task ends exactly once, as it was recorded."""
     simulate_workers(monkeypatch)
     monkeypatch.setattr(Machine, "steps", 0)
-    while Machine.steps < STEPS:  # once round, unless many of the runs were short
+    while Machine.steps < steps:  # once round, unless many of the runs were short
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=200,
+                max_examples=steps // 50,
                 stateful_step_count=70,
                 # How long a step takes says something about the machine's load only.
                 deadline=None,
