@@ -16,6 +16,13 @@ from pytest_ptc.collection.fan_out import matching, require_matches, tree
 from pytest_ptc.collection.front_matter import SuiteError, parted, read_matter
 from pytest_ptc.collection.item_ids import item_id, unique_ids
 from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
+from pytest_ptc.collection.sources import (
+    item_name,
+    lines_of_command,
+    operations_of_openapi,
+    rows_of_csv,
+    rows_of_json,
+)
 from pytest_ptc.model.errors import ListingError, MarkerError
 from pytest_ptc.system.git.changed_files import Change, changes_since, link_detail, selected
 from pytest_ptc.system.patterns import checked_patterns, matches
@@ -106,8 +113,8 @@ def fanned_out(each: Any, root: Path) -> FannedOut:
     """Return the id and the parameters of every item.
 
     Args:
-        each: A list of values or of mappings; or a mapping with `files`, `changed` or
-            `pull_requests`. All scalars are texts.
+        each: A list of values or of mappings; or a mapping with a key of `_KINDS`, such as
+            `files`. All scalars are texts.
         root: Pytest's root directory.
 
     Raises:
@@ -121,7 +128,7 @@ def fanned_out(each: Any, root: Path) -> FannedOut:
                 return make(each, root)
     raise ListingError(
         f"must be a list, or one of {', '.join(_KINDS)} with a value, not {each!r:.80}; `exclude` "
-        "may stand beside files and changed, and `files` beside changed"
+        "may stand beside files and changed, `files` beside changed, and `pick` beside json"
     )
 
 
@@ -136,8 +143,11 @@ def _of_list(values: Sequence[Any]) -> FannedOut:
         "-".join(map(str, value.values())) if isinstance(value, dict) else str(value)
         for value in values
     ]
-    params = [dict(value) if isinstance(value, dict) else {"each": value} for value in values]
-    return _named(names, params)
+    return _named(names, list(map(_params_of, values)))
+
+
+def _params_of(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {"each": value}
 
 
 def _of_changes(each: Mapping[str, Any], root: Path) -> FannedOut:
@@ -191,6 +201,28 @@ def _of_pull_requests(each: Mapping[str, Any], _: Path) -> FannedOut:
     return _named(numbers, [{"pr": int(number)} for number in numbers])
 
 
+def _of_source(
+    kind: str, read: Callable[[str, Path], Sequence[str | Mapping[str, str]]]
+) -> Callable[[Mapping[str, Any], Path], FannedOut]:
+    def make(each: Mapping[str, Any], root: Path) -> FannedOut:
+        rows = read(_text_in(each, kind), root)
+        return _named(list(map(item_name, rows)), list(map(_params_of, rows)))
+
+    return make
+
+
+def _of_json(each: Mapping[str, Any], root: Path) -> FannedOut:
+    pick = _text_in(each, "pick") if "pick" in each else ""
+    return _of_source("json", lambda file, root: rows_of_json(file, root, pick))(each, root)
+
+
+def _text_in(each: Mapping[str, Any], kind: str) -> str:
+    text = each[kind]
+    if not isinstance(text, str) or not text.strip():
+        raise ListingError(f"{kind}: must be a text, not {text!r:.80}")
+    return text
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch("[1-9][0-9]{0,17}", value) is not None
 
@@ -200,6 +232,10 @@ _KINDS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any], Path], 
     "changed": (("files", "exclude"), _of_changes),
     "files": (("exclude",), _of_files),
     "pull_requests": ((), _of_pull_requests),
+    "command": ((), _of_source("command", lines_of_command)),
+    "csv": ((), _of_source("csv", rows_of_csv)),
+    "json": (("pick",), _of_json),
+    "openapi": ((), _of_source("openapi", operations_of_openapi)),
 }
 
 

@@ -41,6 +41,30 @@ def rows_in(name: str, text: str) -> Sequence[str | Mapping[str, str]]:
     return [line for line in text.splitlines() if line.strip()]
 
 
+def json_rows(text: str, pick: str = "") -> Sequence[str | Mapping[str, str]]:
+    """Return the rows of a JSON list, or of the one in a document that names lead to.
+
+    Args:
+        text: One JSON value.
+        pick: The names, with dots between; empty where the document is the list.
+
+    Raises:
+        ListingError: There is no such list; the message names the line, the name or the entry.
+    """
+    value = _parsed(text, 1)
+    for name in pick.split(".") if pick else ():
+        if not isinstance(value, dict):
+            raise ListingError(f"pick: {name!r:.80} of {pick!r:.80} is not looked up in a list")
+        if name not in value:
+            names = ", ".join(value)
+            raise ListingError(f"pick: there is no {name!r:.80} of {pick!r:.80}, only {names:.200}")
+        value = value[name]
+    if not isinstance(value, list):
+        what = f"pick: {pick!r:.80}" if pick else "the document"
+        raise ListingError(f"{what} must be a list; name one in it with `pick`")
+    return [_row(entry, f"entry {at}") for at, entry in enumerate(value, start=1)]
+
+
 def _of_csv(text: str) -> Iterator[Mapping[str, str]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     try:
@@ -76,13 +100,35 @@ def _of_json(text: str) -> Iterator[str | Mapping[str, str]]:
 def _parsed(text: str, line: int) -> Any:
     try:
         # A number stays what is written.
-        return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+        return json.loads(
+            text,
+            parse_float=_Number,
+            parse_int=_Number,
+            parse_constant=_Number,
+            object_pairs_hook=once,
+        )
+    except ListingError as error:
+        raise ListingError(f"line {line}: {error}") from None
     except (ValueError, RecursionError) as error:
         at = line - 1 + getattr(error, "lineno", 1)
         said = getattr(error, "msg", str(error))
         raise ListingError(
             f"line {at}: is no JSON: {said}; write one object a line, or one list"
         ) from None
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object's fields.
+
+    Raises:
+        ListingError: A name is given twice: readers differ in which value they take.
+    """
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ListingError(f"the name {twice!r:.80} is given twice in one object; remove one")
+    return fields
 
 
 class _Number(str):

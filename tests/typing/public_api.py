@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import assert_type
 
 import pytest_ptc
-from pytest_ptc import Finding, PtcError, Severity, Verdict, VerdictKind, files
+from pytest_ptc import (
+    Finding,
+    PtcError,
+    Severity,
+    Verdict,
+    VerdictKind,
+    command_lines,
+    csv_rows,
+    files,
+    json_items,
+    openapi_operations,
+)
 from pytest_ptc.interfaces.agent_kind import AgentKind
 from pytest_ptc.model.reports import ReportKind
 
@@ -33,6 +44,17 @@ def lists_files() -> None:
     assert_type(pytest_ptc.files("*.md", exclude=["a.md", "b.md"]), list[Any])
     files(1)  # type: ignore[arg-type]
     files("*.md", excluding="a.md")  # type: ignore[call-arg]
+
+
+def lists_items_of_sources() -> None:
+    """What `parametrize` takes, from a command, CSV, JSON and OpenAPI."""
+    assert_type(command_lines("git ls-files '*.md'"), list[Any])
+    assert_type(csv_rows("people.csv", "name", "age"), list[Any])
+    assert_type(json_items("items.json", "name", pick="data.items"), list[Any])
+    assert_type(openapi_operations("openapi.json"), list[Any])
+    command_lines(["git"])  # type: ignore[arg-type]
+    json_items("items.json", picks="items")  # type: ignore[call-arg]
+    openapi_operations()  # type: ignore[call-arg]
 
 
 def reads_a_verdict(ptc: Verdict) -> None:

@@ -72,6 +72,7 @@ PURE = (
     "collection.front_matter",
     "collection.item_ids",
     "collection.needs",
+    "collection.openapi",
     "collection.rows",
     "collection.task_names",
     "coordinator.board",
