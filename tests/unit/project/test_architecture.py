@@ -118,7 +118,7 @@ EDGES = {
     "filelock": ("tasklist.locks",),
     "psutil": ("system",),
     "jsonschema": ("verdicts.schemas",),
-    "yaml": ("collection.front_matter",),
+    "yaml": ("collection.front_matter", "collection.openapi"),
     "wcmatch": ("system.patterns",),
     "wcwidth": ("text.printable",),
     "jinja2": ("reporting.page.templates",),
