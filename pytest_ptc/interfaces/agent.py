@@ -51,6 +51,8 @@ class Job:
             counts. With `require_evidence`, a pass with none is an error.
         waits: Reports that the provider refuses work for so many seconds, and why: until then, the
             run begins no further attempt.
+        hindered: Takes what has kept the agent from its work so far, such as a provider that
+            refuses every request: the cause of the attempt if its time ends so. None takes it back.
         listed: Tells whether the shared list still has the task. It waits for the coordinator's
             answer: call it in a thread.
     """
@@ -65,6 +67,7 @@ class Job:
     about: Callable[..., None] = _nothing
     tool_calls: Callable[[int], None] = _nothing
     waits: Callable[[float, str], None] = _nothing
+    hindered: Callable[[Trouble | None], None] = _nothing
     listed: Callable[[], bool] = lambda: True
 
     @property

@@ -67,6 +67,7 @@ class AttemptRun:
     spent: list[Usage] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     tool_calls: int | None = None
+    hindrance: Trouble | None = None
 
     async def report(self) -> AttemptReport:
         """Carry it out, and return how it ended."""
@@ -99,8 +100,19 @@ class AttemptRun:
             waits=lambda seconds, why: self.say(
                 messages.Waits(name, seconds, why[: messages.MAX_TEXT_CHARS])
             ),
+            hindered=self._take_hindrance,
             listed=self.listed,
         )
+
+    def _take_hindrance(self, hindrance: Trouble | None) -> None:
+        self.hindrance = hindrance
+
+    def _late(self) -> Trouble:
+        """Return why there is no verdict when the time is over."""
+        message = f"no verdict within {self.spec.timeout:g} s"
+        late = self.hindrance or Trouble(cause=Cause.TIMEOUT, message="")
+        message = ": ".join(filter(None, (message, late.message)))
+        return replace(late, message=message, evidence=self.ledger.tail())
 
     def _note(self, **facts: Any) -> None:
         if "tool_calls" in facts:
@@ -147,10 +159,8 @@ class AttemptRun:
             self.ledger.end_time()
             await _cancel(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
-            message = f"no verdict within {job.spec.timeout:g} s"
-            late = Trouble(cause=Cause.TIMEOUT, message=message, evidence=self.ledger.tail())
             await self.ledger.settled()
-            return await in_thread(recorded_or, late, self.ledger)
+            return await in_thread(recorded_or, self._late(), self.ledger)
         except JournalError as error:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             await self.ledger.settled()

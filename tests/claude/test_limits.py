@@ -49,6 +49,18 @@ def test_an_api_that_stays_overloaded_is_asked_again_in_the_same_attempt(
     assert len(claude.events("assigned")) == 1
 
 
+def test_an_api_that_answers_nothing_until_the_time_is_over_is_the_cause(
+    claude: ClaudeSuite,
+) -> None:
+    """The client asks again by itself; a timeout would blame the agent, which never began."""
+    claude.ini(retries=50)
+    claude.tasks(it="status 500 99\nrecord pass late")
+    claude.run("-o", "ptc_timeout=8").assert_outcomes(errors=1)
+    (ended,) = claude.events("ended")
+    assert ended["trouble"]["cause"] == "API error"
+    assert ended["trouble"]["message"].startswith("no verdict within 8 s: the API has answered no")
+
+
 def limit(seconds: float) -> str:
     """Return the headers of a subscription's limit that resets after so many seconds."""
     prefix = "anthropic-ratelimit-unified"

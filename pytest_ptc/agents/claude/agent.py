@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.claude.client import CLIENT_COOKIE, Session
-from pytest_ptc.agents.claude.diagnosis import WAITABLE, api_cause
-from pytest_ptc.agents.claude.events import Finished, Retrying
+from pytest_ptc.agents.claude.diagnosis import WAITABLE, api_cause, refused_so_far
+from pytest_ptc.agents.claude.events import Called, Finished, Retrying, Said, Thought
 from pytest_ptc.agents.claude.setup import surroundings_of
 from pytest_ptc.agents.claude.turn import Turn
 from pytest_ptc.agents.claude.turn_log import TurnLog
@@ -192,8 +192,14 @@ async def _run_turn(session: Session, job: Job, turn: Turn, log: TurnLog) -> Non
             log.event(event)
             turn.take_event(event)
             match event:
-                case Retrying(seconds, status, error) if api_cause(error, status) in WAITABLE:
-                    job.waits(seconds, api_cause(error, status).value)
+                case Retrying(seconds, status, error):
+                    if not turn.answered:
+                        job.hindered(refused_so_far(error, status))
+                    if api_cause(error, status) in WAITABLE:
+                        job.waits(seconds, api_cause(error, status).value)
+                case Said() | Thought() | Called():
+                    turn.answered = True
+                    job.hindered(None)
                 case Finished(total=total):
                     session.account = total
     finally:

@@ -100,6 +100,15 @@ def api_cause(error: str, status: int | None) -> Cause:
     return _BY_ERROR.get(error, Cause.API)
 
 
+def refused_so_far(error: str, status: int | None) -> Trouble:
+    """Return why a task has no verdict for which the API has answered no request yet."""
+    cause = api_cause(error, status)
+    code = f" ({status})" if status is not None else ""
+    message = f"the API has answered no request: {error or 'error'}{code}"
+    fix = _FIXES.get(cause)
+    return Trouble(cause=cause, message=f"{message}; {fix}" if fix else message)
+
+
 def _cause(finished: Finished, failed: Failed | None, text: str) -> Cause | None:
     if finished.subtype in _BY_SUBTYPE:
         return _BY_SUBTYPE[finished.subtype]

@@ -75,6 +75,8 @@ class Turn:
         #: Calls of other tools than the recording one, and calls that gave a result.
         self._calls: set[str] = set()
         self._returned: set[str] = set()
+        #: Whether the model has answered at all, in any conversation of the attempt.
+        self.answered = False
         self._heard = False
         self._facts: dict[str, Any] = {}
         self.begin()

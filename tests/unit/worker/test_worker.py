@@ -10,6 +10,7 @@ import pytest
 
 from pytest_ptc.interfaces import messages
 from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.recording import Record
@@ -56,10 +57,10 @@ class Agent:
         """Keep nothing."""
 
 
-def assigned(task_id: str) -> messages.Assigned:
-    """Return the first attempt at a task."""
-    spec = TaskSpec(nodeid="t", prompt="p", timeout=60, cwd="/")
-    return messages.Assigned(f"{task_id}.1", "c", "token", spec.to_json(), 60.0)
+def assigned(task_id: str, seconds: float = 60.0) -> messages.Assigned:
+    """Return the first attempt at a task, which may take so long."""
+    spec = TaskSpec(nodeid="t", prompt="p", timeout=seconds, cwd="/")
+    return messages.Assigned(f"{task_id}.1", "c", "token", spec.to_json(), seconds)
 
 
 async def said_until(line: FakeLine, kind: type[messages.Message]) -> Any:
@@ -107,6 +108,56 @@ def test_an_agent_that_says_what_is_no_json_has_an_end(
     ended = asyncio.run(use())
     assert why in str(ended.problem or (ended.report or {})["trouble"])
     assert (agent.problem is not None) is (agent._verdict is ODD)
+
+
+class Hindered(Agent):
+    """An agent that something keeps from its work until its time is over."""
+
+    def __init__(self, *hindrances: Trouble | None) -> None:
+        super().__init__()
+        self._hindrances = hindrances
+
+    async def run(self, job: Job) -> Verdict:
+        """Say what it is, and wait for what never comes."""
+        for hindrance in self._hindrances:
+            job.hindered(hindrance)
+        await asyncio.Event().wait()
+        raise AssertionError("it is cancelled")
+
+
+REFUSED = Trouble(cause=Cause.RATE_LIMIT, message="no request was answered")
+
+
+@pytest.mark.parametrize(
+    ("hindrances", "cause", "message"),
+    [
+        pytest.param([], "timeout", "no verdict within 0.2 s", id="none"),
+        pytest.param(
+            [REFUSED],
+            "rate limit",
+            "no verdict within 0.2 s: no request was answered",
+            id="to-the-end",
+        ),
+        pytest.param([REFUSED, None], "timeout", "no verdict within 0.2 s", id="taken-back"),
+    ],
+)
+def test_what_kept_an_agent_from_its_work_is_the_cause_when_its_time_is_over(
+    tmp_path: Path, hindrances: list[Trouble | None], cause: str, message: str
+) -> None:
+    """A provider that refuses every request is no slow agent."""
+
+    async def use() -> messages.Ended:
+        one, other = line_pair()
+        working = asyncio.create_task(worker(tmp_path, Hindered(*hindrances))._work(one))
+        other.say(assigned("7", 0.2))
+        ended: messages.Ended = await asyncio.wait_for(said_until(other, messages.Ended), 60)
+        other.say(messages.Quit())
+        await working
+        return ended
+
+    trouble = (asyncio.run(use()).report or {})["trouble"]
+    assert trouble["cause"] == cause
+    assert trouble["message"] == message
 
 
 class Looker(Agent):
