@@ -141,58 +141,64 @@ SQL = {"severity": "blocker", "message": "sql injection"}
 MALFORMED = json.dumps({"verdict": "fail", "summary": "bad", "findings": [SQL]})
 
 
+#: What an agent does to say fail in a form or a place where it is no verdict, and how it ends then.
+SAYS_FAIL = {
+    "severity": (f"say {MALFORMED}", "exit 0"),
+    "standard_error": (f"complain {FAIL}", "exit 0"),
+    "no_summary": ("sh ptc record fail; true", "exit 0"),
+    "case": ("sh ptc record FAIL --summary x; true", "exit 0"),
+    "option": ("sh ptc record fail --sumary x; true", "exit 0"),
+    "record_json": (f"sh ptc record '{MALFORMED}'; true", "exit 0"),
+    "outside": ("sh env -i $(which ptc) record fail --summary x", "exit 0"),
+    "nested": (f'say {{"result": {FAIL}}}', "exit 0"),
+    "timeout": (f"complain {FAIL}", "hang"),
+    "worker_lost": (f"complain {FAIL}", "kill-worker"),
+    "crash": (f"say {NEARLY}", "exit 7"),
+}
+
+
 @pytest.mark.fault("malformed-fail")
-@pytest.mark.parametrize(
-    ("said", "then"),
-    [
-        pytest.param(f"say {MALFORMED}", "exit 0", id="severity"),
-        pytest.param(f"complain {FAIL}", "exit 0", id="standard-error"),
-        pytest.param("sh ptc record fail; true", "exit 0", id="no-summary"),
-        pytest.param("sh ptc record FAIL --summary x; true", "exit 0", id="case"),
-        pytest.param("sh ptc record fail --sumary x; true", "exit 0", id="option"),
-        pytest.param(f"sh ptc record '{MALFORMED}'; true", "exit 0", id="record-json"),
-        pytest.param("sh env -i $(which ptc) record fail --summary x", "exit 0", id="outside"),
-        pytest.param(f'say {{"result": {FAIL}}}', "exit 0", id="nested"),
-        pytest.param(f"complain {FAIL}", "hang", id="timeout"),
-        pytest.param(f"complain {FAIL}", "kill-worker", id="worker-lost"),
-        pytest.param(f"say {NEARLY}", "exit 7", id="crash"),
-    ],
-)
-def test_whoever_said_fail_is_not_asked_again(suite: Suite, said: str, then: str) -> None:
+def test_whoever_said_fail_is_not_asked_again(suite: Suite) -> None:
     """In whatever form and place: the item is an error that says so, and not green."""
     agent = suite.agent.read_text().replace("shell=True, check=True", "shell=True, check=False")
     suite.agent.write_text(agent)
     # What its worker has not read yet is lost with the worker.
     read = 'sh until grep -q fail "$PTC_ATTEMPT_FOLDER/output.log"; do sleep 0.01; done'
-    wait = f"first waited {read}\n" if then == "kill-worker" else ""
-    prompt = f"first said {said}\n{wait}first over {then}\npass"
-    timeout = 3 if then == "hang" else 30
-    suite.write(test_a=marked("it", prompt, retries=1, timeout=timeout))
+    tests = ""
+    for name, (said, then) in SAYS_FAIL.items():
+        wait = f"first {name}-waited {read}\n" if then == "kill-worker" else ""
+        prompt = f"first {name}-said {said}\n{wait}first {name}-over {then}\npass"
+        tests += marked(name, prompt, retries=1, timeout=3 if then == "hang" else 30)
+    suite.write(test_a=tests)
     result = suite.run()
-    result.assert_outcomes(errors=1)
-    assert len(suite.events("assigned")) == 1
-    result.stdout.fnmatch_lines(["ptc error: *it said fail: not tried again*"])
+    result.assert_outcomes(errors=len(SAYS_FAIL))
+    assert len(suite.events("assigned")) == len(SAYS_FAIL)
+    said_so = [line for line in result.outlines if line.startswith("ptc error: ")]
+    assert len(said_so) == len(SAYS_FAIL)
+    assert [line for line in said_so if "it said fail: not tried again" not in line] == []
 
 
 @pytest.mark.fault("malformed-fail")
-@pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param(f"say {MALFORMED}", id="malformed"),
-        pytest.param(f"complain {FAIL}", id="standard-error"),
-        pytest.param("sh ptc record FAIL --summary x || true", id="refused"),
-    ],
-)
-def test_a_pass_after_a_fail_of_any_form_is_contradicted(suite: Suite, said: str) -> None:
+def test_a_pass_after_a_fail_of_any_form_is_contradicted(suite: Suite) -> None:
     """The same attempt cannot take it back but by a valid fail."""
+    forms = {
+        "malformed": f"say {MALFORMED}",
+        "standard_error": f"complain {FAIL}",
+        "refused": "sh ptc record FAIL --summary x || true",
+    }
     suite.write(
-        test_a=marked("pass", f"{said}\npass", retries=1)
-        + marked("record", f"{said}\nrecord pass|--summary|x", retries=1)
-        + marked("fail", f"{said}\nfail", retries=1)
+        test_a="".join(
+            marked(f"{name}_pass", f"{said}\npass", retries=1)
+            + marked(f"{name}_record", f"{said}\nrecord pass|--summary|x", retries=1)
+            + marked(f"{name}_fail", f"{said}\nfail", retries=1)
+            for name, said in forms.items()
+        )
     )
-    result = suite.run()
-    result.assert_outcomes(errors=2, failed=1)
-    assert len(suite.events("assigned")) == 3
+    result = suite.run("-v")
+    result.assert_outcomes(errors=2 * len(forms), failed=len(forms))
+    for name in forms:
+        result.stdout.fnmatch_lines([f"*::test_{name}_fail FAILED*"])
+    assert len(suite.events("assigned")) == 3 * len(forms)
 
 
 def test_a_fail_by_exit_status_has_the_words_of_its_program(suite: Suite) -> None:
