@@ -92,15 +92,16 @@ def test_not_a_piece_of_a_secret_is_written(suite: Suite, monkeypatch: pytest.Mo
         assert argument[:12] not in text, path
 
 
-@pytest.mark.parametrize("kind", ["pass", "fail", "skip", "error"])
-def test_what_an_agent_says_is_text(suite: Suite, kind: str) -> None:
+def test_what_an_agent_says_is_text(suite: Suite) -> None:
     """In skip reasons, assertions, properties, warnings and reports, whatever the verdict is."""
+    kinds = ("pass", "fail", "skip", "error")
     finding = {"severity": "high", "message": EVIL, "path": EVIL, "rule": EVIL}
-    said = json.dumps({"verdict": kind, "summary": EVIL, "findings": [finding]})
-    (suite.path / "said").write_text(said)
-    suite.write(
+    for kind in kinds:
+        said = json.dumps({"verdict": kind, "summary": EVIL, "findings": [finding]})
+        (suite.path / f"said-{kind}").write_text(said)
+    tests = {
         # Pytest shows the source of a failing test as it is: the words are not in it.
-        test_a="said = 'say ' + open('said').read()\n"
+        f"test_{kind}": f"said = 'say ' + open('said-{kind}').read()\n"
         "@pytest.mark.ptc(said)\n"
         "def test_gate(): pass\n"
         "@pytest.mark.ptc(said, gate=False)\n"
@@ -109,15 +110,21 @@ def test_what_an_agent_says_is_text(suite: Suite, kind: str) -> None:
         "    record_property('summary', ptc.summary)\n"
         "    warnings.warn(UserWarning(ptc.summary))\n"
         "    assert ptc.data, ptc.summary\n"
-        "@pytest.mark.ptc('say ' + chr(27) + ']0;t' + chr(7))\n"
-        "def test_none(): pass\n"
         "@pytest.mark.ptc(said, gate=False)\n"
         "def test_bare(ptc): pytest.fail(ptc.summary + ptc.findings[0].message, pytrace=False)\n"
+        for kind in kinds
+    }
+    tests["test_none"] = (
+        "@pytest.mark.ptc('say ' + chr(27) + ']0;t' + chr(7))\ndef test_none(): pass\n"
     )
+    suite.write(**tests)
     result = suite.spawn("-rA", "-vv", "--junitxml=run.xml", "-W", "default")
     text = result.stdout.str() + result.stderr.str()
     assert not COMMANDS.search(text), COMMANDS.search(text)
     assert "not here" in text
+    for kind in kinds:
+        line = rf"^(FAILED|ERROR) test_{kind}\.py::test_\w+ - .*not here"
+        assert re.search(line, text, re.MULTILINE), kind
     subprocess.run(
         [sys.executable, "-c", "import sys, xml.dom.minidom as m; m.parse(sys.argv[1])", "run.xml"],
         cwd=suite.path,
