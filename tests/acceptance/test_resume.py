@@ -83,47 +83,39 @@ def test_a_verdict_stands_that_nobody_lived_to_report(suite: Suite) -> None:
     assert suite.processes() == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param("file", id="content-of-a-file-it-names"),
-        pytest.param("folder", id="file-in-a-folder-it-names"),
-        pytest.param("prompt", id="prompt"),
-        pytest.param("marker", id="marker"),
-        pytest.param("agent", id="agent"),
-        pytest.param("nothing", id="nothing"),
-        pytest.param("other", id="content-of-a-file-it-does-not-name"),
-        pytest.param("timeout", id="timeout"),
-    ],
-)
-def test_what_has_changed_is_run_again(suite: Suite, change: str) -> None:
+def test_what_has_changed_is_run_again(suite: Suite) -> None:
     """A verdict stands for the task that was judged: its words, its settings, and all files."""
+
+    def write(prompt: str, keywords: str = "") -> None:
+        marker = f"@pytest.mark.ptc('say src and b.txt, please.\\npass{prompt}'{keywords})"
+        suite.write(test_a=f"{marker}\ndef test_it(): pass\n")
+
+    def again(*args: str) -> bool:
+        suite.run("--ptc-resume", *args).assert_outcomes(passed=1)
+        return bool(suite.events("assigned"))
+
     (suite.path / "src").mkdir()
     for name in ("src/a.txt", "b.txt", "c.txt"):
         (suite.path / name).write_text("1")
-    prompt = "say src and b.txt, please.\\npass"
-    suite.write(test_a=f"@pytest.mark.ptc('{prompt}')\ndef test_it(): pass\n")
+    write("")
     suite.commit()
     suite.run().assert_outcomes(passed=1)
-    args = []
-    match change:
-        case "file":
-            (suite.path / "b.txt").write_text("2")
-        case "folder":
-            (suite.path / "src/new.txt").write_text("2")
-        case "other":
-            (suite.path / "c.txt").write_text("2")
-        case "agent":
-            suite.agent.write_text(f"{suite.agent.read_text()}\n# fixed\n")
-        case "timeout":
-            args = ["--ptc-timeout=29", "--ptc-retries=1"]
-        case "prompt":
-            suite.write(test_a=f"@pytest.mark.ptc('{prompt} x')\ndef test_it(): pass\n")
-        case "marker":
-            suite.write(test_a=f"@pytest.mark.ptc('{prompt}', tools='Read')\ndef test_it(): pass\n")
-    suite.run("--ptc-resume", *args).assert_outcomes(passed=1)
-    again = change not in ("nothing", "timeout")
-    assert bool(suite.events("assigned")) is again
+    assert not again(), "nothing has changed"
+    assert not again("--ptc-timeout=29", "--ptc-retries=1"), "limits"
+    # Each change is one to the run before it.
+    (suite.path / "b.txt").write_text("2")
+    assert again(), "the content of a file that it names"
+    (suite.path / "src/new.txt").write_text("2")
+    assert again(), "a file in a folder that it names"
+    (suite.path / "c.txt").write_text("2")
+    assert again(), "the content of a file that it does not name"
+    suite.agent.write_text(f"{suite.agent.read_text()}\n# fixed\n")
+    assert again(), "the agent"
+    write(" x")
+    assert again(), "the prompt"
+    write(" x", ", tools='Read'")
+    assert again(), "the marker"
+    assert not again(), "nothing has changed since"
 
 
 def test_a_task_whose_need_is_run_again_is_run_again(suite: Suite) -> None:
