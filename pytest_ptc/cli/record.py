@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 _PAUSE_S = 0.02
 
 
+#: A place in front of a finding's message. No blank may precede it: `high: a:1: b` is a message.
+_PLACE = re.compile(
+    r"(?P<path>[^\s:]+):(?P<line>[1-9][0-9]{0,8})(:(?P<rule>[^\s:]+))?:\s+(?P<message>\S.*)",
+    re.DOTALL,
+)
+
 #: What a worker finds in its program's output where a fail could not be recorded.
 _UNRECORDED_FAIL = 'ptc record: not recorded: {"verdict": "fail"}'
 
@@ -47,17 +54,34 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     )
     parser.add_argument(
         "verdict",
-        help=f"one of {kinds}, with --summary; or the whole verdict as a JSON object; or - to "
+        help=f"one of {kinds}, with a summary; or the whole verdict as a JSON object; or - to "
         "read that from standard input",
     )
-    parser.add_argument("--summary", help="one or two sentences")
+    parser.add_argument("words", nargs="?", metavar="SUMMARY", help="one or two sentences")
+    parser.add_argument("--summary", help="the same")
     parser.add_argument(
         "--finding",
         action="append",
         default=[],
         metavar="SEVERITY:MESSAGE",
-        help=f"a finding, severity one of {', '.join(Severity)}; may be given again",
+        help=f"a finding, severity one of {', '.join(Severity)}; its place may precede the "
+        "message, SEVERITY:PATH:LINE: MESSAGE or SEVERITY:PATH:LINE:RULE: MESSAGE, without blanks "
+        "before MESSAGE; may be given again",
     )
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments of a call, with its one summary."""
+    # Intermixed: the summary may follow an option.
+    arguments = parser.parse_intermixed_args(words)
+    whole = arguments.verdict == "-" or arguments.verdict.lstrip().startswith("{")
+    if arguments.words is not None and whole:
+        parser.error("a whole verdict has its own summary: leave out the second word")
+    if arguments.words is not None and arguments.summary is not None:
+        parser.error("two summaries are given: leave out --summary or the second word")
+    if arguments.words is not None:
+        arguments.summary = arguments.words
+    return arguments
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -198,9 +222,15 @@ def _parsed(form: Form, given: bytes) -> object:
     return json.loads(given) if form is Form.FIELDS else given
 
 
-def _finding(given: str) -> dict[str, str]:
-    severity, _, message = given.partition(":")
-    return {"severity": severity.strip(), "message": message.strip()}
+def _finding(given: str) -> dict[str, str | int]:
+    severity, _, rest = given.partition(":")
+    fields: dict[str, str | int] = {"severity": severity.strip(), "message": rest.strip()}
+    place = _PLACE.fullmatch(rest)
+    if place is not None:
+        fields |= {"path": place["path"], "line": int(place["line"])}
+        fields |= {"message": place["message"].strip()}
+        fields |= {} if place["rule"] is None else {"rule": place["rule"]}
+    return fields
 
 
 def _kind(words: Sequence[str]) -> str:
