@@ -1,13 +1,15 @@
 """A run of a suite that is in memory: pytest in this process, without a word of its own.
 
 Journal, resume, reports, budget, permissions and exit status are those of any run: pytest is
-called, with the project's ini file, and without its conftest, its test files and its `addopts`.
+called, with the project's ini file, and without its conftest, its test files, its `addopts` and
+`PYTEST_ADDOPTS`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import sys
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from pytest_ptc.session.hooks import SessionHooks
 from pytest_ptc.session.pytest_place import session_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from pytest_ptc.model.inline_suite import InlineSuite
@@ -64,8 +66,10 @@ def run_inline(
     """
     quiet = _Quiet(when_begun)
     words = [suite.folder, *_ALONE, *suite.options]
+    if os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        words[:0] = ["-p", "pytest_ptc.plugin"]
     errors = io.StringIO()
-    with contextlib.redirect_stderr(errors):
+    with contextlib.redirect_stderr(errors), quiet.without_addopts():
         try:
             status = int(pytest.main(words, plugins=[InlinePlugin(suite), quiet]))
         except Exception as error:  # noqa: BLE001 - a plugin that fails before there is a session
@@ -124,6 +128,23 @@ class _Quiet:
         self.problems: list[str] = []
         self._shown = io.StringIO()
         self._when_begun = when_begun
+        self._addopts: str | None = None
+
+    @contextlib.contextmanager
+    def without_addopts(self) -> Iterator[None]:
+        """Leave `PYTEST_ADDOPTS` out: it could leave out items that the command line names.
+
+        It is there again as soon as pytest has read its options: agents inherit it.
+        """
+        self._addopts = os.environ.pop("PYTEST_ADDOPTS", None)
+        try:
+            yield
+        finally:
+            self._restore_addopts()
+
+    def _restore_addopts(self) -> None:
+        if self._addopts is not None:
+            os.environ["PYTEST_ADDOPTS"] = self._addopts
 
     @property
     def output(self) -> str:
@@ -135,6 +156,7 @@ class _Quiet:
         self,
     ) -> Generator[None, pytest.ExitCode | int | None, pytest.ExitCode | int | None]:
         """Keep what is refused from being shown as pytest shows it."""
+        self._restore_addopts()
         try:
             return (yield)
         except pytest.UsageError as error:

@@ -157,6 +157,26 @@ def test_the_order_is_that_of_the_line_and_no_test_is_forgotten(suite: Suite) ->
     assert failed.read_text() == before
 
 
+@pytest.mark.parametrize("addopts", ["--collect-only", "-k nothing", "--no-such-option"])
+def test_options_of_the_environment_leave_no_item_out(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, addopts: str
+) -> None:
+    """A gate judges what its command line names; agents still inherit the variable."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", addopts)
+    done = run(suite, 'sh test -n "$PYTEST_ADDOPTS"\npass')
+    assert done.returncode == 0, done.stderr
+    assert totals(done.stdout.splitlines()[-1]) == "1: 1 pass, S, run ID"
+
+
+def test_plugins_that_are_not_loaded_by_themselves_are_not_missed(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where autoload is off, the command brings its own plugin."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    done = ptc(suite, "run", "pass")
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_pytest_only_shows_is_shown(suite: Suite) -> None:
     """An option behind `--` may run nothing; one that leaves no item is no success."""
     shown = run(suite, "pass {each}", "a", "b", "--", "--collect-only", "-q")
