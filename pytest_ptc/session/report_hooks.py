@@ -11,13 +11,14 @@ import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from pytest_ptc.journal.attempt_files import OUTPUT
 from pytest_ptc.model.errors import ConfigError, PtcError
 from pytest_ptc.model.reports import REPORTS, ReportTarget
-from pytest_ptc.reporting.formats.comment import comment
+from pytest_ptc.reporting.formats.comment import comment, files_address
 from pytest_ptc.reporting.formats.github import MAX_SUMMARY_BYTES, annotation_lines, step_summary
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.story import run_report
@@ -45,7 +46,20 @@ def make_page(run: RunReport, target: ReportTarget) -> str:
     links = None
     if target.journal is not None and target.path is not None:
         links = os.path.relpath(target.journal, target.path.absolute().parent)
-    return page(run, transcripts=_outputs(target.journal), links=links)
+    return page(
+        run, transcripts=_outputs(target.journal), links=links, files=_files(run, os.environ)
+    )
+
+
+def _files(run: RunReport, environ: Mapping[str, str]) -> str | None:
+    """Return the address of the root directory's files on GitHub, where that is known."""
+    facts, address = run.facts, files_address(environ)
+    if address is None or facts.commit is None or facts.repository is None:
+        return None
+    below = os.path.relpath(facts.rootdir, facts.repository)
+    if below.startswith(".."):
+        return None
+    return f"{address}/{facts.commit}" + ("" if below == "." else f"/{quote(below)}")
 
 
 def _outputs(journal: Path | None) -> dict[str, str]:

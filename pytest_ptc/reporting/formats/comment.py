@@ -34,7 +34,7 @@ def comment(run: RunReport, environ: Mapping[str, str]) -> str:
     """
     mark = f"<!-- pytest-ptc:{comment_key(environ)} -->\n"
     room = MAX_COMMENT_BYTES - len(mark)
-    return mark + step_summary(run, room=room, files=_files(environ))
+    return mark + step_summary(run, room=room, files=files_address(environ))
 
 
 def comment_key(environ: Mapping[str, str]) -> str:
@@ -44,7 +44,8 @@ def comment_key(environ: Mapping[str, str]) -> str:
     return key[:_MAX_KEY_CHARS] or "results"
 
 
-def _files(environ: Mapping[str, str]) -> str | None:
+def files_address(environ: Mapping[str, str]) -> str | None:
+    """Return the address below which a repository's files are, by commit; None outside Actions."""
     server = environ.get("GITHUB_SERVER_URL", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     if not (_ADDRESS.fullmatch(server) and _REPOSITORY.fullmatch(repository)):

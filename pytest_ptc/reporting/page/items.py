@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from pytest_ptc.reporting.page.markup import lines
 from pytest_ptc.reporting.page.titles import STATES, anchor, flags
 from pytest_ptc.reporting.run_report import worst_first
 from pytest_ptc.reporting.wording import grouped, thousands
-from pytest_ptc.text.printable import printable, usd
+from pytest_ptc.text.printable import printable, usd, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,6 +99,7 @@ class FindingRow(NamedTuple):
 
     severity: str
     place: str
+    href: str
     rule: str
     message: Cut
 
@@ -161,6 +163,7 @@ class Row:
     many_findings: str
     more_findings: str
     attempts: AttemptTable | None
+    commands: Sequence[str]
     folds: Sequence[tuple[str, Long]]
 
 
@@ -213,10 +216,30 @@ class Places:
     Args:
         transcripts: Texts of attempts, by their names.
         links: The run's folder, as an address from the page.
+        run_id: The run's id.
+        files: The address of a commit's files; None where it is not known.
     """
 
     transcripts: Mapping[str, str]
     links: str | None
+    run_id: str = ""
+    files: str | None = None
+
+    def line(self, path: str | None, line: int | None) -> str:
+        """Return the address of a line of a file; empty where none is known."""
+        if self.files is None or not path or path.startswith(("/", "..")):
+            return ""
+        return f"{self.files}/{quote(utf8(path))}" + ("" if line is None else f"#L{line}")
+
+    def commands(self, task: TaskReport) -> list[str]:
+        """Return the commands that a reader may copy for an item."""
+        if task.has_no_item:
+            return []
+        words = ["rerun"]
+        if task.attempts and task.attempts[-1].about.get("session"):
+            words.append("talk")
+        item = shlex.quote(printable(task.nodeid))
+        return [f"ptc {word} {self.run_id} {item}" for word in words]
 
     def attempt(self, task: TaskReport, attempt: TaskAttempt) -> str:
         """Return the address of an attempt's folder; empty for an earlier run's."""
@@ -262,12 +285,15 @@ def _row(task: TaskReport, places: Places, room: Room) -> Row:
         words=list(_words(task)),
         trouble=Words(f"Trouble: {trouble.cause}", "", _cut(trouble.message)) if trouble else None,
         evidence=room.long(trouble.evidence) if trouble and trouble.evidence.strip() else None,
-        findings=[_finding(one, room) for one in worst_first(task.findings)[:_MAX_FINDINGS]],
+        findings=[
+            _finding(one, task, places, room) for one in worst_first(task.findings)[:_MAX_FINDINGS]
+        ],
         many_findings=grouped(number),
         more_findings=f"{grouped(number - _MAX_FINDINGS)} more are in the JSON document."
         if number > _MAX_FINDINGS
         else "",
         attempts=_attempts(task, places) if task.attempts else None,
+        commands=places.commands(task),
         folds=list(_folds(task, places, room)),
     )
 
@@ -312,10 +338,13 @@ def _tells_more(task: TaskReport, message: str) -> bool:
     return overruled or printable(text[:_QUOTED_CHARS]) not in printable(message)
 
 
-def _finding(finding: Finding, room: Room) -> FindingRow:
+def _finding(finding: Finding, task: TaskReport, places: Places, room: Room) -> FindingRow:
+    # A task's copy of the repository may be at another commit.
+    href = places.line(finding.path, finding.line) if task.spec.isolation is None else ""
     return FindingRow(
         severity=finding.severity.value,
         place=_place(finding.path, finding.line),
+        href=href,
         rule=(finding.rule or "")[:_MAX_LINE_CHARS],
         message=room.message(finding.message),
     )

@@ -84,6 +84,7 @@ def page(
     *,
     transcripts: Mapping[str, str] = _NOTHING,
     links: str | None = None,
+    files: str | None = None,
 ) -> str:
     """Return a run as an HTML page, to be encoded as UTF-8.
 
@@ -93,10 +94,13 @@ def page(
             their `output.log`, which reads better than a `transcript.jsonl`.
         links: The run's folder, as an address relative to the page (`.` for a page that lies in
             it): there is a link to each attempt's folder then.
+        files: The address below which the root directory's files are, at the commit of the run:
+            places of findings are links then.
     """
     tasks = run.worst_first
     style, script = asset("page.css"), asset("page.js")
     room = Room(_TEXTS_CHARS, _MESSAGES_CHARS)
+    places = Places(transcripts=transcripts, links=links, run_id=run.run_id, files=files)
     return render(
         "page.html.jinja",
         run=run,
@@ -107,7 +111,8 @@ def page(
         headline=_headline(run),
         tone=_tone(run),
         signs=_SIGNS.items(),
-        strip=list(_strip(run, green=run.successful or _tone(run) == "failed")),
+        strip=list(_strip(run, green=run.successful)),
+        green=run.successful,
         began=_Moment(*moment(run.began)),
         first_facts=_first_facts(run),
         more_facts=_more_facts(run),
@@ -120,7 +125,7 @@ def page(
         cost=_cost(run.spent),
         flags=list(_flags(run)),
         timeline=timeline(run),
-        groups=groups(tasks, Places(transcripts=transcripts, links=links), room),
+        groups=groups(tasks, places, room),
         many_items=_many(len(tasks), "item"),
         sorts=_SORTS if any(task.cost_usd is not None for task in tasks) else _SORTS[:-1],
     )
@@ -250,7 +255,7 @@ def _strip(run: RunReport, *, green: bool) -> Iterator[_Share]:
 
     Args:
         run: The run.
-        green: Whether what passed is green here: not where nothing tells that the run failed.
+        green: Whether what passed is green here: only where the run is successful.
     """
     counts = _counts(run)
     left = 0.0

@@ -267,6 +267,27 @@ def test_the_worst_comes_first() -> None:
     assert [row.attrs["id"] for row in rows] == ["t3", "t2", "t4", "t6", "t5", "t1"]
 
 
+def test_nothing_is_green_in_a_run_that_is_no_success() -> None:
+    """The page of a failed run has one class for that, which its style minds."""
+    assert '<body class="not-green">' in page(run_of())
+    assert "body.not-green { --passed: var(--soft); }" in page(run_of())
+
+
+def test_a_finding_leads_to_its_line_and_an_item_has_commands_to_copy() -> None:
+    """On the commit of the run, where its files have an address; names are quoted for a shell."""
+    made = page(run_of(), files="https://github.example/o/r/blob/" + "c" * 40)
+    root = read(made)
+    places = [link for link in root.all("a") if "/blob/" in (link.attrs.get("href") or "")]
+    assert places
+    assert re.search(r"/blob/c{40}/src/package/module_\d+\.py#L\d+$", places[0].attrs["href"] or "")
+    assert "/blob/" not in page(run_of())
+    run_id = run_of().run_id
+    sessions = (task for task in run_of().tasks if task.attempts[-1].about.get("session"))
+    nodeid = next(sessions).nodeid
+    assert f"<code>ptc rerun {run_id} &#39;{nodeid}&#39;</code>" in made
+    assert f"<code>ptc talk {run_id} &#39;{nodeid}&#39;</code>" in made
+
+
 def test_an_interrupted_run_says_so_loudly() -> None:
     """In the title, the headline and a warning, with how much is missing."""
     told = run_of(complete=False)
@@ -275,7 +296,7 @@ def test_an_interrupted_run_says_so_loudly() -> None:
     assert root.one("head").one("title").text.startswith("Interrupted")
     assert root.one("h1").text.startswith("Interrupted: ")
     assert f"{undone} of 60 items have no verdict" in root.one("div", "warning").text
-    assert "warning" not in page(run_of()).split("<body>")[1]
+    assert "warning" not in page(run_of()).split("<body ")[1]
 
 
 def test_a_stopped_run_says_why() -> None:
