@@ -7,6 +7,7 @@ not imported already.
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,6 +49,7 @@ class Option(NamedTuple):
         env: The environment variable that sets it.
         metavar: What `--help` calls the value, where its type does not say it.
         alone: The value of a flag that is given without one.
+        cli_type: Returns the value of a word of the command line, where the type does not.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Option(NamedTuple):
     env: str | None = None
     metavar: str | None = None
     alone: str | None = None
+    cli_type: Callable[[str], Any] | None = None
 
     @property
     def ini(self) -> str:
@@ -73,9 +76,31 @@ class Option(NamedTuple):
         return self.type.choices
 
 
+def _workers(text: str) -> int:
+    """Return the number of workers that a word of the command line is."""
+    if text == "auto":
+        from pytest_ptc.system.machine import processors  # noqa: PLC0415 - only where it is asked for
+
+        return processors()
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 0, or auto, not {text!r:.80}"
+        ) from None
+
+
 #: Which agent does the tasks, and where.
 _AGENT = (
-    Option("workers", whole_from(0), 0, "run marked tests on N workers; 0 skips them"),
+    Option(
+        "workers",
+        whole_from(0),
+        0,
+        "run marked tests on N workers; 0 skips them; on the command line also auto: as many as "
+        "processors, and no more than tasks",
+        metavar="N|auto",
+        cli_type=_workers,
+    ),
     Option(
         "agent",
         TEXT,
@@ -271,7 +296,7 @@ def add_option(parser: pytest.Parser, option: Option) -> None:
     group.addoption(
         option.cli,
         dest=dest,
-        type=types.get(option.type.ini, str),
+        type=option.cli_type or types.get(option.type.ini, str),
         metavar=option.metavar
         or {"int": "N", "float": "SECONDS"}.get(option.type.ini, option.name.upper()),
         default=None,

@@ -29,6 +29,7 @@ from pytest_ptc.session.host_choice import make_host
 from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_journal
 from pytest_ptc.session.run_facts import run_began
 from pytest_ptc.session.run_ids import last_run_id, new_run_id
+from pytest_ptc.system.machine import processors
 from pytest_ptc.system.processes import ProcessIdentity
 from pytest_ptc.system.scratch import make_scratch
 from pytest_ptc.tasklist.directory import config_dir
@@ -166,7 +167,7 @@ def open_run(
         note_place(place.root, place.cache, os.environ, key)
         contents = _contents(place, settings, plan, journal, [scratch, task_list.path])
         coordinator = Coordinator(
-            limits=limits_of(settings, processors=_processors()),
+            limits=limits_of(settings, processors=processors()),
             host=plan.host,
             task_list=task_list,
             journal=journal,
@@ -296,13 +297,6 @@ def _launch_files(
         )
 
     return launch_file
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
 
 
 def _make_commands_folder(journal: Path) -> Path:

@@ -26,6 +26,14 @@ def process_space() -> str | None:
         return None
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
 def arguments_of(pid: int) -> list[str] | None:
     """Return the command line of a process; None where it has ended or may not be looked at."""
     if os.path.exists("/proc/self/cmdline"):  # noqa: PTH110 - as in `processes.py`

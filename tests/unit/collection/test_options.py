@@ -14,6 +14,7 @@ from pytest_ptc.model import choices
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.reports import REPORTS
 from pytest_ptc.model.settings import Settings
+from pytest_ptc.system.machine import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,8 @@ def test_the_table_of_options_is_markdown() -> None:
     assert line == "| --- | --- | --- | --- |"
     assert len(rows) == len(all_options()) + len(REPORTS)
     assert rows[0] == (
-        "| `--ptc-workers` | `ptc_workers` | `0` | run marked tests on N workers; 0 skips them |"
+        "| `--ptc-workers` | `ptc_workers` | `0` | run marked tests on N workers; 0 skips them; on "
+        "the command line also auto: as many as processors, and no more than tasks |"
     )
 
 
@@ -134,6 +136,13 @@ def test_command_line_beats_environment_beats_ini(configure: Configure) -> None:
     assert resolve(configure(ini), environ).task_list_id == "environment"
     assert resolve(configure(ini), {}).task_list_id == "ini"
     assert resolve(configure(ini), {"CLAUDE_CODE_TASK_LIST_ID": ""}).task_list_id == "ini"
+
+
+def test_workers_may_be_as_many_as_processors(configure: Configure) -> None:
+    """The word stands for a number from the start: the header, the journal and limits have it."""
+    assert resolve(configure("", "--ptc-workers=auto"), {}).workers == processors() >= 1
+    with pytest.raises((SystemExit, pytest.UsageError)):
+        configure("", "--ptc-workers=many")
 
 
 def test_ini_values_have_their_types(configure: Configure) -> None:
