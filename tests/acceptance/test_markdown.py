@@ -70,6 +70,21 @@ def test_a_file_fans_out_over_a_list(suite: Suite) -> None:
     assert found["about-2"]["params"] == {"page": "about", "depth": "2"}
 
 
+def test_a_file_fans_out_over_what_others_list(suite: Suite) -> None:
+    """A command in the root directory, CSV and OpenAPI; values are as they are written."""
+    (suite.path / "people.csv").write_text("name,age\nno,007\n")
+    (suite.path / "api.yaml").write_text("swagger: '2.0'\npaths: {/users: {get: {}}}\n")
+    write(suite, "---\neach: {command: ls people.csv}\n---\nsay {each}\npass", "ls.ptc.md")
+    write(suite, "---\neach: {csv: people.csv}\n---\nsay {name} {age}\npass", "csv.ptc.md")
+    write(suite, "---\neach: {openapi: api.yaml}\n---\nsay {operation}\npass", "api.ptc.md")
+    suite.run().assert_outcomes(passed=3)
+    assert {name: spec["prompt"] for name, spec in tasks(suite).items()} == {
+        "people.csv": "say people.csv\npass",
+        "no-007": "say no 007\npass",
+        "GET-/users": "say GET /users\npass",
+    }
+
+
 def test_a_file_fans_out_over_files_and_pull_requests(suite: Suite) -> None:
     """Files by patterns, from the root directory; numbers as `pr`."""
     for name in ("src/a.py", "src/deep/b.py", "src/deep/c.txt", "src/node_modules/d.py"):
