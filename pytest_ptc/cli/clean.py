@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ptc.cli.list_runs import listed
 from pytest_ptc.cli.named_runs import add_run, only, runs_here, verified
 from pytest_ptc.runs.forgetting import forget_runs
-from pytest_ptc.runs.recorded import RefusedRun, RunState
+from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.text.printable import printable
 
@@ -42,6 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.keep is not None:
         forgotten = forget_runs(verified(runs_here()), max(0, arguments.keep))
         lines += [f"{run_id}: removed its journal" for run_id in forgotten]
-    lines += [listed(run) for run in refused]
+    lines += [f"{run.run_id}  refused: {run.reason}" for run in refused]
     print("\n".join([printable(line) for line in lines] or ["nothing to clean"]))
     return 0

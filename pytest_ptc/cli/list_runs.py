@@ -1,12 +1,14 @@
-"""`ptc list`: lists the runs of a project with their states."""
+"""`ptc list`: the runs of a project, with their results, age, cost and command."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from pytest_ptc.cli.named_runs import runs_here
-from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState
-from pytest_ptc.text.printable import printable
+from pytest_ptc.cli.glances import runs_at_a_glance, terminal_columns
+from pytest_ptc.cli.printing import print_lines
+from pytest_ptc.reporting.terminal.run_list import RunRow, run_rows
+from pytest_ptc.runs.state import RefusedRun
 
 if TYPE_CHECKING:
     import argparse
@@ -19,12 +21,12 @@ def add_arguments(_: argparse.ArgumentParser, __: Sequence[str]) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Print a line for each run."""
-    print("\n".join([listed(found) for found in runs_here()] or ["no runs here"]))
-    return 0
-
-
-def listed(run: RecordedRun | RefusedRun) -> str:
-    if isinstance(run, RefusedRun):
-        return printable(f"{run.run_id}  refused: {run.reason}")
-    how = f", watch with: {run.attach}" if run.attach and run.state is RunState.RUNNING else ""
-    return printable(f"{run.run_id}  {run.state.value:<7}  {run.standing}{how}")
+    here = runs_at_a_glance()
+    rows = [
+        RunRow(found.run_id, refused=found.reason)
+        if isinstance(found, RefusedRun)
+        else RunRow(here.short_id(found.run_id), found.outline, found.state.value)
+        for found in here.all()
+    ]
+    lines = run_rows(rows, now=time.time(), width=terminal_columns())
+    return 0 if print_lines(lines or ["no runs here"]) else 1

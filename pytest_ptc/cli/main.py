@@ -57,7 +57,12 @@ COMMANDS = (
     ),
     Command("record", "record", "record the verdict of the task this is run in"),
     Command("list", "list_runs", "list the runs of this project, oldest first, with their states"),
-    Command("attach", "attach", "watch an active run"),
+    Command("show", "show", "print what was asked of an item, what was done, and how to go on"),
+    Command("rerun", "rerun", "run an item again, as a new run with the same arguments"),
+    Command("talk", "talk", "resume the Claude Code session of an item's last attempt"),
+    Command("status", "status", "print where a run stands, and what each of its workers does"),
+    Command("watch", "watch", "show a run, or one of its workers, until Ctrl-C; --html: as a page"),
+    Command("attach", "attach", "show the panes of an active run's workers"),
     Command(
         "audit",
         "audit",
@@ -68,7 +73,7 @@ COMMANDS = (
         "report",
         "write a run's reports from its journal, also if it was killed or is active",
     ),
-    Command("stop", "stop", "stop an active run in order, as Ctrl-C does"),
+    Command("stop", "stop", "stop an active run in order, as Ctrl-C does, or one of its tasks"),
     Command("plugin", "plugin", "print or install the plugin for Claude Code sessions"),
     Command("clean", "clean", "remove what killed runs left behind: processes, sockets, tasks"),
 )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_ptc.journal.keys import existing_key
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.runs.places import project_of, root_of, runs_of
-from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState, open_runs
+from pytest_ptc.runs.recorded import RecordedRun, open_runs
+from pytest_ptc.runs.state import RefusedRun, RunState
 
 if TYPE_CHECKING:
     import argparse

@@ -8,7 +8,7 @@ from pytest_ptc.cli.named_runs import add_run, named_run, runs_here
 from pytest_ptc.cli.printing import print_lines
 from pytest_ptc.reporting.result_lines import result_json_lines, result_lines
 from pytest_ptc.reporting.story import run_report
-from pytest_ptc.runs.recorded import RunState
+from pytest_ptc.runs.state import RunState
 
 if TYPE_CHECKING:
     import argparse

@@ -48,6 +48,7 @@ class Crew:
         launch_file: Makes the launch file of a worker, from its name and its key.
         heard: Takes each worker's messages, its hello first.
         gone: Takes a worker's name and how its end was noticed; called at least once for each.
+        stop_task: Stops a task for the run's user, by its id; returns why it does not, if so.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Crew:
         launch_file: Callable[[str, str], LaunchFile],
         heard: Callable[[str, messages.Message], None],
         gone: Callable[[str, str], None],
+        stop_task: Callable[[str], str | None] = lambda _: "nobody stops tasks here",
     ) -> None:
         self._host = host
         self._journal = journal
@@ -67,7 +69,13 @@ class Crew:
         self._argv = tuple(argv)
         self._launch_file = launch_file
         self._gone = gone
-        self._door = Door(heard=heard, gone=gone, note=self._note_broken)
+        self._door = Door(
+            heard=heard,
+            gone=gone,
+            note=self._note_broken,
+            proof=journal.key.control,
+            stop_task=stop_task,
+        )
         #: Workers that were started and not killed yet; of the hosts' thread alone.
         self._handles: dict[str, WorkerHandle] = {}
         # Hosts talk to slow outside programs: their calls have a thread of their own, one at a

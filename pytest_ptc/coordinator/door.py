@@ -42,6 +42,8 @@ class Door:
         heard: Takes each worker's messages, its hello first.
         gone: Takes a worker's name and that its line has ended.
         note: Takes the worker of a broken connection, if it is known, and why.
+        proof: What the run's user has to show; empty where nobody may ask for anything.
+        stop_task: Stops a task, by its id; returns why it does not, if so.
     """
 
     def __init__(
@@ -50,10 +52,14 @@ class Door:
         heard: Callable[[str, messages.Message], None],
         gone: Callable[[str, str], None],
         note: Callable[[str | None, str], None],
+        proof: str = "",
+        stop_task: Callable[[str], str | None] = lambda _: "nobody stops tasks here",
     ) -> None:
         self._heard = heard
         self._gone = gone
         self._note = note
+        self._proof = proof
+        self._stop_task = stop_task
         self._notes_left = MAX_NOTES
         self._keys: dict[str, str] = {}
         self._lines: dict[str, Line] = {}
@@ -103,6 +109,9 @@ class Door:
         worker = None
         try:
             hello = await self._read_hello(line)
+            if isinstance(hello, messages.StopTask):
+                line.say(messages.Answered(self._stop_task(hello.task)))
+                return
             worker = hello.worker
             self._lines[worker] = line
             self._heard(worker, hello)
@@ -123,8 +132,8 @@ class Door:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self.take(StreamLine(reader, writer))
 
-    async def _read_hello(self, line: Line) -> messages.Hello:
-        """Return the hello of a caller that is a worker.
+    async def _read_hello(self, line: Line) -> messages.Hello | messages.StopTask:
+        """Return the hello of a caller that is a worker, or the request of the run's user.
 
         Raises:
             ValueError: It is not a worker.
@@ -139,6 +148,12 @@ class Door:
             hello = await asyncio.wait_for(line.hear(), HELLO_TIMEOUT_S)
         finally:
             self._strangers.pop(line, None)
+        if isinstance(hello, messages.StopTask):
+            if not self._proof or not hmac.compare_digest(
+                hello.proof.encode(), self._proof.encode()
+            ):
+                raise ValueError("it asks to stop a task, and does not show the run's key")
+            return hello
         if not isinstance(hello, messages.Hello):
             raise ValueError("its first message is not a hello")  # noqa: TRY004 - as broken as others
         key = self._keys.get(hello.worker)

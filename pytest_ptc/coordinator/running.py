@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.journal.closing import Closed, closed_by_worker, closed_without_worker
@@ -96,6 +96,19 @@ class Running:
         if any(record.says_fail for record in records):
             trouble = trouble.after_fail()
         return AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
+
+
+def stopped_report(report: AttemptReport | None, stopped: Trouble) -> AttemptReport | None:
+    """Return the report of an attempt whose task somebody has stopped: a fail alone counts still.
+
+    Args:
+        report: What its worker reports, if it does.
+        stopped: Why it ended.
+    """
+    if report is None or report.said_fail:
+        return report
+    evidence = report.trouble.evidence if report.trouble is not None else ""
+    return replace(report, verdict=None, trouble=replace(stopped, evidence=evidence))
 
 
 def _no_answer() -> str:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.crew import Crew, Remains
-from pytest_ptc.coordinator.running import Running, end_of
+from pytest_ptc.coordinator.running import Running, end_of, stopped_report
 from pytest_ptc.coordinator.schedule import (
+    STUCK_AFTER_S,
     Action,
     Assign,
     GiveUp,
@@ -101,11 +102,14 @@ class Supervisor:
             launch_file=launch_file,
             heard=self._heard,
             gone=self._lose,
+            stop_task=self._stop_task,
         )
         self._board = Board()
         self._snapshot = Snapshot()
         self._submissions = submissions
         self._at_work: dict[str, Running] = {}
+        #: Why tasks end that somebody has stopped while an attempt was at work, by their ids.
+        self._stopped_tasks: dict[str, Trouble] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         self._loop = asyncio.new_event_loop()
@@ -311,6 +315,8 @@ class Supervisor:
         self, attempt: Attempt, otherwise: Trouble, report: AttemptReport | None = None
     ) -> None:
         """End an attempt by what its worker reports; else by what was recorded, or this trouble."""
+        if (stopped := self._stopped_tasks.get(attempt.task_id)) is not None:
+            otherwise, report = stopped, stopped_report(report, stopped)
         # Gone already where its worker has said that it ended, and is lost while that is filed.
         if (running := self._at_work.pop(attempt.name, None)) is not None:
             self._errand(self._file_end(attempt, running, otherwise, report))
@@ -340,6 +346,32 @@ class Supervisor:
     def _close(self, report: AttemptReport, *, by_worker: bool = True) -> None:
         self._board.ended(report, self._clock(), by_worker=by_worker)
         self._wake.set()
+
+    def _stop_task(self, task_id: str) -> str | None:
+        """End a task that somebody has stopped; return why not, if so."""
+        task = self._board.tasks.get(task_id)
+        if task is None:
+            return f"the run has no task {task_id:.100}"
+        trouble = Trouble(cause=Cause.TASK_STOPPED, message="it was ended by `ptc stop`")
+        if task.state is TaskState.DONE:
+            return "it has ended"
+        if task.state is not TaskState.RUNNING:
+            self._board.gave_up(task_id, trouble)
+            self._wake.set()
+            return None
+        running = self._board.workers.running
+        attempt = next((one for one in running if one.task_id == task_id), None)
+        if attempt is None or attempt.name not in self._at_work:
+            return "it is ending"
+        self._stopped_tasks[task_id] = trouble
+        self._crew.say(attempt.worker, messages.Abandon(attempt.name, trouble.message))
+        self._loop.call_later(STUCK_AFTER_S, self._lose_with, attempt)
+        return None
+
+    def _lose_with(self, attempt: Attempt) -> None:
+        """End a worker that has not ended its attempt as it was told to."""
+        if self._board.attempt_of(attempt.worker) == attempt:
+            self._lose(attempt.worker, "it did not end its task when told to")
 
     # Workers.
 

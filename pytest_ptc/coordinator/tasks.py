@@ -97,6 +97,10 @@ class Tasks:
     def __getitem__(self, task_id: str) -> Task:
         return self._by_id[task_id]
 
+    def get(self, task_id: str) -> Task | None:
+        """Return the task of this id; None where there is none."""
+        return self._by_id.get(task_id)
+
     @property
     def open(self) -> int:
         """Return how many have not ended."""
@@ -163,6 +167,8 @@ class Tasks:
 
     def give_up(self, task_id: str, trouble: Trouble) -> None:
         """End a task that is not running, without an attempt."""
+        self.resting = [entry for entry in self.resting if entry[1] != task_id]
+        heapq.heapify(self.resting)
         self._finish(self[task_id], trouble)
 
     def give_up_ready(self, trouble: Trouble) -> None:

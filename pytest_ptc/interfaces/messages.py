@@ -115,6 +115,31 @@ class Assigned(_Message, frozen=True):
     seconds: Seconds
 
 
+class Abandon(_Message, frozen=True):
+    """To a worker: end this attempt, and report it as stopped, for this reason."""
+
+    attempt: str
+    why: str
+
+
+class StopTask(_Message, frozen=True):
+    """From `ptc stop`, as the only message of a line: end a task.
+
+    Args:
+        task: The task's id.
+        proof: What shows that the caller is the run's user, as `RunKey.control` has it.
+    """
+
+    task: str
+    proof: str
+
+
+class Answered(_Message, frozen=True):
+    """To `ptc stop`: the task is being ended; or is not, and why."""
+
+    problem: str | None = None
+
+
 class Quit(_Message, frozen=True):
     """To a worker: end what you are doing, and then yourself."""
 
@@ -131,6 +156,9 @@ Message: TypeAlias = (
     | Ended
     | Prepare
     | Assigned
+    | Abandon
+    | StopTask
+    | Answered
     | Quit
 )
 

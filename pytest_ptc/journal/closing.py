@@ -42,6 +42,19 @@ def recorded_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
     return replace(judged, evidence=judged.evidence or trouble.evidence)
 
 
+def ended_by(trouble: Trouble, records: Records) -> Verdict | Trouble:
+    """Return how an attempt ended that this trouble has met.
+
+    What was recorded before counts; of a task that somebody has stopped, a fail alone does.
+
+    Raises:
+        JournalError: The records cannot be read.
+    """
+    if trouble.cause is Cause.TASK_STOPPED:
+        return fail_or(trouble, records)
+    return recorded_or(trouble, records)
+
+
 def fail_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
     """Return a recorded or printed fail, or a trouble that may hide one; else the trouble."""
     ended = recorded_or(trouble, records)
@@ -127,7 +140,7 @@ def closed_without_worker(
     trouble = otherwise
     if not otherwise.evidence:
         trouble = replace(otherwise, evidence=writer.tail())
-    ended = demanded(recorded_or(trouble, writer), spec)
+    ended = demanded(ended_by(trouble, writer), spec)
     report = AttemptReport(
         attempt=attempt,
         seconds=seconds,

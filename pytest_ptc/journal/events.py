@@ -22,9 +22,6 @@ from pytest_ptc.model.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The form of journals that this version writes and reads; it is in a story's first event.
-FORMAT = 2
-
 #: msgspec's message for a missing field.
 _MISSING = re.compile(r"Object missing required field `(?P<field>.+?)`(?: - at `\$\.(?P<at>.*)`)?")
 

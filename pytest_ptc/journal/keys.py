@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,12 +120,12 @@ def _make_folder(folder: Path) -> None:
 def _make_key(file: Path) -> None:
     if os.path.lexists(file):
         return
-    beside = file.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    beside = file.with_name(f".{KEY_FILE}.{os.getpid()}.{os.urandom(4).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(beside, flags, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_BYTES))
+            stream.write(os.urandom(KEY_BYTES))
             stream.flush()
             os.fsync(descriptor)
         # A link, not a rename: two runs that make it at the same time both use the first one.

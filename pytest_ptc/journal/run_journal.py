@@ -30,8 +30,8 @@ from msgspec.structs import replace
 from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.attempt_writer import AttemptWriter
 from pytest_ptc.journal.events import event_to_json
+from pytest_ptc.journal.lines import STORY
 from pytest_ptc.journal.seals import RunKey
-from pytest_ptc.journal.story import STORY
 from pytest_ptc.model.variables import ATTEMPT_TOKEN
 from pytest_ptc.text.redaction import Redactor
 

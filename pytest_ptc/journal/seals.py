@@ -15,17 +15,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SEAL = "seal"
+#: Bytes that SHA-256 takes at a time.
+_BLOCK_BYTES = 64
 #: Hexadecimal digits of an attempt's token.
 _TOKEN_DIGITS = 32
-#: How a sealed line of the story ends; before it is the JSON object without its last brace.
-_LINE_END = re.compile(rb', "mac": "([0-9a-f]{64})"\}\Z')
+#: How a sealed line of the story ends, behind a JSON object without its last brace: with this, the
+#: code in hexadecimal digits, and two more bytes.
+_MAC = b', "mac": "'
+_CODE_BYTES = 64 + 2
+_END_BYTES = len(_MAC) + _CODE_BYTES
 
 
 class RunKey:
@@ -38,6 +42,9 @@ class RunKey:
 
     def __init__(self, key: bytes, run_id: str) -> None:
         self._key = hmac.digest(key, f"pytest-ptc run {run_id}".encode(), "sha256")
+        block = self._key.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
         #: Identifies the user's key without revealing it.
         self.name = hmac.new(key, b"pytest-ptc key name", "sha256").hexdigest()[:16]
         #: The code before the first line of a story.
@@ -45,6 +52,11 @@ class RunKey:
 
     def __repr__(self) -> str:
         return f"<RunKey {self.name}>"
+
+    @property
+    def control(self) -> str:
+        """Return what shows the coordinator that a caller is the run's user: no agent has it."""
+        return hmac.new(self._key, b"control", "sha256").hexdigest()
 
     def token(self, attempt: str) -> str:
         """Return the token of an attempt, by the attempt's name."""
@@ -68,18 +80,20 @@ class RunKey:
 
     def read_line(self, line: bytes, before: bytes) -> tuple[bytes, bytes] | None:
         """Return the JSON text and the code of a line from `line`; None if it does not verify."""
-        end = _LINE_END.search(line)
-        if end is None:
-            return None
-        text = line[: end.start()] + b"}"
+        text = line[:-_END_BYTES] + b"}"
         code = self._code(text, before)
-        if not hmac.compare_digest(code, bytes.fromhex(end[1].decode())):
+        end = b'%b%b"}' % (_MAC, code.hex().encode())
+        if not hmac.compare_digest(end, line[-_END_BYTES:]):
             return None
         return text, code
 
     def _code(self, text: bytes, before: bytes) -> bytes:
-        # `before` has a fixed length: no other pair makes the same bytes.
-        return hmac.digest(self._key, b"line " + before + text, "sha256")
+        # `before` has a fixed length: no other pair makes the same bytes. This is HMAC-SHA-256 with
+        # its two hashes prepared once: that halves the time for a story of thousands of lines.
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(b"line " + before + text)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 def sealed(value: Mapping[str, Any], key: str) -> dict[str, Any]:

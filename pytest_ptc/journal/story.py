@@ -1,9 +1,4 @@
-"""A run's story on disk: sealed lines, verified as they are read.
-
-A line that does not verify is never used. If the last line is incomplete, as after a power cut or
-on a full disk, the lines before it count. A bad line anywhere else means that the story was
-changed: then none of it counts.
-"""
+"""A run's story on disk: the events of its lines, all of which verify, see `lines.py`."""
 
 from __future__ import annotations
 
@@ -15,27 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from pytest_ptc.journal.events import FORMAT, EventError, RunBegan, event_from_json, event_to_json
-from pytest_ptc.model.errors import PtcError
-from pytest_ptc.system.regular_files import open_regular
-from pytest_ptc.text.strict_json import strict_json
+from pytest_ptc.journal.events import EventError, RunBegan, event_from_json, event_to_json
+from pytest_ptc.journal.lines import FORMAT, StoryError, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import BinaryIO
 
     from pytest_ptc.journal.events import Event
     from pytest_ptc.journal.seals import RunKey
-
-#: The run's story, in the run's folder.
-STORY = "journal.jsonl"
-#: The longest story and the longest line that are read: prompts of ten thousand tasks fit.
-MAX_STORY_BYTES = 1 << 30
-MAX_LINE_BYTES = 1 << 26
-
-
-class StoryError(PtcError):
-    """A story that cannot be used; the message says why, without its path."""
 
 
 class Story(NamedTuple):
@@ -71,35 +53,9 @@ def read_story(path: Path, key: RunKey | None) -> Story:
     Raises:
         StoryError: It cannot be read, or does not verify.
     """
-    try:
-        with open_regular(path, MAX_STORY_BYTES) as file:
-            return _read_events(file, key)
-    except FileNotFoundError:
-        raise StoryError(f"has no {STORY}") from None
-    except OSError as error:
-        raise StoryError(f"its {STORY} cannot be used: {error.strerror or error}") from None
-
-
-def _read_events(file: BinaryIO, key: RunKey | None) -> Story:
-    events: list[Event] = []
-    code, end = key.start if key is not None else b"", 0
-    while line := file.readline(MAX_LINE_BYTES):
-        if not line.endswith(b"\n"):
-            size = end + len(line)
-            if file.read(1):
-                raise StoryError(f"its event {len(events) + 1} is too long")
-            if not events:
-                raise StoryError(f"its {STORY} ends in its first event")
-            return Story(tuple(events), code, end, size)
-        verified = key.read_line(line[:-1], code) if key is not None else None
-        if verified is None:
-            raise StoryError(_seal_problem(line, events, key))
-        text, code = verified
-        events.append(_event(json.loads(text), len(events) + 1))
-        end += len(line)
-    if not events:
-        raise StoryError(f"its {STORY} is empty")
-    return Story(tuple(events), code, end, end)
+    lines = read_lines(path, key)
+    events = [_event(json.loads(text), number) for number, text in enumerate(lines.texts, 1)]
+    return Story(tuple(events), lines.code, lines.end, lines.size)
 
 
 def _event(value: dict[str, Any], number: int) -> Event:
@@ -133,27 +89,3 @@ def add_event(path: Path, story: Story, key: RunKey, event: Event) -> bool:
         return True
     finally:
         os.close(descriptor)
-
-
-def _seal_problem(line: bytes, before: list[Event], key: RunKey | None) -> str:
-    """Return why a line does not verify, from its unverified fields."""
-    if before:
-        return f"has been changed: event {len(before) + 1} does not verify"
-    try:
-        fields = strict_json(line)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict) or fields.get("event") != "run":
-        return "does not begin like the journal of a run"
-    if "mac" not in fields:
-        return "has no seal: it was written by pytest-ptc 0.1.0 or older, or by another program"
-    if fields.get("format") != FORMAT:
-        return f"was written by another version of pytest-ptc: its format is not {FORMAT}"
-    if key is None:
-        return "cannot be checked: this user has no key yet; see PTC_JOURNAL_KEY"
-    if fields.get("key") != key.name:
-        return (
-            "was written with another key; if another job or user of yours wrote it, set the same "
-            "PTC_JOURNAL_KEY for both"
-        )
-    return "has been changed: its first event does not verify"

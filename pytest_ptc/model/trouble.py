@@ -42,6 +42,7 @@ class Cause(str, Enum):
     WORKTREE = "worktree"
     NEEDS = "needs unmet"
     STOPPED = "run stopped"
+    TASK_STOPPED = "stopped"
     MACHINERY = "machinery"
 
     def __str__(self) -> str:

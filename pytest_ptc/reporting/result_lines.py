@@ -16,6 +16,7 @@ from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.document import finding_json, json_text
 from pytest_ptc.reporting.item_names import item_names
 from pytest_ptc.reporting.run_report import worst_first
+from pytest_ptc.reporting.short_ids import short_run_id
 from pytest_ptc.reporting.wording import (
     MAX_TEXT_CHARS,
     finding_text,
@@ -142,18 +143,6 @@ def result_json_lines(report: RunReport) -> list[str]:
         "attempts_of_unknown_cost": spent.unknown if spent else None,
     }
     return [json_text(value) for value in (*objects, totals)]
-
-
-def short_run_id(run_id: str, others: Iterable[str] = ()) -> str:
-    """Return the shortest end of a run's id that names it among others for `ptc results`.
-
-    It is never less than what follows its time.
-    """
-    ends = {other[-len(run_id) :] for other in others if other != run_id}
-    at = run_id.rfind("-") + 1
-    while at and any(other.endswith(run_id[at:]) for other in ends):
-        at = run_id.rfind("-", 0, at - 1) + 1
-    return run_id[at:]
 
 
 class _Item(NamedTuple):

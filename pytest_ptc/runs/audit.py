@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.journal.attempt_files import REPORT
 from pytest_ptc.journal.attempt_reader import changed_files
 from pytest_ptc.journal.events import AttemptEnded, kind_of
-from pytest_ptc.journal.story import STORY
+from pytest_ptc.journal.lines import STORY
 from pytest_ptc.model.errors import JournalError
 
 if TYPE_CHECKING:

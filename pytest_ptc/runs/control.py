@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_ptc.journal.events import SessionEnded
-from pytest_ptc.journal.story import STORY, StoryError, read_story
+from pytest_ptc.journal.lines import STORY, StoryError
+from pytest_ptc.journal.story import read_story
 from pytest_ptc.model.errors import JournalError, TaskListError
 from pytest_ptc.system.processes import wait_gone
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.journal.events import RunCleaned, SessionEnded
 from pytest_ptc.model.errors import JournalError
-from pytest_ptc.runs.recorded import RunState
+from pytest_ptc.runs.state import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,67 +8,29 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.journal.attempt_reader import AttemptReader
-from pytest_ptc.journal.events import (
-    AttemptAssigned,
-    AttemptEnded,
-    ItemReported,
-    RunCleaned,
-    RunEnded,
-    RunStopping,
-    TaskGivenUp,
-    TaskSubmitted,
-    VerdictKept,
-)
+from pytest_ptc.journal.events import RunCleaned, RunEnded, RunStopping, event_to_json
+from pytest_ptc.journal.lines import STORY, StoryError
+from pytest_ptc.journal.outline import RunOutline
 from pytest_ptc.journal.seals import RunKey
-from pytest_ptc.journal.story import STORY, Story, StoryError, read_story
-from pytest_ptc.model.errors import JournalError, PtcError
-from pytest_ptc.model.trouble import Cause
+from pytest_ptc.journal.story import Story, read_story
+from pytest_ptc.model.errors import JournalError
+from pytest_ptc.runs.state import RefusedRun, RunState, state_of
 from pytest_ptc.runs.trust import place_problem, tracked_runs
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_ptc.journal.events import Event, RunBegan
+    from pytest_ptc.journal.outline import Standing
     from pytest_ptc.journal.run_journal import Journal
-    from pytest_ptc.model.trouble import Trouble
-    from pytest_ptc.model.verdict import Verdict
-
-
-class RunState(Enum):
-    """The state of a run."""
-
-    RUNNING = "running"
-    ENDED = "ended"
-    KILLED = "killed"
-
-
-class RunRefusedError(PtcError):
-    """A journal that cannot be trusted; the message names the run and says why."""
-
-    def __init__(self, run_id: str, reason: str) -> None:
-        super().__init__(f"run {run_id} is refused: {reason}")
-        self.run_id = run_id
-        self.reason = reason
-
-
-class RefusedRun(NamedTuple):
-    """A run whose journal cannot be trusted, and why."""
-
-    run_id: str
-    reason: str
-
-    def error(self) -> RunRefusedError:
-        return RunRefusedError(self.run_id, self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +87,17 @@ class RecordedRun:
         return not self.of_this_boot or self.began.process_space == process_space()
 
     @cached_property
+    def outline(self) -> RunOutline:
+        """Return the run in outline."""
+        first, *rest = map(event_to_json, self.events)
+        outline = RunOutline(first)
+        for event in rest:
+            outline.take(event)
+        return outline
+
+    @property
     def standing(self) -> Standing:
-        return _standing(self.events)
+        return self.outline.standing
 
     def attempt(self, name: str, schema: Mapping[str, Any] | None = None) -> AttemptReader:
         """Return a reader of an attempt's folder.
@@ -199,82 +170,8 @@ def _opened(
         return RefusedRun(run_id, reason if reason.startswith("its ") else f"it {reason}")
     assert run_key is not None, "without a key no line verifies"
     run = RecordedRun(folder=folder, key=run_key, story=story, state=RunState.ENDED)
-    if any(isinstance(event, RunEnded | RunCleaned) for event in story.events):
-        return run
-    alive = run.of_this_boot and run.in_sight and run.pytest.alive
-    state = RunState.RUNNING if alive else RunState.KILLED
-    return RecordedRun(folder=folder, key=run_key, story=story, state=state)
-
-
-class Standing(NamedTuple):
-    """How many tasks of a run have ended, and how.
-
-    Args:
-        total: How many tasks there are.
-        kinds: How many ended with each kind of verdict; `error` where without one.
-        stopped: Whether the run was stopped before its end.
-    """
-
-    total: int
-    kinds: Mapping[str, int]
-    stopped: bool
-
-    @property
-    def judged(self) -> int:
-        """Return how many have a verdict other than `error`."""
-        return sum(count for kind, count in self.kinds.items() if kind != "error")
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{self.kinds[kind]} {kind}" for kind in _KINDS if self.kinds.get(kind))
-        stopped = "stopped, " if self.stopped else ""
-        if sum(self.kinds.values()) == self.total and not self.stopped:
-            return f"{self.total} item{'s' * (self.total != 1)}{': ' * bool(counts)}{counts}"
-        return f"{stopped}{self.judged} of {self.total} judged{': ' * bool(counts)}{counts}"
-
-
-_KINDS = ("pass", "fail", "skip", "error")
-
-
-def _standing(events: Iterable[Event]) -> Standing:
-    kinds: dict[str, str | None] = {}
-    names: dict[str, str] = {}
-    failed: set[str] = set()
-    stopped = over = False
-    for event in events:
-        match event:
-            case TaskSubmitted(task=task, spec=spec):
-                kinds[task], names[task] = None, spec.nodeid
-            case VerdictKept(task=task, nodeid=nodeid, report=report):
-                kinds[task], names[task] = _kind(report.verdict, report.trouble), nodeid
-            case AttemptAssigned(given=attempt):
-                kinds[attempt.task_id] = None
-            case AttemptEnded(task=task, verdict=verdict, trouble=trouble):
-                kinds[task] = _kind(verdict, trouble)
-            case TaskGivenUp(task=task, trouble=trouble):
-                kinds[task] = _kind(None, trouble)
-            case ItemReported(outcome="failed" | "error", nodeid=nodeid):
-                failed.add(nodeid)
-            case RunStopping():
-                stopped = True
-            case RunEnded() | RunCleaned():
-                over = True
-    ended = Counter(
-        "fail" if kind == "pass" and names.get(task) in failed else kind
-        for task, kind in kinds.items()
-        if kind is not None
-    )
-    return Standing(len(kinds), ended, stopped and over and sum(ended.values()) < len(kinds))
-
-
-def _kind(verdict: Verdict | None, trouble: Trouble | None) -> str | None:
-    """Return the kind of a task's outcome; None if the run ended before the task."""
-    if verdict is not None:
-        return verdict.verdict.value
-    return None if trouble is not None and trouble.cause in _NOT_DONE else "error"
-
-
-#: Causes that end a task from outside: it has no outcome of its own.
-_NOT_DONE = frozenset({Cause.STOPPED, Cause.RUN_TIMEOUT, Cause.BUDGET})
+    ended = any(isinstance(event, RunEnded | RunCleaned) for event in story.events)
+    return replace(run, state=state_of(event_to_json(run.began), ended=ended))
 
 
 def whole_story(journal: Journal) -> list[Event]:

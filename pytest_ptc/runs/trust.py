@@ -12,9 +12,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.journal.story import STORY
+from pytest_ptc.journal.lines import STORY
 from pytest_ptc.model.errors import GitError
-from pytest_ptc.system.git.command import git
 from pytest_ptc.system.git.repositories import repository_top
 
 if TYPE_CHECKING:
@@ -47,14 +46,21 @@ def link_on_the_way(path: Path, root: Path) -> Path | None:
     return None
 
 
-def place_problem(folder: Path, root: Path) -> str | None:
-    """Return why a run's folder cannot be trusted, without its subject; None if it can."""
+def place_problem(folder: Path, root: Path, *, attempts: bool = True) -> str | None:
+    """Return why a run's folder cannot be trusted, without its subject; None if it can.
+
+    Args:
+        folder: The run's folder.
+        root: The project's root directory.
+        attempts: Whether to check the folders of attempts, too: there may be thousands, and they do
+            not matter to a caller that trusts nothing in them.
+    """
     try:
         if (step := link_on_the_way(folder, root)) is not None:
             kind = "a link" if step.is_symlink() else "not a directory"
             what = "is" if step == folder else f"is reached through {step.name}, which is"
             return f"{what} {kind}"
-        for path, seen, depth in _entries(folder):
+        for path, seen, depth in _entries(folder, _OWN_FOLDERS + 2 if attempts else 2):
             name = path.relative_to(folder.parent.parent)
             if seen.st_uid != os.geteuid():
                 return f"belongs to another user: {name}"
@@ -68,16 +74,16 @@ def place_problem(folder: Path, root: Path) -> str | None:
     return None
 
 
-def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result, int]]:
+def _entries(folder: Path, levels: int) -> Iterator[tuple[Path, os.stat_result, int]]:
     """Yield the folder of all runs and a run's, and what is in that, each with its depth."""
     yield folder.parent, folder.parent.lstat(), 0
     level = [folder]
-    for depth in range(_OWN_FOLDERS + 2):
+    for depth in range(levels):
         below = []
         for path in level:
             seen = path.lstat()
             yield path, seen, depth
-            if depth <= _OWN_FOLDERS and stat.S_ISDIR(seen.st_mode):
+            if depth < levels - 1 and depth <= _OWN_FOLDERS and stat.S_ISDIR(seen.st_mode):
                 below += [Path(entry.path) for entry in os.scandir(path)]
         level = below
 
@@ -86,6 +92,8 @@ def tracked_runs(runs: Path) -> frozenset[str]:
     """Return the ids of those runs of which git tracks a file; none where git cannot tell."""
     if repository_top(runs) is None:
         return frozenset()
+    from pytest_ptc.system.git.command import git  # noqa: PLC0415 - a status needs no git
+
     try:
         tracked = git(runs, "ls-files", "-z", "--", ".")
     except GitError:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pytest_ptc.hosts.leftovers import clean_tmux, end_workers
 from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.journal.events import RunCleaned, TaskSubmitted, WorkerStarted
-from pytest_ptc.journal.story import STORY, add_event
+from pytest_ptc.journal.lines import STORY
+from pytest_ptc.journal.story import add_event
 from pytest_ptc.model.cleaned import Cleaned
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.model.variables import RUN_COOKIE

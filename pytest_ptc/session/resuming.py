@@ -25,7 +25,8 @@ from pytest_ptc.model.errors import ConfigError, JournalError
 from pytest_ptc.model.result import AttemptReport, Kept
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
-from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState
+from pytest_ptc.runs.recorded import RecordedRun
+from pytest_ptc.runs.state import RefusedRun, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -27,7 +27,8 @@ from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.journal.events import RunEnded, SuiteChanged
 from pytest_ptc.model.errors import ConfigError, IllegalMove, PtcError
 from pytest_ptc.runs.forgetting import forget_runs
-from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState, open_runs, whole_story
+from pytest_ptc.runs.recorded import RecordedRun, open_runs, whole_story
+from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.session.journal_setup import key_to_read

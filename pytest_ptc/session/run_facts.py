@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pytest_ptc.journal.events import (
-    FORMAT,
     RunBegan,
     RunEnded,
     RunStopping,
@@ -20,6 +19,7 @@ from pytest_ptc.journal.events import (
     event_from_json,
     event_to_json,
 )
+from pytest_ptc.journal.lines import FORMAT
 from pytest_ptc.model.errors import GitError
 from pytest_ptc.model.greenness import came_to_its_end
 from pytest_ptc.system.git.command import git

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import stat
 from typing import TYPE_CHECKING
 
@@ -151,4 +150,4 @@ def _put(beside: str, name: str, folder: int) -> None:
 
 
 def _beside(name: str) -> str:
-    return f".{name}.{secrets.token_hex(8)}"
+    return f".{name}.{os.urandom(8).hex()}"

@@ -15,7 +15,6 @@ import select
 import signal
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,8 +41,7 @@ _EXEC_LOOKS, _EXEC_PAUSE = 50, 0.001
 _POLL_INTERVAL_S = 0.01
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """One process, told apart from a later one with the same pid.
 
     Args:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.agent import Job
-from pytest_ptc.journal.closing import demanded, fail_or, recorded_or
+from pytest_ptc.journal.closing import demanded, ended_by, fail_or, recorded_or
 from pytest_ptc.model.errors import GitError, JournalError
 from pytest_ptc.model.result import AttemptReport, Usage
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -68,6 +68,14 @@ class AttemptRun:
     about: dict[str, Any] = field(default_factory=dict)
     tool_calls: int | None = None
     hindrance: Trouble | None = None
+    #: Why it is to end before its time; set together with the event.
+    stopped: str | None = None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def abandon(self, why: str) -> None:
+        """End it before its time: what was recorded stays recorded, and a fail alone counts."""
+        self.stopped = why
+        self.stop.set()
 
     async def report(self) -> AttemptReport:
         """Carry it out, and return how it ended."""
@@ -108,7 +116,11 @@ class AttemptRun:
         self.hindrance = hindrance
 
     def _late(self) -> Trouble:
-        """Return why there is no verdict when the time is over."""
+        """Return why there is no verdict: somebody has stopped the task, or its time is over."""
+        if self.stopped is not None:
+            return Trouble(
+                cause=Cause.TASK_STOPPED, message=self.stopped, evidence=self.ledger.tail()
+            )
         message = f"no verdict within {self.spec.timeout:g} s"
         late = self.hindrance or Trouble(cause=Cause.TIMEOUT, message="")
         message = ": ".join(filter(None, (message, late.message)))
@@ -151,16 +163,21 @@ class AttemptRun:
     async def _run_in_time(self, job: Job) -> Verdict | Trouble:
         """Have the agent do the job until its deadline, and end all processes that it leaves."""
         running = asyncio.create_task(self.agent.run(job))
+        stop = asyncio.create_task(self.stop.wait())
         try:
-            await asyncio.wait([running], timeout=max(0.0, job.deadline - time.monotonic()))
-            if running.done():
+            await asyncio.wait(
+                [running, stop],
+                timeout=max(0.0, job.deadline - time.monotonic()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if running.done() and self.stopped is None:
                 return await self._record_returned(running.result())
             # Before the agent is cancelled: what it records from here on is late.
             self.ledger.end_time()
             await _cancel(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             await self.ledger.settled()
-            return await in_thread(recorded_or, self._late(), self.ledger)
+            return await in_thread(ended_by, self._late(), self.ledger)
         except JournalError as error:
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             await self.ledger.settled()
@@ -179,6 +196,8 @@ class AttemptRun:
             await _cancel(running)
             end_marked(ATTEMPT_COOKIE, job.cookie, grace=0.0)
             raise
+        finally:
+            stop.cancel()
 
     async def _record_returned(self, ended: Verdict | Trouble) -> Verdict | Trouble:
         """Record a returned verdict that the agent has not recorded itself.

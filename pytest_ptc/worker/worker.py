@@ -47,6 +47,7 @@ class Worker:
         self._line: Line | None = None
         self._ledger: AttemptLedger | None = None
         self._look: Look | None = None
+        self._run: AttemptRun | None = None
         #: Whether the coordinator has answered.
         self._known = False
 
@@ -93,11 +94,13 @@ class Worker:
                     case messages.Prepare(like):
                         job = asyncio.create_task(self._prepare(like, line))
                     case messages.Assigned() as assigned:
-                        run = self._attempt_run(assigned, line)
+                        run = self._run = self._attempt_run(assigned, line)
                         job = asyncio.create_task(self._attempt(run, assigned, line, after=job))
                     case messages.Looked(attempt, listed):
                         if self._look is not None:
                             self._look.answer(attempt, listed=listed)
+                    case messages.Abandon(name, why):
+                        self._abandon(name, why)
                     case messages.Acknowledged() as acknowledged:
                         self._acknowledge(acknowledged)
                     case _:
@@ -109,6 +112,10 @@ class Worker:
                 job.cancel()
                 await asyncio.gather(job, return_exceptions=True)
         return True
+
+    def _abandon(self, name: str, why: str) -> None:
+        if self._run is not None and self._run.attempt.name == name:
+            self._run.abandon(why)
 
     async def _prepare(self, like: dict[str, Any] | None, line: Line) -> None:
         if like is not None:

@@ -6,6 +6,7 @@
     python -m tests.bench import                 what the plugin costs a run that does not use it
     python -m tests.bench reports                what reports of 10,000 findings cost
     python -m tests.bench run-command            what `ptc run` adds to a suite file
+    python -m tests.bench status                 what a status of a large run costs
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
     python -m tests.bench main-session           what a fan-out costs the session that wants it
@@ -39,6 +40,7 @@ from tests.bench import (
     reports,
     resuming,
     run_command,
+    status,
     throughput,
 )
 from tests.bench.figures import HEADINGS, table
@@ -50,6 +52,7 @@ PARTS = {
     "reports": reports,
     "resuming": resuming,
     "run-command": run_command,
+    "status": status,
     "claude": claude,
     "main-session": main_session,
 }

@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.journal.lines import STORY
 from pytest_ptc.journal.seals import RunKey
-from pytest_ptc.journal.story import STORY, read_story
+from pytest_ptc.journal.story import read_story
 from pytest_ptc.model.reports import REPORTS, ReportTarget
 from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
 from pytest_ptc.reporting.story import run_report

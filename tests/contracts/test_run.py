@@ -12,7 +12,8 @@ import pytest
 from pytest_ptc.model.errors import ConfigError, IllegalMove, JournalError
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause
-from pytest_ptc.runs.recorded import RecordedRun, RunState, open_runs
+from pytest_ptc.runs.recorded import RecordedRun, open_runs
+from pytest_ptc.runs.state import RunState
 from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.place import RunPlace
 from pytest_ptc.session.run import MOVES, Run, RunPhase

@@ -76,6 +76,7 @@ WHAT_TO_DO = MappingProxyType(
             "`ptc_command` is in a worktree; write `{rootpath}/...` or `{cwd}/...`"
         ),
         Cause.NEEDS: "a task that it needs did not pass; look at that one",
+        Cause.TASK_STOPPED: "somebody ended it with `ptc stop RUN ITEM`; run it with `ptc rerun`",
         Cause.STOPPED: "the run ended before this task began; go on with `--ptc-resume`",
         Cause.MACHINERY: "a defect or a full disk; the message says what; read the journal",
     }

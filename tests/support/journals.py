@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from pytest_ptc.journal.events import FORMAT, Event, RunBegan, event_to_json
+from pytest_ptc.journal.events import Event, RunBegan, event_to_json
+from pytest_ptc.journal.lines import FORMAT, MAX_STORY_BYTES, STORY
 from pytest_ptc.journal.seals import RunKey
-from pytest_ptc.journal.story import MAX_STORY_BYTES, STORY
 from pytest_ptc.system.regular_files import read_regular
 
 if TYPE_CHECKING:

@@ -85,6 +85,7 @@ def page(
     transcripts: Mapping[str, str] = _NOTHING,
     links: str | None = None,
     files: str | None = None,
+    live: str | None = None,
 ) -> str:
     """Return a run as an HTML page, to be encoded as UTF-8.
 
@@ -96,15 +97,20 @@ def page(
             it): there is a link to each attempt's folder then.
         files: The address below which the root directory's files are, at the commit of the run:
             places of findings are links then.
+        live: For the page of an active run: its version, which the address `state` beside it tells
+            as `{"version": ...}`. The page loads itself anew when it has another one.
     """
     tasks = run.worst_first
     style, script = asset("page.css"), asset("page.js")
+    if live is not None:
+        script = f"{script}\n{asset('live.js')}"
     room = Room(_TEXTS_CHARS, _MESSAGES_CHARS)
     places = Places(transcripts=transcripts, links=links, run_id=run.run_id, files=files)
     return render(
         "page.html.jinja",
         run=run,
-        policy=_policy(style, script),
+        live=live,
+        policy=_policy(style, script) + ("; connect-src 'self'" if live is not None else ""),
         # Files of the package, in which no text of a run is.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704

@@ -31,9 +31,10 @@ from pytest_ptc.journal.events import (
     StaleMessage,
     WorkerReady,
 )
+from pytest_ptc.journal.lines import STORY
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.journal.seals import RunKey, sealed
-from pytest_ptc.journal.story import STORY, read_story
+from pytest_ptc.journal.story import read_story
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.model.result import Attempt, AttemptReport, Usage
 from pytest_ptc.model.task import TaskSpec

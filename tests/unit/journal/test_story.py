@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pytest_ptc.journal.events import (
-    FORMAT,
     AttemptEnded,
     RunCleaned,
     RunEnded,
@@ -20,15 +19,9 @@ from pytest_ptc.journal.events import (
     WorkerReady,
     event_to_json,
 )
+from pytest_ptc.journal.lines import FORMAT, MAX_LINE_BYTES, MAX_STORY_BYTES, STORY, StoryError
 from pytest_ptc.journal.seals import RunKey
-from pytest_ptc.journal.story import (
-    MAX_LINE_BYTES,
-    MAX_STORY_BYTES,
-    STORY,
-    StoryError,
-    add_event,
-    read_story,
-)
+from pytest_ptc.journal.story import add_event, read_story
 from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verdict import Verdict, VerdictKind

@@ -31,7 +31,7 @@ ROOMS = {
     "hosts": {"interfaces", "model", "system"},
     "agents": {"interfaces", "journal", "model", "system", "text", "verdicts"},
     "coordinator": {"interfaces", "journal", "model", "system", "text", "verdicts"},
-    "runs": {"journal", "model", "system"},
+    "runs": {"journal", "model", "system", "text"},
     "reporting": {"journal", "model", "text"},
     "hookspecs": {"interfaces", "model"},
     "worker": {
@@ -67,6 +67,7 @@ PURE = (
     "interfaces.environment",
     "journal.events",
     "journal.seals",
+    "journal.outline",
     "tasklist.task_format",
     "inputs.fingerprint",
     "collection.front_matter",

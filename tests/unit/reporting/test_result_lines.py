@@ -20,7 +20,6 @@ from pytest_ptc.reporting.result_lines import (
     MIN_BYTES,
     result_json_lines,
     result_lines,
-    short_run_id,
 )
 from pytest_ptc.reporting.run_report import (
     RunFacts,
@@ -29,6 +28,7 @@ from pytest_ptc.reporting.run_report import (
     TaskAttempt,
     TaskReport,
 )
+from pytest_ptc.reporting.short_ids import short_run_id
 from pytest_ptc.text.printable import printable
 from tests.support.samples import run_of
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.runs.places import note_place, project_of, root_of, runs_of
-from pytest_ptc.runs.recorded import RecordedRun, RefusedRun, RunState, open_run, open_runs
+from pytest_ptc.runs.recorded import RecordedRun, open_run, open_runs
+from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.runs.trust import link_on_the_way, place_problem
 from pytest_ptc.system.scratch import MARK, make_scratch, not_our_scratch, remove_scratch
 from tests.support.documents import Item, events_of

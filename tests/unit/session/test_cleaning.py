@@ -15,7 +15,8 @@ import pytest
 
 from pytest_ptc.journal.events import RunCleaned, WorkerStarted
 from pytest_ptc.model.errors import JournalError
-from pytest_ptc.runs.recorded import RunState, open_run
+from pytest_ptc.runs.recorded import open_run
+from pytest_ptc.runs.state import RunState
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity

@@ -13,7 +13,8 @@ from pytest_ptc.model.content import Content
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept
 from pytest_ptc.model.verdict import Verdict, VerdictKind
-from pytest_ptc.runs.recorded import RefusedRun, open_runs
+from pytest_ptc.runs.recorded import open_runs
+from pytest_ptc.runs.state import RefusedRun
 from pytest_ptc.session.resuming import LAST, Earlier, run_to_resume, why_not, without_needs
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity

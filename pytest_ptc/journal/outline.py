@@ -1,0 +1,240 @@
+"""A run in outline, from the lines of its story: what a list of runs and a status need. Pure.
+
+It takes of each event the few fields that it needs, and leaves most kinds alone: a story of
+thousands of events costs milliseconds, where `journal.events` would cost a second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_ptc.journal.lines import FORMAT, StoryError
+from pytest_ptc.text.printable import usd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: How each line of a story begins, before the kind of its event.
+_START = b'{"event": "'
+#: Kinds of events that say nothing here.
+_LEFT_OUT = frozenset({b"content", b"claimed", b"suite changed", b"collected", b"loop problem"})
+#: How it is on a line that an item has passed a phase; within a text the quotes are escaped.
+_PASSED = b'"outcome": "passed"'
+#: Causes by which a task was ended that could have gone on.
+_NOT_DONE = frozenset({"run stopped", "run timeout", "budget spent"})
+_KINDS = ("pass", "fail", "skip", "error")
+
+
+class Standing(NamedTuple):
+    """How the tasks of a run stand.
+
+    Args:
+        total: How many there are.
+        kinds: How many ended with each kind of verdict; `error` where without one.
+        stopped: Whether the run was stopped before its end.
+    """
+
+    total: int
+    kinds: Mapping[str, int]
+    stopped: bool
+
+    @property
+    def judged(self) -> int:
+        """Return how many have a verdict that says something of their item."""
+        return sum(count for kind, count in self.kinds.items() if kind != "error")
+
+    @property
+    def done(self) -> int:
+        """Return how many have ended."""
+        return sum(self.kinds.values())
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{self.kinds[kind]} {kind}" for kind in _KINDS if self.kinds.get(kind))
+        stopped = "stopped, " if self.stopped else ""
+        if self.done == self.total and not self.stopped:
+            return f"{self.total} item{'s' * (self.total != 1)}{': ' * bool(counts)}{counts}"
+        return f"{stopped}{self.judged} of {self.total} judged{': ' * bool(counts)}{counts}"
+
+
+class TaskOutline:
+    """One task: which item it is for, what it came to, and the attempt that is at work on it."""
+
+    __slots__ = ("assigned", "kind", "nodeid", "number", "timeout", "worker")
+
+    def __init__(self, nodeid: str, timeout: float) -> None:
+        self.nodeid = nodeid
+        #: Seconds that an attempt may take.
+        self.timeout = timeout
+        #: What it came to: the kind of its verdict, `error` where there is none; None while open.
+        self.kind: str | None = None
+        #: The number of its last attempt, when that was assigned, and to whom, while it is at work.
+        self.number = 0
+        self.assigned = 0.0
+        self.worker: str | None = None
+
+
+class WorkerOutline:
+    """One worker: since when it is what it is, and its task."""
+
+    __slots__ = ("lost", "name", "ready", "since", "task")
+
+    def __init__(self, name: str, since: float) -> None:
+        self.name = name
+        self.since = since
+        self.ready = False
+        self.lost: str | None = None
+        self.task: str | None = None
+
+
+class RunOutline:
+    """One run, as far as its lines have told of it.
+
+    Args:
+        began: Its first event, as plain JSON.
+    """
+
+    def __init__(self, began: Mapping[str, Any]) -> None:
+        self.began = began
+        self.tasks: dict[str, TaskOutline] = {}
+        self.workers: dict[str, WorkerOutline] = {}
+        self.retries = 0
+        #: US dollars of all attempts that know their cost, how many know it, and how many do not.
+        self.cost_usd, self.known_costs, self.unknown_costs = 0.0, 0, 0
+        #: Why no attempt is begun for the moment, and until when.
+        self.held: tuple[str, float] | None = None
+        #: Why the run is being stopped, or was.
+        self.stopping: str | None = None
+        #: When the run ended in order, or was cleaned; None while active, or if it was killed.
+        self.ended: float | None = None
+        self.exit_status: int | None = None
+        #: When the last event was written.
+        self.last = float(began["at"])
+        self._failed: set[str] = set()
+
+    @classmethod
+    def of(cls, texts: Iterable[bytes]) -> RunOutline:
+        """Return a run's outline, from the texts of all its lines, which have been verified.
+
+        Raises:
+            StoryError: It is of another version's form.
+        """
+        first, *rest = texts
+        outline = cls(first_event(first))
+        for text in rest:
+            kind = text[len(_START) : text.index(b'"', len(_START))]
+            if kind in _LEFT_OUT or (kind == b"item" and _PASSED in text):
+                continue
+            outline.take(_submitted(text) if kind == b"submitted" else json.loads(text))
+        return outline
+
+    @property
+    def standing(self) -> Standing:
+        """Return how its tasks stand."""
+        kinds = Counter(
+            "fail" if task.kind == "pass" and task.nodeid in self._failed else task.kind
+            for task in self.tasks.values()
+            if task.kind is not None
+        )
+        stopped = self.stopping is not None and self.ended is not None
+        return Standing(len(self.tasks), kinds, stopped and kinds.total() < len(self.tasks))
+
+    @property
+    def cost(self) -> str:
+        """Return what it has cost, as `$0.24` or `at least $0.24`; empty where nobody says."""
+        if not self.known_costs:
+            return ""
+        return f"{'at least ' * bool(self.unknown_costs)}{usd(self.cost_usd)}"
+
+    def take(self, event: Mapping[str, Any]) -> None:  # noqa: C901, PLR0912 - one case a kind
+        """Take the next event."""
+        self.last = event["at"]
+        match event["event"]:
+            case "submitted":
+                spec = event["spec"]
+                self.tasks[event["task"]] = TaskOutline(spec["nodeid"], spec["timeout"])
+            case "kept":
+                task = TaskOutline(event["nodeid"], event["spec"]["timeout"])
+                task.kind = _kind(event["report"])
+                self.tasks[event["task"]] = task
+            case "assigned":
+                self._begin(event)
+            case "ended":
+                self._end(event)
+            case "given up":
+                task = self.tasks.get(event["task"]) or TaskOutline("", 0.0)
+                task.kind, task.worker = _kind({"verdict": None, **event}), None
+            case "item" if event["outcome"] in ("failed", "error"):
+                self._failed.add(event["nodeid"])
+            case "held":
+                self.held = event["why"], event["at"] + event["seconds"]
+            case "worker started":
+                self.workers[event["worker"]] = WorkerOutline(event["worker"], event["at"])
+            case "worker ready" if event["worker"] in self.workers:
+                worker = self.workers[event["worker"]]
+                worker.ready, worker.since = True, event["at"]
+            case "worker lost" if event["worker"] in self.workers:
+                self.workers[event["worker"]].lost = event["ended"]
+            case "stopping":
+                self.stopping = event["why"]
+            case "run ended" | "run cleaned":
+                self.ended = self.ended or event["at"]
+            case "session ended":
+                self.exit_status = event["exit_status"]
+
+    def _begin(self, event: Mapping[str, Any]) -> None:
+        task_id, _, number = event["attempt"].rpartition(".")
+        task = self.tasks.setdefault(task_id, TaskOutline("", 0.0))
+        task.kind, task.number = None, int(number)
+        task.assigned, task.worker = event["at"], event["worker"]
+        self.retries += task.number > 1
+        worker = self.workers.get(event["worker"])
+        if worker is not None:
+            worker.task, worker.since = task_id, event["at"]
+
+    def _end(self, event: Mapping[str, Any]) -> None:
+        task = self.tasks.setdefault(event["task"], TaskOutline("", 0.0))
+        task.kind, task.worker = _kind(event), None
+        worker = self.workers.get(event["worker"])
+        if worker is not None:
+            worker.task, worker.since = None, event["at"]
+        if (usage := event["usage"]) is not None:
+            cost = usage["cost_usd"]
+            self.known_costs += cost is not None
+            self.unknown_costs += cost is None
+            self.cost_usd += cost or 0.0
+
+
+def first_event(text: bytes) -> dict[str, Any]:
+    """Return the first event of a story, from the text of its line, which has been verified.
+
+    Raises:
+        StoryError: It is of another version's form.
+    """
+    event: dict[str, Any] = json.loads(text)
+    if event.get("event") != "run" or event.get("format") != FORMAT:
+        raise StoryError(f"its journal has format {event.get('format')!r}, not {FORMAT}")
+    return event
+
+
+def _submitted(text: bytes) -> Mapping[str, Any]:
+    """Return of a submitted task what is needed here: its prompt may be long, and most are.
+
+    Within a text of JSON every quote is escaped, so that no prompt holds what is looked for.
+    """
+    prompt, timeout = text.find(b', "prompt": "'), text.find(b'", "timeout": ')
+    if not 0 < prompt < timeout:
+        event: Mapping[str, Any] = json.loads(text)
+        return event
+    event = json.loads(text[:prompt] + b"}}")
+    number = text[timeout + len(b'", "timeout": ') :].partition(b",")[0]
+    event["spec"]["timeout"] = float(number)
+    return event
+
+
+def _kind(report: Mapping[str, Any]) -> str | None:
+    """Return what a task came to; None where the run ended before it did."""
+    if (verdict := report["verdict"]) is not None:
+        return str(verdict["verdict"])
+    return None if (report["trouble"] or {}).get("cause") in _NOT_DONE else "error"

@@ -1,0 +1,103 @@
+"""One item of a run as text: what was asked, what was done, what came of it, how to go on. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from pytest_ptc.reporting.run_report import worst_first
+from pytest_ptc.reporting.wording import (
+    count,
+    cut,
+    finding_text,
+    output_lines,
+    seconds_text,
+)
+from pytest_ptc.text.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
+
+#: Most of each that is shown.
+MAX_FINDINGS, MAX_CALLS, MAX_DENIED, MAX_PROMPT_LINES, MAX_PROMPT_CHARS = 20, 20, 10, 30, 3000
+_LINE_CHARS = 300
+
+
+def item_lines(
+    task: TaskReport,
+    name: str,
+    *,
+    run: str,
+    journal: Path,
+    calls: Sequence[str],
+    session: str | None,
+) -> list[str]:
+    """Return what is known of an item, in at most about a hundred lines.
+
+    Args:
+        task: The item's task.
+        name: Its short name.
+        run: The run's id, as people type it.
+        journal: The run's folder.
+        calls: The tool calls of its last attempt, as far as they are known.
+        session: The session that can be talked to; None where there is none.
+    """
+    lines = [
+        f"{name}  {task.state.value} in run {run}",
+        *([task.nodeid] if task.nodeid != name else []),
+        task.reason.text,
+        *_findings(task),
+        *(line for attempt in task.attempts for line in _attempt(attempt)),
+        *([f"kept from run {task.kept_from}"] if task.kept_from else []),
+        *_calls(calls),
+        *_prompt(task.spec.prompt),
+        *output_lines(task, journal),
+        "go on:",
+        f"  ptc rerun {run} {shlex.quote(name)}",
+        *([f"  ptc talk {run} {shlex.quote(name)}"] if session else []),
+    ]
+    return [printable(line) for line in lines if line]
+
+
+def _findings(task: TaskReport) -> Iterator[str]:
+    found = worst_first(task.findings)
+    yield from (cut(f"  - {finding_text(one)}", _LINE_CHARS) for one in found[:MAX_FINDINGS])
+    if len(found) > MAX_FINDINGS:
+        yield f"  - and {count(len(found) - MAX_FINDINGS, 'finding')} more"
+
+
+def _attempt(attempt: TaskAttempt) -> Iterator[str]:
+    parts = [f"attempt {attempt.name}", attempt.worker, attempt.ended_as]
+    if attempt.seconds is not None:
+        parts.append(seconds_text(attempt.seconds))
+    if attempt.usage is not None and attempt.usage.cost_usd is not None:
+        parts.append(f"${attempt.usage.cost_usd:.4f}")
+    if attempt.tool_calls is not None:
+        parts.append(count(attempt.tool_calls, "tool call"))
+    if attempt.about.get("session"):
+        parts.append(f"session {cut(str(attempt.about['session']), 60)}")
+    yield ", ".join(parts)
+    denied = attempt.about.get("denied")
+    if isinstance(denied, list | tuple) and denied:
+        names = ", ".join(cut(str(one), 80) for one in denied[:MAX_DENIED])
+        more = f" and {len(denied) - MAX_DENIED} more" if len(denied) > MAX_DENIED else ""
+        yield f"  denied tools: {names}{more}"
+
+
+def _calls(calls: Sequence[str]) -> Iterator[str]:
+    if calls:
+        shown = calls[-MAX_CALLS:]
+        last = f", the last {len(shown)}" if len(shown) < len(calls) else ""
+        yield f"tool calls{last}:"
+        yield from (cut(f"  {call}", _LINE_CHARS) for call in shown)
+
+
+def _prompt(prompt: str) -> Iterator[str]:
+    lines = prompt[:MAX_PROMPT_CHARS].splitlines()
+    yield "prompt:" if lines else ""
+    yield from (cut(f"  | {line}", _LINE_CHARS) for line in lines[:MAX_PROMPT_LINES])
+    if len(prompt) > MAX_PROMPT_CHARS or len(lines) > MAX_PROMPT_LINES:
+        yield f"  | [cut; {len(prompt)} characters in all, see task.json of the attempt]"

@@ -1,0 +1,151 @@
+"""The status of a run as text: what it comes to so far, and a line for each worker. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ptc.reporting.item_names import item_names
+from pytest_ptc.reporting.wording import clock, count, listed, plural
+from pytest_ptc.text.printable import clip, clip_left, columns, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_ptc.journal.outline import RunOutline, WorkerOutline
+
+    #: What is known of an attempt at this moment, by its name: what it does, since when in seconds
+    #: since the epoch, and what it did last; None where nothing is.
+    Doing = Callable[[str], tuple[str, float | None, str] | None]
+
+#: Columns of an item's name, at most, and of a line that is not for a terminal.
+_NAME_COLUMNS, _WIDTH = 40, 200
+#: Workers that have a line.
+MAX_WORKERS = 40
+_KINDS = ("pass", "fail", "skip", "error")
+
+
+def status_lines(
+    outline: RunOutline,
+    *,
+    run: str,
+    state: str,
+    now: float,
+    doing: Doing,
+    width: int | None = None,
+    workers: int = MAX_WORKERS,
+) -> list[str]:
+    """Return where a run stands.
+
+    Args:
+        outline: The run.
+        run: Its id, as people type it.
+        state: `running`, `ended` or `killed`.
+        now: The time, in seconds since the epoch.
+        doing: Tells what an attempt is at.
+        width: Columns of the terminal; None for no terminal.
+        workers: How many workers have a line.
+    """
+    wide = _WIDTH if width is None else max(width, 20)
+    active = state == "running"
+    lines = [_head(outline, run, state, now), _totals(outline, active=active)]
+    if active and outline.held is not None and outline.held[1] > now:
+        why, until = outline.held
+        lines.append(f"no attempt is begun for {clock(until - now)}: {why}")
+    if outline.stopping is not None and (active or outline.standing.stopped):
+        lines.append(f"{'stopping' if active else 'stopped'}: {outline.stopping}")
+    if active:
+        lines += _worker_lines(outline, now, doing, wide, workers)
+    else:
+        lines.append(f"results: ptc results {run}")
+    return [clip(printable(line), wide) for line in lines]
+
+
+def command_text(began: Mapping[str, object]) -> str:
+    """Return the command that a run was started with, as it can be read, from its first event."""
+    inline = began.get("inline")
+    given = inline.get("words") if isinstance(inline, dict) else began.get("arguments")
+    words = given if isinstance(given, list | tuple) else ()
+    program = "ptc run" if isinstance(inline, dict) else "pytest"
+    return " ".join([program, *(_word(str(word)) for word in words)])
+
+
+def _word(word: str) -> str:
+    plain = word and not set(word) & set(" \t\n'\"\\$&|;<>()*?#`")
+    return word if plain else "'" + word.replace("'", "'\\''") + "'"
+
+
+def _head(outline: RunOutline, run: str, state: str, now: float) -> str:
+    began = outline.began
+    place = "child processes" if began["host"] == "process" else began["host"]
+    if state == "running":
+        when = f"active for {clock(now - began['at'])}"
+    else:
+        ended = outline.ended or outline.last
+        when = f"{state} {age_text(now - ended)} ago after {clock(ended - began['at'])}"
+    agents = f"{count(began['workers'], 'worker')} in {place}, {began['agent']} agent"
+    return f"run {run}  {when}  {agents}  {command_text(began)}"
+
+
+def _totals(outline: RunOutline, *, active: bool) -> str:
+    standing = outline.standing
+    counts = listed((kind, standing.kinds.get(kind, 0)) for kind in _KINDS)
+    running = sum(task.worker is not None for task in outline.tasks.values())
+    parts = [f"{standing.done} of {standing.total} done" + (f": {counts}" if counts else "")]
+    if active:
+        parts += [f"{running} running", f"{standing.total - standing.done - running} queued"]
+    if outline.retries:
+        parts.append(count(outline.retries, "retry", "retries"))
+    return ", ".join([*parts, *([outline.cost] if outline.cost else [])])
+
+
+def _worker_lines(
+    outline: RunOutline, now: float, doing: Doing, width: int, most: int
+) -> list[str]:
+    live = [worker for worker in outline.workers.values() if worker.lost is None]
+    lost = len(outline.workers) - len(live)
+    shown = (
+        sorted(live, key=lambda worker: worker.task is None)[:most] if len(live) > most else live
+    )
+    names = dict(
+        zip(outline.tasks, item_names([t.nodeid for t in outline.tasks.values()]), strict=True)
+    )
+    items = [printable(names.get(worker.task or "", "")) for worker in shown]
+    room = min(max(map(columns, items), default=0), _NAME_COLUMNS, width // 3)
+    wide = max((len(worker.name) for worker in shown), default=0)
+    lines = []
+    for worker, item in zip(shown, items, strict=True):
+        name = clip_left(item, room)
+        padded = name + " " * (room - columns(name))
+        lines.append(f"{worker.name:<{wide}}  {_worker(worker, outline, padded, now, doing)}")
+    if len(live) > len(shown):
+        more = len(live) - len(shown)
+        lines.append(f"+{more} more {plural(more, 'worker')}")
+    if lost:
+        lines.append(f"{count(lost, 'worker')} lost")
+    return lines
+
+
+def _worker(worker: WorkerOutline, outline: RunOutline, item: str, now: float, doing: Doing) -> str:
+    for_so_long = clock(now - worker.since)
+    if worker.task is None:
+        return f"{'idle' if worker.ready else 'starting'} for {for_so_long}"
+    task = outline.tasks[worker.task]
+    parts = [item, f"{for_so_long} of {clock(task.timeout)}"]
+    if task.number > 1:
+        parts.append(f"attempt {task.number}")
+    found = doing(f"{worker.task}.{task.number}")
+    if found is None:
+        return "  ".join([*parts, "at work"])
+    phase, since, last = found
+    age = f" for {clock(now - since)}" if since is not None else ""
+    return "  ".join([*parts, f"{phase}{age}{f' (last: {last})' if last else ''}"])
+
+
+def age_text(seconds: float) -> str:
+    """Return how long ago something was, in words: `12 s`, `3 min`, `5 h`, `2 days`."""
+    whole = max(int(seconds), 0)
+    for unit, size in (("days", 172800), ("h", 7200), ("min", 120)):
+        if whole >= size:
+            per_unit = {"days": 86400, "h": 3600, "min": 60}[unit]
+            return f"{whole // per_unit} {unit}"
+    return f"{whole} s"

@@ -1,0 +1,178 @@
+"""The status of a run, and the list of runs, as text."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_ptc.journal import events
+from pytest_ptc.journal.events import Event, event_to_json
+from pytest_ptc.journal.outline import RunOutline
+from pytest_ptc.model.result import Usage
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.reporting.terminal.run_list import RunRow, run_rows
+from pytest_ptc.reporting.terminal.run_status import age_text, status_lines
+from tests.support.journals import began
+
+START_AT = 1000.0
+
+
+def _ended(task: str, at: float, **more: object) -> Event:
+    fields = {
+        "attempt": 1,
+        "worker": "w1",
+        "seconds": 1.0,
+        "verdict": Verdict(verdict=VerdictKind.PASS, summary="fine"),
+        "trouble": None,
+        "usage": Usage(cost_usd=0.12),
+        "about": {},
+        "sha256": None,
+    }
+    return events.AttemptEnded(at=at, task=task, **{**fields, **more})  # type: ignore[arg-type]
+
+
+def _outline(*more: Event, items: int = 4) -> RunOutline:
+    told: list[Event] = [began(at=START_AT, arguments=("agents", "-k", "x y"))]
+    for number in range(items):
+        spec = TaskSpec(
+            nodeid=f"t.py::test_module[module_{number}]", prompt='"timeout": 9', timeout=25, cwd="/"
+        )
+        told.append(events.TaskSubmitted(at=START_AT, task=str(number), spec=spec, fingerprint={}))
+    told += [
+        events.WorkerStarted(at=START_AT + 1, worker=name, pid=None, created=None)
+        for name in ("w1", "w2", "w3")
+    ]
+    told += [events.WorkerReady(at=START_AT + 2, worker=name) for name in ("w1", "w2")]
+    texts = [json.dumps(event_to_json(event)).encode() for event in (*told, *more)]
+    return RunOutline.of(texts)
+
+
+def _assigned(attempt: str, worker: str, at: float) -> Event:
+    return events.AttemptAssigned(at=at, attempt=attempt, worker=worker, content=None)
+
+
+RUNNING = (
+    _assigned("0.1", "w1", START_AT + 3),
+    _ended("0", START_AT + 4),
+    _assigned("1.1", "w2", START_AT + 5),
+    _assigned("2.1", "w1", START_AT + 6),
+    _ended(
+        "2",
+        START_AT + 7,
+        verdict=None,
+        trouble=Trouble(cause=Cause.TIMEOUT, message="late"),
+        usage=Usage(cost_usd=None),
+    ),
+    _assigned("2.2", "w1", START_AT + 8),
+)
+
+
+def test_the_status_of_an_active_run() -> None:
+    """What it is, what it has come to, and a line for each worker."""
+    doing = {"1.1": ("waiting for the model", START_AT + 6, "Glob *.py")}.get
+    lines = status_lines(
+        _outline(*RUNNING), run="5737b", state="running", now=START_AT + 20, doing=doing
+    )
+    assert lines == [
+        (
+            "run 5737b  active for 0:20  2 workers in child processes, claude agent  "
+            "pytest agents -k 'x y'"
+        ),
+        "1 of 4 done: 1 pass, 2 running, 1 queued, 1 retry, at least $0.12",
+        "w1  module_2  0:12 of 0:25  attempt 2  at work",
+        "w2  module_1  0:15 of 0:25  waiting for the model for 0:14 (last: Glob *.py)",
+        "w3  starting for 0:19",
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 160])
+def test_it_fits_a_terminal(width: int) -> None:
+    """Whatever agents have said, and however many workers there are."""
+    lines = status_lines(
+        _outline(*RUNNING),
+        run="5737b",
+        state="running",
+        now=START_AT + 20,
+        doing=lambda _: ("in a tool", None, "x\x1b[2J\n" * 100),
+        width=width,
+        workers=2,
+    )
+    assert max(map(len, lines)) <= width
+    assert len(lines) == 5
+    assert lines[-1] == "+1 more worker"
+    assert "\x1b" not in "".join(lines)
+
+
+def test_what_holds_or_ends_a_run_is_there() -> None:
+    """A provider's refusal, a lost worker, the reason of a stop, and where results are."""
+    more = (
+        *RUNNING,
+        events.AttemptsHeld(at=START_AT + 9, attempt="2.2", seconds=60, why="rate limit"),
+        events.WorkerLost(at=START_AT + 9, worker="w3", why="x", ended="killed by SIGKILL"),
+    )
+    lines = status_lines(
+        _outline(*more), run="5", state="running", now=START_AT + 10, doing=lambda _: None
+    )
+    assert "no attempt is begun for 0:59: rate limit" in lines
+    assert lines[-1] == "1 worker lost"
+    stopped = (
+        *RUNNING,
+        events.RunStopping(at=START_AT + 9, why="stopped by SIGTERM"),
+        events.RunEnded(at=START_AT + 10, seconds=10),
+    )
+    lines = status_lines(
+        _outline(*stopped), run="5", state="ended", now=START_AT + 200, doing=lambda _: None
+    )
+    assert lines[0].startswith("run 5  ended 3 min ago after 0:10  ")
+    assert lines[2:] == ["stopped: stopped by SIGTERM", "results: ptc results 5"]
+
+
+def test_the_list_shows_results_age_cost_and_command() -> None:
+    """In columns, and in the columns that there are: the command is cut, a reason never is."""
+    done = [
+        *RUNNING,
+        _ended("2", START_AT + 9, attempt=2),
+        _assigned("3.1", "w1", START_AT + 10),
+        _ended("3", START_AT + 11),
+        _assigned("1.1", "w2", START_AT + 11),
+        _ended("1", START_AT + 12),
+        events.RunEnded(at=START_AT + 20, seconds=20),
+    ]
+    stopped = [
+        events.RunStopping(at=START_AT + 9, why="Ctrl-C"),
+        events.RunEnded(at=START_AT + 10, seconds=10),
+    ]
+    rows = [
+        RunRow("aaaaa", refused="it is a link " * 8),
+        RunRow("5737b", _outline(*done), "ended"),
+        RunRow("0c1de", _outline(*stopped, items=8), "ended"),
+        RunRow("77777", _outline(*RUNNING), "running"),
+    ]
+    lines = run_rows(rows, now=START_AT + 210, width=None)
+    assert lines[1:] == [
+        "5737b  ended 3 min ago  4 items: 4 pass         at least $0.48  pytest agents -k 'x y'",
+        "0c1de  ended 3 min ago  stopped, 0 of 8 judged                  pytest agents -k 'x y'",
+        "77777  active for 3:30  1 of 4 judged: 1 pass   at least $0.12  pytest agents -k 'x y'",
+    ]
+    narrow = run_rows(rows, now=START_AT + 210, width=80)
+    assert max(map(len, narrow[1:])) == 80
+    assert narrow[0] == lines[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172800, "2 days"),
+    ],
+)
+def test_ages(seconds: float, text: str) -> None:
+    """As people say them."""
+    assert age_text(seconds) == text
