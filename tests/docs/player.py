@@ -39,6 +39,8 @@ _WITHOUT = "-p no:hypothesispytest -p no:libtmux -p no:anyio -p no:xdist -p no:d
 _VARYING = (
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]+"), "RUN"),
     (re.compile(r"\b(run|ptc results) [0-9a-f]{7}\b"), r"\1 RUN"),
+    (re.compile(r"^[0-9a-f]{7}(?=  )", re.MULTILINE), "RUN"),
+    (re.compile(r"\b\d+ (s|min) ago\b"), "AGE ago"),
     (re.compile(r"\d+\.\d+ ?s\b"), "TIME"),
     (re.compile(r"\b\d+\.\d+x"), "RATIO"),
     (re.compile(r"^platform .*", re.MULTILINE), "PLATFORM"),

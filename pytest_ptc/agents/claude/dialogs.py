@@ -65,6 +65,11 @@ DIALOGS = (
         "run `claude` once in a terminal and log in, or set ANTHROPIC_API_KEY",
     ),
 )
+#: What helps with all of them.
+_HINT = (
+    "`claude`, run once in a terminal in the task's directory, shows all of its dialogs, and "
+    "without --ptc-interactive there are none"
+)
 _ONBOARDING, _KEY = DIALOGS[0], DIALOGS[2]
 
 
@@ -75,7 +80,7 @@ def on_screen(screen: str) -> Dialog | None:
 
 def dialog_open(dialog: Dialog, screen: str = "") -> Trouble:
     """Return the trouble of a session that waits at a dialog."""
-    message = f"Claude Code waits at a dialog ({dialog.name}); {dialog.fix}"
+    message = f"Claude Code waits at a dialog ({dialog.name}); {dialog.fix}; {_HINT}"
     return Trouble(cause=Cause.DIALOG, message=message, evidence=screen)
 
 
