@@ -9,16 +9,16 @@ what they want done by `call`.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 import time
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.coordinator.attempts import Attempts
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.crew import Crew, Remains
-from pytest_ptc.coordinator.running import Running, end_of, stopped_report
+from pytest_ptc.coordinator.running import end_of
 from pytest_ptc.coordinator.schedule import (
     STUCK_AFTER_S,
     Action,
@@ -33,11 +33,8 @@ from pytest_ptc.coordinator.schedule import (
     plan,
 )
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.journal import events
-from pytest_ptc.model.errors import PtcError
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
-from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.trouble import Cause, Trouble
 
 if TYPE_CHECKING:
@@ -51,6 +48,7 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.model.result import Attempt
 
 
 #: Seconds that workers have to end by themselves when the run is over, and then after SIGTERM.
@@ -61,17 +59,10 @@ class Supervisor:
     """Runs in a thread of its own, from the first task to the end of the run.
 
     Args:
-        limits: How many workers.
-        host: Where they live.
-        shared_list: The shared list.
-        journal: The run's journal.
+        shared_list: The shared list, in threads.
         submissions: The tasks that are handed in, and who is answered.
-        scratch: The run's private folder, for the socket and the workers' launch files.
-        worker_argv: The program that is a worker; the path of its launch file is appended.
-        launch_file: Makes the launch file of a worker, from its name and its key.
-        contents: What looks at the files of attempts, so that a later run can tell what has
-            changed; None for nobody.
-        clock: Monotonic seconds.
+
+    The other arguments are those of `Coordinator`.
     """
 
     def __init__(
@@ -89,10 +80,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
-        self._list = shared_list
-        self._names = RunNames(journal.run_id)
         self._journal = journal
-        self._contents = contents
         self._clock = clock
         self._crew = Crew(
             host=host,
@@ -107,14 +95,21 @@ class Supervisor:
         self._board = Board()
         self._snapshot = Snapshot()
         self._submissions = submissions
-        self._at_work: dict[str, Running] = {}
-        #: Why tasks end that somebody has stopped while an attempt was at work, by their ids.
-        self._stopped_tasks: dict[str, Trouble] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
+        self._attempts = Attempts(
+            board=self._board,
+            shared_list=shared_list,
+            journal=journal,
+            contents=contents,
+            say=self._say,
+            errand=self._errand,
+            wake=self._wake.set,
+            clock=clock,
+        )
         #: Set when workers can call, or when that has failed.
         self.started = threading.Event()
         #: The exception that ended the loop early, if any.
@@ -219,7 +214,7 @@ class Supervisor:
                 self._board.launched(worker, self._clock())
                 self._errand(self._crew.launch(worker))
             case Assign(task_id, worker):
-                self._assign(task_id, worker)
+                self._attempts.assign(task_id, worker)
             case Kill(worker, why):
                 self._lose(worker, why)
             case GiveUp(task_id, trouble):
@@ -259,94 +254,6 @@ class Supervisor:
                 self._board.gave_up(task_id, Trouble(cause=Cause.NEEDS, message=message))
         self._wake.set()
 
-    def _assign(self, task_id: str, worker: str) -> None:
-        attempt = self._board.assigned(task_id, worker, self._clock())
-        task = self._board.tasks[task_id]
-        cookie = secrets.token_hex(16)
-        try:
-            writer = self._journal.open_attempt(attempt, task.spec)
-            message = messages.Assigned(
-                attempt.name,
-                cookie,
-                self._journal.token(attempt),
-                task.spec.to_json(),
-                seconds=task.spec.timeout,
-            )
-            seen = self._contents.began(attempt.name, task.spec) if self._contents else None
-        except Exception as error:  # noqa: BLE001 - one failing task must not end the run
-            self._close(AttemptReport(attempt=attempt, seconds=0.0, trouble=_machinery(error)))
-            return
-        self._at_work[attempt.name] = Running(cookie=cookie, began=self._clock(), writer=writer)
-        self._journal.append(
-            events.AttemptAssigned(attempt=attempt.name, worker=worker, content=seen)
-        )
-        self._errand(self._hand_over(attempt, message))
-
-    async def _hand_over(self, attempt: Attempt, message: messages.Assigned) -> None:
-        """Claim an attempt's task on the shared list, then give it to its worker."""
-        timeout = self._board.tasks[attempt.task_id].spec.timeout
-        owner = self._names.owner(attempt.worker)
-        trouble = await self._list.claim(attempt.task_id, owner, timeout)
-        # Meanwhile the worker may have ended, or been told to: then its burial ends the attempt.
-        if self._board.stopping is not None or not self._board.is_at(attempt):
-            return
-        if trouble is None:
-            try:
-                self._crew.say(attempt.worker, message)
-            except Exception as error:  # noqa: BLE001 - a message that cannot be encoded
-                trouble = _machinery(error)
-            else:
-                self._board.handed_over(attempt, self._clock())
-                self._journal.append(
-                    events.AttemptClaimed(attempt=attempt.name, worker=attempt.worker)
-                )
-                self._wake.set()
-                return
-        seconds = self._clock() - self._at_work[attempt.name].began
-        report = AttemptReport(attempt=attempt, seconds=seconds, trouble=trouble)
-        self._ended(attempt, trouble, report)
-
-    async def _put_down(self, worker: str, running: Running, message: messages.Recorded) -> None:
-        """Put down what was recorded, in a thread and in its turn, and acknowledge it."""
-        problem = await running.put(message.entry)
-        self._crew.say(worker, messages.Acknowledged(message.attempt, message.number, problem))
-
-    def _ended(
-        self, attempt: Attempt, otherwise: Trouble, report: AttemptReport | None = None
-    ) -> None:
-        """End an attempt by what its worker reports; else by what was recorded, or this trouble."""
-        if (stopped := self._stopped_tasks.get(attempt.task_id)) is not None:
-            otherwise, report = stopped, stopped_report(report, stopped)
-        # Gone already where its worker has said that it ended, and is lost while that is filed.
-        if (running := self._at_work.pop(attempt.name, None)) is not None:
-            self._errand(self._file_end(attempt, running, otherwise, report))
-
-    async def _file_end(
-        self,
-        attempt: Attempt,
-        running: Running,
-        otherwise: Trouble,
-        report: AttemptReport | None,
-    ) -> None:
-        """File how an attempt ended, in a thread, after all that was recorded."""
-        seconds = self._clock() - running.began
-        spec = self._board.tasks[attempt.task_id].spec
-        closed = await running.close(attempt, spec, seconds, otherwise, report)
-        self._journal.append(events.AttemptEnded.of(closed.report, sha256=closed.sha256))
-        if self._contents is not None:
-            self._contents.ended(attempt.name)
-        self._close(closed.report, by_worker=report is not None)
-        self._list.ended(
-            closed.report,
-            self._names.owner(attempt.worker),
-            done=self._board.tasks[attempt.task_id].state is TaskState.DONE,
-            redactor=running.writer.redactor,
-        )
-
-    def _close(self, report: AttemptReport, *, by_worker: bool = True) -> None:
-        self._board.ended(report, self._clock(), by_worker=by_worker)
-        self._wake.set()
-
     def _stop_task(self, task_id: str) -> str | None:
         """End a task that somebody has stopped; return why not, if so."""
         task = self._board.tasks.get(task_id)
@@ -361,10 +268,8 @@ class Supervisor:
             return None
         running = self._board.workers.running
         attempt = next((one for one in running if one.task_id == task_id), None)
-        if attempt is None or attempt.name not in self._at_work:
+        if attempt is None or not self._attempts.abandon(attempt, trouble):
             return "it is ending"
-        self._stopped_tasks[task_id] = trouble
-        self._crew.say(attempt.worker, messages.Abandon(attempt.name, trouble.message))
         self._loop.call_later(STUCK_AFTER_S, self._lose_with, attempt)
         return None
 
@@ -387,30 +292,20 @@ class Supervisor:
             case messages.Begun(name) if attempt is not None and attempt.name == name:
                 self._board.begun(worker)
             case messages.Look(name) if attempt is not None and attempt.name == name:
-                self._errand(self._look(attempt))
+                self._attempts.look(attempt)
             case messages.Waits(name, seconds, why) if attempt is not None and attempt.name == name:
-                self._hold(attempt, seconds, why)
+                self._attempts.hold(attempt, seconds, why)
             case messages.Recorded(name) if attempt is not None and attempt.name == name:
-                self._recorded(worker, message)
+                self._attempts.record(worker, message)
             case messages.Ended(name) if attempt is not None and attempt.name == name:
-                self._ended(attempt, *end_of(attempt, message))
+                self._attempts.end(attempt, *end_of(attempt, message))
             case _:
                 self._journal.append(
                     events.StaleMessage(worker=worker, message=f"{message!r:.500}")
                 )
 
-    def _recorded(self, worker: str, message: messages.Recorded) -> None:
-        running = self._at_work.get(message.attempt)
-        if running is not None:
-            self._errand(self._put_down(worker, running, message))
-        else:
-            over = messages.Acknowledged(message.attempt, message.number, "the attempt is over")
-            self._crew.say(worker, over)
-
-    async def _look(self, attempt: Attempt) -> None:
-        """Tell an attempt's worker whether the shared list has its task."""
-        listed = await self._list.has(attempt.task_id)
-        self._crew.say(attempt.worker, messages.Looked(attempt.name, listed))
+    def _say(self, worker: str, message: messages.Message) -> None:
+        self._crew.say(worker, message)
 
     def _is_starting(self, worker: str) -> bool:
         found = self._board.workers.get(worker)
@@ -424,15 +319,6 @@ class Supervisor:
         like = self._board.next_spec(worker)
         self._crew.say(worker, messages.Prepare(like.to_json() if like is not None else None))
 
-    def _hold(self, attempt: Attempt, seconds: float, why: str) -> None:
-        """Hold back further attempts, at most for as long as one of them might take."""
-        seconds = min(seconds, self._board.tasks[attempt.task_id].spec.timeout)
-        self._journal.append(
-            events.AttemptsHeld(attempt=attempt.name, seconds=round(seconds, 3), why=why)
-        )
-        self._board.waits(why, self._clock() + seconds)
-        self._wake.set()
-
     def _lose(self, worker: str, why: str) -> None:
         """Take a worker as gone, however that was noticed; an errand ends what is left of it."""
         found = self._board.workers.get(worker)
@@ -440,8 +326,7 @@ class Supervisor:
             attempt = self._board.died(worker, self._clock())
             # Taken now: the worker's message that the attempt ended may still come before the
             # burial.
-            running = self._at_work.get(attempt.name) if attempt is not None else None
-            cookie = running.cookie if running is not None else None
+            cookie = self._attempts.cookie_of(attempt) if attempt is not None else None
             self._errand(self._bury(worker, why, attempt, cookie))
             self._wake.set()
 
@@ -460,7 +345,7 @@ class Supervisor:
         # Not where the worker's message that the attempt ended was read after its own end was
         # noticed.
         if attempt is not None and self._board.attempt_of(worker) == attempt:
-            self._ended(attempt, self._cause_of_death(worker, remains))
+            self._attempts.end(attempt, self._cause_of_death(worker, remains))
         self._wake.set()
 
     def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:
@@ -485,8 +370,3 @@ class Supervisor:
         await self._crew.end()
         for worker in self._board.workers.live:
             self._lose(worker.name, "ended by force")
-
-
-def _machinery(error: Exception) -> Trouble:
-    message = str(error) if isinstance(error, PtcError) else repr(error)
-    return Trouble(cause=Cause.MACHINERY, message=message[:2000])
