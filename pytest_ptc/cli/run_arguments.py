@@ -50,6 +50,8 @@ _HELP = {
     "base": "with --isolation: the commit or branch whose difference to --ref is put behind the "
     "prompt",
     "fail_on": "a finding of this severity or worse fails its item, whatever the verdict is",
+    "group": "never two items of a group are at work at the same time; may hold fields, such as "
+    "{tenant}",
     "require_evidence": "a pass of an agent that used no tool is an error",
 }
 _METAVARS = {
@@ -63,6 +65,7 @@ _METAVARS = {
     "schema": "FILE",
     "isolation": "worktree",
     "fail_on": "SEVERITY",
+    "group": "NAME",
 }
 
 

@@ -18,6 +18,7 @@ from pytest_ptc.collection.value_types import (
     DOLLARS,
     ENVIRONMENT,
     FLAG,
+    GROUP,
     SCHEMA,
     SECONDS,
     TEST_NAMES,
@@ -192,6 +193,13 @@ _DECLARED = (
         "tests whose tasks must pass first: names in the same file, or node ids; one that is "
         "not selected (`-k`, `--lf`, a node id) is run as a task, without its test",
         in_submit=False,
+    ),
+    Keyword(
+        "group",
+        GROUP,
+        "of the tests of a group never two are at work at the same time, see "
+        "[groups](../guides/marking.md#groups); may hold fields",
+        has_fields=True,
     ),
     Keyword(
         "gate",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.collection.keywords import KEYWORDS
 from pytest_ptc.collection.task_directory import DirectoryError, task_directory
 from pytest_ptc.collection.timeouts import DEFAULT_TIMEOUT_S
+from pytest_ptc.collection.value_types import GROUP
 from pytest_ptc.model.errors import GitError, MarkerError
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.system.git.command import git
@@ -49,7 +50,7 @@ def task_spec(
         trusted: The names in `params` whose values come from session fixtures.
 
     Raises:
-        MarkerError: What was filled in names no directory, or no commit.
+        MarkerError: What was filled in names no directory, no commit, or no group.
     """
     values = {**_defaults(settings, general_timeout), **keywords}
     # Before it is filled: where its text may lead depends on what is filled in.
@@ -61,6 +62,8 @@ def task_spec(
     for name, value in values.items():
         if KEYWORDS[name].has_fields:
             values[name] = fill(value, params)
+    if "group" in values:
+        values["group"] = _group(nodeid, keywords["group"], values["group"])
     values["env"] = settings.variables | values.get("env", {})
     spec = TaskSpec(
         nodeid=nodeid,
@@ -87,6 +90,12 @@ def _defaults(settings: Settings, general_timeout: float | None) -> dict[str, An
         "timeout": timeout,
         **{name: value for name, value in values.items() if value is not None},
     }
+
+
+def _group(nodeid: str, given: str, filled: str) -> str:
+    if (problem := GROUP.problem(filled)) is not None:
+        raise MarkerError(nodeid, "group", f"{problem}; it is {given!r} with its fields filled")
+    return str(GROUP.converted(filled))
 
 
 def _at_commits(spec: TaskSpec) -> TaskSpec:

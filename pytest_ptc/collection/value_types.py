@@ -128,6 +128,11 @@ DIRECTORY = ValueType(
     lambda value: is_text(value) or isinstance(value, Path),
     convert=str,
 )
+GROUP = ValueType(
+    "a text that names the group, such as users",
+    lambda value: is_text(value) and bool(value.strip()),
+    convert=str.strip,
+)
 COMMIT = ValueType("the name of a commit", _is_commit)
 TEST_NAMES = ValueType("the name of a test, or a list of names", _is_texts, "args", _texts)
 ENVIRONMENT = ValueType("a mapping of names to texts", _is_environment, convert=dict, secret=True)

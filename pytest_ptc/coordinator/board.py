@@ -6,7 +6,6 @@ who reports it and what follows. `schedule.py` decides what to do next, from a v
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_ptc.coordinator.money import Money
@@ -53,10 +52,22 @@ class Board:
 
     def next_spec(self, worker: str) -> TaskSpec | None:
         """Return the task that a starting worker will probably get."""
-        ready = self.tasks.ready
         before = [starting.name for starting in self.workers.starting]
         place = before.index(worker) + len(self.workers.idle)
-        return self.tasks[ready[min(place, len(ready) - 1)]].spec if ready else None
+        ready = self.tasks.ready
+        # Where all wait for their group, one of them will be next.
+        probable = ready.startable(place + 1, self.groups_at_work) or ready.startable(1, ())
+        return self.tasks[probable[-1]].spec if probable else None
+
+    @property
+    def groups_at_work(self) -> frozenset[str]:
+        """Return the groups of which a task is at work.
+
+        It is from its assignment until its report is filed; that of a lost worker until that one is
+        buried, too, because its agent may live until then.
+        """
+        specs = (self.tasks[attempt.task_id].spec for attempt in self.workers.at_work)
+        return frozenset(spec.group for spec in specs if spec.group is not None)
 
     def submitted(self, task_id: str, spec: TaskSpec, needs: Iterable[str] = ()) -> None:
         """Take a new task; `needs` are the ids of tasks that must pass first.
@@ -158,18 +169,25 @@ class Board:
 
         Args:
             all_ready: Whether it holds all ready tasks, which the schedule needs when the run has a
-                budget; else it holds as many as there are idle workers.
+                budget; else it holds as many as there are idle workers, without those that wait for
+                their group.
         """
         idle = len(self.workers.idle)
-        ready = self.tasks.ready if all_ready and idle else islice(self.tasks.ready, idle)
+        queue, groups = self.tasks.ready, self.groups_at_work
+        ready = queue if all_ready and idle else queue.startable(idle, groups)
         return BoardView(
             began=self.began,
             stopping=self.stopping is not None,
             open_tasks=self.tasks.open,
-            ready=tuple(ReadyTask(task_id, self._to_reserve(task_id)) for task_id in ready),
+            open_behind=self.tasks.open - self.tasks.open_at_once,
+            ready=tuple(
+                ReadyTask(task_id, self._to_reserve(task_id), queue.group_of(task_id))
+                for task_id in ready
+            ),
             waiting=len(self.tasks.ready) + len(self.tasks.resting),
             next_rested=self.tasks.resting[0][0] if self.tasks.resting else None,
             held_until=self.held_until if self.held is not None else None,
+            groups_at_work=groups,
             workers=tuple(self._on_view(worker) for worker in self.workers.live),
             launches=self.workers.launches,
             unready_deaths=self.workers.unready_deaths,
@@ -185,6 +203,7 @@ class Board:
         running = len(self.workers.running)
         return Snapshot(
             queued=self.tasks.open - running,
+            behind_group=self.tasks.ready.waiting_for(self.groups_at_work),
             running=running,
             verdicts=dict(self.tasks.verdicts),
             retries=self.tasks.retries,

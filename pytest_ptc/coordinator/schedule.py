@@ -1,10 +1,12 @@
 """The schedule: what to do now, given a view of the board. It decides; the supervisor acts.
 
-Pure. A call costs time in proportion to the number of workers, not of tasks.
+Pure. A call costs time in proportion to the number of workers, not of tasks, as long as the run has
+no budget.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -135,27 +137,35 @@ def _assignments(view: BoardView, limits: Limits, now: float) -> list[Action]:
     if view.held_until is not None and now < view.held_until:
         return []
     if limits.budget_usd is None:
-        return [
-            Assign(task.task_id, worker)
-            for task, worker in zip(view.ready, view.idle, strict=False)
-        ]
+        return [*_startable(view, math.inf)]
     return _within(view, limits.budget_usd)
+
+
+def _startable(view: BoardView, left_usd: float) -> list[Assign]:
+    """Return what may be begun with so much money, never two tasks of one group."""
+    idle, groups = view.idle, set(view.groups_at_work)
+    assignments: list[Assign] = []
+    for task in view.ready:
+        if not idle or left_usd <= 0:
+            break
+        # First come first served, but one that is too dear, or whose group is at work, does not
+        # stop another.
+        if task.group in groups or task.to_reserve_usd > left_usd + _ROUNDING_USD:
+            continue
+        left_usd -= task.to_reserve_usd
+        if task.group is not None:
+            groups.add(task.group)
+        assignments.append(Assign(task.task_id, idle.pop(0)))
+    return assignments
 
 
 def _within(view: BoardView, budget: float) -> list[Action]:
     """Return what may be started with the money that is left, or what never may."""
-    left = budget - view.spent_usd - view.reserved_usd
-    idle = view.idle
-    assignments: list[Action] = []
-    for task in view.ready:
-        wanted = task.to_reserve_usd
-        # First come first served, but a task that is too dear does not stop a cheaper one.
-        if idle and left > 0 and wanted <= left + _ROUNDING_USD:
-            left -= wanted
-            assignments.append(Assign(task.task_id, idle.pop(0)))
-    if assignments or view.running or not idle:
-        # A running attempt may cost less than what is reserved for it.
-        return assignments
+    assignments = _startable(view, budget - view.spent_usd - view.reserved_usd)
+    if assignments or view.running or view.groups_at_work or not view.idle:
+        # A running attempt may cost less than what is reserved for it, and a task that waits for
+        # its group may be cheap enough.
+        return [*assignments]
     return [GiveUp(task.task_id, _too_dear(view, budget, task)) for task in view.ready]
 
 
@@ -199,7 +209,8 @@ def _deadline(worker: WorkerOnView) -> float | None:
 def _launches(view: BoardView, limits: Limits) -> list[Launch]:
     if view.unready_deaths >= MAX_FAILED_STARTS:
         return []
-    wanted = min(limits.workers, view.open_tasks) - len(view.workers)
+    at_once = view.open_tasks - view.open_behind
+    wanted = min(limits.workers, at_once) - len(view.workers)
     allowed = limits.workers + limits.max_worker_restart - view.launches
     count = max(0, min(wanted, allowed))
     if limits.starting is not None:

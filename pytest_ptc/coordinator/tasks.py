@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pytest_ptc.coordinator.ready import ReadyQueue
 from pytest_ptc.model.lifecycle import TaskState
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -74,7 +75,7 @@ class Tasks:
     def __init__(self) -> None:
         self._by_id: dict[str, Task] = {}
         #: Tasks that may be assigned, first come first served.
-        self.ready: deque[str] = deque()
+        self.ready = ReadyQueue()
         #: Tasks that wait out a backoff, as (when it ends, id).
         self.resting: list[tuple[float, str]] = []
         #: Results that nobody has fetched yet.
@@ -84,6 +85,8 @@ class Tasks:
         #: Attempts beyond a task's first.
         self.retries = 0
         self._dependents: dict[str, list[str]] = {}
+        #: How many of each group have not ended.
+        self._open_in_group: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"<Tasks {self.open} open of {len(self)}>"
@@ -106,15 +109,22 @@ class Tasks:
         """Return how many have not ended."""
         return len(self) - self.verdicts.total()
 
+    @property
+    def open_at_once(self) -> int:
+        """Return how many of those can be at work together at most: one of each group."""
+        return self.open - self._open_in_group.total() + len(self._open_in_group)
+
     def submit(self, task_id: str, spec: TaskSpec, needs: Iterable[str]) -> None:
         """Take a task that waits for a worker, or for others to pass; a failed need ends it."""
         unmet = {need for need in needs if need not in self._by_id or not self[need].passed}
         state = TaskState.BLOCKED if unmet else TaskState.READY
         self._by_id[task_id] = Task(id=task_id, spec=spec, state=state, unmet=unmet)
+        if spec.group is not None:
+            self._open_in_group[spec.group] += 1
         for need in unmet:
             self._dependents.setdefault(need, []).append(task_id)
         if not unmet:
-            self.ready.append(task_id)
+            self.ready.append(task_id, spec.group)
             return
         failed = [need for need in unmet if self[need].state is TaskState.DONE]
         if failed:
@@ -163,7 +173,7 @@ class Tasks:
         """Make tasks ready whose backoff is over."""
         while self.resting and self.resting[0][0] <= now:
             _, task_id = heapq.heappop(self.resting)
-            self.ready.append(task_id)
+            self.ready.append(task_id, self[task_id].spec.group)
 
     def give_up(self, task_id: str, trouble: Trouble) -> None:
         """End a task that is not running, without an attempt."""
@@ -194,6 +204,7 @@ class Tasks:
         if task.state is TaskState.READY and task.id in self.ready:
             self.ready.remove(task.id)
         task.state = task.state.move(TaskState.DONE)
+        self._leave_group(task)
         result = Result(
             task_id=task.id,
             spec=task.spec,
@@ -206,6 +217,14 @@ class Tasks:
         for dependent in self._dependents.pop(task.id, []):
             self._need_ended(dependent, task)
 
+    def _leave_group(self, task: Task) -> None:
+        group = task.spec.group
+        # A kept task has never been open.
+        if group is not None and task.kept_from is None:
+            self._open_in_group[group] -= 1
+            if not self._open_in_group[group]:
+                del self._open_in_group[group]
+
     def _need_ended(self, task_id: str, need: Task) -> None:
         task = self[task_id]
         if task.state is not TaskState.BLOCKED:
@@ -216,7 +235,7 @@ class Tasks:
         task.unmet.discard(need.id)
         if not task.unmet:
             task.state = task.state.move(TaskState.READY)
-            self.ready.append(task_id)
+            self.ready.append(task_id, task.spec.group)
 
     def _doom(self, task_id: str, need: str) -> None:
         message = f"needs {self[need].spec.nodeid}, which did not pass"

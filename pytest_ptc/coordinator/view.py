@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class ReadyTask(NamedTuple):
-    """A task that may be assigned: its id, and the US dollars to put aside for it."""
+    """A task that may be assigned: its id, the US dollars to put aside for it, and its group."""
 
     task_id: str
     to_reserve_usd: float
+    group: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,10 +46,13 @@ class BoardView:
         began: When its first task was submitted.
         stopping: Whether nothing more is begun.
         open_tasks: How many tasks have not ended.
+        open_behind: How many of those can never be at work at once with the others, for their
+            groups' sake.
         ready: Tasks that may be assigned, first come first served; see `Board.view` for how many.
         waiting: How many tasks wait for a worker, those that wait out a backoff among them.
         next_rested: When the next backoff is over, if a task waits one out.
         held_until: Until when no task is assigned; None where nothing is held.
+        groups_at_work: The groups of which a task is at work.
         workers: The workers that are not gone, in the order in which they were started.
         launches: How many workers have been started, also those that are gone.
         unready_deaths: How often workers have died before one has ever called in.
@@ -62,10 +66,12 @@ class BoardView:
     began: float = 0.0
     stopping: bool = False
     open_tasks: int = 0
+    open_behind: int = 0
     ready: tuple[ReadyTask, ...] = ()
     waiting: int = 0
     next_rested: float | None = None
     held_until: float | None = None
+    groups_at_work: frozenset[str] = frozenset()
     workers: tuple[WorkerOnView, ...] = ()
     launches: int = 0
     unready_deaths: int = 0

@@ -24,6 +24,8 @@ class Worker:
         state: Where it stands.
         since: When it came into its state, or was given its attempt.
         attempt: The attempt that it was given and that has not ended.
+        lost_with: The attempt that it was on when it went, whose processes may live until it is
+            buried.
         begun: Whether it has reported that it began that attempt.
         buried: Whether it is known how it ended, and nothing of it is left.
     """
@@ -32,6 +34,7 @@ class Worker:
     state: WorkerState
     since: float
     attempt: Attempt | None = None
+    lost_with: Attempt | None = None
     begun: bool = False
     buried: bool = False
 
@@ -92,6 +95,12 @@ class Workers:
         return [worker.attempt for worker in self if worker.attempt is not None]
 
     @property
+    def at_work(self) -> list[Attempt]:
+        """Return the attempts that have not ended, or of which processes may still be there."""
+        attempts = [worker.attempt or worker.lost_with for worker in self]
+        return [attempt for attempt in attempts if attempt is not None]
+
+    @property
     def awaits_burial(self) -> bool:
         """Tell whether there is a gone worker of which it is not known yet how it ended."""
         return any(worker.state is WorkerState.GONE and not worker.buried for worker in self)
@@ -134,13 +143,14 @@ class Workers:
             self.unready_deaths += 1
             self._unready_death = now
         gone.state, gone.since = WorkerState.GONE, now
+        gone.lost_with = gone.attempt
         return gone.attempt
 
     def bury(self, loss: Loss) -> None:
         """Take how a gone worker ended."""
         self.last_lost = loss
         worker = self._by_name[loss.worker]
-        worker.buried = True
+        worker.buried, worker.lost_with = True, None
         self._let_go(worker)
 
     def _let_go(self, worker: Worker) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
 
 #: What of a task has no part in its verdict: how long and how often it may be tried, what must come
-#: first, and what its test makes of the verdict.
-_WITHOUT = frozenset({"timeout", "retries", "needs", "gate", "fail_on", "on_skip"})
+#: first or must wait, and what its test makes of the verdict.
+_WITHOUT = frozenset({"timeout", "retries", "needs", "group", "gate", "fail_on", "on_skip"})
 #: What has a part of its own; all else of a task is its settings.
 _PARTS = {
     "nodeid": "identity",

@@ -61,12 +61,14 @@ class Standing(NamedTuple):
 class TaskOutline:
     """One task: which item it is for, what it came to, and the attempt that is at work on it."""
 
-    __slots__ = ("assigned", "kind", "nodeid", "number", "timeout", "worker")
+    __slots__ = ("assigned", "group", "kind", "nodeid", "number", "timeout", "worker")
 
-    def __init__(self, nodeid: str, timeout: float) -> None:
+    def __init__(self, nodeid: str, timeout: float, group: str | None = None) -> None:
         self.nodeid = nodeid
         #: Seconds that an attempt may take.
         self.timeout = timeout
+        #: Its group, of which no two tasks are at work at once.
+        self.group = group
         #: What it came to: the kind of its verdict, `error` where there is none; None while open.
         self.kind: str | None = None
         #: The number of its last attempt, when that was assigned, and to whom, while it is at work.
@@ -141,6 +143,18 @@ class RunOutline:
         return Standing(len(self.tasks), kinds, stopped and kinds.total() < len(self.tasks))
 
     @property
+    def behind_group(self) -> int:
+        """Return how many open tasks wait while another task of their group is at work."""
+        at_work = {task.group for task in self.tasks.values() if task.worker is not None}
+        return sum(
+            task.group is not None
+            and task.group in at_work
+            and task.kind is None
+            and task.worker is None
+            for task in self.tasks.values()
+        )
+
+    @property
     def cost(self) -> str:
         """Return what it has cost, as `$0.24` or `at least $0.24`; empty where nobody says."""
         if not self.known_costs:
@@ -153,7 +167,9 @@ class RunOutline:
         match event["event"]:
             case "submitted":
                 spec = event["spec"]
-                self.tasks[event["task"]] = TaskOutline(spec["nodeid"], spec["timeout"])
+                self.tasks[event["task"]] = TaskOutline(
+                    spec["nodeid"], spec["timeout"], spec.get("group")
+                )
             case "kept":
                 task = TaskOutline(event["nodeid"], event["spec"]["timeout"])
                 task.kind = _kind(event["report"])
@@ -228,8 +244,8 @@ def _submitted(text: bytes) -> Mapping[str, Any]:
         event: Mapping[str, Any] = json.loads(text)
         return event
     event = json.loads(text[:prompt] + b"}}")
-    number = text[timeout + len(b'", "timeout": ') :].partition(b",")[0]
-    event["spec"]["timeout"] = float(number)
+    rest = text[timeout + len(b'", ') :].partition(b', "cwd": "')[0]
+    event["spec"].update(json.loads(b"{" + rest + b"}"))
     return event
 
 

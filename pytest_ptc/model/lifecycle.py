@@ -73,6 +73,7 @@ class Snapshot:
 
     Args:
         queued: Tasks that wait for a worker or for another task.
+        behind_group: How many of those only wait for another task of their group to end.
         running: Tasks that a worker is on.
         verdicts: How many tasks are done with each verdict; troubles count as `ERROR`.
         retries: Attempts beyond a task's first.
@@ -83,6 +84,7 @@ class Snapshot:
     """
 
     queued: int = 0
+    behind_group: int = 0
     running: int = 0
     verdicts: Mapping[VerdictKind, int] = field(default_factory=dict)
     retries: int = 0

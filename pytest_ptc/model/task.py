@@ -26,6 +26,7 @@ class TaskSpec:
         prompt: The text for the agent, filled.
         params: The parameters and the session fixtures the prompt names, as plain JSON.
         timeout: Seconds that one attempt may take.
+        group: Its group, of which no two tasks are at work at once; None for none.
         retries: How many more attempts a retryable trouble gets.
         cwd: The agent's working directory, absolute.
         env: Variables added to the agent's environment.
@@ -49,6 +50,8 @@ class TaskSpec:
     nodeid: str
     prompt: str
     timeout: float
+    #: Behind the timeout, where an outline of a run finds it without reading the rest.
+    group: str | None = None
     cwd: str
     source: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)

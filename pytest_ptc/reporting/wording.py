@@ -56,6 +56,13 @@ def output_lines(task: TaskReport, journal: Path | str) -> list[str]:
     return [printable(f"output in {folder}")]
 
 
+def behind_group(tasks: int) -> str:
+    """Return how many queued tasks wait for their group, as what follows on the number of all."""
+    if not tasks:
+        return ""
+    return f" ({tasks} waits for its group)" if tasks == 1 else f" ({tasks} wait for their group)"
+
+
 def cut(text: str, most: int) -> str:
     """Cut by characters, as JUnit's limit counts."""
     return text if len(text) <= most else text[: most - 3] + "..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ptc.reporting.item_names import item_names
-from pytest_ptc.reporting.wording import clock, count, listed, plural
+from pytest_ptc.reporting.wording import behind_group, clock, count, listed, plural
 from pytest_ptc.text.printable import clip, clip_left, columns, printable
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def _totals(outline: RunOutline, *, active: bool) -> str:
     running = sum(task.worker is not None for task in outline.tasks.values())
     parts = [f"{standing.done} of {standing.total} done" + (f": {counts}" if counts else "")]
     if active:
-        parts += [f"{running} running", f"{standing.total - standing.done - running} queued"]
+        queued = f"{standing.total - standing.done - running} queued"
+        parts += [f"{running} running", queued + behind_group(outline.behind_group)]
     if outline.retries:
         parts.append(count(outline.retries, "retry", "retries"))
     return ", ".join([*parts, *([outline.cost] if outline.cost else [])])

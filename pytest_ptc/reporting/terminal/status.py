@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.model.lifecycle import WorkerState
 from pytest_ptc.model.verdict import VerdictKind
-from pytest_ptc.reporting.wording import clock, count, listed, plural
+from pytest_ptc.reporting.wording import behind_group, clock, count, listed, plural
 from pytest_ptc.text.printable import clip, clip_left, columns, printable, usd
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _progress(snapshot: Snapshot, now: float, started: float) -> list[str]:
     parts = [
         f"{done} ({verdicts})" if verdicts else done,
         f"{snapshot.running} running",
-        f"{snapshot.queued} queued",
+        f"{snapshot.queued} queued{behind_group(snapshot.behind_group)}",
     ]
     if snapshot.retries:
         parts.append(count(snapshot.retries, "retry", "retries"))

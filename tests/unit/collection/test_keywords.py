@@ -136,6 +136,12 @@ def test_fields_of_keywords_are_those_of_texts_that_are_filled(tmp_path: Path) -
         pytest.param({"timeot": 3}, "timeot: unknown keyword; known are timeout, ", id="unknown"),
         pytest.param({"timeout": "3"}, "timeout: must be a number of seconds above 0", id="type"),
         pytest.param({"cwd": "nowhere"}, "cwd: .*nowhere is not a directory", id="directory"),
+        pytest.param(
+            {"group": " "},
+            "group: must be a text that names the group, such as users, not ' '",
+            id="blank group",
+        ),
+        pytest.param({"group": 7}, "group: must be a text that names .* not 7", id="group"),
         pytest.param({"schema": {"type": 7}}, "schema: .*is not a JSON Schema", id="schema"),
     ],
 )
@@ -145,6 +151,42 @@ def test_an_error_names_test_field_and_fix(
     """Whatever is wrong with a keyword."""
     with pytest.raises(MarkerError, match=f"t.py::t: {problem}"):
         checked_keywords("t.py::t", given, tmp_path)
+
+
+def _with_group(group: str, tenant: object, rootpath: Path) -> TaskSpec:
+    return task_spec(
+        settings_with(),
+        nodeid="t.py::t",
+        source="t.py",
+        prompt="Review.",
+        params={"tenant": tenant},
+        keywords=checked_keywords("t.py::t", {"group": group}, rootpath),
+        rootpath=rootpath,
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "tenant", "named"),
+    [
+        ("users", "a", "users"),
+        ("db-{tenant}", "a", "db-a"),
+        ("{tenant}", 7, "7"),
+        # One with a blank at its end, as a row of a table may have it, is no other group.
+        ("{tenant}", "a ", "a"),
+    ],
+)
+def test_a_group_is_filled_as_other_keywords_are(
+    group: str, tenant: object, named: str, tmp_path: Path
+) -> None:
+    """Two tests that mean one group must be of one group."""
+    assert _with_group(group, tenant, tmp_path).group == named
+
+
+@pytest.mark.parametrize("tenant", ["", "  ", "a\0b"])
+def test_a_group_that_is_none_when_it_is_filled_is_an_error(tenant: str, tmp_path: Path) -> None:
+    """It names the test, the field, and what was to be filled."""
+    with pytest.raises(MarkerError, match=r"t.py::t: group: must be a text .*; it is '\{tenant}' "):
+        _with_group("{tenant}", tenant, tmp_path)
 
 
 def test_a_variable_of_the_wrong_type_is_not_shown(tmp_path: Path) -> None:

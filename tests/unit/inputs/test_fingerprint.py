@@ -28,6 +28,7 @@ def changed(change: dict[str, Any], agent: dict[str, Any] = AGENT) -> list[str]:
         pytest.param({"timeout": 9}, [], id="timeout"),
         pytest.param({"retries": 9}, [], id="retries"),
         pytest.param({"needs": ("x",)}, [], id="needs"),
+        pytest.param({"group": "x"}, [], id="group"),
         pytest.param({"gate": False}, [], id="gate"),
         pytest.param({"fail_on": "high"}, [], id="fail_on"),
         pytest.param({"source": "u.py"}, ["identity"], id="source"),
