@@ -187,7 +187,7 @@ def _observations(task: TaskReport) -> Iterator[_Observation]:
 
 
 def _finding(finding: Finding, *, fails: bool) -> _Observation:
-    rule, severity = _rule(finding.rule), finding.severity
+    rule, severity = rule_name(finding.rule), finding.severity
     label = f"{severity} {rule if rule != FINDING else 'finding'}"
     return _Observation(rule, severity, label, finding.message, fails, finding.path, finding.line)
 
@@ -206,8 +206,11 @@ def _undone(nodeids: Sequence[str]) -> _Observation:
     return _Observation(ERROR, Severity.HIGH, "not judged", message, fails=True)
 
 
-def _rule(name: str | None) -> str:
-    """Return a finding's rule as a name: an agent writes the same one in several ways."""
+def rule_name(name: str | None) -> str:
+    """Return a finding's rule as a name: an agent writes the same one in several ways.
+
+    Without a rule it is `FINDING`.
+    """
     plain = printable((name or "")[:_MAX_RULE_CHARS]).lower()
     rule = _NOT_IN_RULES.sub("-", plain).strip("-./")[:_MAX_RULE_CHARS]
     # Nothing an agent says may pass for one of ours.

@@ -231,6 +231,11 @@ class Places:
             return ""
         return f"{self.files}/{quote(utf8(path))}" + ("" if line is None else f"#L{line}")
 
+    def finding(self, finding: Finding, task: TaskReport) -> str:
+        """Return the address of a finding's line; empty where none is known."""
+        # A task's copy of the repository may be at another commit.
+        return self.line(finding.path, finding.line) if task.spec.isolation is None else ""
+
     def commands(self, task: TaskReport) -> list[str]:
         """Return the commands that a reader may copy for an item."""
         if task.has_no_item:
@@ -339,12 +344,10 @@ def _tells_more(task: TaskReport, message: str) -> bool:
 
 
 def _finding(finding: Finding, task: TaskReport, places: Places, room: Room) -> FindingRow:
-    # A task's copy of the repository may be at another commit.
-    href = places.line(finding.path, finding.line) if task.spec.isolation is None else ""
     return FindingRow(
         severity=finding.severity.value,
         place=_place(finding.path, finding.line),
-        href=href,
+        href=places.finding(finding, task),
         rule=(finding.rule or "")[:_MAX_LINE_CHARS],
         message=room.message(finding.message),
     )

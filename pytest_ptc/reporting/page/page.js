@@ -44,6 +44,57 @@
 
   const filtering = () => wanted.q !== "" || FACETS.some((facet) => wanted[facet].size);
 
+  // The view by file and rule shows the findings of the items that are shown: those of the severities
+  // wanted, with the words that are not in the item's own.
+
+  const view = byId("by-file");
+  const found = view && byId("found");
+  const foundAll = found && found.textContent;
+  let rows = null;
+  const rowsOf = () => {
+    if (rows) return rows;
+    const lists = new Map();
+    rows = [...view.querySelectorAll("li")].map((row) => {
+      const item = byId(row.lastElementChild.hash.slice(1));
+      if (!lists.has(item)) lists.set(item, item.querySelectorAll(".findings li"));
+      return { row, item, whole: lists.get(item)[row.dataset.n] || row, severity: row.firstElementChild.className };
+    });
+    return rows;
+  };
+
+  const owns = new Map();
+  const ownOf = (item) => {
+    if (!owns.has(item)) {
+      const parts = item.querySelectorAll(".name, .line, .told, .said, .kind");
+      owns.set(item, [...parts].map((part) => part.textContent).join("\n").toLowerCase());
+    }
+    return owns.get(item);
+  };
+
+  let narrowed = false;
+  const applyToView = (words) => {
+    if (!view || (!narrowed && !filtering())) return;
+    narrowed = filtering();
+    let number = 0;
+    for (const { row, item, whole, severity } of rowsOf()) {
+      const shown = !item.hidden && (!wanted.severity.size || wanted.severity.has(severity)) &&
+        words.every((word) => ownOf(item).includes(word) ||
+          whole.textContent.toLowerCase().includes(word));
+      number += shown;
+      if (row.hidden === shown) row.hidden = !shown;
+    }
+    for (const part of view.querySelectorAll(".file, .file > div")) {
+      part.hidden = !part.querySelector("li:not([hidden])");
+    }
+    for (const mark of view.querySelectorAll("[data-severity]")) {
+      const name = mark.dataset.severity;
+      const left = mark.closest(".file").querySelectorAll(`li:not([hidden]) > .${name}`).length;
+      mark.hidden = !left;
+      mark.textContent = `${grouped(left)} ${name}`;
+    }
+    found.textContent = narrowed ? `${grouped(number)} of ${foundAll}` : foundAll;
+  };
+
   // What is searched: names, what was said, findings. Made when it is first asked for.
 
   const texts = new Map();
@@ -73,6 +124,7 @@
     for (const group of groups) {
       group.hidden = !group.querySelector(".item:not([hidden])");
     }
+    applyToView(words);
     for (const tile of tiles) {
       tile.setAttribute("aria-pressed", wanted[tile.dataset.facet].has(tile.dataset.value));
     }

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup
 
 from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.reporting.page.by_file import by_file
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.items import Places, Room, groups
 from pytest_ptc.reporting.page.templates import asset, render
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
 #: all findings: a page of ten megabytes is as much as a browser likes.
-_TEXTS_CHARS, _MESSAGES_CHARS = 3_000_000, 3_000_000
+_TEXTS_CHARS, _MESSAGES_CHARS = 1_800_000, 3_000_000
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -132,6 +133,7 @@ def page(
         flags=list(_flags(run)),
         timeline=timeline(run),
         groups=groups(tasks, places, room),
+        by_file=by_file(run, places.finding),
         many_items=_many(len(tasks), "item"),
         sorts=_SORTS if any(task.cost_usd is not None for task in tasks) else _SORTS[:-1],
     )

@@ -727,7 +727,7 @@ def test_the_script_makes_nothing_of_texts() -> None:
     assert "</" not in STYLE
 
 
-@pytest.mark.parametrize("name", ["page.html.jinja", "items.html.jinja"])
+@pytest.mark.parametrize("name", ["page.html.jinja", "items.html.jinja", "by_file.html.jinja"])
 def test_a_template_leaves_no_hole(name: str) -> None:
     """All is escaped and printable, values of attributes stand in quotes, none is an address."""
     source = (PACKAGE / name).read_text(encoding="utf-8")
@@ -739,7 +739,8 @@ def test_a_template_leaves_no_hole(name: str) -> None:
     assert not re.search(r"=\s*\{[{%]", source)
     assert not re.search(r"\son\w+=|javascript:", source)
     assert set(re.findall(r'href="(.*?)"', source)) <= {
-        *("#items", "#sign-error", "#sign-{{ state }}", "{{ one.href }}", "{{ fact.href }}")
+        *("#items", "#sign-error", "#sign-{{ state }}", "{{ one.href }}", "{{ fact.href }}"),
+        *("{{ row.href }}", "#{{ row.anchor }}"),
     }
 
 

@@ -1,0 +1,183 @@
+"""The findings of a run by file and rule, worst first, each with the item that it is from. Pure.
+
+`by_file.html.jinja` shows it. Each finding is cut here; the section of its item has it in full.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.reporting.issues import FINDING, rule_name
+from pytest_ptc.reporting.page.titles import anchor
+from pytest_ptc.reporting.run_report import WORST_FIRST, worst_first
+from pytest_ptc.reporting.wording import cut, grouped, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pytest_ptc.model.verdict import Finding, Severity
+    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+
+#: Most findings, of all files together; the worst of a larger run.
+MAX_FINDINGS = 10_000
+#: Most characters of a finding's message, of an item's name, and of a path.
+_MAX_MESSAGE_CHARS, _MAX_NAME_CHARS, _MAX_PATH_CHARS = 120, 80, 300
+
+_RANKS: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
+
+
+class FoundRow(NamedTuple):
+    """A finding, as the view shows it.
+
+    Args:
+        severity: How bad it is.
+        line: A line of its file; empty where none is known.
+        href: The address of that line; empty where none is known.
+        message: The beginning of what it says, in one line.
+        anchor: The section of its item in the page.
+        item: The item's name.
+        place: Its place among the findings of its item, from 0, as the item's section has them.
+    """
+
+    severity: str
+    line: str
+    href: str
+    message: str
+    anchor: str
+    item: str
+    place: str
+
+
+class RuleFindings(NamedTuple):
+    """The findings of one rule in one file; the name is empty for those without a rule."""
+
+    name: str
+    rows: Sequence[FoundRow]
+
+
+class FileFindings(NamedTuple):
+    """The findings in one file; the path is empty for those without one.
+
+    Args:
+        path: The file, from the root directory or the task's copy of it; absolute elsewhere.
+        severities: How many there are of each severity, worst first.
+        rules: The findings, by rule.
+    """
+
+    path: str
+    severities: Sequence[tuple[str, str]]
+    rules: Sequence[RuleFindings]
+
+
+class ByFile(NamedTuple):
+    """The view: how much there is in words, the files, and what is not here."""
+
+    many: str
+    files: Sequence[FileFindings]
+    left_out: str
+
+
+class _Found(NamedTuple):
+    """A finding with its task."""
+
+    finding: Finding
+    task: TaskReport
+    place: int
+
+
+def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFile | None:
+    """Return the findings of a run by file and rule; None where there is none.
+
+    Args:
+        run: The run.
+        href: What returns the address of a finding's line; empty where none is known.
+    """
+    found = [
+        _Found(finding, task, place)
+        for task in run.worst_first
+        for place, finding in enumerate(worst_first(task.findings))
+    ]
+    if not found:
+        return None
+    # Sorted by severity alone, which leaves the worst items first within each.
+    kept = sorted(found, key=lambda one: _RANKS[one.finding.severity])[:MAX_FINDINGS]
+    files: dict[str, list[_Found]] = defaultdict(list)
+    for one in kept:
+        files[_file(one.finding.path or "", one.task.spec.cwd)].append(one)
+    named, rest = sum(map(bool, files)), len(found) - len(kept)
+    in_files = f" in {grouped(named)} {plural(named, 'file')}" if named else ""
+    worst = kept[-1].finding.severity
+    return ByFile(
+        many=f"{grouped(len(found))} {plural(len(found), 'finding')}{in_files}",
+        files=[
+            FileFindings(path[:_MAX_PATH_CHARS], _severities(held), _rules(held, href))
+            for path, held in _worst_groups_first(files)
+        ],
+        left_out=f"{grouped(rest)} more, none worse than {worst}, are with their items."
+        if rest
+        else "",
+    )
+
+
+def _rules(
+    found: Iterable[_Found], href: Callable[[Finding, TaskReport], str]
+) -> list[RuleFindings]:
+    rules: dict[str, list[_Found]] = defaultdict(list)
+    for one in found:
+        name = rule_name(one.finding.rule)
+        rules["" if name == FINDING else name].append(one)
+    return [
+        RuleFindings(name, [_row(one, href) for one in held])
+        for name, held in _worst_groups_first(rules)
+    ]
+
+
+def _row(one: _Found, href: Callable[[Finding, TaskReport], str]) -> FoundRow:
+    finding, task = one.finding, one.task
+    # Twice as much as is shown, for blanks and line breaks become one blank each.
+    message = " ".join(finding.message[: 2 * _MAX_MESSAGE_CHARS].split())
+    more = "..." if len(finding.message) > 2 * _MAX_MESSAGE_CHARS else ""
+    return FoundRow(
+        severity=finding.severity.value,
+        line="" if finding.line is None else f"line {finding.line}",
+        href=href(finding, task),
+        message=cut(f"{message}{more}", _MAX_MESSAGE_CHARS),
+        anchor=anchor(task),
+        item=_name(task.nodeid),
+        place=str(one.place),
+    )
+
+
+@lru_cache
+def _name(nodeid: str) -> str:
+    """Return an item's own name; of a long one the end, in which its parameters are."""
+    plain, bracket, params = nodeid.partition("[")
+    name = plain.rpartition("::")[2] + bracket + params
+    return name if len(name) <= _MAX_NAME_CHARS else f"...{name[-_MAX_NAME_CHARS + 3 :]}"
+
+
+def _severities(found: Iterable[_Found]) -> list[tuple[str, str]]:
+    numbers = Counter(one.finding.severity for one in found)
+    return [(one.value, grouped(numbers[one])) for one in WORST_FIRST if numbers[one]]
+
+
+def _worst_groups_first(groups: Mapping[str, list[_Found]]) -> list[tuple[str, list[_Found]]]:
+    """Return groups by how many findings of the worst severities they have, then by name."""
+
+    def badness(group: tuple[str, list[_Found]]) -> tuple[tuple[int, ...], str]:
+        name, held = group
+        numbers = Counter(one.finding.severity for one in held)
+        return tuple(-numbers[severity] for severity in WORST_FIRST), name
+
+    return sorted(groups.items(), key=badness)
+
+
+def _file(path: str, cwd: str) -> str:
+    """Return a file's path, from the root directory or from the task's copy of the repository.
+
+    A path of a report is absolute if it is not below the root directory.
+    """
+    base = f"{cwd.rstrip('/')}/"
+    return path[len(base) :] if base != "/" and path.startswith(base) else path

@@ -1,0 +1,59 @@
+"""The findings by file and rule in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ptc.reporting.page.page import page
+from tests.support.samples import run_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.chromium import Chromium
+
+VIEW = "document.getElementById('by-file')"
+ROWS = f"[...{VIEW}.querySelectorAll('li')].filter((row) => row.checkVisibility())"
+COUNT = "document.getElementById('found').textContent"
+
+
+def test_findings_by_file_are_filtered_and_lead_to_their_items(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    """Without scripts all are there; with them, those of the items and severities wanted."""
+    run = run_of()
+    file = tmp_path / "page.html"
+    file.write_text(page(run), encoding="utf-8")
+    total = sum(run.findings.values())
+
+    chromium.open(file.as_uri(), scripts=False, width=390)
+    assert chromium.value(f"{ROWS}.length") == 0
+    chromium.click("#by-file > summary")
+    assert chromium.value(f"{ROWS}.length") == total
+    assert chromium.value("document.documentElement.scrollWidth") == 390
+
+    chromium.open(file.as_uri(), width=1280)
+    chromium.click("#by-file > summary")
+    assert chromium.value(f"{ROWS}.length") == total
+    everything = chromium.value(COUNT)
+    chromium.click(".severities .tile[data-value=high]")
+    high = sum(number for severity, number in run.findings.items() if severity == "high")
+    assert chromium.value(f"{ROWS}.map((row) => row.firstChild.textContent)") == ["high"] * high
+    assert chromium.value(COUNT) == f"{high} of {everything}"
+    marks = f"[...{VIEW}.querySelectorAll('h4 .severity')].filter((one) => one.checkVisibility())"
+    numbers = chromium.value(f"{marks}.map((mark) => mark.textContent)")
+    assert sum(int(text.removesuffix(" high")) for text in numbers) == high
+
+    chromium.click("#clear")
+    assert chromium.value(COUNT) == everything
+    assert chromium.value(f"{ROWS}.length") == total
+    chromium.type("sql-injection")
+    rules = f"new Set({ROWS}.map((row) => row.closest('div').firstChild.textContent))"
+    chromium.wait_for(f"{COUNT} !== {everything!r}")
+    assert chromium.value(f"[...{rules}]") == ["sql-injection"]
+
+    target = chromium.value(f"{ROWS}[0].lastElementChild.getAttribute('href')")
+    chromium.click(f"#by-file li:not([hidden]) > a[href='{target}']")
+    chromium.wait_for(f"document.querySelector('{target}').open")
+    assert chromium.value("location.hash") == target
+    assert chromium.said == []
