@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.text.command_fields import CODE_OPTION, has_task_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,27 +68,41 @@ def anchored_command(argv: Sequence[str], root: Path, place: str) -> tuple[str, 
         place: Where it was set, for errors.
 
     Raises:
-        ConfigError: There is no such program.
+        ConfigError: There is no such program, or a task would choose it.
     """
     if not argv:
         raise ConfigError(f"{place}: is blank; name a program, or unset it")
+    _refuse_chosen(argv[0], place)
     program = _program(argv[0], root, place)
-    return (program, *_arguments(Path(program).name, list(argv[1:]), root))
+    return (program, *_arguments(Path(program).name, list(argv[1:]), root, place))
 
 
-def _arguments(name: str, rest: list[str], root: Path) -> list[str]:
+def _refuse_chosen(word: str, place: str) -> None:
+    """Refuse a program, script or module that a task's parameter chooses."""
+    if has_task_field(word) and not word.startswith(_TASK_DIRECTORY):
+        raise ConfigError(
+            f"{place}: {word!r} has a parameter choose what is run; name the program, or write "
+            f"{_TASK_DIRECTORY}/{word} to run a file of the task's directory"
+        )
+
+
+def _arguments(name: str, rest: list[str], root: Path, place: str) -> list[str]:
     """Return a program's arguments with the script or module in them found below `root`."""
     if name in _WRAPPERS:
         inner = (at for at, word in enumerate(rest) if _INTERPRETER.fullmatch(Path(word).name))
         at = next(inner, None)
         if at is not None:
-            return [*rest[: at + 1], *_arguments(Path(rest[at]).name, rest[at + 1 :], root)]
+            inner_name = Path(rest[at]).name
+            return [*rest[: at + 1], *_arguments(inner_name, rest[at + 1 :], root, place)]
     if _PYTHON.fullmatch(name):
-        return _python(rest, root)
+        return _python(rest, root, place)
     if _INTERPRETER.fullmatch(name):
         position = next((at for at, word in enumerate(rest) if not word.startswith("-")), None)
-        if position is not None and (root / rest[position]).is_file():
-            rest[position] = _absolute(rest[position], root)
+        if position is not None:
+            if not CODE_OPTION.fullmatch(rest[position - 1] if position else ""):
+                _refuse_chosen(rest[position], place)
+            if (root / rest[position]).is_file():
+                rest[position] = _absolute(rest[position], root)
     return rest
 
 
@@ -146,7 +161,7 @@ def _program(word: str, root: Path, place: str) -> str:
     return path
 
 
-def _python(words: list[str], root: Path) -> list[str]:
+def _python(words: list[str], root: Path, place: str) -> list[str]:
     """Return Python's arguments so that no module is found in the current directory.
 
     `python -m` and `-c` put that first on the path.
@@ -156,8 +171,9 @@ def _python(words: list[str], root: Path) -> list[str]:
     for word in kept:
         matched = _FLAGS.fullmatch(word)
         if matched is not None:
-            return [*done, *_code_from_root(matched, list(kept), root)]
+            return [*done, *_code_from_root(matched, list(kept), root, place)]
         if not word.startswith("-"):
+            _refuse_chosen(word, place)
             return [*done, _absolute(word, root), *kept]
         done.append(word)
         if word in _WITH_VALUE:
@@ -165,9 +181,13 @@ def _python(words: list[str], root: Path) -> list[str]:
     return done
 
 
-def _code_from_root(matched: re.Match[str], rest: list[str], root: Path) -> Iterator[str]:
+def _code_from_root(
+    matched: re.Match[str], rest: list[str], root: Path, place: str
+) -> Iterator[str]:
     flags, kind, value = matched["flags"], matched["kind"], matched["value"]
     rest = [value, *rest] if value else rest
+    if rest and kind == "m":
+        _refuse_chosen(rest[0], place)
     if not rest or {"I", "P"} & set(flags):
         yield from [f"-{flags}{kind}", *rest]
         return

@@ -13,6 +13,9 @@ from pytest_ptc.model.errors import ConfigError
 if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent_kind import AgentRequest
 
+#: What names the program of agent `command`, for messages.
+COMMAND_OPTION = "ptc_command"
+
 
 def configure_command(request: AgentRequest) -> AgentPlan:
     """Return the plan of agent `command`.
@@ -37,7 +40,7 @@ def configure_any(request: AgentRequest) -> AgentPlan:
     argv = _command_argv(request) if request.settings.command.strip() else ()
     return AgentPlan(
         argv=argv,
-        source="ptc_command",
+        source=COMMAND_OPTION,
         unclear=relative_names(argv, request.rootpath),
         options={"verdict_from_exit": request.settings.verdict_from_exit},
         words=argv[1:],
@@ -46,7 +49,7 @@ def configure_any(request: AgentRequest) -> AgentPlan:
 
 def _command_argv(request: AgentRequest) -> tuple[str, ...]:
     argv: list[str] = []
-    for word in split_command("ptc_command", request.settings.command):
+    for word in split_command(COMMAND_OPTION, request.settings.command):
         # Filled in after splitting, so that a path with spaces stays one argument.
         if word == "{claude_code}":
             argv += claude_code(request.settings.claude_code or "claude", request.start)
@@ -56,4 +59,4 @@ def _command_argv(request: AgentRequest) -> tuple[str, ...]:
                     "{rootpath}", str(request.rootpath)
                 )
             )
-    return anchored_command(argv, request.rootpath, "ptc_command")
+    return anchored_command(argv, request.rootpath, COMMAND_OPTION)

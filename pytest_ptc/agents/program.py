@@ -24,6 +24,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE
 from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
 from pytest_ptc.system.strays import end_strays
+from pytest_ptc.text.command_fields import filled_command
 from pytest_ptc.text.printable import utf8
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Programs:
         self._run_id = launch.run_id
         self._task_list_id = launch.task_list_id
         self._scratch = launch.scratch
+        self._command = tuple(launch.agent.argv)
         path = f"{launch.commands}{os.pathsep}{environ.get('PATH', os.defpath)}"
         self._environ = {**environ, "PATH": path}
 
@@ -85,7 +87,8 @@ class Programs:
 
         Args:
             job: The job; its prompt, as the program gets it, and output are kept in its folder.
-            argv: The program and its arguments; `{cwd}` in them is the task's directory.
+            argv: The program and its arguments; `{cwd}` in them is the task's directory. If it
+                begins with the launch file's command, the fields of that are filled.
             text: What the program gets on standard input.
             reader: Takes what it prints, line by line.
             show: Shows a line of its output to whoever watches; None for the job's own.
@@ -127,6 +130,13 @@ class Programs:
         finally:
             path.unlink(missing_ok=True)
 
+    def _filled(self, job: Job, argv: Sequence[str]) -> list[str]:
+        # Braces in what an agent adds are its own matter: it may be a prompt.
+        size = len(self._command) if tuple(argv[: len(self._command)]) == self._command else 0
+        spec = job.spec
+        own = [word.replace("{cwd}", spec.cwd) for word in argv[size:]]
+        return [*filled_command(argv[:size], spec.params, spec.cwd), *own]
+
     def _start(self, job: Job, argv: Sequence[str], params: Path) -> subprocess.Popen[bytes]:
         environ = agent_environment(
             self._environ,
@@ -142,7 +152,7 @@ class Programs:
         )
         try:
             return subprocess.Popen(
-                [word.replace("{cwd}", job.spec.cwd) for word in argv],
+                self._filled(job, argv),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -136,12 +136,16 @@ def _check_fixtures(item: pytest.Item, marked: MarkedTask) -> None:
             if isinstance(item, pytest.Function)
             else None
         )
-        field = f"prompt field {{{name}}}"
+        in_command = name in marked.command_fields
+        field = f"{'ptc_command' if in_command else 'prompt'} field {{{name}}}"
         if scope is None:
             raise MarkerError(
                 item.nodeid,
                 field,
-                "no parameter or session fixture has this name; write {{ for a literal brace",
+                "no parameter or session fixture has this name; write "
+                + (
+                    f"{{{{{name}}}}} for literal braces" if in_command else "{{ for a literal brace"
+                ),
             )
         if scope != "session":
             raise MarkerError(

@@ -7,6 +7,7 @@ a keyword counts. Errors in markers are reported at collection, before anything 
 from __future__ import annotations
 
 import inspect
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pytest_ptc.collection.task_specs import task_spec
 from pytest_ptc.collection.timeouts import general_timeout, marked_timeout
 from pytest_ptc.model.errors import MarkerError
 from pytest_ptc.system.git.repositories import name_in_repository
+from pytest_ptc.text.command_fields import command_fields, shell_fields
 from pytest_ptc.text.template import fields_of, fill
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class MarkedTask:
         keywords: The marker's keywords, checked and converted to `TaskSpec`'s types.
         rootpath: Pytest's root directory, which directories are named from.
         general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
+        command_fields: Those of `fixtures` that only the agent's command names.
     """
 
     nodeid: str
@@ -51,6 +54,7 @@ class MarkedTask:
     keywords: Mapping[str, Any]
     rootpath: Path
     general_timeout: float | None = None
+    command_fields: tuple[str, ...] = ()
 
     def preview(self) -> str:
         """Return the prompt, filled as far as that needs no fixture."""
@@ -101,6 +105,8 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
     # An item of a Markdown file has no call to describe.
     params = dict(callspec.params if callspec is not None else getattr(item, "ptc_params", {}))
     fields = dict.fromkeys([*fields_of(prompt), *fields_in(keywords)])
+    in_command = [name for name in _command_fields(item, settings, params) if name not in fields]
+    fields |= dict.fromkeys(in_command)
     return MarkedTask(
         nodeid=item.nodeid,
         source=name_in_repository(item.path),
@@ -110,7 +116,29 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
         keywords=keywords,
         rootpath=rootpath,
         general_timeout=general_timeout(item.config),
+        command_fields=tuple(name for name in in_command if name not in params),
     )
+
+
+def _command_fields(
+    item: pytest.Item, settings: Settings, params: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the fields in the command of the run's agent, if it has one."""
+    if settings.agent == "claude" or "{" not in settings.command:
+        return ()
+    try:
+        argv = shlex.split(settings.command)
+    except ValueError:
+        return ()  # an error of the option, when the agent is configured
+    for name in shell_fields(argv):
+        if name in params or name == "base_url":
+            raise MarkerError(
+                item.nodeid,
+                f"ptc_command field {{{name}}}",
+                f"is in code for a shell, which would run what is in its value; write "
+                f'"$1" there, and {{{name}}} as an argument: sh -c \'lint "$1"\' sh {{{name}}}',
+            )
+    return command_fields(argv)
 
 
 def _prompt(item: pytest.Item, marks: Sequence[pytest.Mark]) -> str:

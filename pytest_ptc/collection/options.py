@@ -119,7 +119,8 @@ _AGENT = (
         TEXT,
         "",
         "the program of agent 'command' with its arguments, split as a shell splits words but "
-        "never run by one; {python}, {rootpath}, {cwd} and {claude_code} are filled in",
+        "never run by one; {python}, {rootpath}, {cwd}, {claude_code} and the test's parameters "
+        "are filled in",
     ),
     Option(
         "verdict_from_exit",

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pytest_ptc.agents.command_line import files_of
+from pytest_ptc.agents.command_setup import COMMAND_OPTION
 from pytest_ptc.inputs.agent_facts import agent_facts
 from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.journal.events import RunEnded, SuiteChanged
@@ -37,6 +38,7 @@ from pytest_ptc.session.run_facts import story_without_tasks
 from pytest_ptc.session.suite_changes import changed_suite
 from pytest_ptc.system.git import worktrees
 from pytest_ptc.system.git.repositories import repository_top
+from pytest_ptc.text.command_fields import FieldProblem, filled_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -217,6 +219,7 @@ class Run:
             PtcError: The run cannot begin, or the tasks cannot be published.
         """
         self._refuse_unclear(specs)
+        self._refuse_unfilled(specs)
         if resume:
             self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
@@ -265,6 +268,17 @@ class Run:
                 f"and could be one of the task's directory: write {{rootpath}}/{name} for a "
                 f"file of the reviewer, {{cwd}}/{name} for one that is reviewed"
             )
+
+    def _refuse_unfilled(self, specs: Sequence[TaskSpec]) -> None:
+        """Refuse a command whose fields cannot be filled for a task."""
+        agent = self.plan.agent.plan
+        if agent.source != COMMAND_OPTION:
+            return
+        for spec in specs:
+            try:
+                filled_command(agent.argv, spec.params, spec.cwd)
+            except FieldProblem as error:
+                raise ConfigError(f"{spec.nodeid}: {agent.source}: {error}") from None
 
     def resumption_lines(self) -> list[str]:
         """Return why verdicts of the earlier run are not kept; each reason once."""
