@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.errors import VerdictError
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
 #: Most records of one kind that are sent as they are read: a program in a loop must not fill the
 #: disk. Of further ones, only the last line of the output is sent.
 _MAX_RECORDS = 50
+#: The last lines of the output that explain a fail by exit status, the characters of all of them,
+#: and the bytes of each that are searched for secrets.
+_REASON_LINES = 8
+MAX_REASON_CHARS = 600
+_MAX_LINE_BYTES = 16 * 1024
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]")
+#: A member of a verdict on a line of its own, as JSON with `indent` has it.
+_MEMBER = re.compile(rb'[{,]?\s*"verdict"\s*:\s*"(pass|fail|skip|error)"\s*,?')
 #: Characters of a line that a message shows.
 _SHOWN_BYTES = 200
 
@@ -45,8 +55,31 @@ class Printed:
         self._held_back: Record | None = None
         #: The call of the record on the last line of standard output; None if that is no record.
         self.last: str | None = None
-        #: The last line that is not blank, of either stream.
-        self.last_line = b""
+        self._last_lines: deque[bytes] = deque(maxlen=_REASON_LINES)
+        self._spread = False
+
+    def reason(self) -> str:
+        """Return the last lines that are not blank, of either stream: why a program failed."""
+        kept: list[str] = []
+        left = MAX_REASON_CHARS
+        for line in reversed(self._last_lines):
+            text = _COLOUR.sub(b"", line).decode("utf-8", "replace")
+            # Redacted before it is cut: half a secret is not recognised.
+            plain = self._journal.redactor.head(text, MAX_REASON_CHARS)
+            if kept and len(plain) >= left:
+                break
+            kept.insert(0, plain)
+            left -= len(plain) + 1
+        return "\n".join(kept)
+
+    def hint(self) -> str:
+        """Return what to do about a verdict in a form that is not read; empty if there is none."""
+        if not self._spread:
+            return ""
+        return (
+            "; it printed a verdict as JSON over several lines: print it as one line "
+            "(`json.dumps` without `indent`, `jq -c`)"
+        )
 
     def take(self, stream: str, lines: Iterable[bytes]) -> None:
         """Take complete lines of `stdout` or `stderr`."""
@@ -63,11 +96,12 @@ class Printed:
 
     def _take(self, stream: str, line: bytes) -> None:
         lines = self._lines[stream]
-        self.last_line = line
+        self._last_lines.append(line[:_MAX_LINE_BYTES])
         if stream == "stdout":
             self.last = None
         if not lines.may_speak(line):
             return
+        self._spread = self._spread or _MEMBER.fullmatch(line) is not None
         self._calls += 1
         call = f"{stream}-{self._calls}"
         if stream == "stdout" and _holds_verdict(line):

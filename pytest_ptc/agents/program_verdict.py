@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from pytest_ptc.agents.program import ProgramEnd, Programs
     from pytest_ptc.interfaces.agent import Job
 
-#: Bytes of a program's last line that become the summary of a fail by exit status.
-MAX_REASON_BYTES = 300
-
 
 def no_verdict(_: int, __: str) -> None:
     """Take an exit status for no verdict."""
@@ -52,13 +49,13 @@ async def program_verdict(
         reader: Takes its lines, and passes on to `printed` those that may be records; None if all
             of its output may.
         show: Shows a line of its output to whoever watches; None for the job's own.
-        status_verdict: Returns the verdict for an exit status and the last line; None for none.
+        status_verdict: Returns the verdict for an exit status and the last lines; None for none.
     """
 
     def put_status(status: int) -> Future[bool]:
         """Send how the program ended, and the verdict of its exit status."""
-        last_line = printed.last_line[:MAX_REASON_BYTES].decode("utf-8", "replace")
-        return job.journal.ended(Ended(status, printed.last), status_verdict(status, last_line))
+        verdict = status_verdict(status, printed.reason())
+        return job.journal.ended(Ended(status, printed.last), verdict)
 
     def exited(status: int) -> None:
         if status != 0:
@@ -76,10 +73,11 @@ async def program_verdict(
         return await in_thread(_unwritten, error, job)
     job.about(status=describe_status(end.status), settings={"command": list(argv)})
     judged = await in_thread(_judge_end, job, end)
-    if isinstance(judged, Verdict) and judged.verdict is VerdictKind.FAIL:
-        last_line = printed.last_line[:MAX_REASON_BYTES].decode("utf-8", "replace")
-        if status_verdict(end.status, last_line) is not None:
-            job.about(last_lines=end.tail)
+    if isinstance(judged, Trouble) and judged.cause in (Cause.NO_VERDICT, Cause.MALFORMED):
+        judged = replace(judged, message=judged.message + printed.hint())
+    failed = isinstance(judged, Verdict) and judged.verdict is VerdictKind.FAIL
+    if failed and status_verdict(end.status, "") is not None:
+        job.about(last_lines=end.tail)
     return judged
 
 

@@ -52,7 +52,10 @@ def judge(records: Sequence[Record], ended: Ended | None) -> Verdict | Trouble |
         message = f"the program ended with {describe_status(ended.status)}"
         return Trouble(cause=Cause.AGENT_FAILED, message=message)
     if not counted and any(record.verdict is not None for record in beside):
-        message = "a verdict was printed, but not on the last line of the output"
+        message = (
+            "a verdict was printed, but not on the last line of standard output; print nothing "
+            "behind it, or print what follows on standard error"
+        )
         return Trouble(cause=Cause.NO_VERDICT, message=message)
     settled = settle(counted, beside)
     if isinstance(settled, Trouble) or settled.verdict in (VerdictKind.FAIL, VerdictKind.ERROR):
@@ -64,19 +67,19 @@ def judge(records: Sequence[Record], ended: Ended | None) -> Verdict | Trouble |
     return settled
 
 
-def status_verdict(status: int, last_line: str) -> Verdict | None:
+def status_verdict(status: int, last_lines: str) -> Verdict | None:
     """Return the verdict of an exit status, for `--ptc-verdict-from-exit`.
 
     Args:
         status: 0 means pass, 1 means fail; any other gives None.
-        last_line: The last line of the output, for the summary of a fail.
+        last_lines: The last lines of the output, for the summary of a fail.
     """
     if status not in (0, 1):
         return None
     summary = f"the program ended with {describe_status(status)}"
     if status == 0:
         return Verdict(verdict=VerdictKind.PASS, summary=summary)
-    reason = f"{summary}: {last_line}" if last_line else summary
+    reason = f"{summary}: {last_lines}" if last_lines else summary
     return Verdict(verdict=VerdictKind.FAIL, summary=reason)
 
 

@@ -270,3 +270,24 @@ def test_what_the_disk_does_not_take_is_known(
     assert printed.last is not None
     assert [record.says_fail for record in journal.story()[0]] == [True]
     assert "No space left" in str(journal.problem)
+
+
+def test_the_reason_of_a_fail_is_the_last_lines(journal: WritingLedger) -> None:
+    """Without colours and blank lines, and never more than fits a summary."""
+    printed = taken(journal, b"\x1b[31ma.py:3: unused\x1b[0m", b"", b"  Found 1 error.", b"")
+    assert printed.reason() == "a.py:3: unused\nFound 1 error."
+    long = taken(journal, *[b"%d " % n + b"x" * 200 for n in range(9)]).reason()
+    assert len(long) <= module.MAX_REASON_CHARS
+    assert long.startswith("7 ")
+    assert len(taken(journal, b"y" * 100_000).reason()) <= module.MAX_REASON_CHARS
+
+
+@pytest.mark.parametrize("indent", [2, None])
+@pytest.mark.parametrize("kind", ["pass", "fail"])
+def test_a_verdict_over_several_lines_has_a_hint(
+    journal: WritingLedger, indent: int | None, kind: str
+) -> None:
+    """The hint is there where the form is the reason."""
+    text = json.dumps({"verdict": kind, "summary": "s"}, indent=indent)
+    printed = taken(journal, *text.encode().splitlines())
+    assert bool(printed.hint()) == (indent is not None)
