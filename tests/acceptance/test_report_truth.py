@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 import jsonschema
@@ -194,6 +194,17 @@ KINDS["subtest-skips"] = Kind(
     ("passed",),
 )
 
+#: Of these every item's state is the same in company, so that one run has all of one exit status.
+TOGETHER = {
+    name: kind
+    for name, kind in KINDS.items()
+    if kind.states
+    and not kind.args
+    and not kind.conftest
+    # These end the session, submit work that has no item, or are about another test.
+    and name not in ("exit-0", "interrupted", "own-work", "another-test")
+}
+
 #: Runs that are no success though pytest ends with 0: nothing was judged.
 UNJUDGED = ("no-marked-tests", "no-workers")
 
@@ -224,7 +235,47 @@ def greens(suite: Suite, result: pytest.RunResult) -> dict[str, bool]:
     }
 
 
-@pytest.mark.parametrize("name", KINDS)
+def states(tasks: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the states of those that no later attempt replaces, sorted."""
+    return tuple(sorted(task["state"] for task in tasks if not task["superseded"]))
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_no_report_is_greener_than_the_worst_of_its_items(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """One run of all kinds of one exit status: each has its state, and all reports are alike."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(suite.path / "step.md"))
+    kinds = {
+        f"test_{name.replace('-', '_')}": kind
+        for name, kind in TOGETHER.items()
+        if kind.status == status
+    }
+    suite.write(**{module: kind.tests for module, kind in kinds.items()})
+    result = suite.run(*ALL, "--ptc-github=yes", "--color=yes")
+    assert result.ret == status
+    tasks = json.loads((suite.path / "r.json").read_text())["tasks"]
+    for module, kind in kinds.items():
+        own = [task for task in tasks if task["nodeid"].startswith(f"{module}.py::")]
+        assert states(own) == kind.states, module
+    green = greens(suite, result)
+    if status:
+        assert not any(green.values()), green
+    else:
+        # A finding or a fail whose gate is off is shown, and is no failure.
+        assert green["json"]
+        assert green["exit status in json"]
+        assert green["annotations"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # The state of each is in the run of all above; that each report is red by it alone is slow.
+        pytest.param(name, marks=[pytest.mark.slow] if name in {*TOGETHER} - {"fail"} else [])
+        for name in KINDS
+    ],
+)
 def test_no_report_is_greener_than_the_exit_status(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -241,8 +292,7 @@ def test_no_report_is_greener_than_the_exit_status(
     result = run(*ALL, "--ptc-github=yes", "--color=yes", *kind.args)
     assert result.ret == kind.status
     made = json.loads((suite.path / "r.json").read_text())
-    told = [task["state"] for task in made["tasks"] if not task["superseded"]]
-    assert tuple(sorted(told)) == kind.states
+    assert states(made["tasks"]) == kind.states
     assert made["run"]["exit_status"] == kind.status
     green = greens(suite, result)
     if kind.status != 0 or name in UNJUDGED:
