@@ -348,20 +348,22 @@ NEEDS = (
 )
 
 
-@pytest.mark.parametrize(
-    "options",
-    [["--lf"], ["-k", "second"], ["test_a.py::test_second"], ["--deselect=test_a.py::test_first"]],
-    ids=" ".join,
-)
-def test_what_is_needed_and_not_selected_is_run_as_a_task(suite: Suite, options: list[str]) -> None:
-    """It has no item, and the report has its verdict as its outcome."""
+def test_what_is_needed_and_not_selected_is_run_as_a_task(suite: Suite) -> None:
+    """It has no item, and the report has its verdict as its outcome; however it was left out."""
     suite.write(test_a=NEEDS)
     suite.run().assert_outcomes(passed=1, errors=1)
-    result = suite.run(*options, "--ptc-json=run.json")
-    assert result.parseoutcomes().get("passed") == 1
-    assert result.ret == 0
-    tasks = json.loads((suite.path / "run.json").read_text())["tasks"]
-    assert [task["outcome"] for task in tasks] == ["passed", "passed"]
+    # `--lf` is first: nothing has failed after it.
+    for option in (
+        "--lf",
+        "-ksecond",
+        "test_a.py::test_second",
+        "--deselect=test_a.py::test_first",
+    ):
+        result = suite.run(option, "--ptc-json=run.json")
+        assert result.parseoutcomes().get("passed") == 1, option
+        assert result.ret == 0
+        tasks = json.loads((suite.path / "run.json").read_text())["tasks"]
+        assert [task["outcome"] for task in tasks] == ["passed", "passed"], option
 
 
 def test_what_is_needed_and_was_not_collected_concerns_one_item(suite: Suite) -> None:
@@ -427,6 +429,7 @@ DJANGO = {
 }
 
 
+@pytest.mark.slow
 def test_an_agent_can_use_the_live_server_of_pytest_django(suite: Suite) -> None:
     """Its database is there before any test asks for it, and the user's own is not touched."""
     for name, text in DJANGO.items():
