@@ -55,16 +55,7 @@ def test_no_text_of_an_earlier_task_reaches_a_later_one(claude: ClaudeSuite) -> 
     assert len(claude.events("worker started")) == 1
 
 
-def test_tasks_of_one_kind_share_a_client(claude: ClaudeSuite) -> None:
-    """The process of the first task does the others too."""
-    claude.tasks(a=(WHO, BASH), b=(WHO, BASH), c=(WHO, BASH))
-    claude.run("--ptc-workers=1").assert_outcomes(passed=3)
-    found = clients(claude)
-    assert len(found) == 3
-    assert len(set(found)) == 1
-
-
-def test_a_task_that_needs_other_circumstances_gets_another_client(claude: ClaudeSuite) -> None:
+def test_tasks_of_one_kind_alone_share_a_client(claude: ClaudeSuite) -> None:
     """Another directory, environment, tool set or model is another process."""
     (claude.path / "sub").mkdir()
     others: dict[str, dict[str, object]] = {
@@ -73,9 +64,12 @@ def test_a_task_that_needs_other_circumstances_gets_another_client(claude: Claud
         "tools": {"tools": ["Bash", "Read"]},
         "model": {"model": "claude-sonnet-5"},
     }
-    claude.tasks(plain=(WHO, BASH), **{name: (WHO, {**BASH, **o}) for name, o in others.items()})
-    claude.run("--ptc-workers=1").assert_outcomes(passed=5)
-    assert len(set(clients(claude))) == 5
+    alike = dict.fromkeys(("first", "second", "third"), (WHO, BASH))
+    claude.tasks(**alike, **{name: (WHO, {**BASH, **o}) for name, o in others.items()})
+    claude.run("--ptc-workers=1").assert_outcomes(passed=7)
+    first, second, third, *rest = clients(claude)
+    assert first == second == third
+    assert len({first, *rest}) == 5
     models = {request.body["model"] for request in claude.api.requests}
     assert "claude-sonnet-5" in models
 
