@@ -49,8 +49,11 @@ KINDS = {
 
 
 def on(*kinds: str) -> pytest.MarkDecorator:
-    """Return the mark that has a test done with these kinds of workers."""
-    values = [pytest.param(*KINDS[kind], id=kind) for kind in kinds]
+    """Return the mark that has a test done with these kinds of workers: by default the first."""
+    values = [
+        pytest.param(*KINDS[kind], id=kind, marks=[pytest.mark.slow] if number else [])
+        for number, kind in enumerate(kinds)
+    ]
     return pytest.mark.parametrize(("claude", "screen"), values, indirect=["claude"])
 
 
@@ -70,9 +73,14 @@ HIT: dict[str, tuple[Any, str]] = {
     ("claude", "screen", "names"),
     [
         pytest.param("process", (), tuple(HIT), id="process"),
-        pytest.param("tmux", (), ("KILL_begun", "TERM_recorded"), id="tmux"),
         pytest.param(
-            *KINDS["screen"], ("KILL_begun", "KILL_recorded", "CLIENT_recorded"), id="screen"
+            "tmux", (), ("KILL_begun", "TERM_recorded"), id="tmux", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            *KINDS["screen"],
+            ("KILL_begun", "KILL_recorded", "CLIENT_recorded"),
+            id="screen",
+            marks=pytest.mark.slow,
         ),
     ],
     indirect=["claude"],
@@ -101,7 +109,7 @@ def once(name: str) -> str:
     ("claude", "screen", "what"),
     [
         pytest.param("tmux", (), "server", id="server"),
-        pytest.param(*KINDS["screen"], "session", id="session-of-screens"),
+        pytest.param(*KINDS["screen"], "session", id="session-of-screens", marks=pytest.mark.slow),
     ],
     indirect=["claude"],
 )
@@ -161,6 +169,7 @@ def test_what_a_killed_client_leaves_goes_with_the_run(
     assert not place.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("agent-floods", "late-record")
 def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite) -> None:
     """Endless output and a verdict that comes too late are ended; 100 MB are not the journal's."""
@@ -206,6 +215,7 @@ def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     assert (claude.path / "asked").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("journal-full")
 def test_a_full_journal_keeps_what_it_has(claude: ClaudeSuite) -> None:
     """What cannot be put on disk is refused to the model, and an error that names the place."""
@@ -243,7 +253,7 @@ SPOILT = {
     ("claude", "screen", "names"),
     [
         pytest.param("process", (), tuple(SPOILT), id="process"),
-        pytest.param(*KINDS["screen"], ("cut", "gone"), id="screen"),
+        pytest.param(*KINDS["screen"], ("cut", "gone"), id="screen", marks=pytest.mark.slow),
     ],
     indirect=["claude"],
 )
@@ -275,6 +285,7 @@ def test_a_list_on_a_full_disk_costs_no_verdict(claude: ClaudeSuite) -> None:
     (place / "filler").unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("clock-jumps")
 def test_a_clock_that_jumps_changes_nothing(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
@@ -291,6 +302,7 @@ def test_a_clock_that_jumps_changes_nothing(
     assert all(0 <= event["seconds"] < 60 for event in claude.events("ended"))
 
 
+@pytest.mark.slow
 @pytest.mark.fault("many-runs")
 def test_two_runs_on_one_list_do_not_touch_each_other(claude: ClaudeSuite) -> None:
     """Two at once in one checkout, each with clients of its own, do each task once."""
@@ -329,6 +341,7 @@ def variables(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("odd-paths")
 @on("process", "screen")
 def test_a_project_may_lie_anywhere(
