@@ -105,8 +105,9 @@ _AGENT = (
         "agent",
         TEXT,
         "claude",
-        "the agent: claude (Claude Code), command (any program), or a Python function that makes "
-        "one, package.module:function",
+        "the agent: claude (Claude Code), command (any program), an agent of a plugin (the error "
+        "for an unknown name lists them), or a Python function that makes one, "
+        "package.module:function",
     ),
     Option(
         "host",
