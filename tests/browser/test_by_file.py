@@ -41,8 +41,10 @@ def test_findings_by_file_are_filtered_and_lead_to_their_items(
     assert chromium.value(f"{ROWS}.map((row) => row.firstChild.textContent)") == ["high"] * high
     assert chromium.value(COUNT) == f"{high} of {everything}"
     marks = f"[...{VIEW}.querySelectorAll('h4 .severity')].filter((one) => one.checkVisibility())"
-    numbers = chromium.value(f"{marks}.map((mark) => mark.textContent)")
-    assert sum(int(text.removesuffix(" high")) for text in numbers) == high
+    of_mark = f"{ROWS}.filter((row) => row.closest('.file').contains(mark)).length"
+    pairs = chromium.value(f"{marks}.map((mark) => [mark.textContent, {of_mark}])")
+    assert pairs
+    assert all(text == f"{number} high" for text, number in pairs)
 
     chromium.click("#clear")
     assert chromium.value(COUNT) == everything

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.reporting.issues import FINDING, rule_name
@@ -25,6 +26,8 @@ MAX_FINDINGS = 10_000
 #: Most characters of a finding's message, of an item's name, and of a path.
 _MAX_MESSAGE_CHARS, _MAX_NAME_CHARS, _MAX_PATH_CHARS = 120, 80, 300
 
+# Numbers and plain texts: an enum's hash and value cost more than all else here.
+_SEVERITIES = tuple(severity.value for severity in WORST_FIRST)
 _RANKS: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
 
 
@@ -62,7 +65,8 @@ class FileFindings(NamedTuple):
 
     Args:
         path: The file, from the root directory or the task's copy of it; absolute elsewhere.
-        severities: How many there are of each severity, worst first.
+        severities: How many there are of each severity, worst first; empty for a single finding,
+            which shows its own.
         rules: The findings, by rule.
     """
 
@@ -80,11 +84,12 @@ class ByFile(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A finding with its task."""
+    """A finding with its task, its place there, and its severity as a place in `_SEVERITIES`."""
 
     finding: Finding
     task: TaskReport
     place: int
+    rank: int
 
 
 def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFile | None:
@@ -95,20 +100,20 @@ def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFil
         href: What returns the address of a finding's line; empty where none is known.
     """
     found = [
-        _Found(finding, task, place)
+        _Found(finding, task, place, _RANKS[finding.severity])
         for task in run.worst_first
         for place, finding in enumerate(worst_first(task.findings))
     ]
     if not found:
         return None
     # Sorted by severity alone, which leaves the worst items first within each.
-    kept = sorted(found, key=lambda one: _RANKS[one.finding.severity])[:MAX_FINDINGS]
+    kept = sorted(found, key=attrgetter("rank"))[:MAX_FINDINGS]
     files: dict[str, list[_Found]] = defaultdict(list)
     for one in kept:
         files[_file(one.finding.path or "", one.task.spec.cwd)].append(one)
     named, rest = sum(map(bool, files)), len(found) - len(kept)
     in_files = f" in {grouped(named)} {plural(named, 'file')}" if named else ""
-    worst = kept[-1].finding.severity
+    worst = _SEVERITIES[kept[-1].rank]
     return ByFile(
         many=f"{grouped(len(found))} {plural(len(found), 'finding')}{in_files}",
         files=[
@@ -140,7 +145,7 @@ def _row(one: _Found, href: Callable[[Finding, TaskReport], str]) -> FoundRow:
     message = " ".join(finding.message[: 2 * _MAX_MESSAGE_CHARS].split())
     more = "..." if len(finding.message) > 2 * _MAX_MESSAGE_CHARS else ""
     return FoundRow(
-        severity=finding.severity.value,
+        severity=_SEVERITIES[one.rank],
         line="" if finding.line is None else f"line {finding.line}",
         href=href(finding, task),
         message=cut(f"{message}{more}", _MAX_MESSAGE_CHARS),
@@ -158,20 +163,28 @@ def _name(nodeid: str) -> str:
     return name if len(name) <= _MAX_NAME_CHARS else f"...{name[-_MAX_NAME_CHARS + 3 :]}"
 
 
-def _severities(found: Iterable[_Found]) -> list[tuple[str, str]]:
-    numbers = Counter(one.finding.severity for one in found)
-    return [(one.value, grouped(numbers[one])) for one in WORST_FIRST if numbers[one]]
+def _severities(found: Sequence[_Found]) -> list[tuple[str, str]]:
+    if len(found) == 1:
+        return []
+    numbers = zip(_SEVERITIES, _numbers(found), strict=True)
+    return [(severity, grouped(number)) for severity, number in numbers if number]
+
+
+def _numbers(found: Iterable[_Found]) -> list[int]:
+    """Return how many findings there are of each severity, worst first."""
+    numbers = [0] * len(_SEVERITIES)
+    for one in found:
+        numbers[one.rank] += 1
+    return numbers
 
 
 def _worst_groups_first(groups: Mapping[str, list[_Found]]) -> list[tuple[str, list[_Found]]]:
     """Return groups by how many findings of the worst severities they have, then by name."""
-
-    def badness(group: tuple[str, list[_Found]]) -> tuple[tuple[int, ...], str]:
-        name, held = group
-        numbers = Counter(one.finding.severity for one in held)
-        return tuple(-numbers[severity] for severity in WORST_FIRST), name
-
-    return sorted(groups.items(), key=badness)
+    if len(groups) == 1:
+        return list(groups.items())
+    return sorted(
+        groups.items(), key=lambda group: ([-number for number in _numbers(group[1])], group[0])
+    )
 
 
 def _file(path: str, cwd: str) -> str:

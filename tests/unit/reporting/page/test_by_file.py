@@ -134,7 +134,8 @@ def test_all_findings_are_there() -> None:
     for file in made.files:
         rows = [row for rule in file.rules for row in rule.rows]
         shown = Counter(row.severity for row in rows)
-        assert {name: int(number) for name, number in file.severities} == shown
+        marks = shown if len(rows) > 1 else {}
+        assert {name: int(number) for name, number in file.severities} == marks
         counts += shown
     assert counts == {severity.value: number for severity, number in run.findings.items()}
     assert made.left_out == ""
