@@ -22,8 +22,10 @@ from markupsafe import Markup
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.reporting.page.by_file import by_file
 from pytest_ptc.reporting.page.figures import duration, moment
-from pytest_ptc.reporting.page.items import Places, Room, groups
+from pytest_ptc.reporting.page.items import groups
+from pytest_ptc.reporting.page.places import Places
 from pytest_ptc.reporting.page.templates import asset, render
+from pytest_ptc.reporting.page.texts import Room
 from pytest_ptc.reporting.page.timeline import timeline
 from pytest_ptc.reporting.page.titles import STATES, flags
 from pytest_ptc.reporting.run_report import WORST_FIRST

@@ -1,0 +1,117 @@
+"""The table of the attempts at an item: how each went, and what else is known of it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.reporting.page.figures import duration, moment
+from pytest_ptc.reporting.page.texts import Cut, cut_text, json_lines
+from pytest_ptc.reporting.wording import thousands
+from pytest_ptc.text.printable import usd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_ptc.reporting.page.places import Places
+    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
+
+#: What is told of an attempt in places of its own; whatever else its agent told is with the rest.
+SHOWN_FACTS = frozenset({"client", "model", "session", "transcript", "turns", "denied"})
+
+
+class Cell(NamedTuple):
+    """A cell of the table of attempts, and the element that is around its text."""
+
+    cut: Cut
+    tag: str = ""
+    class_: str = ""
+
+
+class Fact(NamedTuple):
+    """What else is known of an attempt, and how it is shown."""
+
+    name: str
+    cut: Cut
+    class_: str = ""
+    href: str = ""
+
+
+class AttemptRow(NamedTuple):
+    """An attempt."""
+
+    cells: Mapping[str, Cell]
+    facts: Sequence[Fact]
+
+
+class AttemptTable(NamedTuple):
+    """The attempts at an item; no column is empty."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[AttemptRow]
+
+
+def attempts(task: TaskReport, places: Places) -> AttemptTable:
+    rows = [
+        AttemptRow(_cells(attempt), list(_facts(task, attempt, places)))
+        for attempt in task.attempts
+    ]
+    # An agent that counts neither calls nor money has no empty columns for them.
+    columns = [name for name in rows[0].cells if any(row.cells[name].cut.text for row in rows)]
+    return AttemptTable("Attempts" if len(rows) > 1 else "Attempt", columns, rows)
+
+
+def _cells(attempt: TaskAttempt) -> dict[str, Cell]:
+    calls, usage = attempt.tool_calls, attempt.usage
+    texts = {
+        "Attempt": str(attempt.number),
+        "Worker": attempt.worker,
+        "Began": "" if attempt.assigned is None else _time(attempt.assigned),
+        "Took": "" if attempt.seconds is None else duration(attempt.seconds),
+        "Ended as": "",
+        "Tool calls": "" if calls is None else str(calls),
+        "Cost": "",
+        "Tokens": "",
+    }
+    if usage is not None:
+        texts["Cost"] = "unknown" if usage.cost_usd is None else usd(usage.cost_usd)
+        read = usage.tokens - usage.output_tokens
+        texts["Tokens"] = f"{thousands(read)} in, {thousands(usage.output_tokens)} out"
+    cells = {name: Cell(cut_text(text)) for name, text in texts.items()}
+    cells["Ended as"] = _ended(attempt)
+    if attempt.without_evidence:
+        cells["Tool calls"] = Cell(cut_text("none"), "b", "blind")
+    return cells
+
+
+def _time(at: float) -> str:
+    return moment(at)[0].rpartition(", ")[2]
+
+
+def _ended(attempt: TaskAttempt) -> Cell:
+    cut = cut_text(attempt.ended_as)
+    if attempt.trouble:
+        return Cell(cut, "b", "kind trouble")
+    return Cell(cut, "b", f"kind {attempt.kind}") if attempt.kind else Cell(cut, "i")
+
+
+def _facts(task: TaskReport, attempt: TaskAttempt, places: Places) -> Iterator[Fact]:
+    """Yield what else is known of an attempt."""
+    about = attempt.about
+    # The last attempt's trouble is the item's own, and stands above.
+    if attempt.trouble and attempt is not task.attempts[-1]:
+        yield Fact("Trouble", cut_text(attempt.trouble.message), "wide")
+    for name in ("client", "model", "session", "turns"):
+        if about.get(name) is not None:
+            yield Fact(name.capitalize(), cut_text(_text(about[name])))
+    if about.get("denied"):
+        yield Fact("Denied", cut_text(_text(about["denied"])), "wide")
+    if attempt.sha256 is not None:
+        yield Fact("SHA-256 of report", cut_text(attempt.sha256), "hash")
+    folder = places.attempt(task, attempt)
+    if folder:
+        yield Fact("Folder", cut_text("attempt's folder"), href=folder)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json_lines(value)

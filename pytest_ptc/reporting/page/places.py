@@ -1,0 +1,61 @@
+"""Where a reader of a page can look further: files, attempts' folders, commands. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pytest_ptc.text.printable import printable, utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_ptc.model.verdict import Finding
+    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """Where a reader can look further.
+
+    Args:
+        transcripts: Texts of attempts, by their names.
+        links: The run's folder, as an address from the page.
+        run_id: The run's id.
+        files: The address of a commit's files; None where it is not known.
+    """
+
+    transcripts: Mapping[str, str]
+    links: str | None
+    run_id: str = ""
+    files: str | None = None
+
+    def line(self, path: str | None, line: int | None) -> str:
+        """Return the address of a line of a file; empty where none is known."""
+        if self.files is None or not path or path.startswith(("/", "..")):
+            return ""
+        return f"{self.files}/{quote(utf8(path))}" + ("" if line is None else f"#L{line}")
+
+    def finding(self, finding: Finding, task: TaskReport) -> str:
+        """Return the address of a finding's line; empty where none is known."""
+        # A task's copy of the repository may be at another commit.
+        return self.line(finding.path, finding.line) if task.spec.isolation is None else ""
+
+    def commands(self, task: TaskReport) -> list[str]:
+        """Return the commands that a reader may copy for an item."""
+        if task.has_no_item:
+            return []
+        words = ["rerun"]
+        if task.attempts and task.attempts[-1].about.get("session"):
+            words.append("talk")
+        item = shlex.quote(printable(task.nodeid))
+        return [f"ptc {word} {self.run_id} {item}" for word in words]
+
+    def attempt(self, task: TaskReport, attempt: TaskAttempt) -> str:
+        """Return the address of an attempt's folder; empty for an earlier run's."""
+        if self.links is None or task.task_id is None or task.kept_from is not None:
+            return ""
+        name = quote(attempt.name, safe="", errors="replace")
+        return f"{self.links.rstrip('/')}/attempts/{name}/"
