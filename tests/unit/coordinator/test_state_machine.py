@@ -18,8 +18,8 @@ A task is doubled if
   - the journal ends one attempt twice.
 
 Beside that: a pass is one that the agent of the very last attempt recorded, needed tasks passed
-before, the board's counters are true, no more workers are started and no more money is spent than
-is allowed, and the list is left as others have it.
+before, no two agents are at tasks of one group, the board's counters are true, no more workers are
+started and no more money is spent than is allowed, and the list is left as others have it.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ class Batch:
     #: How far back the tasks are that it needs.
     needs: tuple[int, ...]
     limit: float | None
+    group: str | None
 
 
 batches = st.builds(
@@ -122,6 +123,7 @@ batches = st.builds(
     retries=st.integers(0, 2),
     needs=st.sampled_from([(), (), (), (1,), (2, 3)]),
     limit=st.sampled_from([None, None, 0.25, 0.5, 2.0]),
+    group=st.sampled_from([None, None, "users", "orders"]),
 )
 
 
@@ -421,6 +423,9 @@ class Machine(RuleBasedStateMachine):
         assert not [c for c in asked.courses if isinstance(c.outcome, Verdict)], "done already"
         assert all(self._passed(need) for need in asked.needs)
         assert self.run.time.now >= board.held_until
+        if asked.spec.group is not None:
+            others = self._at_work_in(asked.spec.group)
+            assert others <= {attempt.task_id}, "another of its group is at work"
         costs, limit = self._costs, asked.spec.budget_usd
         reserved = max(costs, default=0.0) if limit is None else limit
         assert board.money.reserved[attempt.name] == reserved
@@ -713,6 +718,7 @@ class Machine(RuleBasedStateMachine):
                 retries=batch.retries,
                 needs=tuple(f"t{number - back}" for back in batch.needs if back <= number),
                 budget_usd=batch.limit,
+                group=batch.group,
             )
             self.specs.append(spec)
         return self.specs[before:]
@@ -725,6 +731,12 @@ class Machine(RuleBasedStateMachine):
             needs = [self.ids[need] for need in spec.needs]
             self.asked[task_id] = self.open[task_id] = Asked(spec, future, needs)
         self.run.turn(much)
+
+    def _at_work_in(self, group: str) -> set[str]:
+        """Return the tasks of a group that a worker has, or at which an agent still is."""
+        running = {task.id for task in self.run.board.tasks if task.state is TaskState.RUNNING}
+        at_work = {job_of(process).attempt.task_id for process in self._at_work}
+        return {id_ for id_ in running | at_work if self.asked[id_].spec.group == group}
 
     def _passed(self, task_id: str) -> bool:
         courses = self.asked[task_id].courses

@@ -34,11 +34,16 @@ def _ended(task: str, at: float, **more: object) -> Event:
     return events.AttemptEnded(at=at, task=task, **{**fields, **more})  # type: ignore[arg-type]
 
 
-def _outline(*more: Event, items: int = 4) -> RunOutline:
+def _outline(*more: Event, items: int = 4, group: str | None = None) -> RunOutline:
     told: list[Event] = [began(at=START_AT, arguments=("agents", "-k", "x y"))]
     for number in range(items):
         spec = TaskSpec(
-            nodeid=f"t.py::test_module[module_{number}]", prompt='"timeout": 9', timeout=25, cwd="/"
+            nodeid=f"t.py::test_module[module_{number}]",
+            prompt='"timeout": 9',
+            timeout=25,
+            cwd="/",
+            group=group,
+            params={"group": "x"},
         )
         told.append(events.TaskSubmitted(at=START_AT, task=str(number), spec=spec, fingerprint={}))
     told += [
@@ -68,6 +73,30 @@ RUNNING = (
     ),
     _assigned("2.2", "w1", START_AT + 8),
 )
+
+
+def test_a_task_whose_group_is_at_work_is_shown_as_waiting_for_it() -> None:
+    """No worker need be free for that: one that is would not get it."""
+    at_work = (
+        _assigned("0.1", "w1", START_AT + 3),
+        _ended("0", START_AT + 4),
+        _assigned("1.1", "w2", START_AT + 5),
+    )
+    shown = [
+        status_lines(
+            _outline(*more, group=group),
+            run="5737b",
+            state="running",
+            now=START_AT + 20,
+            doing={}.get,
+        )[1]
+        for more, group in ((at_work, 'a", "cwd": "b'), (at_work, None), (at_work[:2], "users"))
+    ]
+    assert shown == [
+        "1 of 4 done: 1 pass, 1 running, 2 queued (2 wait for their group), $0.12",
+        "1 of 4 done: 1 pass, 1 running, 2 queued, $0.12",
+        "1 of 4 done: 1 pass, 0 running, 3 queued, $0.12",
+    ]
 
 
 def test_the_status_of_an_active_run() -> None:

@@ -445,6 +445,11 @@ def test_retries_are_shown_where_there_is_room() -> None:
     ("more", "width", "expected"),
     [
         pytest.param(
+            {"behind_group": 1},
+            80,
+            "2/3 done (2 pass) | 0 running | 1 queued (1 waits for its group) | 1:40",
+        ),
+        pytest.param(
             {"cost_usd": 0.0123}, 80, "2/3 done (2 pass) | 0 running | 1 queued | $0.0123 | 1:40"
         ),
         pytest.param(
@@ -468,7 +473,16 @@ def test_retries_are_shown_where_there_is_room() -> None:
             "2/3 done (2 pass) | rate limit, held for 0:01 | 0 running | 1 queued | 1:40",
         ),
     ],
-    ids=["cost", "dollars", "for-nothing", "narrow", "held", "no-longer-held", "held-and-narrow"],
+    ids=[
+        "group",
+        "cost",
+        "dollars",
+        "for-nothing",
+        "narrow",
+        "held",
+        "no-longer-held",
+        "held-and-narrow",
+    ],
 )
 def test_the_live_line_says_what_it_costs_and_what_it_waits_for(
     more: dict[str, Any], width: int, expected: str
