@@ -88,7 +88,7 @@ def test_a_task_whose_group_is_at_work_is_shown_as_waiting_for_it() -> None:
             run="5737b",
             state="running",
             now=START_AT + 20,
-            doing={}.get,
+            doing=lambda _: None,
         )[1]
         for more, group in ((at_work, 'a", "cwd": "b'), (at_work, None), (at_work[:2], "users"))
     ]
