@@ -70,8 +70,8 @@ def _from_top(argv: Sequence[str], rootpath: Path) -> list[str]:
 def _packages(agent: AgentChoice) -> list[str]:
     """Return the distributions that have a part in what the agent says, with their versions."""
     versions = {name: agent.python.version_of(name) for name in agent.plan.distributions}
-    found = [f"pytest-ptc {version('pytest-ptc')}"]
-    found += [f"{name} {number}" for name, number in versions.items() if number is not None]
+    packages = [f"pytest-ptc {version('pytest-ptc')}"]
+    packages += [f"{name} {number}" for name, number in versions.items() if number is not None]
     ours = os.path.realpath(sys.executable)
     folders = set(agent.python.package_folders) if agent.module else set()
     if any(os.path.realpath(word) == ours for word in agent.plan.argv[:1]):
@@ -81,5 +81,5 @@ def _packages(agent: AgentChoice) -> list[str]:
     for place in sorted(folders):
         with contextlib.suppress(OSError):
             names = (entry.name for entry in Path(place).iterdir())
-            found += sorted(name for name in names if name.endswith(".dist-info"))
-    return found
+            packages += sorted(name for name in names if name.endswith(".dist-info"))
+    return packages

@@ -101,11 +101,11 @@ def _any(covered: Iterable[Callable[[str], bool]], path: str) -> bool:
 
 def _program(path: str, disk: Disk) -> Seen | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    if found.st_size > MAX_PROGRAM_BYTES:
-        text = f"program of {found.st_size} bytes of {found.st_mtime_ns}"
+    if status.st_size > MAX_PROGRAM_BYTES:
+        text = f"program of {status.st_size} bytes of {status.st_mtime_ns}"
         return Seen(text, text.encode())
     return disk.look(path)
 

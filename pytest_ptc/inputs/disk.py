@@ -75,54 +75,54 @@ class Disk:
             TooMuchError: The round has no bytes left for it.
         """
         try:
-            found = os.lstat(path)
+            status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise UnreadableError(f"{path!r} cannot be read: {_words(error)}") from error
         signature = (
-            found.st_ino,
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
-            found.st_mode,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_mode,
         )
         known = self._known.get(path)
         if known is not None and known[0] == signature:
             return known[1]
         now = time.time_ns()
-        text = self._text(path, found)
+        text = self._text(path, status)
         if text is None:
             return None
         seen = Seen(text, _STAT.pack(*signature))
-        if max(found.st_mtime_ns, found.st_ctime_ns) < now - RACY_NS:
+        if max(status.st_mtime_ns, status.st_ctime_ns) < now - RACY_NS:
             self._known[path] = (signature, seen)
         else:
             self._known.pop(path, None)
         return seen
 
-    def _text(self, path: str, found: os.stat_result) -> str | None:
+    def _text(self, path: str, status: os.stat_result) -> str | None:
         try:
-            if stat.S_ISREG(found.st_mode):
+            if stat.S_ISREG(status.st_mode):
                 # Of the mode git has the owner's bit alone: others differ with a user's umask.
-                kind = "program" if found.st_mode & stat.S_IXUSR else "file"
+                kind = "program" if status.st_mode & stat.S_IXUSR else "file"
                 return f"{kind} {self._digest(path)}"
-            if stat.S_ISLNK(found.st_mode):
+            if stat.S_ISLNK(status.st_mode):
                 return f"link {_hash(os.fsencode(os.readlink(path)))}"
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise UnreadableError(f"{path!r} cannot be read: {_words(error)}") from error
-        return kind_of(found.st_mode)
+        return kind_of(status.st_mode)
 
     def _digest(self, path: str) -> str:
         # Something else may have come to the place since it was looked at.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError(None, "is not a regular file any more")
-            if found.st_size > self._left:
+            if status.st_size > self._left:
                 raise TooMuchError(f"more than {MAX_BYTES} bytes, at {path!r}")
             sha256 = hashlib.sha256()
             while piece := file.read(_CHUNK_BYTES):
@@ -173,15 +173,15 @@ def below(
         try:
             with os.scandir(place) as entries:
                 some = list(islice(entries, most + 1))
-                found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in some]
+                listed = [(entry, entry.is_dir(follow_symlinks=False)) for entry in some]
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise UnreadableError(f"{place!r} cannot be read: {_words(error)}") from error
-        count += len(found)
+        count += len(listed)
         if count > most:
             raise TooMuchError(f"more than {most} files below {folder!r}")
-        for entry, is_folder in sorted(found, key=lambda pair: pair[0].name):
+        for entry, is_folder in sorted(listed, key=lambda pair: pair[0].name):
             if not is_folder:
                 yield entry.path
             elif (

@@ -217,7 +217,7 @@ class Trees:
     def _folder(
         self, path: str, name: str, mark: str, inner: dict[str, Tree], depth: int
     ) -> Seen | None:
-        """Return what stands for a directory where git has a file, a submodule or a repository."""
+        """Return the state of a directory where git has a file, a submodule or a repository."""
         if mark != UNTRACKED and not mark.startswith(_SUBMODULE):
             # What lies in it is untracked, and listed.
             return Seen("directory", b"")
@@ -267,20 +267,20 @@ def through(path: str, disk: Disk, tree: Tree | None = None) -> Seen | None:
 
 
 def _raw(folder: str, disk: Disk) -> Seen:
-    """Return what stands for a directory that git does not look into, with all below it."""
+    """Return the state of a directory that git does not look into, with all below it."""
     names, stats = [], []
     for path in below(folder, MAX_LINKED, _GIT):
-        found = disk.look(path)
-        if found is not None and found.text.startswith("link "):
+        seen = disk.look(path)
+        if seen is not None and seen.text.startswith("link "):
             real = os.path.realpath(path)
             target = disk.look(real)
             behind = "absent" if target is None else target.text
             if behind == "directory" and not real.startswith(f"{folder}/"):
                 raise TooMuchError(f"a link of {path!r} to another directory, which was not read")
-            found = Seen(f"{found.text} to {behind}", found.stat)
-        if found is not None:
-            names.append(f"{os.path.relpath(path, folder)!r} {found.text}")
-            stats.append(found.stat.hex())
+            seen = Seen(f"{seen.text} to {behind}", seen.stat)
+        if seen is not None:
+            names.append(f"{os.path.relpath(path, folder)!r} {seen.text}")
+            stats.append(seen.stat.hex())
     return Seen(f"directory {combined(names)}", combined(stats).encode())
 
 

@@ -118,8 +118,8 @@ def git_bytes(
     patience: float = GIT_TIMEOUT_S,
 ) -> bytes:
     """Run git as `git` does, and return the bytes that it prints."""
-    given = dict(env or {})
-    if "GIT_DIR" not in given:
+    overrides = dict(env or {})
+    if "GIT_DIR" not in overrides:
         brought = brought_repository(cwd)
         if brought is not None:
             # An older git would take its configuration, and the programs in that.
@@ -127,7 +127,7 @@ def git_bytes(
                 f"{printable(str(brought))} is a bare repository made of files; use a directory "
                 "outside of it"
             )
-    environ = {**of_the_user(os.environ), **_OURS, **given}
+    environ = {**of_the_user(os.environ), **_OURS, **overrides}
     command, *arguments = words
     if command in _DIFFERS:
         arguments = ["--no-ext-diff", "--no-textconv", *arguments]

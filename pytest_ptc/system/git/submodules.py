@@ -67,29 +67,29 @@ def _add(clone: _Clone, commit: str, worktree: Path, below: Path) -> Iterator[st
         if _is_unwanted(place, name, clone.env):
             yield f"Submodule {shown} is left out: submodule.{printable(name)}.active is false."
             continue
-        found = next(
+        source = next(
             (one for one in _clones(clone, path, name) if _has(one, wanted)),
             None,
         )
-        if found is None:
+        if source is None:
             raise GitError(
                 f"submodule {shown} at {wanted[:12]} is not on this machine; run `git submodule "
                 "update --init --recursive`, or say that it is not needed: git config "
                 f"submodule.{printable(name)}.active false"
             )
-        _check_out(found, wanted, worktree, worktree / below / path)
-        yield from _add(found, wanted, worktree, below / path)
+        _check_out(source, wanted, worktree, worktree / below / path)
+        yield from _add(source, wanted, worktree, below / path)
 
 
 def _gitlinks(place: Path, commit: str, env: Mapping[str, str] | None) -> dict[str, str]:
     """Return the submodules of a commit: their paths, and the commits that they are at."""
     listed = git(place, "ls-tree", "-r", "-z", "--full-tree", commit, env=env)
-    found = {}
+    gitlinks = {}
     for entry in listed.split("\0"):
         head, _, path = entry.partition("\t")
         if head.startswith(_GITLINK):
-            found[path] = head.split(" ")[2]
-    return found
+            gitlinks[path] = head.split(" ")[2]
+    return gitlinks
 
 
 def _names(place: Path, commit: str, env: Mapping[str, str]) -> dict[str, str]:

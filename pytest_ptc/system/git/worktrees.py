@@ -105,13 +105,13 @@ def remove_all(cwds: Iterable[str], scratch: Path) -> None:
 def _filtered(path: Path) -> Iterator[str]:
     """Yield notes of the files that a program of the configuration would have made otherwise."""
     names = git(path, "ls-files", "-z")
-    given = git(path, "check-attr", "-z", "--stdin", "filter", stdin=os.fsencode(names))
-    fields = given.split("\0")
-    found: dict[str, list[str]] = {}
+    attributes = git(path, "check-attr", "-z", "--stdin", "filter", stdin=os.fsencode(names))
+    fields = attributes.split("\0")
+    by_filter: dict[str, list[str]] = {}
     for name, value in zip(fields[::3], fields[2::3], strict=False):
         if value not in ("unspecified", "unset", "set"):
-            found.setdefault(value, []).append(name)
-    for value, files in found.items():
+            by_filter.setdefault(value, []).append(name)
+    for value, files in by_filter.items():
         what = "pointers of Git LFS, without their content" if value == "lfs" else "as stored"
         yield f"Files with the filter {value}, which is not run, are {what}: {_listed(files)}."
 
