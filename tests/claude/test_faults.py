@@ -35,7 +35,7 @@ from tests.support.faults import (
     tmux,
 )
 from tests.support.runs import start, until
-from tests.support.suite import marked_processes, nothing_left
+from tests.support.suite import WITHOUT, marked_processes, nothing_left
 
 if TYPE_CHECKING:
     from tests.support.claude_suite import ClaudeSuite
@@ -371,7 +371,7 @@ def test_root_has_no_other_rules(claude: ClaudeSuite) -> None:
     claude.tasks(
         root=(shell('test "$(id -u)" = 0') + "\nrecord pass x", BASH), fails="record fail bad"
     )
-    line = (sys.executable, "-m", "pytest", "--ptc-workers=2")
+    line = (sys.executable, "-m", "pytest", *WITHOUT, "--ptc-workers=2")
     claude.pytester.run(*shell_namespace(), *line).assert_outcomes(passed=1, failed=1)
 
 
