@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_ptc.agents.findings_file import FindingsFile
 from pytest_ptc.journal.closing import fail_or
 from pytest_ptc.model.errors import AgentError, JournalError
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_ptc.agents.printed import Printed
     from pytest_ptc.agents.program import ProgramEnd, Programs
     from pytest_ptc.interfaces.agent import Job
+    from pytest_ptc.verdicts.recording import Record
 
 
 def no_verdict(_: int, __: str) -> None:
@@ -51,6 +53,9 @@ async def program_verdict(
         show: Shows a line of its output to whoever watches; None for the job's own.
         status_verdict: Returns the verdict for an exit status and the last lines; None for none.
     """
+    # Before the program starts: a file of findings that is there is not its own.
+    spec = job.spec
+    file = None if spec.findings is None else await in_thread(FindingsFile, spec)
 
     def put_status(status: int) -> Future[bool]:
         """Send how the program ended, and the verdict of its exit status."""
@@ -66,6 +71,11 @@ async def program_verdict(
         end = await programs.run(job, argv, text, reader or printed, show=show, exited=exited)
         # After all output was read: a fail in it must come first.
         await asyncio.wrap_future(put_status(end.status))
+        if file is not None:
+            ended = Ended(end.status, printed.last)
+            record = await in_thread(_findings_record, file, job, ended)
+            if record is not None:
+                await asyncio.wrap_future(job.journal.record(record))
     except AgentError as error:
         await job.journal.settled()
         return await in_thread(fail_or, error.trouble, job.journal)
@@ -79,6 +89,11 @@ async def program_verdict(
     if failed and status_verdict(end.status, "") is not None:
         job.about(last_lines=end.tail)
     return judged
+
+
+def _findings_record(file: FindingsFile, job: Job, ended: Ended) -> Record | None:
+    records, _ = job.journal.story()
+    return file.record(records, ended)
 
 
 def _judge_end(job: Job, end: ProgramEnd) -> Verdict | Trouble:

@@ -17,6 +17,7 @@ from pytest_ptc.collection.value_types import (
     DIRECTORY,
     DOLLARS,
     ENVIRONMENT,
+    FINDINGS,
     FLAG,
     GROUP,
     SCHEMA,
@@ -231,6 +232,14 @@ _DECLARED = (
             value="verdict",
             flag=True,
         ),
+    ),
+    Keyword(
+        "findings",
+        FINDINGS,
+        "`sarif:FILE`: agent `command` writes its findings into this file of its directory; see "
+        "[other programs](../guides/other-programs.md#findings-of-a-linter)",
+        DefaultOption("sarif:FILE: agent 'command' writes its findings into this SARIF file"),
+        has_fields=True,
     ),
     Keyword(
         "isolation",

@@ -133,6 +133,10 @@ GROUP = ValueType(
     lambda value: is_text(value) and bool(value.strip()),
     convert=str.strip,
 )
+FINDINGS = ValueType(
+    "sarif: and the name of a file in the task's directory, as sarif:out.sarif",
+    lambda value: is_text(value) and re.fullmatch(r"sarif:(?![/\s]).*[^/\s]", value) is not None,
+)
 COMMIT = ValueType("the name of a commit", _is_commit)
 TEST_NAMES = ValueType("the name of a test, or a list of names", _is_texts, "args", _texts)
 ENVIRONMENT = ValueType("a mapping of names to texts", _is_environment, convert=dict, secret=True)

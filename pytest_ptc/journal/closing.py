@@ -10,7 +10,7 @@ from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.verdicts.endings import judge
-from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.verdicts.recording import FINDINGS, Record
 from pytest_ptc.verdicts.report_json import report_from_json
 
 if TYPE_CHECKING:
@@ -63,18 +63,25 @@ def fail_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
 
 
 def demanded(
-    ended: Verdict | Trouble, spec: TaskSpec, tool_calls: int | None = None
+    ended: Verdict | Trouble, spec: TaskSpec, records: Records, tool_calls: int | None = None
 ) -> Verdict | Trouble:
-    """Return an error in place of a pass without the evidence that its task requires.
+    """Return an error in place of a pass without what its task requires: evidence, findings.
 
     Args:
         ended: How it ended.
         spec: The task.
+        records: The attempt's.
         tool_calls: The number of tool calls other than recording; None if unknown.
+
+    Raises:
+        JournalError: The records cannot be read.
     """
-    if not spec.require_evidence or not isinstance(ended, Verdict):
+    if not isinstance(ended, Verdict) or ended.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
         return ended
-    if ended.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
+    if spec.findings is not None and not any(one.call == FINDINGS for one in records.story()[0]):
+        message = f"the agent recorded a {ended.verdict}, but {spec.findings} was not read"
+        return Trouble(cause=Cause.MALFORMED, message=message)
+    if not spec.require_evidence:
         return ended
     if tool_calls is not None and tool_calls > 0:
         return ended
@@ -140,7 +147,7 @@ def closed_without_worker(
     trouble = otherwise
     if not otherwise.evidence:
         trouble = replace(otherwise, evidence=writer.tail())
-    ended = demanded(ended_by(trouble, writer), spec)
+    ended = demanded(ended_by(trouble, writer), spec, writer)
     report = AttemptReport(
         attempt=attempt,
         seconds=seconds,

@@ -50,6 +50,7 @@ class Settings(NamedTuple):
     gate: bool
     require_evidence: bool
     fail_on: FailOn
+    findings: str | None
     isolation: Isolation | None
     resume: str
     exit_codes: bool

@@ -33,6 +33,7 @@ class TaskSpec:
         needs: Node ids of the tasks that must pass first.
         gate: Whether a verdict of fail fails the test.
         require_evidence: Whether a pass or skip of an agent that used no tool is an error.
+        findings: `sarif:` and the file in the agent's directory that has an attempt's findings.
         isolation: `worktree` for an own copy of the repository; None for `cwd` itself.
         ref: The commit that the copy is at, in full.
         base: The commit whose difference to `ref` is put behind the prompt, in full.
@@ -62,6 +63,7 @@ class TaskSpec:
     require_evidence: bool = False
     fail_on: FailOn = "verdict"
     on_skip: SkipMeans = "skip"
+    findings: str | None = None
     isolation: Isolation | None = None
     ref: str | None = None
     base: str | None = None

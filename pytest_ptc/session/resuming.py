@@ -183,7 +183,7 @@ def _from_records(
     """
     attempt = assigned.given
     nothing = Trouble(cause=Cause.WORKER_LOST, message="the run was killed")
-    settled = demanded(recorded_or(nothing, journal), spec)
+    settled = demanded(recorded_or(nothing, journal), spec, journal)
     if not isinstance(settled, Verdict):
         return None
     return AttemptReport(attempt=attempt, seconds=0.0, verdict=settled)

@@ -124,6 +124,8 @@ class Run:
         self._resumption: Resumption | None = None
         #: Directories of repositories of which there are worktrees.
         self._isolated: set[str] = set()
+        #: Which task writes a file of findings, by its directory and name.
+        self._findings: dict[tuple[str, str], str] = {}
         #: What it holds, from its first task on.
         self._open: OpenRun | None = None
 
@@ -220,6 +222,7 @@ class Run:
         """
         self._refuse_unclear(specs)
         self._refuse_unfilled(specs)
+        self._refuse_shared_findings(specs)
         if resume:
             self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
@@ -279,6 +282,26 @@ class Run:
                 filled_command(agent.argv, spec.params, spec.cwd)
             except FieldProblem as error:
                 raise ConfigError(f"{spec.nodeid}: {agent.source}: {error}") from None
+
+    def _refuse_shared_findings(self, specs: Sequence[TaskSpec]) -> None:
+        """Refuse that two tasks of a directory write one file: whose findings it has is unknown."""
+        for spec in specs:
+            if spec.findings is None:
+                continue
+            if self.plan.agent.plan.source != COMMAND_OPTION or not self.plan.agent.plan.argv:
+                raise ConfigError(
+                    f"{spec.nodeid}: findings: agent {self.plan.agent.name!r} runs no program of "
+                    "ptc_command; leave findings out, or use --ptc-agent=command"
+                )
+            if spec.isolation is not None:
+                continue
+            owner = self._findings.setdefault((spec.cwd, spec.findings), spec.nodeid)
+            if owner != spec.nodeid:
+                raise ConfigError(
+                    f"{spec.nodeid}: findings: {owner} writes {spec.findings} in the same "
+                    "directory; name a parameter in it (sarif:{name}.sarif), or give each task "
+                    "isolation='worktree'"
+                )
 
     def resumption_lines(self) -> list[str]:
         """Return why verdicts of the earlier run are not kept; each reason once."""

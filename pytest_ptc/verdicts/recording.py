@@ -11,6 +11,9 @@ from pytest_ptc.model.verdict import Verdict, VerdictKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: The call of the record that is made from a file of findings.
+FINDINGS = "findings"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:

@@ -82,7 +82,7 @@ class AttemptRun:
         began = time.monotonic()
         self.say(messages.Begun(self.attempt.name))
         ended = await self._run_isolated(self._job())
-        ended = demanded(ended, self.spec, self.tool_calls)
+        ended = demanded(ended, self.spec, self.ledger, self.tool_calls)
         return AttemptReport(
             attempt=self.attempt,
             seconds=time.monotonic() - began,

@@ -42,7 +42,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.verdicts.endings import Ended
 from pytest_ptc.verdicts.entries import Answered, ProgramEnded, Recording
-from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.verdicts.recording import FINDINGS, Record
 from tests.support.journals import KEY, began, read_events
 from tests.support.vandal import FILES
 
@@ -616,6 +616,21 @@ def test_what_a_full_disk_took_of_a_record_spoils_no_other(
     assert attempt.restored == 0
 
 
+class _Recorded:
+    """The records of an attempt, as they are given."""
+
+    def __init__(self, *records: Record) -> None:
+        self._records = list(records)
+
+    def story(self) -> tuple[list[Record], None]:
+        """Return them."""
+        return self._records, None
+
+    def failing_line(self) -> str | None:
+        """Return that no line says fail."""
+        return None
+
+
 @pytest.mark.parametrize(
     ("ended", "tool_calls", "cause"),
     [
@@ -631,6 +646,15 @@ def test_a_pass_is_held_to_the_evidence_that_its_task_demands(
 ) -> None:
     """Only a pass needs proof that somebody looked, and only where that is asked for."""
     strict = replace(SPEC, require_evidence=True)
-    held = demanded(ended, strict, tool_calls)
+    held = demanded(ended, strict, _Recorded(), tool_calls)
     assert (held.cause if isinstance(held, Trouble) else None) is cause
-    assert demanded(ended, SPEC, tool_calls) == ended
+    assert demanded(ended, SPEC, _Recorded(), tool_calls) == ended
+
+
+@pytest.mark.parametrize("ended", [PASS, FAIL, LOST], ids=["pass", "fail", "trouble"])
+def test_a_pass_is_held_to_the_findings_that_its_task_demands(ended: Verdict | Trouble) -> None:
+    """A worker that died before it has read them cannot have a pass; with them, it can."""
+    spec = replace(SPEC, findings="sarif:out.sarif")
+    held = demanded(ended, spec, _Recorded(Record(call="1", verdict=PASS)))
+    assert (held == ended) == (ended is not PASS)
+    assert demanded(ended, spec, _Recorded(Record(call=FINDINGS, verdict=PASS))) == ended
