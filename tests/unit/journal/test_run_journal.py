@@ -630,6 +630,10 @@ class _Recorded:
         """Return that no line says fail."""
         return None
 
+    def tail(self) -> str:
+        """Return that nothing was printed."""
+        return ""
+
 
 @pytest.mark.parametrize(
     ("ended", "tool_calls", "cause"),
