@@ -66,11 +66,12 @@ class Printed:
             text = _COLOUR.sub(b"", line).decode("utf-8", "replace")
             # Redacted before it is cut: half a secret is not recognised.
             plain = self._journal.redactor.head(text, MAX_REASON_CHARS)
-            if kept and len(plain) >= left:
+            if kept and len(plain) > left:
                 break
             kept.insert(0, plain)
-            left -= len(plain) + 1
-        return "\n".join(kept)
+            left -= len(plain) + len(" | ")
+        # A summary is shown on one line.
+        return " | ".join(kept)
 
     def hint(self) -> str:
         """Return what to do about a verdict in a form that is not read; empty if there is none."""

@@ -209,13 +209,14 @@ def test_a_pass_after_a_fail_of_any_form_is_contradicted(suite: Suite) -> None:
 
 
 def test_a_fail_by_exit_status_has_the_words_of_its_program(suite: Suite) -> None:
-    """The last line in the summary, and the last lines below it."""
+    """The last lines in the summary, and below it."""
     suite.write(test_a=marked("it", "say looked at 7 pages\nsay GET /users answers 500\nexit 1"))
     result = suite.run("--ptc-verdict-from-exit")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "ptc verdict: fail - the program ended with exit status 1: GET /users answers 500",
+            "ptc verdict: fail - the program ended with exit status 1: looked at 7 pages | "
+            "GET /users answers 500",
             "last lines:",
             "  | looked at 7 pages",
         ]

@@ -275,7 +275,7 @@ def test_what_the_disk_does_not_take_is_known(
 def test_the_reason_of_a_fail_is_the_last_lines(journal: WritingLedger) -> None:
     """Without colours and blank lines, and never more than fits a summary."""
     printed = taken(journal, b"\x1b[31ma.py:3: unused\x1b[0m", b"", b"  Found 1 error.", b"")
-    assert printed.reason() == "a.py:3: unused\nFound 1 error."
+    assert printed.reason() == "a.py:3: unused | Found 1 error."
     long = taken(journal, *[b"%d " % n + b"x" * 200 for n in range(9)]).reason()
     assert len(long) <= module.MAX_REASON_CHARS
     assert long.startswith("7 ")
