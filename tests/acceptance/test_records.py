@@ -215,8 +215,7 @@ def test_a_fail_by_exit_status_has_the_words_of_its_program(suite: Suite) -> Non
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "ptc verdict: fail - the program ended with exit status 1: looked at 7 pages | "
-            "GET /users answers 500",
+            "ptc verdict: fail - * exit status 1: looked at 7 pages | GET /users answers 500",
             "last lines:",
             "  | looked at 7 pages",
         ]
