@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 
 SIZES = (5, 50)
 WORKERS = 5
-#: Seconds between two looks at TaskList, as a patient model waits; and the most looks.
-POLL_S, MAX_POLLS = 5, 12
+#: Seconds between two looks at TaskList, as a patient model waits; and the most looks, also where a
+#: worker is killed, whose task is never completed.
+POLL_S, MAX_POLLS, MAX_POLLS_KILLED = 5, 200, 4
 #: Seconds that each model takes where a worker is killed: all are at work then.
 SLOW_S = 6
 #: Seconds between two samples of memory.
@@ -306,11 +307,12 @@ def _by_hand(_: Path, items: int, begin: str) -> list[str]:
         f"(for i in $(seq $w {WORKERS} {items}); do {claude}; done) "
         "< /dev/null > /dev/null 2>&1 & done"
     )
+    polls = MAX_POLLS_KILLED if begin else MAX_POLLS
     look = f"use Bash {json.dumps({'command': f'sleep {POLL_S}'})} && use TaskList {{}}"
     return [
         created,
         f"use Bash {json.dumps({'command': shells})}",
-        f"until {items} {MAX_POLLS} [completed] {look}",
+        f"until {items} {polls} [completed] {look}",
         f"use Bash {json.dumps({'command': 'tail -n +1 out/*.txt'})}",
         "say All items are processed.",
     ]
