@@ -169,6 +169,7 @@ def test_garbage_of_every_kind_at_random(suite: Suite, seed: int) -> None:
         shutil.rmtree(path)
 
 
+@pytest.mark.slow
 def test_data_that_is_checked_for_ever_ends_that_attempt_alone(suite: Suite) -> None:
     """A pattern that backtracks holds up neither its worker nor the run."""
     verdict = json.dumps({"verdict": "pass", "summary": "x", "data": "a" * 60 + "!"})

@@ -93,6 +93,7 @@ def test_a_list_that_is_full_costs_no_verdict(suite: Suite) -> None:
 
 
 @pytest.mark.fault("list-full")
+@pytest.mark.slow
 def test_a_list_that_is_read_only_costs_no_verdict(suite: Suite) -> None:
     """What cannot be written cannot be tidied either: the tasks stay as they were."""
     place = suite.path / LIST
@@ -116,6 +117,7 @@ def test_a_list_that_is_read_only_costs_no_verdict(suite: Suite) -> None:
     ids=["purged", "removed"],
     indirect=["suite"],
 )
+@pytest.mark.slow
 def test_a_list_that_is_gone_costs_no_verdict(suite: Suite, remove: str) -> None:
     """All its tasks, as Claude Code purges them, or its directory: what runs and waits goes on."""
     suite.write(
@@ -191,6 +193,7 @@ def test_a_lock_that_others_hold_holds_up_no_verdict(suite: Suite) -> None:
 
 
 @pytest.mark.fault("clock-jumps")
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour forward and two back while tasks run, wait, fail and hang: all end as they should."""
     inject(suite, monkeypatch, CLOCK.format(str(suite.path / "shift")))

@@ -24,6 +24,7 @@ EVIL = "not here\n::add-mask::e\n  ::error::x\n##vso[task.setvariable]x\n\x1b]0;
 COMMANDS = re.compile(r"^\s*::|##\w*\[|[\x1b\x07\u202e]", re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_password_may_be_a_word_of_ours(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """No outcome, report or resumed verdict is another by that."""
     for number, word in enumerate(WORDS):

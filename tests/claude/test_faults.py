@@ -152,6 +152,7 @@ def test_a_killed_pytest_takes_workers_and_clients_with_it(
     assert len(claude.events("assigned")) == 2
 
 
+@pytest.mark.slow
 def test_what_a_killed_client_leaves_goes_with_the_run(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +189,7 @@ def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite
 
 @pytest.mark.fault("run-timeout")
 @on("process", "screen")
+@pytest.mark.slow
 def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch, screen: tuple[str, ...]
 ) -> None:
@@ -276,6 +278,7 @@ def test_a_list_that_is_broken_or_gone_costs_no_verdict(
 
 
 @pytest.mark.fault("list-full")
+@pytest.mark.slow
 def test_a_list_on_a_full_disk_costs_no_verdict(claude: ClaudeSuite) -> None:
     """The client cannot complete its task on the list; the journal has the verdict."""
     place = claude.path / ".claude/tasks/ours"
@@ -366,6 +369,7 @@ def test_a_project_may_lie_anywhere(
 
 
 @pytest.mark.fault("root")
+@pytest.mark.slow
 def test_root_has_no_other_rules(claude: ClaudeSuite) -> None:
     """As root of a namespace, whoever runs these tests: in the default mode all is as elsewhere."""
     claude.tasks(
@@ -376,6 +380,7 @@ def test_root_has_no_other_rules(claude: ClaudeSuite) -> None:
 
 
 @pytest.mark.fault("no-home")
+@pytest.mark.slow
 def test_without_a_home_a_configuration_directory_is_enough(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def test_verdicts_come_from_the_screen(claude: ClaudeSuite) -> None:
     assert "Task ID: 2" in transcript.read_text()
 
 
+@pytest.mark.slow
 def test_the_client_gives_up_on_the_api_with_a_named_cause(claude: ClaudeSuite) -> None:
     """What the screen shows of an API that fails is the trouble's cause here too."""
     claude.ini(retries=0)
@@ -69,6 +70,7 @@ def test_the_client_gives_up_on_the_api_with_a_named_cause(claude: ClaudeSuite) 
     assert claude.ended() == {"key": "login", "broken": "API error"}
 
 
+@pytest.mark.slow
 def test_a_person_may_attach_watch_and_type(claude: ClaudeSuite) -> None:
     """The pane holds Claude Code's own screen with the shared list; what is typed reaches it."""
     stay = shell(f"touch ready; {until('[ -e typed ]')}")
@@ -94,6 +96,7 @@ def test_a_person_may_attach_watch_and_type(claude: ClaudeSuite) -> None:
 
 @pytest.mark.fault("list-broken")
 @pytest.mark.parametrize("purged", [False, True], ids=["kept", "purged"])
+@pytest.mark.slow
 def test_a_list_whose_tasks_are_all_completed_stays_while_the_run_is_on(
     claude: ClaudeSuite, purged: bool
 ) -> None:
@@ -161,6 +164,7 @@ def test_a_dialog_that_the_clients_state_foretells_is_named(
     assert (claude.path / ".claude.json").read_text() == text
 
 
+@pytest.mark.slow
 def test_a_dialog_on_the_screen_is_known_by_its_words(
     claude: ClaudeSuite, state: dict[str, object]
 ) -> None:
@@ -191,6 +195,7 @@ def test_what_the_screen_cannot_do_is_refused_before_it_opens(
 
 
 @pytest.mark.fault("agent-hangs")
+@pytest.mark.slow
 def test_a_session_that_hangs_is_ended_with_its_task(claude: ClaudeSuite) -> None:
     """The task's timeout holds, the terminal is taken back, and the next task has its session."""
     claude.tasks(hangs=("hang", {"timeout": 6}), after="record pass x")

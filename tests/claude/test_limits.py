@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.claude_suite import ClaudeSuite
 
 
@@ -24,6 +24,7 @@ def test_a_request_refused_for_its_rate_holds_the_whole_run(claude: ClaudeSuite)
     assert 1.5 < held["seconds"] < 4
 
 
+@pytest.mark.slow
 def test_held_workers_begin_when_the_hold_is_over(claude: ClaudeSuite) -> None:
     """A task that was ready is assigned not before, and then is."""
     claude.tasks(
@@ -37,6 +38,7 @@ def test_held_workers_begin_when_the_hold_is_over(claude: ClaudeSuite) -> None:
     assert late["at"] >= held["at"] + held["seconds"] - 0.1
 
 
+@pytest.mark.slow
 def test_an_api_that_stays_overloaded_is_asked_again_in_the_same_attempt(
     claude: ClaudeSuite,
 ) -> None:
@@ -49,6 +51,7 @@ def test_an_api_that_stays_overloaded_is_asked_again_in_the_same_attempt(
     assert len(claude.events("assigned")) == 1
 
 
+@pytest.mark.slow
 def test_an_api_that_answers_nothing_until_the_time_is_over_is_the_cause(
     claude: ClaudeSuite,
 ) -> None:
@@ -69,6 +72,7 @@ def limit(seconds: float) -> str:
     return f"{prefix}-status=rejected {prefix}-reset={reset} {claim}"
 
 
+@pytest.mark.slow
 def test_the_time_a_limit_resets_is_respected(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +108,7 @@ def test_what_a_task_costs_is_the_clients_own_account_of_it(claude: ClaudeSuite)
     result.stdout.fnmatch_lines([f"cost {usd(5 * one)}, 5.0k tokens read (0 from cache), 500 *"])
 
 
+@pytest.mark.slow
 def test_a_killed_client_has_its_answers_counted(claude: ClaudeSuite) -> None:
     """The money of an attempt that was cut short is unknown, its tokens are not."""
     claude.tasks(it=('use Glob {"pattern": "*"}\nhang', {"timeout": 4}))
@@ -129,6 +134,7 @@ def test_a_run_ends_its_tasks_when_its_budget_is_spent(claude: ClaudeSuite) -> N
     assert len(claude.events("assigned")) == 2
 
 
+@pytest.mark.slow
 def test_a_task_with_a_limit_of_its_own_has_that_put_aside(claude: ClaudeSuite) -> None:
     """A task whose limit is more than what is left of the run's budget is not started."""
     claude.tasks(

@@ -194,6 +194,7 @@ def test_the_model_calls_the_skill_itself(project: ClaudeSuite) -> None:
     assert session.results[-1].startswith("pass a.txt  read it\n1: 1 pass")
 
 
+@pytest.mark.slow
 def test_fifty_items_cost_the_session_no_more(project: ClaudeSuite) -> None:
     """However much workers say: two requests, and a result within the bound."""
     names = [f"{number:03}-{'long' * 12}.txt" for number in range(50)]

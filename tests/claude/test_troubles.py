@@ -49,6 +49,7 @@ def test_a_failed_request_that_the_client_gets_over_is_no_trouble(claude: Claude
     claude.run().assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_turns_and_money_of_a_task_are_limited(claude: ClaudeSuite) -> None:
     """The marker's limits hold for each task of a warm client on its own."""
     look = 'use Glob {"pattern": "*"}'
@@ -106,6 +107,7 @@ def script_of(folder: Path, text: str) -> Path:
     return program
 
 
+@pytest.mark.slow
 def test_the_command_in_claude_code_is_used_with_its_arguments(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +119,7 @@ def test_the_command_in_claude_code_is_used_with_its_arguments(
     assert (claude.path / "was here").exists()
 
 
+@pytest.mark.slow
 def test_a_client_that_records_on_another_list_is_found_out(
     claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +148,7 @@ def test_a_client_that_is_missing_or_none_is_named(
 
 
 @pytest.mark.fault("agent-hangs")
+@pytest.mark.slow
 def test_a_client_that_never_answers_is_ended_with_its_task(claude: ClaudeSuite) -> None:
     """The task's timeout holds for an answer that never comes; the next gets another client."""
     claude.tasks(hangs=("hang", {"timeout": 3}), after="record pass x")
@@ -162,6 +166,7 @@ PARENT_OF_PARENT = f'$({sys.executable} -c "import psutil; print(psutil.Process(
     [("$PPID", "agent failed"), (PARENT_OF_PARENT, "worker lost")],
     ids=["client", "worker"],
 )
+@pytest.mark.slow
 def test_what_dies_in_the_middle_of_a_turn_is_named(
     claude: ClaudeSuite, victim: str, cause: str
 ) -> None:
@@ -173,6 +178,7 @@ def test_what_dies_in_the_middle_of_a_turn_is_named(
 
 
 @pytest.mark.fault("list-broken")
+@pytest.mark.slow
 def test_a_list_that_vanishes_in_the_middle_takes_no_verdict_with_it(claude: ClaudeSuite) -> None:
     """The journal has what was recorded; the shared list is only a view."""
     # Not `rm`: Claude Code denies that in its own folder.

@@ -18,9 +18,21 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path
     for path in [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 }
+#: Pages whose blocks are many runs.
+LONG = {
+    f"docs/{name}.md"
+    for name in (
+        *("guides/one-command", "guides/resume", "guides/other-programs", "guides/reports"),
+        *("guides/files-and-markdown", "guides/watching", "guides/marking", "guides/ci"),
+        *("extending/agents", "extending/hosts", "extending/reports"),
+    )
+}
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in PAGES],
+)
 def test_every_block_of_a_page_is_as_it_says(name: str, tmp_path: Path) -> None:
     """Files are written, commands run, and what they print is what the page shows."""
     page = read_page(PAGES[name].read_text(encoding="utf-8"))
