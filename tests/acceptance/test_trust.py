@@ -198,7 +198,7 @@ def test_a_pass_needs_evidence_where_it_is_asked_for(suite: Suite) -> None:
     suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
     refused = suite.run("--ptc-require-evidence")
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
-    refused.stderr.fnmatch_lines(["*ptc_require_evidence: agent 'command' does not tell*"])
+    refused.stderr.fnmatch_lines(["*ptc_require_evidence: agent 'command' does not report*"])
     suite.write(test_a="@pytest.mark.ptc('pass', require_evidence=True)\ndef test_it(): pass\n")
     result = suite.run()
     result.assert_outcomes(errors=1)

@@ -263,7 +263,7 @@ def test_place_is_free_when_a_worker_was_killed(world: HostWorld) -> None:
     host = world.host()
     first = host.start(world.shell("w1", "echo first; exit 1"))
     world.wait_for_end(first)
-    with pytest.raises(HostError, match=f"{host.name}/w1: start: .*not killed yet"):
+    with pytest.raises(HostError, match=f"{host.name}/w1: start: .*name is taken"):
         host.start(world.shell("w1", FOREVER))
     told = first.kill(), first.lines()
     assert told[0] == "exit status 1"
