@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,21 @@ def add_arguments(_: argparse.ArgumentParser, __: Sequence[str]) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Print a line for each run."""
+    """Print a line for each run.
+
+    On a terminal, with the shortest id that names it now; else with the whole one, which a script
+    can keep.
+    """
     here = runs_at_a_glance()
+    on_terminal = sys.stdout.isatty()
     rows = [
         RunRow(found.run_id, refused=found.reason)
         if isinstance(found, RefusedRun)
-        else RunRow(here.short_id(found.run_id), found.outline, found.state.value)
+        else RunRow(
+            here.short_id(found.run_id) if on_terminal else found.run_id,
+            found.outline,
+            found.state.value,
+        )
         for found in here.all()
     ]
     lines = run_rows(rows, now=time.time(), width=terminal_columns())

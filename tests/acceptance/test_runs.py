@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -34,19 +35,34 @@ def test_a_run_is_listed_and_stopped_in_order(suite: Suite) -> None:
     run = start(suite)
     until(lambda: "1 of 2 judged: 1 pass" in ptc(suite, "list").stdout, "the first verdict")
     (line,) = ptc(suite, "list").stdout.splitlines()
-    short = suite.runs[0].name.rpartition("-")[2]
+    run_id = suite.runs[0].name
     assert re.fullmatch(
-        rf"{short}  active for 0:\d\d  1 of 2 judged: 1 pass  pytest .*--ptc-workers=2", line
+        rf"{run_id}  active for 0:\d\d  1 of 2 judged: 1 pass  pytest .*--ptc-workers=2", line
     )
     stopped = ptc(suite, "stop")
     assert stopped.stdout == f"{suite.runs[0].name}: ended\n"
     output, _ = run.communicate(timeout=30)
     assert "stopped by SIGTERM" in output
     (line,) = ptc(suite, "list").stdout.splitlines()
-    assert re.match(rf"{short}  ended \d+ s ago  stopped, 1 of 2 judged: 1 pass  pytest ", line)
+    assert re.match(rf"{run_id}  ended \d+ s ago  stopped, 1 of 2 judged: 1 pass  pytest ", line)
     refused = ptc(suite, "stop")
     assert refused.returncode == 2
     assert "no run is active; see `ptc list`" in refused.stderr
+
+
+def test_a_terminal_shows_the_shortest_id_and_a_script_gets_the_whole(suite: Suite) -> None:
+    """The end of an id may name a second run tomorrow: what is kept is the whole."""
+    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    suite.run()
+    whole = suite.runs[0].name
+    assert ptc(suite, "list").stdout.startswith(f"{whole}  ended ")
+    ours, terminal = pty.openpty()
+    line = [sys.executable, "-m", "pytest_ptc.cli", "list"]
+    subprocess.run(line, cwd=suite.path, stdout=terminal, check=True)
+    os.close(terminal)
+    shown = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert shown.startswith(f"{whole.rpartition('-')[2]}  ended ")
 
 
 @pytest.mark.fault("pytest-killed")
@@ -69,7 +85,7 @@ def test_what_a_killed_run_has_left_is_removed(suite: Suite, list_id: str) -> No
     assert cleaned.returncode == 0, cleaned.stderr
     assert cleaned.stdout.startswith(f"{suite.runs[0].name}: removed ")
     assert ptc(suite, "clean").stdout == "nothing to clean\n"
-    assert f"{suite.runs[0].name.rpartition('-')[2]}  ended" in ptc(suite, "list").stdout
+    assert f"{suite.runs[0].name}  ended" in ptc(suite, "list").stdout
     assert [path.name for path in theirs.parent.glob("*.json")] == ["1.json"]
     theirs.unlink()
 
@@ -328,8 +344,7 @@ def test_runs_are_found_where_the_cache_directory_is(
     below.mkdir(parents=True)
     line = [sys.executable, "-m", "pytest_ptc.cli", "list"]
     listed = subprocess.run(line, cwd=below, capture_output=True, text=True, check=True)
-    short = folder.name.rpartition("-")[2]
-    assert re.match(rf"{short}  ended \d+ s ago  1 item: 1 pass  pytest ", listed.stdout)
+    assert re.match(rf"{folder.name}  ended \d+ s ago  1 item: 1 pass  pytest ", listed.stdout)
 
 
 @pytest.mark.parametrize("way", [".pytest_cache", ".pytest_cache/d", ".pytest_cache/d/ptc/runs"])
