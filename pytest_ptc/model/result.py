@@ -260,12 +260,6 @@ class Result:
         return verdict is not None and verdict.verdict in (VerdictKind.PASS, VerdictKind.FAIL)
 
     @property
-    def unlooked(self) -> bool:
-        """Tell whether its verdict is a pass for which the agent used no tool."""
-        passed = self.verdict is not None and self.verdict.passed
-        return passed and self.reports[-1].tool_calls == 0
-
-    @property
     def seconds(self) -> float:
         """Return the time all attempts took together."""
         return sum(report.seconds for report in self.reports)

@@ -16,7 +16,6 @@ import contextlib
 import os
 import random
 import shlex
-import threading
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -26,13 +25,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from tests.bench.figures import Check, Figure, Row, Target, quantile
-from tests.bench.processes import ProcessTree, adopting, stand_in
+from tests.bench.processes import ProcessTree, Sampler, adopting, shared_memory_mb, stand_in
 from tests.bench.suite import BenchError, Run, Suite, journal_of, others_blocked, start_pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from typing_extensions import Self
 
 #: How often everything is measured; ours and the peer's in turn.
 ROUNDS = 3
@@ -46,7 +44,6 @@ TAIL_SEED = 5
 
 #: Seconds between two looks at the workers' memory.
 INTERVAL = 0.25
-MEGABYTE = 2**20
 
 #: Another Claude Code than claude-agent-sdk's own to measure all of this with.
 OTHER_CLIENT = os.environ.get("TEST_CLAUDE_CODE", "")
@@ -353,7 +350,7 @@ def _run(side: Side, folder: Path, scripts: Sequence[str], *, memory: bool) -> M
         )
         with (
             ProcessTree(process, beside=server.pid) as tree,
-            _MemoryWatch(side.worker if memory else None) as watch,
+            Sampler(lambda: _memory_of_workers(side.worker) if memory else (), INTERVAL) as watch,
         ):
             tree.wait_for_root()
             wall, ended = time.monotonic() - start, time.time()
@@ -422,38 +419,14 @@ SIDES = (
 # Memory.
 
 
-class _MemoryWatch:
-    """Looks at the memory of workers while it is open.
-
-    Args:
-        worker: What the command line of a worker holds; None to look at nothing.
-    """
-
-    def __init__(self, worker: str | None) -> None:
-        self._worker = worker
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        #: The MB of one worker with all below it, at one time or another; where it has a client.
-        self.samples: list[float] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        if self._worker is None:
-            return
-        while not self._closing.wait(INTERVAL):
-            for worker in _workers(self._worker):
-                # One of which a process ends meanwhile is no sample.
-                with contextlib.suppress(psutil.Error):
-                    # Of what processes share, such as the client's program, each has its part.
-                    shares = [process.memory_full_info().pss for process in worker]
-                    self.samples.append(sum(shares) / MEGABYTE)
+def _memory_of_workers(mark: str) -> list[float]:
+    """Return the MB of each worker with all below it, where it has a client."""
+    samples = []
+    for worker in _workers(mark):
+        # One of which a process ends meanwhile is no sample.
+        with contextlib.suppress(psutil.Error):
+            samples.append(shared_memory_mb(worker))
+    return samples
 
 
 def _workers(mark: str) -> list[list[psutil.Process]]:

@@ -22,7 +22,6 @@ import re
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +31,11 @@ import psutil
 
 from pytest_ptc.cli.plugin import PLUGIN_FOLDER
 from tests.bench.claude import client_command, client_environment
-from tests.bench.processes import ProcessTree, adopting, stand_in
+from tests.bench.processes import ProcessTree, Sampler, adopting, shared_memory_mb, stand_in
 from tests.bench.suite import ROOT, BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from typing_extensions import Self
 
     from tests.bench.figures import Row
 
@@ -64,7 +61,6 @@ HEADINGS = (
     "wall clock",
     "verdicts",
 )
-MEGABYTE = 2**20
 
 #: What a worker says of an item, as long as such a sentence is.
 _SUMMARY = "looked at all of it: 14 sections, 3 tables and 27 links, each complete as it should be"
@@ -169,7 +165,10 @@ def _run(way: Way, folder: Path, items: int) -> Cost:
     Raises:
         BenchError: The session did not end as it should.
     """
-    with _session(way, folder, items, "") as (tree, began), MemoryWatch(tree) as memory:
+    with (
+        _session(way, folder, items, "") as (tree, began),
+        Sampler(lambda: _memory(tree), SAMPLE_S) as memory,
+    ):
         tree.wait_for_root()
         wall = time.monotonic() - began
         tree.wait_for_rest()
@@ -251,31 +250,13 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
     }
 
 
-class MemoryWatch:
-    """Samples what all processes of a tree hold together, while it is open."""
-
-    def __init__(self, tree: ProcessTree) -> None:
-        self._tree = tree
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        #: MB, of what processes share each a part (PSS).
-        self.samples: list[float] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._closing.wait(SAMPLE_S):
-            held = 0
-            for process in self._tree.processes():
-                with contextlib.suppress(psutil.Error):
-                    held += process.memory_full_info().pss
-            self.samples.append(held / MEGABYTE)
+def _memory(tree: ProcessTree) -> list[float]:
+    """Return what all processes of a tree hold together; without those that are just ending."""
+    held = 0.0
+    for process in tree.processes():
+        with contextlib.suppress(psutil.Error):
+            held += shared_memory_mb([process])
+    return [held]
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,13 +18,14 @@ import psutil
 from tests.bench.suite import ROOT, BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from typing_extensions import Self
 
 #: Seconds that a run may take, and its processes after its root has ended.
 RUN_TIMEOUT_S, LINGER_TIMEOUT_S = 300.0, 10.0
+MEGABYTE = 2**20
 
 
 @dataclass(kw_only=True)
@@ -145,3 +147,40 @@ class ProcessTree:
     def _left(self) -> list[psutil.Process]:
         below = psutil.Process().children(recursive=True)
         return [process for process in below if process.pid != self._beside]
+
+
+class Sampler:
+    """Takes samples in a thread while it is open.
+
+    Args:
+        take: Returns the samples of one moment.
+        every_s: Seconds between two moments.
+    """
+
+    def __init__(self, take: Callable[[], Iterable[float]], every_s: float) -> None:
+        self._take = take
+        self._every_s = every_s
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.samples: list[float] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._every_s):
+            self.samples += self._take()
+
+
+def shared_memory_mb(processes: Iterable[psutil.Process]) -> float:
+    """Return the MB of these processes together: of what some share, each has its part (PSS).
+
+    Raises:
+        psutil.Error: One has ended meanwhile.
+    """
+    return sum(process.memory_full_info().pss for process in processes) / MEGABYTE
