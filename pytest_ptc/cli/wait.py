@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pytest_ptc.cli.named_runs import add_run, named_run, runs_here
 from pytest_ptc.cli.printing import print_lines
 from pytest_ptc.cli.results import MAX_BYTES
-from pytest_ptc.journal.events import SessionEnded
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.reporting.result_lines import AGENT_MAX_BYTES, result_json_lines, result_lines
 from pytest_ptc.reporting.story import run_report
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ptc.reporting.run_report import RunReport
-    from pytest_ptc.runs.recorded import RecordedRun
 
 #: Exit statuses of a run that did not come to its end: an item failed, or none did.
 _FAILED, _NOT_JUDGED = 1, 10
@@ -55,15 +53,14 @@ def run(arguments: argparse.Namespace) -> int:
             others=[other.run_id for other in runs_here()],
         )
     print_lines(lines)
-    return status_of(recorded, report)
-
-
-def status_of(recorded: RecordedRun, report: RunReport) -> int:
-    """Return the exit status of a run that is over; that of a killed one is never 0."""
-    ends = [event for event in recorded.events if isinstance(event, SessionEnded)]
-    if not ends:
+    if report.exit_status is None:
         message = f"ptc wait: run {recorded.run_id} was killed before its end: {recorded.standing}"
         print(printable(message), file=sys.stderr)
+    return status_of(report)
+
+
+def status_of(report: RunReport) -> int:
+    """Return the exit status of a run that is over: 0 for a success alone."""
+    if report.exit_status is None:
         return _FAILED if report.states[ItemState.FAILED] else _NOT_JUDGED
-    status = ends[-1].exit_status
-    return status if status or report.successful else _NOT_JUDGED
+    return report.exit_status if report.exit_status or report.successful else _NOT_JUDGED
