@@ -247,7 +247,8 @@ def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What runs is asked to end, then killed, with its last words; what waits has no attempt."""
-    inject(suite, monkeypatch, PATIENT.format(1.5))
+    inject(suite, monkeypatch, PATIENT.format(4))
+    monkeypatch.setattr("pytest_ptc.coordinator.supervisor.QUIT_GRACE_S", 20.0)
     clock = RunClock(monkeypatch)
     suite.agent.write_text(TELLING)
     suite.write(

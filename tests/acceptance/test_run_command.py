@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.journals import read_events
 from tests.support.programs import ptc
+from tests.support.runs import until
 from tests.support.suite import WITHOUT
 
 if TYPE_CHECKING:
@@ -326,7 +327,9 @@ def test_a_run_in_the_background_is_waited_for(suite: Suite) -> None:
     assert lines == ["FAIL a  no a", "FAIL b  no b"]
     assert totals(last) == "2: 2 fail, S, run ID"
     assert waited.returncode == 1
-    assert (suite.runs[-1] / "output.txt").read_text() == waited.stdout
+    # Printed when the session is over, which is what `ptc wait` waits for.
+    output = suite.runs[-1] / "output.txt"
+    until(lambda: output.read_text() == waited.stdout, "its own output")
 
 
 def test_a_run_that_is_refused_in_the_background_says_so(suite: Suite) -> None:
