@@ -115,7 +115,7 @@ class HeldLock:
     def drop(self) -> None:
         """Remove the lock, unless it was taken from us."""
         if self._is_ours():
-            _remove(self.path)
+            remove_lock(self.path)
 
     def _is_ours(self) -> bool:
         return self._mark is not None and _mark_of(self.path) == self._mark
@@ -243,7 +243,14 @@ def remove_if_stale(path: Path, now: float) -> None:
     """
     mark = _mark_of(path)
     if mark is not None and _age(mark, now) > STALE_AFTER_S:
-        _remove(path)
+        remove_lock(path)
+
+
+def remove_lock(path: Path) -> None:
+    """Remove a lock, whoever held it; one that is gone already is no error."""
+    # Gone already: somebody took the lock for dead, or removed the whole list.
+    with suppress(FileNotFoundError):
+        path.rmdir()
 
 
 class _Watch:
@@ -280,14 +287,8 @@ def _make(path: Path) -> bool:
 
 
 def _take_over(path: Path) -> bool:
-    _remove(path)
+    remove_lock(path)
     return _make(path)
-
-
-def _remove(path: Path) -> None:
-    # Gone already: somebody took the lock for dead, or removed the whole list.
-    with suppress(FileNotFoundError):
-        path.rmdir()
 
 
 def _mark_of(path: Path) -> tuple[int, int] | None:

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.tasklist.directory import MAX_TRIES, ListDirectory
-from pytest_ptc.tasklist.locks import LOCK_TIMEOUT_S, SYSTEM_CLOCK, Clock, ListLocks, LockHeldError
+from pytest_ptc.tasklist.locks import (
+    LOCK_TIMEOUT_S,
+    SYSTEM_CLOCK,
+    Clock,
+    ListLocks,
+    LockHeldError,
+    remove_if_stale,
+    remove_lock,
+)
 from pytest_ptc.tasklist.task_files import raise_mark, read_mark, read_task, write_task
 from pytest_ptc.tasklist.task_format import TaskRecord, file_name, first_free_number, leading_number
 
@@ -244,10 +252,28 @@ class TaskListStore:
             stems = [name[: -len(".json")] for name in self._directory.names() if _is_task(name)]
             ours = [task_id for task_id in stems if self.has(task_id)]
             self.withdraw(ours)
+            self._remove_locks(ours)
             if self._own:
                 self._directory.discard()
             return len(ours)
         return 0
+
+    def _remove_locks(self, ours: Collection[str]) -> None:
+        """Remove locks of tasks that are gone: of the run's own ones at once, of others if stale.
+
+        The run's processes have ended: a lock that outlasted the wait is of one of them. One of
+        another task may be of a process that was killed between deleting it and letting go.
+        """
+        names = set(self._directory.names())
+        for name in names:
+            file = name.removesuffix(".lock")
+            if file == name or not _is_task(file) or file in names:
+                continue
+            with suppress(OSError):  # something else of that name stays
+                if file.removesuffix(".json") in ours:
+                    remove_lock(self.path / name)
+                else:
+                    remove_if_stale(self.path / name, self._clock.wall())
 
     def close(self) -> None:
         """Withdraw what this store published, the sentinel last; may be called again.

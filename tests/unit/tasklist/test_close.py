@@ -11,6 +11,7 @@ import pytest
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.tasklist import locks, task_files
+from pytest_ptc.tasklist.leftovers import clean_list
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.tasklist.store import SENTINEL_KEY
 from tests.support.tasklists import (
@@ -219,6 +220,25 @@ def test_a_young_lock_on_a_list_of_the_runs_own_goes_with_it(tmp_path: Path) -> 
         (store.path / name).mkdir()
     store.close()
     assert not names(tmp_path)
+
+
+def test_what_a_killed_run_had_locked_goes_with_its_tasks(tmp_path: Path) -> None:
+    """Its coordinator was killed while it held a task: nobody is left who could let go."""
+    killed = new_store(tmp_path, clock=TIME_LAPSE)
+    killed.open()
+    (task,) = killed.publish(tasks(1))
+    by_claude(killed, "900")
+    locked = [f"{number}.json.lock" for number in (task, "900", "901", "902")]
+    for name in locked:
+        (killed.path / name).mkdir()
+    # Of a task that is gone: the holder is dead only if nothing was touched for long.
+    os.utime(killed.path / "902.json.lock", (1, 1))
+    (killed.path / "903.json.lock").write_text("no lock")
+    os.utime(killed.path / "903.json.lock", (1, 1))
+    cleaned = clean_list(killed.path, "r1", own=False)
+    assert cleaned.removed == ("2 tasks",)
+    left = {name for name in names(killed.path) if not name.startswith(".")}
+    assert left == {"900.json", "900.json.lock", "901.json.lock", "903.json.lock"}
 
 
 def test_a_task_that_somebody_put_on_the_runs_own_list_stays(tmp_path: Path) -> None:
