@@ -17,6 +17,7 @@ from pytest_ptc.model.errors import PtcError
 from pytest_ptc.model.lifecycle import TaskState
 from pytest_ptc.model.result import AttemptReport
 from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.weighing import weighed_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.result import Attempt
+    from pytest_ptc.model.weighing import ExcuseOf
 
 
 class Attempts:
@@ -36,6 +38,7 @@ class Attempts:
         shared_list: The shared list.
         journal: The run's journal.
         contents: What looks at the files of attempts; None for nobody.
+        excuse_of: What excuses findings, beside what is known of each.
         say: Sends a message to a worker.
         errand: Runs a coroutine beside the loop.
         wake: Wakes the loop, since the board has changed.
@@ -49,6 +52,7 @@ class Attempts:
         shared_list: SharedList,
         journal: Journal,
         contents: Contents | None,
+        excuse_of: ExcuseOf,
         say: Callable[[str, messages.Message], None],
         errand: Callable[[Coroutine[Any, Any, None]], None],
         wake: Callable[[], None],
@@ -59,6 +63,7 @@ class Attempts:
         self._names = RunNames(journal.run_id)
         self._journal = journal
         self._contents = contents
+        self._excuse_of = excuse_of
         self._say = say
         self._errand = errand
         self._wake = wake
@@ -184,12 +189,14 @@ class Attempts:
         seconds = self._clock() - running.began
         spec = self._board.tasks[attempt.task_id].spec
         closed = await running.close(attempt, spec, seconds, otherwise, report)
-        self._journal.append(events.AttemptEnded.of(closed.report, sha256=closed.sha256))
+        # What is on disk is what was recorded; what excuses a finding may be another next time.
+        ended = weighed_report(closed.report, spec, self._excuse_of)
+        self._journal.append(events.AttemptEnded.of(ended, sha256=closed.sha256))
         if self._contents is not None:
             self._contents.ended(attempt.name)
-        self._close(closed.report, by_worker=report is not None)
+        self._close(ended, by_worker=report is not None)
         self._list.ended(
-            closed.report,
+            ended,
             self._names.owner(attempt.worker),
             done=self._board.tasks[attempt.task_id].state is TaskState.DONE,
             redactor=running.writer.redactor,

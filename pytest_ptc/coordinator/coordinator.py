@@ -11,6 +11,7 @@ from pytest_ptc.coordinator.shared_list import SharedList
 from pytest_ptc.coordinator.submissions import Submissions
 from pytest_ptc.coordinator.supervisor import Supervisor
 from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.weighing import no_excuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Kept, Result
     from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.weighing import ExcuseOf
 
 
 class Coordinator:
@@ -41,6 +43,7 @@ class Coordinator:
         launch_file: Makes the launch file of a worker, from its name and its key.
         contents: What looks at the files of attempts, so that a later run can tell what has
             changed; None for nobody.
+        excuse_of: What excuses findings, such as a list of known ones.
         clock: Monotonic seconds.
     """
 
@@ -55,9 +58,10 @@ class Coordinator:
         worker_argv: Sequence[str],
         launch_file: Callable[[str, str], LaunchFile],
         contents: Contents | None = None,
+        excuse_of: ExcuseOf = no_excuse,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._submissions = Submissions(task_list, journal)
+        self._submissions = Submissions(task_list, journal, excuse_of)
         self._list = SharedList(task_list, journal)
         self._supervisor = Supervisor(
             limits=limits,
@@ -69,6 +73,7 @@ class Coordinator:
             worker_argv=worker_argv,
             launch_file=launch_file,
             contents=contents,
+            excuse_of=excuse_of,
             clock=clock,
         )
         self._thread = threading.Thread(target=self._run, name="ptc-coordinator", daemon=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.journal.events import KeptReport, TaskGivenUp, TaskSubmitted, VerdictKept
 from pytest_ptc.model.result import Kept, Result
+from pytest_ptc.model.weighing import no_excuse, weighed_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
+    from pytest_ptc.model.weighing import ExcuseOf
 
 #: Longest description put on the shared list, in characters: the whole prompt is in the journal,
 #: and every session that reads the list pays for its tokens.
@@ -52,11 +55,15 @@ class Submissions:
     Args:
         task_list: The shared list, open.
         journal: The run's journal.
+        excuse_of: What excuses findings of kept verdicts: today's list of known ones.
     """
 
-    def __init__(self, task_list: TaskList, journal: Journal) -> None:
+    def __init__(
+        self, task_list: TaskList, journal: Journal, excuse_of: ExcuseOf = no_excuse
+    ) -> None:
         self._list = task_list
         self._journal = journal
+        self._excuse_of = excuse_of
         self._inbox: SimpleQueue[Sequence[Submission]] = SimpleQueue()
         self._kept_numbers = count(1)
         self._open: dict[str, Submission] = {}
@@ -89,7 +96,7 @@ class Submissions:
         published = iter(self._list.publish([self._announcement(spec) for spec in fresh]))
         submissions = []
         for spec in specs:
-            old = kept.get(spec.nodeid)
+            old = self._weighed(kept.get(spec.nodeid), spec)
             # No id of this list's, and one of its own, also for tests that are there twice.
             task_id = next(published) if old is None else f"kept {next(self._kept_numbers)}"
             submission = Submission(task_id, spec, Future(), old)
@@ -97,6 +104,11 @@ class Submissions:
             self._write(submission, dict(fingerprints.get(spec.nodeid, {})))
             submissions.append(submission)
         return submissions
+
+    def _weighed(self, kept: Kept | None, spec: TaskSpec) -> Kept | None:
+        if kept is None:
+            return None
+        return replace(kept, report=weighed_report(kept.report, spec, self._excuse_of))
 
     def hand_in(self, submissions: Sequence[Submission]) -> None:
         """Put tasks into the inbox; then call the loop, or `abandon` if it has ended."""

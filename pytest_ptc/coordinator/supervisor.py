@@ -36,6 +36,7 @@ from pytest_ptc.interfaces import messages
 from pytest_ptc.journal import events
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
 from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.weighing import no_excuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.result import Attempt
+    from pytest_ptc.model.weighing import ExcuseOf
 
 
 #: Seconds that workers have to end by themselves when the run is over, and then after SIGTERM.
@@ -77,6 +79,7 @@ class Supervisor:
         worker_argv: Sequence[str],
         launch_file: Callable[[str, str], LaunchFile],
         contents: Contents | None = None,
+        excuse_of: ExcuseOf = no_excuse,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
@@ -105,6 +108,7 @@ class Supervisor:
             shared_list=shared_list,
             journal=journal,
             contents=contents,
+            excuse_of=excuse_of,
             say=self._say,
             errand=self._errand,
             wake=self._wake.set,

@@ -213,7 +213,7 @@ class Tasks:
             resumed=task.kept_from,
         )
         self.results.append(result)
-        self.verdicts[result.verdict.verdict if result.verdict else VerdictKind.ERROR] += 1
+        self.verdicts[result.verdict.counts_as if result.verdict else VerdictKind.ERROR] += 1
         for dependent in self._dependents.pop(task.id, []):
             self._need_ended(dependent, task)
 

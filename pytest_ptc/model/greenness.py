@@ -82,7 +82,7 @@ def state_of(outcome: str | None, result: Result | None) -> ItemState:
         return item_state(outcome, verdict=None)
     return item_state(
         outcome,
-        verdict=result.verdict.verdict.value if result.verdict else None,
+        verdict=result.verdict.counts_as.value if result.verdict else None,
         cause=result.trouble.cause.value if result.trouble else None,
         gate=result.spec.gate,
         blocked=bool(result.blocking),

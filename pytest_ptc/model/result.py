@@ -250,7 +250,7 @@ class Result:
     def refused(self) -> bool:
         """Tell whether its verdict, or a finding in it, fails the test."""
         verdict = self.verdict
-        failed = verdict is not None and verdict.verdict is VerdictKind.FAIL and self.spec.gate
+        failed = verdict is not None and verdict.counts_as is VerdictKind.FAIL and self.spec.gate
         return failed or bool(self.blocking)
 
     @property

@@ -1,7 +1,7 @@
 """What the result of a task makes of its item, before the item's own body has a say. Pure.
 
     verdict pass                     the body runs, and its outcome is the item's
-    verdict fail                     failed
+    verdict fail                     failed; as a pass where each of its findings is excused
     a finding as bad as `fail_on`    failed
     verdict skip                     skipped; an error with `ptc_on_skip = error`, or for an item
                                      that must fail
@@ -47,7 +47,7 @@ def ruling_on(result: Result | None, *, must_fail: bool = False) -> Ruling:
         return Ruling.ERROR
     if result.refused:
         return Ruling.FAILED
-    kind = result.verdict.verdict
+    kind = result.verdict.counts_as
     if kind is VerdictKind.ERROR:
         return Ruling.ERROR
     if kind is VerdictKind.SKIP and result.spec.gate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -37,15 +37,79 @@ class Severity(str, Enum):
         return list(Severity).index(self)
 
 
+class Excuse(str, Enum):
+    """Why a finding does not block its item; it stays listed everywhere."""
+
+    OUTVOTED = "outvoted"
+    REFUTED = "refuted"
+    PRE_EXISTING = "pre-existing"
+    KNOWN = "known"
+    BASELINE = "in the baseline"
+    UNPLACED = "unplaced"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindingFacts:
+    """What we know of a finding beside what its agent says.
+
+    Args:
+        anchor: Hash of its path and of the text of its line: the same wherever in the file that
+            line is; None where it has no line, or nobody looked.
+        touched: Whether the change under review touches its place, as `gate_on` has it; None where
+            nobody looked.
+        named_by: How many votes name it; None for a task without votes.
+        votes: How many votes there are.
+        check: What a verifier says of it: `confirmed`, `plausible`, `refuted`; or why none did.
+        excuse: Why it does not block; None if nothing excuses it.
+        why: What there is to say of the excuse: the reason of a known finding, the line that a
+            verifier quotes.
+    """
+
+    anchor: str | None = None
+    touched: bool | None = None
+    named_by: int | None = None
+    votes: int | None = None
+    check: str | None = None
+    excuse: Excuse | None = None
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts that are known, as JSON."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        known = {name: value for name, value in fields.items() if value not in (None, "")}
+        return {
+            name: value.value if isinstance(value, Enum) else value for name, value in known.items()
+        }
+
+
+#: The facts of a finding of which nothing is known.
+NO_FACTS = FindingFacts()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing an agent found."""
+    """One thing an agent found.
+
+    Args:
+        severity: How bad it is.
+        message: What it is.
+        path: The file, from the agent's directory.
+        line: The line, from 1.
+        rule: What it violates, in a word or two.
+        quote: The text of that line, as the agent read it.
+        facts: What we know of it.
+    """
 
     severity: Severity
     message: str
     path: str | None = None
     line: int | None = None
     rule: str | None = None
+    quote: str | None = None
+    facts: FindingFacts = NO_FACTS
 
     @property
     def location(self) -> str:
@@ -56,9 +120,14 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as JSON, without the fields that it does not have."""
-        fields = {"path": self.path, "line": self.line, "rule": self.rule}
+        fields = {"path": self.path, "line": self.line, "rule": self.rule, "quote": self.quote}
         present = {name: value for name, value in fields.items() if value is not None}
-        return {"severity": self.severity.value, "message": self.message, **present}
+        facts = {} if self.facts == NO_FACTS else {"facts": self.facts.to_json()}
+        return {"severity": self.severity.value, "message": self.message, **present, **facts}
+
+    def with_facts(self, **facts: Any) -> Finding:
+        """Return the finding with some of its facts changed."""
+        return replace(self, facts=replace(self.facts, **facts))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,16 +142,34 @@ class Verdict:
     fail_on: str = "verdict"
 
     @property
+    def set_aside(self) -> bool:
+        """Tell whether it is a fail that does not count: each of its findings is excused.
+
+        A fail without findings always counts: nothing can be checked of it.
+        """
+        return self.verdict is VerdictKind.FAIL and bool(self.findings) and not self._standing
+
+    @property
+    def counts_as(self) -> VerdictKind:
+        """Return what its item's outcome is made of: a fail that is set aside counts as a pass."""
+        return VerdictKind.PASS if self.set_aside else self.verdict
+
+    @property
     def passed(self) -> bool:
-        """Tell whether the verdict is `pass`, without a finding as bad as its task's `fail_on`."""
-        return self.verdict is VerdictKind.PASS and not self.blocking
+        """Tell whether it counts as a pass, without a finding as bad as its task's `fail_on`."""
+        return self.counts_as is VerdictKind.PASS and not self.blocking
 
     @property
     def blocking(self) -> list[Finding]:
         """Return the findings, beside a pass or a skip, that are as bad as its task's `fail_on`."""
         if self.fail_on == "verdict" or self.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
             return []
-        return self.findings_at_least(self.fail_on)
+        floor = Severity(self.fail_on).rank
+        return [finding for finding in self._standing if finding.severity.rank >= floor]
+
+    @property
+    def _standing(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.facts.excuse is None]
 
     def findings_at_least(self, severity: Severity | str) -> list[Finding]:
         """Return the findings of this severity or worse, in the order recorded.

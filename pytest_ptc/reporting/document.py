@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.result import told_facts
-from pytest_ptc.model.verdict import Severity, VerdictKind
+from pytest_ptc.model.verdict import FindingFacts, Severity, VerdictKind
 
 if TYPE_CHECKING:
     from pytest_ptc.model.item_states import PhaseReport
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
 
 #: The version of the form: the first number changes when a reader of the old one would err.
-VERSION = "1.1"
+VERSION = "1.2"
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
@@ -164,13 +164,16 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """Return a finding with all its fields, there or not."""
+    """Return a finding with all its fields, there or not, and what is known of it."""
     return {
         "severity": finding.severity.value,
         "message": finding.message,
         "path": finding.path,
         "line": finding.line,
         "rule": finding.rule,
+        "quote": finding.quote,
+        "blocks": finding.facts.excuse is None,
+        **{name: getattr(finding.facts, name) for name in FindingFacts.__slots__},
     }
 
 

@@ -210,7 +210,7 @@ class TaskReport:
         final = final_report(self.phases)
         state = item_state(
             final.outcome if final else None,
-            verdict=self.verdict.verdict.value if self.verdict else None,
+            verdict=self.kind.value if self.verdict else None,
             cause=self.trouble.cause.value if self.trouble else None,
             gate=self.spec.gate,
             blocked=bool(self.blocking),
@@ -249,8 +249,8 @@ class TaskReport:
 
     @property
     def kind(self) -> VerdictKind:
-        """Return the kind of its verdict; a task without one is an error."""
-        return self.verdict.verdict if self.verdict else VerdictKind.ERROR
+        """Return what its verdict counts as; a task without one is an error."""
+        return self.verdict.counts_as if self.verdict else VerdictKind.ERROR
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -267,7 +267,7 @@ class TaskReport:
 
     def is_failed_by(self, finding: Finding) -> bool:
         """Tell whether a finding of its verdict is why the item did not pass."""
-        if self.state in FINE:
+        if self.state in FINE or finding.facts.excuse is not None:
             return False
         return self.kind is VerdictKind.FAIL or finding in self.blocking
 
@@ -312,6 +312,10 @@ class TaskReport:
             findings = "1 finding" if many == 1 else f"{many} findings"
             beside = f"{findings} of {self.spec.fail_on} or worse beside a {verdict.verdict}"
             return ItemReason(_FAIL, "", f"{beside}: {verdict.summary}")
+        if verdict.set_aside:
+            excuses = Counter(finding.facts.excuse for finding in verdict.findings)
+            why = ", ".join(f"{number} {excuse}" for excuse, number in excuses.items())
+            return ItemReason(VerdictKind.PASS, f"fail set aside ({why})", verdict.summary)
         label = "verdict error" if verdict.verdict is VerdictKind.ERROR else ""
         return ItemReason(verdict.verdict, label, verdict.summary)
 
@@ -396,7 +400,8 @@ class TaskReport:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: _BADNESS[finding.severity])
+    """Return findings, those that nothing excuses before the others."""
+    return sorted(findings, key=lambda one: (one.facts.excuse is not None, _BADNESS[one.severity]))
 
 
 def worst_tasks_first(tasks: Iterable[TaskReport]) -> list[TaskReport]:

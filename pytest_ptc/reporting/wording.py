@@ -32,7 +32,19 @@ _LONG_S = 10
 def finding_text(finding: Finding) -> str:
     """Return a finding in one line."""
     place = " ".join(filter(None, (finding.severity, finding.location, finding.rule)))
-    return printable(f"{place[:MAX_TEXT_CHARS]}: {finding.message[:MAX_TEXT_CHARS]}")
+    marks = finding_marks(finding)
+    beside = f" ({marks})" if marks else ""
+    return printable(f"{place[:MAX_TEXT_CHARS]}{beside}: {finding.message[:MAX_TEXT_CHARS]}")
+
+
+def finding_marks(finding: Finding) -> str:
+    """Return what we know of a finding, such as `2 of 3 votes, confirmed`; empty for nothing."""
+    facts = finding.facts
+    votes = f"{facts.named_by} of {facts.votes} votes" if facts.votes is not None else None
+    excuse = facts.excuse.value if facts.excuse is not None else None
+    check = facts.check if facts.check != excuse else None
+    excuse = f"{excuse}: {facts.why[:MAX_TEXT_CHARS]}" if excuse and facts.why else excuse
+    return ", ".join(filter(None, (votes, check, excuse)))
 
 
 def hung(lines: Sequence[str]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def add_properties(item: pytest.Item, result: Result) -> None:
     """Add the properties of an item's task to its reports; for a rerun, of the last task."""
     usage = result.usage
     properties = {
-        "ptc_verdict": (result.verdict.verdict if result.verdict else VerdictKind.ERROR).value,
+        "ptc_verdict": (result.verdict.counts_as if result.verdict else VerdictKind.ERROR).value,
         "ptc_worker": result.worker,
         "ptc_attempts": len(result.reports),
         "ptc_cost_usd": usage.cost_usd if usage else None,

@@ -32,7 +32,7 @@ OURS = frozenset(
     | {"call", "answer", "commitment", "seal", "mac", "fingerprint", "fail_on", "isolation", "ref"}
     | {"base", "permission_mode", "host", "agent", "run_id", "task_list_id", "resumes", "python"}
     | {"pytest_ptc", "scratch", "tmux_socket", "task_list", "rootdir", "repository", "kind"}
-    | {"transcript", "session", "session_id", "call_id", "worktree", "digest"}
+    | {"transcript", "session", "session_id", "call_id", "worktree", "digest", "anchor", "excuse"}
 )
 #: Fields that are never redacted, with all that is in them: schemas and hashes must stay valid.
 _UNREDACTED = frozenset({"schema", "files"})

@@ -117,7 +117,7 @@ def _record(call: str, value: Mapping[str, Any]) -> Record:
         refused, fail = str(value["refused"]), bool(value.get("fail"))
     else:
         try:
-            verdict = read_verdict(value["verdict"])
+            verdict = read_verdict(value["verdict"], ours=True)
         except VerdictError as error:
             refused, fail = str(error), says_fail(value["verdict"], given=True)
         else:

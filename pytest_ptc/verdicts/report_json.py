@@ -23,7 +23,7 @@ def report_from_json(value: Mapping[str, Any]) -> AttemptReport:
         value["about"],
         attempt=Attempt(task_id=value["task"], number=value["attempt"], worker=value["worker"]),
         seconds=value["seconds"],
-        verdict=None if verdict is None else read_verdict(verdict),
+        verdict=None if verdict is None else read_verdict(verdict, ours=True),
         trouble=None if trouble is None else Trouble.from_json(trouble),
         usage=None if usage is None else Usage(**usage),
     )

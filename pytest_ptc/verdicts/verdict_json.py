@@ -13,7 +13,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.errors import VerdictError
-from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.model.verdict import (
+    NO_FACTS,
+    Excuse,
+    Finding,
+    FindingFacts,
+    Severity,
+    Verdict,
+    VerdictKind,
+)
 from pytest_ptc.text.printable import printable, printable_lines
 from pytest_ptc.text.strict_json import MAX_JSON_DEPTH, strict_json
 from pytest_ptc.verdicts.schemas import data_problem
@@ -23,7 +31,8 @@ if TYPE_CHECKING:
 
 
 _VERDICT_FIELDS = frozenset({"verdict", "summary", "findings", "data"})
-_FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule"})
+_FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule", "quote"})
+_FACTS = frozenset(FindingFacts.__slots__)
 
 #: Longest verdict read, in bytes; ten thousand findings with evidence fit.
 MAX_VERDICT_BYTES = 8 * 1024 * 1024
@@ -49,12 +58,15 @@ def parse_verdict(text: str | bytes, schema: Mapping[str, Any] | None = None) ->
     return read_verdict(value, schema)
 
 
-def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verdict:
+def read_verdict(
+    value: object, schema: Mapping[str, Any] | None = None, *, ours: bool = False
+) -> Verdict:
     """Return the verdict that this JSON value is.
 
     Args:
         value: The value from any JSON reader, strict or not.
         schema: JSON Schema for `data`, from the marker.
+        ours: Whether we wrote it: only then may its findings have facts.
 
     Raises:
         VerdictError: It is not a verdict, or holds what is not JSON.
@@ -71,7 +83,9 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
     verdict = Verdict(
         verdict=kind,
         summary=printable_lines(summary.strip()),
-        findings=tuple(_finding(entry, f"findings[{i}]") for i, entry in enumerate(findings)),
+        findings=tuple(
+            _finding(entry, f"findings[{i}]", ours=ours) for i, entry in enumerate(findings)
+        ),
         data=fields.get("data"),
     )
     # Other texts are made printable; data stays unchanged, so it must be portable.
@@ -81,12 +95,12 @@ def read_verdict(value: object, schema: Mapping[str, Any] | None = None) -> Verd
     return verdict
 
 
-def _finding(value: object, where: str) -> Finding:
-    fields = _object(value, where, _FINDING_FIELDS)
+def _finding(value: object, where: str, *, ours: bool) -> Finding:
+    fields = _object(value, where, _FINDING_FIELDS | {"facts"} if ours else _FINDING_FIELDS)
     message = fields.get("message")
     if not isinstance(message, str) or not message.strip():
         raise VerdictError(f'"{where}.message" must be a text')
-    for name in ("path", "rule"):
+    for name in ("path", "rule", "quote"):
         if not isinstance(fields.get(name), str | None):
             raise VerdictError(f'"{where}.{name}" must be a text, not {_kind(fields[name])}')
     line = fields.get("line")
@@ -98,7 +112,17 @@ def _finding(value: object, where: str) -> Finding:
         path=_one_line(fields.get("path")),
         line=line,
         rule=_one_line(fields.get("rule")),
+        quote=_one_line(fields.get("quote")),
+        facts=_facts(fields["facts"], where) if "facts" in fields else NO_FACTS,
     )
+
+
+def _facts(value: object, where: str) -> FindingFacts:
+    """Return facts that we wrote ourselves, into a journal that nobody else can write."""
+    fields = _object(value, f"{where}.facts", _FACTS)
+    if "excuse" in fields:
+        fields = {**fields, "excuse": _choice(fields["excuse"], f"{where}.facts.excuse", Excuse)}
+    return FindingFacts(**fields)
 
 
 def _one_line(text: str | None) -> str | None:

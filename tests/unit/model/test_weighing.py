@@ -1,0 +1,82 @@
+"""Which findings block an item, and when a fail is set aside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_ptc.model.result import Attempt, AttemptReport, Result
+from pytest_ptc.model.ruling import Ruling, ruling_on
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.verdict import Excuse, Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.model.weighing import Excused, weighed, weighed_report
+
+SPEC = TaskSpec(nodeid="t.py::t", prompt="p", timeout=1.0, cwd="/w")
+NEW = Finding(severity=Severity.HIGH, message="new", path="a.py", line=3).with_facts(touched=True)
+OLD = Finding(severity=Severity.HIGH, message="old", path="a.py", line=9).with_facts(touched=False)
+ELSEWHERE = Finding(severity=Severity.LOW, message="nobody looked", path="b.py")
+
+
+def verdict(kind: VerdictKind, *findings: Finding, fail_on: str = "verdict") -> Verdict:
+    return Verdict(verdict=kind, summary="s", findings=findings, fail_on=fail_on)
+
+
+def known(finding: Finding, _: TaskSpec) -> Excused | None:
+    return Excused(Excuse.KNOWN, "since spring") if finding.path == "b.py" else None
+
+
+def test_a_finding_outside_the_change_is_pre_existing_and_stays() -> None:
+    new, old, elsewhere = weighed(verdict(VerdictKind.FAIL, NEW, OLD, ELSEWHERE), SPEC).findings
+    assert (new.facts.excuse, elsewhere.facts.excuse) == (None, None)
+    assert old.facts.excuse is Excuse.PRE_EXISTING
+
+
+def test_a_known_finding_is_excused_with_its_reason() -> None:
+    (finding,) = weighed(verdict(VerdictKind.FAIL, ELSEWHERE), SPEC, known).findings
+    assert (finding.facts.excuse, finding.facts.why) == (Excuse.KNOWN, "since spring")
+
+
+def test_what_a_verifier_has_excused_stays_so() -> None:
+    refuted = OLD.with_facts(excuse=Excuse.REFUTED, why="line 9: checked above")
+    (finding,) = weighed(verdict(VerdictKind.FAIL, refuted), SPEC, known).findings
+    assert finding == refuted
+
+
+@pytest.mark.parametrize(
+    ("findings", "set_aside"),
+    [((), False), ((OLD,), True), ((OLD, NEW), False), ((NEW,), False), ((ELSEWHERE,), False)],
+)
+def test_a_fail_is_set_aside_only_if_each_of_its_findings_is_excused(
+    findings: tuple[Finding, ...], set_aside: bool
+) -> None:
+    ended = weighed(verdict(VerdictKind.FAIL, *findings), SPEC)
+    assert ended.set_aside is set_aside
+    assert ended.counts_as is (VerdictKind.PASS if set_aside else VerdictKind.FAIL)
+    assert ended.passed is set_aside
+    report = AttemptReport(
+        attempt=Attempt(task_id="1", number=1, worker="w1"), seconds=1.0, verdict=ended
+    )
+    ruling = ruling_on(Result(task_id="1", spec=SPEC, reports=(report,)))
+    assert ruling is (Ruling.BODY if set_aside else Ruling.FAILED)
+
+
+@pytest.mark.parametrize("kind", [VerdictKind.PASS, VerdictKind.SKIP, VerdictKind.ERROR])
+def test_no_other_verdict_is_set_aside(kind: VerdictKind) -> None:
+    ended = weighed(verdict(kind, OLD), SPEC)
+    assert not ended.set_aside
+    assert ended.counts_as is kind
+
+
+def test_an_excused_finding_does_not_block_beside_a_pass() -> None:
+    ended = weighed(verdict(VerdictKind.PASS, NEW, OLD, fail_on="high"), SPEC)
+    assert ended.blocking == [NEW]
+
+
+def test_a_report_without_a_verdict_stays_as_it_is() -> None:
+    ended = weighed(verdict(VerdictKind.FAIL, OLD), SPEC)
+    report = AttemptReport(
+        attempt=Attempt(task_id="1", number=1, worker="w1"), seconds=1.0, verdict=ended
+    )
+    raw = replace(report, verdict=verdict(VerdictKind.FAIL, OLD))
+    assert weighed_report(raw, SPEC) == report
