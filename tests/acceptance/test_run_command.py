@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -375,13 +376,15 @@ def test_a_terminal_shows_how_far_the_run_is(suite: Suite) -> None:
     def read(descriptor: int) -> bytes:
         data = os.read(descriptor, 1 << 16)
         shown.extend(data)
+        if b"ptc 0/2 done" in shown:
+            (suite.path / "shown").touch()
         return data
 
-    script = f"cd {suite.path} && exec {sys.executable} -m pytest_ptc.cli run 'pass {{each}}' a b"
+    # Neither ends before what is shown then has been seen.
+    line = [sys.executable, "-m", "pytest_ptc.cli", "run", "wait shown\npass {each}", "a", "b"]
+    script = f"cd {suite.path} && exec {shlex.join(line)}"
     status = pty.spawn(["env", "TERM=xterm", "COLUMNS=80", "bash", "-c", script], read)
-    text = shown.decode()
-    assert "ptc 0/2 done" in text
-    last = text.rpartition("\x1b8")[2]
+    last = shown.decode().rpartition("\x1b8")[2]
     assert [line.split("  ")[0] for line in last.splitlines()[:2]] == ["pass a", "pass b"]
     assert os.waitstatus_to_exitcode(status) == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.tasklists import new_store
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ptc.tasklist import TaskListStore
+
+# By default an example that takes 200 ms fails its test, and so does slow drawing. A machine that
+# does other things is no property of ours.
+settings.register_profile("ptc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ptc")
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -793,7 +793,5 @@ def test_no_task_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch, steps: int)
                 max_examples=steps // 50,
                 stateful_step_count=70,
                 # How long a step takes says something about the machine's load only.
-                deadline=None,
-                suppress_health_check=[HealthCheck.too_slow],
             ),
         )

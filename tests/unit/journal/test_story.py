@@ -77,7 +77,7 @@ def _lines(story: Path) -> list[bytes]:
     return story.read_bytes().splitlines(keepends=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_whatever_is_changed_nothing_is_told_that_was_not_written(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ptc.model.item_states import PhaseReport
@@ -287,7 +287,6 @@ def _shown(lines: Sequence[str]) -> Counter[str]:
     return counts
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     items=ITEMS,
     times=st.sampled_from([1, 3, 40]),

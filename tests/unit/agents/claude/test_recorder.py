@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_ptc.agents.claude.recorder import MAX_REMINDERS, Recorder
@@ -573,7 +573,6 @@ updates = st.fixed_dictionaries(
 
 
 # How long an example takes to make says something about the machine's load only.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(updates, max_size=4), st.lists(updates, max_size=2))
 def test_whatever_a_model_calls_a_pass_is_one_that_was_kept(
     calls: list[dict[str, Any]], announced: list[dict[str, Any]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cmarkgfm  # type: ignore[import-untyped]
 import pytest
 from cmarkgfm.cmark import Options  # type: ignore[import-untyped]
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ptc.model.trouble import Cause
@@ -76,7 +76,7 @@ ITEMS = st.builds(
     report=st.sampled_from([{}, {"about": {"tool_calls": 0}}]),
 )
 
-patient = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(max_examples=80)
 
 
 def parsed(line: str) -> tuple[str, dict[str, str], str]:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ptc.model.errors import ReportError
@@ -244,7 +244,7 @@ def test_no_text_of_an_agent_is_a_link() -> None:
     assert result["message"]["text"] == "see [this] (http://evil.example/) and [0] (1)"
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(st.lists(ITEMS, max_size=4), st.booleans())
 def test_whatever_agents_say_is_valid(items: list[Item], over: bool) -> None:
     """The schema holds, a path comes back as it was, and every word can be encoded."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import nodes
 from markupsafe import Markup
@@ -57,7 +57,7 @@ BREAKERS = (
 TOKENS = st.lists(st.sampled_from(BREAKERS), max_size=6).map("".join)
 ANY_TEXT = st.one_of(TEXTS, HOSTILE, TOKENS)
 
-patient = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(max_examples=60)
 
 
 class Node:

@@ -310,9 +310,7 @@ MOVES = st.lists(
 
 
 @given(moves=MOVES)
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_run_leaves_what_it_would_have_left_without_the_area(
     narrow: Screen, moves: list[tuple[str, int]]
 ) -> None:

@@ -6,7 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ptc.model.item_states import PhaseReport
@@ -35,7 +35,7 @@ HOSTILE = st.text(
 ANY_TEXT = st.one_of(TEXTS, HOSTILE)
 
 # How long an example takes says something about the machine's load only.
-patient = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(max_examples=60)
 
 
 def spec(nodeid: str, **more: Any) -> TaskSpec:
