@@ -49,8 +49,19 @@ def test_a_document_of_everything_meets_its_schema() -> None:
     ]
     assert made["tasks"][0]["verdict"]["findings"] == [
         {
-            **{"severity": "high", "message": "m", "path": "a.py", "line": 1, "rule": None},
-            **{"quote": None, "blocks": True, "anchor": None, "touched": None, "named_by": None},
-            **{"votes": None, "check": None, "excuse": None, "why": ""},
+            "severity": "high",
+            "message": "m",
+            "path": "a.py",
+            "line": 1,
+            "rule": None,
+            "quote": None,
+            "blocks": True,
+            "anchor": None,
+            "touched": None,
+            "named_by": None,
+            "votes": None,
+            "check": None,
+            "excuse": None,
+            "why": "",
         }
     ]
