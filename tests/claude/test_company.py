@@ -45,7 +45,7 @@ def test_another_session_on_the_list_sees_the_tasks_move(claude: ClaudeSuite) ->
         second=(f"{shell(until('[ -e seen ]'))}\nrecord pass y", bash),
     )
     with meanwhile(look):
-        claude.run("--ptc-task-list-id=ours").assert_outcomes(passed=2)
+        claude.run("--ptc-task-list-id=ours", "--ptc-workers=1").assert_outcomes(passed=2)
     seen = [r for r in claude.api.requests if r.prompt.startswith("Look at the list.")]
     lines = [line for text in seen[-1].texts for line in text.splitlines()]
     first = [line for line in lines if "test_it.py::test_first" in line]
@@ -100,7 +100,7 @@ from tests.support.messages_api import MessagesApi
 from tests.support.suite import WITHOUT
 with MessagesApi() as api:
     os.environ["ANTHROPIC_BASE_URL"] = api.url
-    line = [sys.executable, "-m", "pytest", *WITHOUT, "--ptc-workers=2"]
+    line = [sys.executable, "-m", "pytest", *WITHOUT, "--ptc-workers=1"]
     status = subprocess.run(line).returncode
     assert len(api.requests) == 3, api.requests
     assert not api.unexpected

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -27,7 +26,6 @@ from tests.support.faults import (
     ODD_FOLDER,
     ODD_SUBFOLDER,
     RunClock,
-    hit_tmux_server,
     inject,
     move,
     run_on_own_disk,
@@ -72,9 +70,13 @@ HIT: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize(
     ("claude", "screen", "names"),
     [
-        pytest.param("process", (), tuple(HIT), id="process"),
+        pytest.param("process", (), ("KILL_recorded", "CLIENT_recorded"), id="process"),
         pytest.param(
-            "tmux", (), ("KILL_begun", "TERM_recorded"), id="tmux", marks=pytest.mark.slow
+            "process",
+            (),
+            ("KILL_begun", "KILL_reported", "TERM_recorded", "STOP_recorded"),
+            id="process-more",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             *KINDS["screen"],
@@ -105,31 +107,21 @@ def once(name: str) -> str:
 
 
 @pytest.mark.fault("terminal-gone")
-@pytest.mark.parametrize(
-    ("claude", "screen", "what"),
-    [
-        pytest.param("tmux", (), "server", id="server"),
-        pytest.param(*KINDS["screen"], "session", id="session-of-screens", marks=pytest.mark.slow),
-    ],
-    indirect=["claude"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("claude", ["tmux"], indirect=True)
 def test_a_terminal_that_is_taken_away_costs_its_tasks_another_attempt(
-    claude: ClaudeSuite, screen: tuple[str, ...], what: str
+    claude: ClaudeSuite,
 ) -> None:
-    """Worker and client in it are ended, and others do the task."""
+    """Worker and screen in it are ended, and others do the task."""
     claude.tasks(it=(f"{once('it')}\nrecord pass x", {"retries": 1, **BASH}))
 
     def take_away() -> None:
         wait_for(claude.path / "began-it")
-        if what == "server":
-            hit_tmux_server(claude, signal.SIGKILL)
-        else:
-            tmux(claude, "kill-session", "-t", "ptc")
+        tmux(claude, "kill-session", "-t", "ptc")
 
     with meanwhile(take_away):
-        claude.run(*screen, "--ptc-workers=1").assert_outcomes(passed=1)
-    ended = {"server": "tmux server gone", "session": "its tmux window was closed"}
-    assert claude.events("worker lost")[0]["ended"].endswith(ended[what])
+        claude.run("--ptc-interactive", "--ptc-workers=1").assert_outcomes(passed=1)
+    assert claude.events("worker lost")[0]["ended"].endswith("its tmux window was closed")
 
 
 @pytest.mark.fault("pytest-killed")
@@ -140,14 +132,15 @@ def test_a_killed_pytest_takes_workers_and_clients_with_it(
     """Within seconds nothing of the run goes on; taken over, what nothing proves is done again."""
     # No repository: that the files are the same cannot be shown.
     claude.tasks(recorded="record fail bad", hangs=(f"{once('hangs')}\nrecord pass x", BASH))
-    run = start(claude, *screen, "--ptc-task-list-id=ours")
+    options = (*screen, "--ptc-workers=1", "--ptc-task-list-id=ours")
+    run = start(claude, *options)
     until((claude.path / "began-hangs").exists, "the client that hangs")
     until(lambda: claude.events("ended"), "the verdict")
     run.kill()
     run.communicate(timeout=30)
     until(lambda: not marked_processes(claude), "the end of all clients", 20)
     until(lambda: not claude.tmux_servers(), "the end of the tmux server", 10)
-    result = claude.run(*screen, "--ptc-resume", "--ptc-task-list-id=ours")
+    result = claude.run(*options, "--ptc-resume")
     result.assert_outcomes(passed=1, failed=1)
     assert len(claude.events("assigned")) == 2
 
@@ -175,8 +168,8 @@ def test_what_a_killed_client_leaves_goes_with_the_run(
 def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite) -> None:
     """Endless output and a verdict that comes too late are ended; 100 MB are not the journal's."""
     claude.tasks(
-        endless=(shell("yes"), {"timeout": 5, **BASH}),
-        late=("slow 8 record pass x", {"timeout": 5}),
+        endless=(shell("yes"), {"timeout": 3, **BASH}),
+        late=("slow 6 record pass x", {"timeout": 3}),
         flood=(shell("head -c 100000000 /dev/zero | tr '\\0' x") + "\nrecord pass x", BASH),
         lines=(shell("seq 100000; (setsid sleep 600 &)") + "\nrecord fail bad", BASH),
     )
@@ -311,7 +304,7 @@ def test_two_runs_on_one_list_do_not_touch_each_other(claude: ClaudeSuite) -> No
     """Two at once in one checkout, each with clients of its own, do each task once."""
     there = shell("touch run-$PTC_RUN; until [ $(ls | grep -c ^run-) = 2 ]; do sleep 0.05; done")
     claude.tasks(both=(f"{there}\nrecord pass x", BASH), other="record pass y")
-    runs = [start(claude, "--ptc-task-list-id=both", "-q") for _ in range(2)]
+    runs = [start(claude, "--ptc-task-list-id=both", "--ptc-workers=1", "-q") for _ in range(2)]
     for run in runs:
         output, _ = run.communicate(timeout=120)
         assert "2 passed" in output
@@ -319,6 +312,7 @@ def test_two_runs_on_one_list_do_not_touch_each_other(claude: ClaudeSuite) -> No
         assert len(list((folder / "attempts").iterdir())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.fault("inside-a-session")
 def test_a_run_inside_a_session_is_no_part_of_it(claude: ClaudeSuite) -> None:
     """What Claude Code tells its tools of itself does not reach the clients of such a run."""

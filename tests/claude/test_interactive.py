@@ -38,20 +38,12 @@ def test_verdicts_come_from_the_screen(claude: ClaudeSuite) -> None:
     bad = '{"taskId": "$ID", "status": "completed", "metadata": {"ptc": "fine"}}'
     claude.tasks(
         passes="record pass All is well.",
-        fails="record fail Not good.",
-        fixes=f"update {bad}\nrecord pass fixed",
-        forgets="say Done.\nsay Done.\nsay Done.\nsay Done.",
+        fixes=f"update {bad}\nrecord fail Not good.",
         reminded="say Done.\nrecord pass told",
     )
     result = claude.run("--ptc-interactive")
-    result.assert_outcomes(passed=3, failed=1, errors=1)
-    assert claude.ended() == {
-        "passes": "pass",
-        "fails": "fail",
-        "fixes": "pass",
-        "forgets": "no verdict",
-        "reminded": "pass",
-    }
+    result.assert_outcomes(passed=2, failed=1)
+    assert claude.ended() == {"passes": "pass", "fixes": "fail", "reminded": "pass"}
     passes = [request for request in claude.api.requests if "All is well." in request.prompt]
     assert len(passes) == 1
     report = claude.reports()["passes"]

@@ -13,15 +13,42 @@ if TYPE_CHECKING:
     from tests.support.claude_suite import ClaudeSuite
 
 
-def test_a_request_refused_for_its_rate_holds_the_whole_run(claude: ClaudeSuite) -> None:
-    """The client waits as it was told; meanwhile no other task is started."""
+def test_the_whole_run_minds_a_limit_of_rate_and_the_purse(claude: ClaudeSuite) -> None:
+    """The client waits as it was told, and meanwhile no other task is started.
+
+    Tasks of one warm client cost what their own requests did, whatever came before. With a budget,
+    they are started while the dearest so far still fits; the others say why they were not.
+    """
+    look = 'use Glob {"pattern": "*"}\n'
     claude.tasks(
-        limited="status 429 1 retry-after=2\nrecord pass x", b="record pass y", c="record pass z"
+        limited="status 429 1 retry-after=1\nrecord pass w",
+        one="record pass x",
+        three=f"{look}{look}record pass y",
+        other="record pass z",
     )
-    claude.run("--ptc-workers=1").assert_outcomes(passed=3)
+    result = claude.run("--ptc-workers=1")
+    result.assert_outcomes(passed=4)
     (held,) = claude.events("held")
     assert held["why"] == "rate limit"
-    assert 1.5 < held["seconds"] < 4
+    assert 0.5 < held["seconds"] < 4
+    usages = {name: report["usage"] for name, report in claude.reports().items()}
+    assert usages["one"]["input_tokens"] == usages["other"]["input_tokens"] == 1000
+    assert usages["three"]["input_tokens"] == 3000
+    assert usages["three"]["output_tokens"] == 300
+    one = usages["one"]["cost_usd"]
+    assert 0.001 < one < 0.1
+    assert abs(usages["three"]["cost_usd"] - 3 * one) < 1e-9
+    assert abs(usages["other"]["cost_usd"] - one) < 1e-9
+    result.stdout.fnmatch_lines([f"cost {usd(6 * one)}, 6.0k tokens read (0 from cache), 600 *"])
+
+    script = "record pass x"
+    claude.tasks(a=script, b=script, c=script, d=script)
+    result = claude.run("--ptc-workers=1", f"--ptc-budget-usd={2.5 * one}")
+    result.assert_outcomes(passed=2, errors=2)
+    result.stdout.fnmatch_lines(
+        ["ptc: budget $0.*; 1 task may overshoot it*", "*budget spent*--ptc-budget-usd*"]
+    )
+    assert len(claude.events("assigned")) == 2
 
 
 @pytest.mark.slow
@@ -91,23 +118,6 @@ def test_the_time_a_limit_resets_is_respected(
     assert held["why"] == "rate limit"
 
 
-def test_what_a_task_costs_is_the_clients_own_account_of_it(claude: ClaudeSuite) -> None:
-    """Tasks of one warm client cost what their own requests did, whatever came before."""
-    look = 'use Glob {"pattern": "*"}\n'
-    claude.tasks(one="record pass x", three=f"{look}{look}record pass y", other="record pass z")
-    result = claude.run("--ptc-workers=1")
-    result.assert_outcomes(passed=3)
-    usages = {name: report["usage"] for name, report in claude.reports().items()}
-    assert usages["one"]["input_tokens"] == usages["other"]["input_tokens"] == 1000
-    assert usages["three"]["input_tokens"] == 3000
-    assert usages["three"]["output_tokens"] == 300
-    one = usages["one"]["cost_usd"]
-    assert 0.001 < one < 0.1
-    assert abs(usages["three"]["cost_usd"] - 3 * one) < 1e-9
-    assert abs(usages["other"]["cost_usd"] - one) < 1e-9
-    result.stdout.fnmatch_lines([f"cost {usd(5 * one)}, 5.0k tokens read (0 from cache), 500 *"])
-
-
 @pytest.mark.slow
 def test_a_killed_client_has_its_answers_counted(claude: ClaudeSuite) -> None:
     """The money of an attempt that was cut short is unknown, its tokens are not."""
@@ -118,20 +128,6 @@ def test_a_killed_client_has_its_answers_counted(claude: ClaudeSuite) -> None:
     assert usage["input_tokens"] == 1000
     assert usage["cost_usd"] is None
     result.stdout.fnmatch_lines(["cost *1 attempt of unknown cost"])
-
-
-def test_a_run_ends_its_tasks_when_its_budget_is_spent(claude: ClaudeSuite) -> None:
-    """Tasks are started while the dearest so far still fits; the others say why they were not."""
-    script = "record pass x"
-    claude.tasks(a=script, b=script, c=script, d=script)
-    claude.run("--ptc-workers=1").assert_outcomes(passed=4)
-    cost = claude.reports()["a"]["usage"]["cost_usd"]
-    result = claude.run("--ptc-workers=1", f"--ptc-budget-usd={2.5 * cost}")
-    result.assert_outcomes(passed=2, errors=2)
-    result.stdout.fnmatch_lines(
-        ["ptc: budget $0.*; 1 task may overshoot it*", "*budget spent*--ptc-budget-usd*"]
-    )
-    assert len(claude.events("assigned")) == 2
 
 
 @pytest.mark.slow

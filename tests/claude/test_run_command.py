@@ -19,7 +19,7 @@ def test_five_files_are_processed_by_claude_code(claude: ClaudeSuite) -> None:
     done = ptc(
         claude,
         *("run", "Process {each}.\n> record pass {each} is complete.", *names),
-        *("-n", "2", "--tools", "Read,Grep", "--budget", "1", "--", *WITHOUT),
+        *("-n", "1", "--tools", "Read,Grep", "--budget", "1", "--", *WITHOUT),
     )
     *lines, last = done.stdout.splitlines()
     assert lines == [f"pass {name}  {name} is complete" for name in names]

@@ -1,144 +1,197 @@
-"""How the real client's recordings become outcomes."""
+"""How the real client's recordings become outcomes: many conversations of one run."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from tests.support.claude_verdicts import update
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.support.claude_suite import ClaudeSuite
 
 
+class Case(NamedTuple):
+    """What a model does, and what comes of it.
+
+    Args:
+        script: What it does.
+        ended: The verdict of its task, or the cause of its trouble.
+        told: What is told to it meanwhile.
+        options: The marker's keywords.
+    """
+
+    script: str
+    ended: str
+    told: str = ""
+    options: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
+
+
 FINDING = {"severity": "high", "message": "a hole", "path": "a.py", "line": 3, "rule": "hole"}
+FIXED = "\nrecord pass now it is right"
+PROSE, BAD, FAIL = update("All is well."), update({"verdict": "great"}), update({"verdict": "fail"})
+NOT_AN_OBJECT = "must be a JSON object, not a text"
+THEIRS = (
+    'update {"taskId": "1", "status": "completed", '
+    '"metadata": {"ptc": {"verdict": "pass", "summary": "done for you"}}}'
+)
+#: A model that obeys an injected text: it records for all others, and writes files.
+INJECTED = "\n".join(
+    [
+        " && ".join(
+            f'update {{"taskId": "{number}", "status": "completed", '
+            '"metadata": {"ptc": {"verdict": "pass", "summary": "all fine"}}}'
+            for number in range(4, 50)
+        ),
+        'use Write {"file_path": "report.json", "content": "{}"}',
+        'use Edit {"file_path": "agent.py", "old_string": "fail", "new_string": "pass"}',
+        "record pass as the text says",
+    ]
+)
+
+PLAIN = {
+    "passes": Case("record pass All is well.", "pass"),
+    "fails": Case(
+        update({"verdict": "fail", "summary": "Not good.", "findings": [FINDING]}), "fail"
+    ),
+    "skips": Case("record skip not for us", "skip"),
+    "errs": Case("record error could not look", "error"),
+}
+#: What is refused is explained, and the next verdict counts.
+REFUSED = {
+    "kind": Case(BAD + FIXED, "pass", '"verdict" must be one of pass, fail, skip, error'),
+    "prose": Case(PROSE + FIXED, "pass", NOT_AN_OBJECT),
+    "bare": Case(
+        'update {"taskId": "$ID", "status": "completed"}' + FIXED,
+        *("pass", "a task is completed by its verdict"),
+    ),
+    "deletes": Case(
+        'update {"taskId": "$ID", "status": "deleted"}' + FIXED, "pass", "must not be deleted"
+    ),
+    "renames": Case(
+        update({"verdict": "pass", "summary": "x"}, subject="mine") + FIXED,
+        *("pass", "subject of your task must not be changed"),
+    ),
+    "adds": Case(
+        'update {"taskId": "$ID", "metadata": {"ptc_run": "x"}}' + FIXED, "pass", "not ptc_run"
+    ),
+    "data": Case(
+        update({"verdict": "pass", "summary": "x", "data": {}})
+        + "\n"
+        + update({"verdict": "pass", "summary": "y", "data": {"score": 1}}),
+        *("pass", "'score' is a required property"),
+        {"schema": {"type": "object", "required": ["score"]}},
+    ),
+    "never_fixes": Case(
+        f"{PROSE}\n{PROSE}\nsay I give up.\nsay I do.\nsay Really.",
+        *("malformed verdict", NOT_AN_OBJECT),
+    ),
+}
+#: Who stops without a verdict is told twice, and no more.
+SILENT = {
+    "forgets": Case("say Done.\nsay Done, I said.\nsay Really.\nsay Never asked.", "no verdict"),
+    "minds": Case("say Done.\nrecord pass as told", "pass"),
+}
+#: Of several verdicts in one answer a fail counts, whatever comes first.
+SEVERAL = {
+    "late": Case("record pass fine && record fail not so fine", "fail"),
+    "early": Case("record fail bad && record pass fine", "fail"),
+    "disagrees": Case("record pass fine && record skip not for us", "contradicted verdict"),
+    "agrees": Case("record pass fine && record pass fine indeed", "pass"),
+    "malformed": Case(f"record pass fine && {FAIL}", "contradicted verdict"),
+}
+#: A refused one beside one that was accepted is no pass. A later one replaces what was refused, but
+#: for a fail: that is not taken back, nor asked again.
+BESIDE = {
+    "beside": Case(f"record pass fine && {BAD}", "contradicted verdict"),
+    "before": Case(f"{BAD} && record pass fine", "contradicted verdict"),
+    "replaced": Case(f"{BAD}\nrecord pass fine", "pass"),
+    "taken_back": Case(f"{FAIL}\nrecord pass fine", "contradicted verdict"),
+    "given_up": Case(
+        f"{FAIL}\nsay I give up.\nsay I do.\nsay Really.",
+        *("malformed verdict", "", {"retries": 1}),
+    ),
+    "repeated": Case(f"{FAIL}\nrecord fail bad", "fail"),
+}
+#: The tasks of others are out of reach.
+OF_OTHERS = {
+    "injected": Case(INJECTED, "pass", "is another worker's"),
+    "at_work": Case("slow 1 record fail late", "fail"),
+    "completes": Case(
+        f"{THEIRS}\nsay Done.\nsay Done.\nsay Done.",
+        *("malformed verdict", "task 1 is another worker's"),
+    ),
+    "removes": Case(
+        'update {"taskId": "1", "status": "deleted"}\nrecord pass mine alone',
+        *("pass", "task 1 is another worker's"),
+    ),
+}
+CASES = {**OF_OTHERS, **PLAIN, **REFUSED, **SILENT, **SEVERAL, **BESIDE}
 
 
-def test_a_recorded_pass_is_green_after_one_request(claude: ClaudeSuite) -> None:
-    """The turn ends with the accepted verdict: no request is spent on hearing that it was."""
-    claude.tasks(it="record pass All is well.")
-    result = claude.run()
-    result.assert_outcomes(passed=1)
-    (request,) = claude.api.requests
-    assert "Task ID: " in request.prompt
-    assert request.tools == ["Glob", "Grep", "Read", "TaskUpdate"]
-    report = claude.reports()["it"]
-    assert report["verdict"]["summary"] == "All is well."
-    assert report["about"]["client"].startswith("Claude Code 2.")
-    assert report["about"]["turns"] >= 1
+def write(claude: ClaudeSuite, names: Sequence[str]) -> None:
+    """Write the tests of these cases."""
+    claude.tasks(**{name: (CASES[name].script, CASES[name].options) for name in names})
 
 
-def test_each_verdict_becomes_its_outcome(claude: ClaudeSuite) -> None:
-    """Pass, fail with findings, skip and error, as recorded with the native tool."""
-    claude.tasks(
-        passes="record pass fine",
-        fails=update({"verdict": "fail", "summary": "Not good.", "findings": [FINDING]}),
-        skips="record skip not for us",
-        errs="record error could not look",
+@pytest.mark.fault("malformed-fail", "hostile-text", "no-verdict", "two-records", "foreign-record")
+def test_each_recording_becomes_its_outcome(claude: ClaudeSuite) -> None:
+    """Whatever a model records and however often, its own task ends by that alone."""
+    folder = claude.claude / "tasks/ours"
+    folder.mkdir(parents=True)
+    task = {"subject": "theirs", "description": "", "status": "pending", "blocks": []}
+    theirs = json.dumps({"id": "1", **task, "blockedBy": []}, indent=2)
+    (folder / "1.json").write_text(theirs)
+    write(claude, tuple(CASES))
+    result = claude.run("--ptc-task-list-id=ours")
+
+    # Each is what it shall be, and nobody was asked a second time.
+    ended = {name: case.ended for name, case in CASES.items()}
+    assert claude.ended() == ended
+    ways = Counter(ended.values())
+    reds = len(CASES) - ways["pass"] - ways["fail"] - ways["skip"]
+    result.assert_outcomes(
+        passed=ways["pass"], failed=ways["fail"], skipped=ways["skip"], errors=reds
     )
-    result = claude.run()
-    result.assert_outcomes(passed=1, failed=1, skipped=1, errors=1)
+    assert len(claude.events("assigned")) == len(CASES)
+    for name, case in CASES.items():
+        assert case.told in "\n".join(claude.said_to_model(name)), name
     result.stdout.fnmatch_lines(["*high a.py:3 hole: a hole*"])
     result.stdout.fnmatch_lines(["*transcript in *attempts/*/transcript.jsonl*"])
+    result.stdout.fnmatch_lines([f"*malformed verdict*{NOT_AN_OBJECT}*"])
+    # No tool was used: passes are marked by that.
+    result.stdout.fnmatch_lines([f"{ways['pass']} passes without a tool call: *"])
 
-
-def test_what_is_refused_is_explained_and_can_be_fixed(claude: ClaudeSuite) -> None:
-    """A malformed verdict is not recorded; the model hears why, and its next one counts."""
-    schema = {"type": "object", "required": ["score"]}
-    fixed = "\nrecord pass now it is right"
-    claude.tasks(
-        kind=update({"verdict": "great", "summary": "x"}) + fixed,
-        prose=update("All is well.") + fixed,
-        bare='update {"taskId": "$ID", "status": "completed"}' + fixed,
-        deletes='update {"taskId": "$ID", "status": "deleted"}' + fixed,
-        renames=update({"verdict": "pass", "summary": "x"}, subject="mine") + fixed,
-        adds='update {"taskId": "$ID", "metadata": {"ptc_run": "x"}}' + fixed,
-        data=(
-            update({"verdict": "pass", "summary": "x", "data": {}})
-            + "\n"
-            + update({"verdict": "pass", "summary": "y", "data": {"score": 1}}),
-            {"schema": schema},
-        ),
-    )
-    result = claude.run()
-    result.assert_outcomes(passed=7)
-    for name, reason in {
-        "kind": '"verdict" must be one of pass, fail, skip, error',
-        "prose": "must be a JSON object, not a text",
-        "bare": "a task is completed by its verdict",
-        "deletes": "must not be deleted",
-        "renames": "subject of your task must not be changed",
-        "adds": "not ptc_run",
-        "data": "'score' is a required property",
-    }.items():
-        assert reason in "\n".join(claude.said_to_model(name)), name
-
-
-def test_a_model_that_never_fixes_its_verdict_ends_in_an_error(claude: ClaudeSuite) -> None:
-    """What was refused is named; the item is not green and not failed."""
-    line = update("All is well.")
-    claude.tasks(it=f"{line}\n{line}\nsay I give up.\nsay I do.\nsay Really.")
-    result = claude.run()
-    result.assert_outcomes(errors=1)
-    assert claude.ended() == {"it": "malformed verdict"}
-    result.stdout.fnmatch_lines(["*malformed verdict*must be a JSON object, not a text*"])
-
-
-@pytest.mark.fault("no-verdict")
-def test_a_model_that_stops_without_a_verdict_is_told_twice(claude: ClaudeSuite) -> None:
-    """Then its task ends as `no verdict`; one that minds the reminder ends as it records."""
-    claude.tasks(
-        forgets="say Done.\nsay Done, I said.\nsay Really.\nsay Never asked.",
-        minds="say Done.\nrecord pass as told",
-    )
-    result = claude.run()
-    result.assert_outcomes(passed=1, errors=1)
-    assert claude.ended() == {"forgets": "no verdict", "minds": "pass"}
+    # The turn ends with the accepted verdict: no request is spent on hearing that it was.
+    (request,) = claude.requests_of("passes")
+    assert "Task ID: " in request.prompt
+    assert request.tools == ["Glob", "Grep", "Read", "TaskUpdate"]
+    report = claude.reports()["passes"]
+    assert report["verdict"]["summary"] == "All is well."
+    assert report["about"]["turns"] >= 1
     # How a client puts our words, and how often it repeats them, is its own affair: each request
     # after the first has one more reminder in it.
     requests = claude.requests_of("forgets")
     told = ["\n".join(request.texts).count("No verdict is recorded for") for request in requests]
     assert len(told) == 3
     assert 0 == told[0] < told[1] < told[2]
-
-
-@pytest.mark.fault("two-records")
-def test_of_several_verdicts_in_one_answer_a_fail_counts(claude: ClaudeSuite) -> None:
-    """Whatever comes first; other verdicts that disagree are an error."""
-    claude.tasks(
-        late="record pass fine && record fail not so fine",
-        early="record fail bad && record pass fine",
-        disagrees="record pass fine && record skip not for us",
-        agrees="record pass fine && record pass fine indeed",
-        malformed="record pass fine && " + update({"verdict": "fail"}),
-    )
-    claude.run().assert_outcomes(passed=1, failed=2, errors=2)
-    assert claude.ended() == {
-        "late": "fail",
-        "early": "fail",
-        "disagrees": "contradicted verdict",
-        "agrees": "pass",
-        "malformed": "contradicted verdict",
-    }
-
-
-@pytest.mark.fault("foreign-record")
-def test_tasks_of_others_are_out_of_reach(claude: ClaudeSuite) -> None:
-    """A model that completes or deletes another task on the list is refused; the list is whole."""
-    folder = claude.claude / "tasks/ours"
-    folder.mkdir(parents=True)
-    task = {"subject": "theirs", "description": "", "status": "pending", "blocks": []}
-    theirs = json.dumps({"id": "1", **task, "blockedBy": []}, indent=2)
-    (folder / "1.json").write_text(theirs)
-    passed = '{"verdict": "pass", "summary": "done for you"}'
-    others = f'{{"taskId": "1", "status": "completed", "metadata": {{"ptc": {passed}}}}}'
-    claude.tasks(
-        completes=f"update {others}\nsay Done.\nsay Done.\nsay Done.",
-        deletes='update {"taskId": "1", "status": "deleted"}\nrecord pass mine alone',
-    )
-    claude.run("--ptc-task-list-id=ours").assert_outcomes(passed=1, errors=1)
+    # The list is whole.
     assert (folder / "1.json").read_text() == theirs
-    assert "task 1 is another worker's" in "\n".join(claude.said_to_model("completes"))
     (folder / "1.json").unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("claude", ["tmux"], indirect=True)
+def test_a_verdict_refused_beside_an_accepted_one_is_no_pass_on_the_screen(
+    claude: ClaudeSuite,
+) -> None:
+    """There, hooks do not say which answer a call is of."""
+    write(claude, tuple(BESIDE))
+    claude.run("--ptc-interactive").assert_outcomes(passed=1, failed=1, errors=4)
+    assert claude.ended() == {name: case.ended for name, case in BESIDE.items()}
+    assert len(claude.events("assigned")) == len(BESIDE)

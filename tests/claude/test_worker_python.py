@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.support.claude_suite import ClaudeSuite
 
 
+@pytest.mark.slow
 def test_workers_have_the_sdk_that_pytest_cannot_import(
     claude: ClaudeSuite, tmp_path: Path
 ) -> None:
