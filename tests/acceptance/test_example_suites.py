@@ -43,6 +43,7 @@ def verdicts(suite: Path) -> dict[str, dict[str, object]]:
     return {event["task"]: event["verdict"] for event in events if event["event"] == "ended"}
 
 
+@pytest.mark.slow
 def test_code_review(tmp_path: Path) -> None:
     """Four pull requests pass, and the one that brings a CVE back is found, at its line."""
     suite = copied("code_review", tmp_path)
@@ -66,6 +67,7 @@ def test_code_review(tmp_path: Path) -> None:
     assert len(listed.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_blind_reviewer_fails_the_run(tmp_path: Path) -> None:
     """The canary is what tells a reviewer that looks from one that does not."""
     suite = copied("code_review", tmp_path)

@@ -18,13 +18,30 @@ from tests.support.runs import until
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
-HOSTS = pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+HOSTS = pytest.mark.parametrize(
+    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
+)
 IN_TMUX = pytest.mark.parametrize("suite", ["tmux"], indirect=True)
 
 
 @pytest.mark.fault("worker-hit")
-@HOSTS
-@pytest.mark.parametrize("name", ["KILL", "TERM", "STOP"])
+@pytest.mark.parametrize(
+    ("suite", "name"),
+    [
+        ("tmux", "KILL"),
+        ("process", "STOP"),
+        *(
+            pytest.param(*row, marks=pytest.mark.slow)
+            for row in (
+                ("process", "KILL"),
+                ("process", "TERM"),
+                ("tmux", "TERM"),
+                ("tmux", "STOP"),
+            )
+        ),
+    ],
+    indirect=["suite"],
+)
 def test_a_worker_that_is_hit_loses_no_verdict_and_makes_none_up(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -118,7 +135,7 @@ print(json.dumps({"verdict": "pass", "summary": "loud"}))
 
 @pytest.mark.fault("terminal-unread")
 @IN_TMUX
-@pytest.mark.parametrize("how", ["held", "stopped"])
+@pytest.mark.parametrize("how", ["held", pytest.param("stopped", marks=pytest.mark.slow)])
 def test_a_terminal_that_nobody_reads_holds_nobody_up(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:

@@ -16,7 +16,9 @@ from tests.support.suite import AGENT, WITHOUT, nothing_left
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
-HOSTS = pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+HOSTS = pytest.mark.parametrize(
+    "suite", [pytest.param("process", marks=pytest.mark.slow), "tmux"], indirect=True
+)
 
 #: Waits for the agents of all runs.
 TOGETHER = """
@@ -29,7 +31,7 @@ print(json.dumps({"verdict": "pass", "summary": "all are there"}))
 
 
 @pytest.mark.fault("many-runs")
-@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_runs_in_one_checkout_do_not_touch_each_other(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
@@ -68,6 +70,7 @@ def test_without_a_home_the_list_has_no_place_unless_it_is_given_one(
 
 @pytest.mark.fault("root")
 @HOSTS
+@pytest.mark.slow
 def test_root_has_no_other_rules(suite: Suite) -> None:
     """As root of a namespace, whoever runs these tests: the agent is root, too."""
     suite.write(

@@ -26,7 +26,9 @@ OURS = "--ptc-task-list-id=ours"
     ("suite", "spoil", "why"),
     [
         pytest.param("tmux", FILL, "No space left on device", id="full"),
-        pytest.param("process", PROTECT, "Read-only file system", id="read-only"),
+        pytest.param(
+            *("process", PROTECT, "Read-only file system"), id="read-only", marks=pytest.mark.slow
+        ),
     ],
     indirect=["suite"],
 )
@@ -55,7 +57,7 @@ def test_a_full_journal_keeps_what_it_has(suite: Suite, spoil: str, why: str) ->
 
 
 @pytest.mark.fault("disk-full-at-start")
-@pytest.mark.parametrize("place", [JOURNALS, LIST])
+@pytest.mark.parametrize("place", [JOURNALS, pytest.param(LIST, marks=pytest.mark.slow)])
 def test_a_disk_that_is_read_only_from_the_start_starts_nothing(suite: Suite, place: str) -> None:
     """It is a usage error that names the place and the reason, before there is any worker."""
     suite.write(test_a=marked("it", "touch began\npass"))
@@ -67,7 +69,13 @@ def test_a_disk_that_is_read_only_from_the_start_starts_nothing(suite: Suite, pl
 
 
 @pytest.mark.fault("disk-full-at-start")
-@pytest.mark.parametrize("options", ["size=64k", "nr_inodes=20"], ids=["blocks", "files"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param("size=64k", id="blocks"),
+        pytest.param("nr_inodes=20", id="files", marks=pytest.mark.slow),
+    ],
+)
 def test_a_list_that_has_no_room_from_the_start_starts_nothing(suite: Suite, options: str) -> None:
     """Tasks that do not all fit on it are taken off it again, and the reason is told."""
     suite.write(
@@ -161,6 +169,7 @@ def test_broken_tasks_cost_no_verdict_and_those_of_others_are_theirs(suite: Suit
 
 
 @pytest.mark.fault("dead-locks")
+@pytest.mark.slow
 def test_locks_of_the_dead_hold_up_nobody(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither old ones nor that of a client that was killed in the middle of an update."""
     monkeypatch.setattr(locks, "STALE_AFTER_S", 2.0)
@@ -177,6 +186,7 @@ def test_locks_of_the_dead_hold_up_nobody(suite: Suite, monkeypatch: pytest.Monk
 
 
 @pytest.mark.fault("held-lock")
+@pytest.mark.slow
 def test_a_lock_that_others_hold_holds_up_no_verdict(suite: Suite) -> None:
     """Its task waits a moment and goes on without the list, which is said; no other task waits."""
     suite.write(

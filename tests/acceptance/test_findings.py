@@ -43,29 +43,31 @@ def test_a_real_linter_needs_no_wrapper(linted: Suite) -> None:
     linted.run(zero, *FINDINGS, "--ptc-fail-on=high").assert_outcomes(passed=1, failed=1)
 
 
-@pytest.mark.parametrize(
-    "does",
-    [
-        "pass",
-        "open('out.sarif', 'w').close()",
-        "import os; os.symlink('other.sarif', 'out.sarif')",
-        "import os; os.mkfifo('out.sarif')",
-        'print(\'{"verdict": "pass", "summary": "fine"}\')',
-        "import subprocess; subprocess.run(['ptc', 'record', 'pass', 'fine'], check=True)",
-    ],
-)
-def test_without_a_file_of_the_attempt_nothing_passes(suite: Suite, does: str) -> None:
-    """Missing, empty, a link, a FIFO; whatever else the program recorded."""
-    suite.write(test_a="@pytest.mark.ptc('Lint.', findings='sarif:out.sarif')\ndef test_a(): pass")
+#: What programs do that leave no file of findings of their own.
+LEAVE_NONE = {
+    "missing": "pass",
+    "empty": "open('empty.sarif', 'w').close()",
+    "link": "import os; os.symlink('other.sarif', 'link.sarif')",
+    "fifo": "import os; os.mkfifo('fifo.sarif')",
+    "prints": 'print(\'{"verdict": "pass", "summary": "fine"}\')',
+    "records": "import subprocess; subprocess.run(['ptc', 'record', 'pass', 'fine'], check=True)",
+    # A valid one was there before.
+    "stale": "pass",
+}
+
+
+def test_without_a_file_of_the_attempt_nothing_passes(suite: Suite) -> None:
+    """Missing, empty, a link, a FIFO, stale; whatever else the program recorded."""
+    suite.write(
+        test_a="@pytest.mark.ptc('Lint.', findings='sarif:{name}.sarif')\n"
+        f"@pytest.mark.parametrize('name', {list(LEAVE_NONE)})\ndef test_a(name): pass"
+    )
     valid = '{"version": "2.1.0", "runs": [{"tool": {"driver": {}}, "results": []}]}'
-    (suite.path / "other.sarif").write_text(valid)
-    (suite.path / "a.py").write_text(does)
-    suite.run("--ptc-command={python} a.py").assert_outcomes(errors=1)
-    # Stale: a valid one that was there before.
-    (suite.path / "out.sarif").unlink(missing_ok=True)
-    (suite.path / "out.sarif").write_text(valid)
-    (suite.path / "a.py").write_text("pass")
-    suite.run("--ptc-command={python} a.py").assert_outcomes(errors=1)
+    for name in ("other", "stale"):
+        (suite.path / f"{name}.sarif").write_text(valid)
+    for name, does in LEAVE_NONE.items():
+        (suite.path / f"{name}.py").write_text(does)
+    suite.run("--ptc-command={python} {cwd}/{name}.py").assert_outcomes(errors=len(LEAVE_NONE))
 
 
 @pytest.mark.parametrize(("kind", "outcome"), [("pass", "passed"), ("fail", "failed")])

@@ -76,16 +76,9 @@ def test_the_options_are_documented(suite: Suite) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["-p", "libtmux.pytest_plugin"],
-        ["-p", "no:cacheprovider"],
-        ["-p", "no:terminal"],
-        ["-p", "no:capture"],
-        ["-p", "no:timeout", "-p", "no:rerunfailures", "-p", "no:xdist"],
-        ["-p", "xdist"],
-        ["--capture=no"],
-        ["--setup-show"],
-        ["--junitxml=report.xml"],
-        ["-q", "-q"],
+        ["-p", "libtmux.pytest_plugin", "-p", "xdist", "--setup-show", "--junitxml=report.xml"],
+        ["-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:rerunfailures", "-s"],
+        ["-p", "no:terminal", "-p", "no:capture", "-p", "no:xdist"],
     ],
     ids=" ".join,
 )
@@ -157,6 +150,7 @@ def test_an_option_that_may_stand_alone_takes_no_path_for_its_value(
     assert said is None or said in result.outlines
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is a dependency")
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_linux_needs_no_psutil(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> None:

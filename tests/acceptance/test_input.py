@@ -188,37 +188,39 @@ def test_anothers_tasks_on_the_list_are_untouched(
         path.unlink()
 
 
-@pytest.mark.parametrize(
-    "nasty",
-    [
-        pytest.param('it\'s "quoted" `id` $(touch pwned) ${HOME} ; touch pwned', id="shell"),
-        pytest.param("two\nlines\n\n  and\ttabs\r\n", id="lines"),
-        pytest.param("日本語 العربية 🙂 e\u0301", id="scripts"),
-        pytest.param("nul\0byte \x1b[31mred\x07", id="control"),
-        pytest.param("%s {0} {} \\n #{pane_pid} ;", id="formats"),
-        pytest.param("x" * 1_000_000, id="1MB"),
-    ],
+NASTY = (
+    'it\'s "quoted" `id` $(touch pwned) ${HOME} ; touch pwned',
+    "two\nlines\n\n  and\ttabs\r\n",
+    "日本語 العربية 🙂 e\u0301",
+    "nul\0byte \x1b[31mred\x07",
+    "%s {0} {} \\n #{pane_pid} ;",
+    "x" * 1_000_000,
 )
+
+
 @pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
-def test_prompts_and_parameters_arrive_as_they_are(suite: Suite, nasty: str) -> None:
+def test_prompts_and_parameters_arrive_as_they_are(suite: Suite) -> None:
     """Whatever is in a prompt reaches the agent's standard input whole, and no shell ever."""
     suite.agent.write_text(
         "import json, os, sys\n"
         "prompt = sys.stdin.buffer.read().decode()\n"
         "params = json.load(open(os.environ['PTC_PARAMS_FILE']))\n"
-        "json.dump([prompt, params], open('seen.json', 'w'))\n"
+        "name = os.environ['PTC_NODEID'].partition('[')[2].rstrip(']')\n"
+        "json.dump([prompt, params], open(f'seen-{name}.json', 'w'))\n"
         "print(json.dumps({'verdict': 'pass', 'summary': 'seen'}))\n"
     )
-    (suite.path / "nasty.json").write_text(json.dumps(nasty))
+    (suite.path / "nasty.json").write_text(json.dumps(NASTY))
     suite.write(
         test_a="import json, pathlib\nNASTY = json.loads(pathlib.Path('nasty.json').read_text())\n"
         "@pytest.mark.ptc('before {n} after')\n"
-        "@pytest.mark.parametrize('n', [NASTY], ids=['n'])\ndef test_it(n): pass\n"
+        "@pytest.mark.parametrize('n', NASTY, ids=[str(n) for n in range(len(NASTY))])\n"
+        "def test_it(n): pass\n"
     )
-    suite.run().assert_outcomes(passed=1)
-    prompt, params = json.loads((suite.path / "seen.json").read_text())
-    assert prompt.startswith(f"before {nasty} after\n\nTask ID: ")
-    assert params == {"n": nasty}
+    suite.run().assert_outcomes(passed=len(NASTY))
+    for number, nasty in enumerate(NASTY):
+        prompt, params = json.loads((suite.path / f"seen-{number}.json").read_text())
+        assert prompt.startswith(f"before {nasty} after\n\nTask ID: ")
+        assert params == {"n": nasty}
     assert not list(suite.path.glob("**/pwned"))
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.fault("signals")
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
+)
 def test_ctrl_c_ends_the_run_and_everything_it_started(suite: Suite) -> None:
     """One Ctrl-C: pytest says so, workers and agents are gone, and so are our tasks."""
     suite.write(test_a=HANGS)
@@ -43,7 +45,13 @@ def test_a_second_ctrl_c_does_not_leave_anything_either(suite: Suite) -> None:
 
 
 @pytest.mark.fault("signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGTERM, id="SIGTERM"),
+        pytest.param(signal.SIGHUP, id="SIGHUP", marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_that_ends_a_job_ends_it_in_order(suite: Suite, number: int) -> None:
     """What CI systems and closed terminals send ends the run as Ctrl-C does, with its reports."""
     suite.write(test_a=HANGS + "@pytest.mark.ptc('pass')\ndef test_done(): pass\n")
@@ -57,7 +65,9 @@ def test_a_signal_that_ends_a_job_ends_it_in_order(suite: Suite, number: int) ->
 
 
 @pytest.mark.fault("pytest-killed")
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", [pytest.param("process", marks=pytest.mark.slow), "tmux"], indirect=True
+)
 def test_workers_end_themselves_when_pytest_is_killed(suite: Suite) -> None:
     """After SIGKILL of pytest no worker and no agent goes on for more than a few seconds."""
     suite.write(test_a=HANGS)
@@ -113,23 +123,10 @@ def test_a_verdict_recorded_in_time_counts_though_the_agent_hangs(suite: Suite) 
     assert agents_of(suite) == []
 
 
-@pytest.mark.fault("many-runs")
-def test_two_runs_in_one_checkout_do_not_touch_each_other(suite: Suite) -> None:
-    """Runs at once, even on one list, each do their own tasks exactly once."""
-    suite.write(
-        test_a="@pytest.mark.ptc('say {n}\\npass')\n"
-        "@pytest.mark.parametrize('n', range(12))\ndef test_it(n): pass\n"
-    )
-    runs = [start(suite, "--ptc-task-list-id=both", "-q") for _ in range(2)]
-    for run in runs:
-        output, _ = run.communicate(timeout=120)
-        assert run.returncode == 0, output
-        assert "12 passed" in output
-    assert len(suite.runs) == 2
-
-
 @pytest.mark.fault("agent-floods")
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_flood_of_output_is_kept_short(suite: Suite) -> None:
     """A hundred megabytes cost neither the disk nor the verdict on the last line."""
     suite.agent.write_text(

@@ -154,9 +154,9 @@ def test_many_worktrees_at_once_do_not_get_in_each_others_way(suite: Suite, repo
     suite.write(
         test_a="@pytest.mark.ptc('n{n}', isolation='worktree', cwd='repo/src',\n"
         f"    env={{'SEEN': {str(suite.path)!r}}})\n"
-        "@pytest.mark.parametrize('n', range(24))\ndef test_it(n): pass\n"
+        "@pytest.mark.parametrize('n', range(12))\ndef test_it(n): pass\n"
     )
-    suite.run("--ptc-workers=6").assert_outcomes(passed=24)
+    suite.run("--ptc-workers=6").assert_outcomes(passed=12)
     assert worktrees(repo) == []
 
 

@@ -67,7 +67,13 @@ def test_fixtures_of_the_project_are_the_projects(suite: Suite) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [["-p", "libtmux"], ["-o", "required_plugins=libtmux"], ["-n1", "-p", "libtmux"]],
+    [
+        ["-p", "libtmux"],
+        *(
+            pytest.param(asked, marks=pytest.mark.slow)
+            for asked in (["-o", "required_plugins=libtmux"], ["-n1", "-p", "libtmux"])
+        ),
+    ],
     ids=" ".join,
 )
 @pytest.mark.usefixtures("first")
@@ -78,6 +84,7 @@ def test_who_asks_for_the_fixtures_has_them(suite: Suite, asked: list[str]) -> N
 
 
 @pytest.mark.usefixtures("first")
+@pytest.mark.slow
 def test_a_conftest_that_names_the_module_has_them(suite: Suite) -> None:
     """As pytest has it for every plugin."""
     (suite.path / "conftest.py").write_text("pytest_plugins = ['libtmux.pytest_plugin']\n")

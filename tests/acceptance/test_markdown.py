@@ -139,52 +139,58 @@ def test_a_file_fans_out_over_what_has_changed(suite: Suite) -> None:
     assert "nothing changed since main" in (suite.path / "report.xml").read_text()
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("---\ntimeout: 3\n", "*review.ptc.md:1: the front matter does not end*"),
-        ("---\ntimeout: 3\n---\n\n", "*review.ptc.md:4: the prompt is missing*"),
-        ("", "*review.ptc.md:1: the prompt is missing*"),
-        ("---\na: [\n---\nx", "*review.ptc.md:*: the front matter is not YAML*"),
-        ("---\n- a\n---\nx", "*review.ptc.md:2: the front matter must be keys and values*"),
-        ("---\nretries: 1\n\ntimeout: -3\n---\nx", "*review.ptc.md:4: timeout: must be a number*"),
-        ("---\ntimout: 3\n---\nx", "*review.ptc.md:2: timout: unknown keyword*each, xfail, skip*"),
-        ("---\nretries: 1\nretries: 2\n---\nx", "*review.ptc.md:3: retries: is given twice*"),
-        ("---\ngate: false\n---\nx", "*review.ptc.md:2: gate: needs a test with a body*"),
-        ("\n---\nfail_on: high\n---\nx", "*review.ptc.md:2: this looks like front matter*line 1*"),
-        ("---\nxfail:\n---\nx", "*review.ptc.md:2: xfail: must be a text, the reason*"),
-        ("---\neach: 7\n---\nx", "*review.ptc.md:2: each: must be a list, or one of changed, *"),
-        ("---\neach: []\n---\nx", "*review.ptc.md:2: each: is an empty list*"),
-        ("---\neach: {files: 'x/*.py'}\n---\nx", "*review.ptc.md:2: each: no file below*x/[*].py*"),
-        (
-            "---\neach: {files: '*.md', exclude: '*'}\n---\nx",
-            "*review.ptc.md:2: each: everything that matches*is excluded*",
-        ),
-        (
-            "---\neach: {files: '../*'}\n---\nx",
-            "*md:2: each: files: '../[*]' leads out of*",
-        ),
-        ("---\neach: {files: {}}\n---\nx", "*review.ptc.md:2: each: files: must be a pattern*"),
-        (
-            "---\neach: {changed: --help}\n---\nx",
-            "*md:2: each: changed: '--help' is not the*",
-        ),
-        ("---\neach: {changed: main}\n---\nx", "*review.ptc.md:2: each: what has changed since*"),
-        ("---\neach: {pull_requests: [a]}\n---\nx", "*each: pull_requests: must be a list of*"),
-        (
-            "---\neach: [1]\n---\nx\ny {pat}",
-            "*review.ptc.md:5: {pat} has no value: `each` gives e*",
-        ),
-    ],
+#: Files, and what is said of each.
+WRONG = (
+    ("---\ntimeout: 3\n", "*{name}:1: the front matter does not end*"),
+    ("---\ntimeout: 3\n---\n\n", "*{name}:4: the prompt is missing*"),
+    ("", "*{name}:1: the prompt is missing*"),
+    ("---\na: [\n---\nx", "*{name}:*: the front matter is not YAML*"),
+    ("---\n- a\n---\nx", "*{name}:2: the front matter must be keys and values*"),
+    ("---\nretries: 1\n\ntimeout: -3\n---\nx", "*{name}:4: timeout: must be a number*"),
+    ("---\ntimout: 3\n---\nx", "*{name}:2: timout: unknown keyword*each, xfail, skip*"),
+    ("---\nretries: 1\nretries: 2\n---\nx", "*{name}:3: retries: is given twice*"),
+    ("---\ngate: false\n---\nx", "*{name}:2: gate: needs a test with a body*"),
+    ("\n---\nfail_on: high\n---\nx", "*{name}:2: this looks like front matter*line 1*"),
+    ("---\nxfail:\n---\nx", "*{name}:2: xfail: must be a text, the reason*"),
+    ("---\neach: 7\n---\nx", "*{name}:2: each: must be a list, or one of changed, *"),
+    ("---\neach: []\n---\nx", "*{name}:2: each: is an empty list*"),
+    ("---\neach: {files: 'x/*.py'}\n---\nx", "*{name}:2: each: no file below*x/[*].py*"),
+    (
+        "---\neach: {files: '*.md', exclude: '*'}\n---\nx",
+        "*{name}:2: each: everything that matches*is excluded*",
+    ),
+    (
+        "---\neach: {files: '../*'}\n---\nx",
+        "*{name}:2: each: files: '../[*]' leads out of*",
+    ),
+    ("---\neach: {files: {}}\n---\nx", "*{name}:2: each: files: must be a pattern*"),
+    (
+        "---\neach: {changed: --help}\n---\nx",
+        "*{name}:2: each: changed: '--help' is not the*",
+    ),
+    ("---\neach: {changed: main}\n---\nx", "*{name}:2: each: what has changed since*"),
+    (
+        "---\neach: {pull_requests: [a]}\n---\nx",
+        "*{name}:2: each: pull_requests: must be a list of*",
+    ),
+    (
+        "---\neach: [1]\n---\nx\ny {pat}",
+        "*{name}:5: {pat} has no value: `each` gives e*",
+    ),
 )
-def test_what_is_wrong_with_a_file_is_told_with_its_line(
-    suite: Suite, text: str, said: str
-) -> None:
+
+
+def test_what_is_wrong_with_a_file_is_told_with_its_line(suite: Suite) -> None:
     """It is an error of collection, before anything is started."""
-    write(suite, text)
+    wanted = []
+    for number, (text, said) in enumerate(WRONG):
+        name = f"wrong-{number}.ptc.md"
+        write(suite, text, name)
+        wanted.append(said.replace("{name}", name))
     result = suite.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines([said])
+    result.assert_outcomes(errors=len(WRONG))
+    result.stdout.fnmatch_lines_random(wanted)
     assert suite.runs == []
 
 

@@ -35,31 +35,37 @@ def test_skip_is_skipped_with_the_summary(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["SKIPPED * test_a.py:2: no such endpoint here"])
 
 
+#: What an agent does, and the cause that its item has by that.
+TROUBLES = {
+    "error": ("error the database is down", "the database is down"),
+    "no_verdict": ("say hello", "no verdict"),
+    "malformed": ('say {"verdict": "pass"}', "malformed verdict"),
+    "cut": ('say {"verdict": "pass", "summary":', "no verdict"),
+    "exit": ("exit 3", "exit status 3"),
+    "signal": ("die SIGSEGV", "SIGSEGV"),
+    "pass_then_exit": ("pass fine\nexit 1", "contradicted"),
+    "not_the_last_line": ("pass\nsay oh, one more thing", "no verdict"),
+    "two_minds": ("record pass|--summary|ok\nskip no", "contradicted"),
+    "hang": ("say working\nhang", "timeout"),
+    "worker_killed": ("kill-worker", "worker lost"),
+}
+
+
 @pytest.mark.fault("agent-hangs", "no-verdict", "two-records")
-@pytest.mark.parametrize(
-    ("prompt", "keywords", "cause"),
-    [
-        pytest.param("error the database is down", "", "the database is down", id="error"),
-        pytest.param("say hello", "", "no verdict", id="no-verdict"),
-        pytest.param('say {"verdict": "pass"}', "", "malformed verdict", id="malformed"),
-        pytest.param('say {"verdict": "pass", "summary":', "", "no verdict", id="cut"),
-        pytest.param("exit 3", "", "exit status 3", id="exit-3"),
-        pytest.param("die SIGSEGV", "", "SIGSEGV", id="signal"),
-        pytest.param("pass fine\nexit 1", "", "contradicted", id="pass-then-exit-1"),
-        pytest.param("pass\nsay oh, one more thing", "", "no verdict", id="not-the-last-line"),
-        pytest.param("record pass|--summary|ok\nskip no", "", "contradicted", id="two-minds"),
-        pytest.param("say working\nhang", ", timeout=0.5", "timeout", id="hang"),
-        pytest.param("kill-worker", "", "worker lost", id="worker-killed"),
-    ],
-)
-def test_trouble_is_an_error_that_names_its_cause(
-    suite: Suite, prompt: str, keywords: str, cause: str
-) -> None:
+def test_trouble_is_an_error_that_names_its_cause(suite: Suite) -> None:
     """Whatever keeps a valid verdict from being there is an error in set-up, never green."""
-    suite.write(test_a=mark(prompt, keywords=keywords))
+    suite.write(
+        test_a="".join(
+            mark(prompt, keywords=", timeout=1" if name == "hang" else "").replace(
+                "_it", f"_{name}"
+            )
+            for name, (prompt, _) in TROUBLES.items()
+        )
+    )
     result = suite.run()
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*ERROR at setup of test_it*", f"*ptc *{cause}*"])
+    result.assert_outcomes(errors=len(TROUBLES))
+    for name, (_, cause) in TROUBLES.items():
+        result.stdout.fnmatch_lines([f"*ERROR at setup of test_{name} *", f"ptc *{cause}*"])
 
 
 def test_trouble_shows_what_was_last_seen(suite: Suite) -> None:
@@ -107,21 +113,25 @@ def test_a_canary_is_not_satisfied_by_trouble(suite: Suite) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.mark.parametrize(
-    ("prompt", "outcomes"),
-    [
-        pytest.param("exit 0", {"passed": 1}, id="0"),
-        pytest.param("exit 1", {"failed": 1}, id="1"),
-        pytest.param("exit 2", {"errors": 1}, id="2"),
-        pytest.param("fail no\nexit 0", {"failed": 1}, id="fail-then-0"),
-        pytest.param("pass yes\nexit 1", {"failed": 1}, id="pass-then-1"),
-        pytest.param("pass yes\nexit 0", {"passed": 1}, id="pass-then-0"),
-    ],
-)
-def test_exit_status_as_verdict(suite: Suite, prompt: str, outcomes: dict[str, int]) -> None:
+def test_exit_status_as_verdict(suite: Suite) -> None:
     """Where the user asks for it, 0 is a pass, 1 a fail, anything else an error."""
-    suite.write(test_a=mark(prompt))
-    suite.run("--ptc-verdict-from-exit").assert_outcomes(**outcomes)
+    prompts = {
+        "passed": ("exit 0", "pass yes\nexit 0"),
+        "failed": ("exit 1", "fail no\nexit 0", "pass yes\nexit 1"),
+        "error": ("exit 2",),
+    }
+    suite.write(
+        test_a="".join(
+            mark(prompt).replace("_it", f"_{outcome}_{number}")
+            for outcome, several in prompts.items()
+            for number, prompt in enumerate(several)
+        )
+    )
+    result = suite.run("--ptc-verdict-from-exit", "-v")
+    result.assert_outcomes(passed=2, failed=3, errors=1)
+    for outcome, several in prompts.items():
+        lines = [f"*::test_{outcome}_{n} {outcome.upper()}*" for n, _ in enumerate(several)]
+        result.stdout.fnmatch_lines_random(lines)
 
 
 @pytest.mark.fault("two-records")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
+    import pytest
+
     from tests.support.suite import Suite
 
 LONG = "See what is there: " + "word " * 200
@@ -54,15 +54,14 @@ def test_many_errors_that_are_equal_are_told_once(suite: Suite) -> None:
     assert "ERROR 5 items: agent failed" in text
 
 
-@pytest.mark.parametrize("how", ["option", "variable"])
 def test_in_brief_our_failures_are_a_line_each(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch, how: str
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where Claude Code runs pytest that is the default; foreign failures are shown as ever."""
-    if how == "variable":
-        monkeypatch.setenv("CLAUDECODE", "1")
     suite.write(test_a=ITEMS)
-    result = suite.run(*(["--ptc-output=brief"] if how == "option" else []))
+    with monkeypatch.context() as inside:
+        inside.setenv("CLAUDECODE", "1")
+        result = suite.run()
     result.assert_outcomes(failed=3, passed=1)
     text = result.stdout.str()
     assert "ptc verdict" not in text

@@ -94,21 +94,26 @@ sys.exit(int(status))
     ("first", "second", "outcomes", "step"),
     [
         # At a few points it is only in its output yet: then nobody knows that it is valid.
-        pytest.param(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 8, id="fail"),
+        pytest.param(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 24, id="fail"),
         pytest.param(
             *(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 1),
             id="fail-at-every-point",
             marks=pytest.mark.slow,
         ),
-        pytest.param(f"{PASS} 0", "- 3", {"passed", "errors"}, 8, id="pass"),
+        pytest.param(f"{PASS} 0", "- 3", {"passed", "errors"}, 24, id="pass"),
+        pytest.param(
+            *(f"{PASS} 0", "- 3", {"passed", "errors"}, 8),
+            id="pass-at-many-points",
+            marks=pytest.mark.slow,
+        ),
         # Neither is ever green, whatever is killed: among the slow tests.
         pytest.param(
-            *(f"{NEARLY} 0", f"{PASS} 0", {"errors"}, 8),
+            *(f"{NEARLY} 0", f"{PASS} 0", {"errors"}, 24),
             id="malformed-fail",
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            *(f"{PASS} 3", "- 3", {"errors"}, 8), id="pass-then-3", marks=pytest.mark.slow
+            *(f"{PASS} 3", "- 3", {"errors"}, 24), id="pass-then-3", marks=pytest.mark.slow
         ),
     ],
 )
@@ -278,6 +283,7 @@ print('{"verdict": "pass", "summary": "x"}')
 
 @pytest.mark.fault("agent-leaves-children")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="best effort elsewhere")
+@pytest.mark.slow
 def test_what_hides_ends_with_its_task_too(suite: Suite) -> None:
     """When the test's body runs it is gone, and the worker has no dead child of it."""
     suite.agent.write_text(LEAVES)

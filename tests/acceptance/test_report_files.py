@@ -64,24 +64,19 @@ def test_they_are_made_again_from_the_journal(suite: Suite) -> None:
     assert json.loads(printed) == before["run.json"]
 
 
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [
+def test_ptc_report_refuses_what_it_cannot_do(suite: Suite) -> None:
+    """With one line of reason, and without half a report."""
+    suite.write(test_a=marked("it", "pass"))
+    suite.run().assert_outcomes(passed=1)
+    for args, said in (
         ((), "no report is requested"),
         (("--json", "-", "--sarif", "-"), "only one report can go to standard output"),
         (("--json", "-", "--github"), "only one report can go to standard output"),
         (("--json", "."), "Is a directory"),
-    ],
-)
-def test_ptc_report_refuses_what_it_cannot_do(
-    suite: Suite, args: tuple[str, ...], said: str
-) -> None:
-    """With one line of reason, and without half a report."""
-    suite.write(test_a=marked("it", "pass"))
-    suite.run().assert_outcomes(passed=1)
-    refused = ptc(suite, "report", *args)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert said in refused.stderr
+    ):
+        refused = ptc(suite, "report", *args)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert said in refused.stderr
 
 
 def test_a_run_that_was_killed_has_reports_too(suite: Suite) -> None:
@@ -298,15 +293,18 @@ def pytest_ptc_reports():
 """
 
 
-@pytest.mark.parametrize("how", ["conftest", "plugin", "ini"])
+@pytest.mark.parametrize(
+    "how", ["conftest", *(pytest.param(how, marks=pytest.mark.slow) for how in ("plugin", "ini"))]
+)
 def test_a_plugin_adds_a_report(suite: Suite, how: str) -> None:
     """In one function: it has an option and an ini key, and can be made again."""
     module = "conftest" if how == "conftest" else "reporter"
     (suite.path / f"{module}.py").write_text(PLUGIN)
     suite.write(test_a=TWO)
+    suite.pytester.syspathinsert()
     loaded = () if how == "conftest" else ("-p", "reporter")
     asked = ("-o", "ptc_names=names.txt") if how == "ini" else ("--ptc-names=names.txt",)
-    result = suite.spawn(*loaded, *asked)
+    result = suite.run(*loaded, *asked)
     result.stdout.fnmatch_lines(["ptc: wrote names.txt"])
     run = suite.runs[-1].name
     expected = [
@@ -317,25 +315,22 @@ def test_a_plugin_adds_a_report(suite: Suite, how: str) -> None:
     assert (suite.path / "names.txt").read_text().splitlines() == expected
     again = ptc(suite, "report", "-p", module, "--names=-")
     assert again.stdout.splitlines() == expected
-    shown = suite.spawn("--help", *loaded)
+    shown = suite.run("--help", *loaded)
     shown.stdout.fnmatch_lines(["*--ptc-names=PATH*write the items, a line each, to this file*"])
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("json", "there is another one of this name; rename it"),
-        ("summary", "there is another one of this name; rename it"),
-        ("a-b", "use letters, digits and _ in its name"),
-    ],
-)
-def test_a_report_needs_a_name_of_its_own(suite: Suite, name: str, why: str) -> None:
+def test_a_report_needs_a_name_of_its_own(suite: Suite) -> None:
     """Otherwise the session is one that was called wrongly, and so is the command."""
-    (suite.path / "reporter.py").write_text(PLUGIN.replace('"names"', repr(name)))
     suite.write(test_a=TWO)
-    result = suite.spawn("-p", "reporter")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*report {name!r}: {why}"])
-    assert ptc(suite, "report", "-p", "reporter", "--json=-").returncode == 2
+    suite.pytester.syspathinsert()
+    another = "there is another one of this name; rename it"
+    for number, (name, why) in enumerate(
+        (("json", another), ("summary", another), ("a-b", "use letters, digits and _ in its name"))
+    ):
+        (suite.path / f"reporter_{number}.py").write_text(PLUGIN.replace('"names"', repr(name)))
+        result = suite.run("-p", f"reporter_{number}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"*report {name!r}: {why}"])
+    assert ptc(suite, "report", "-p", "reporter_0", "--json=-").returncode == 2
     refused = ptc(suite, "report", "-p", "nothing_there", "--json=-")
     assert refused.stderr.startswith("ptc report: refused: -p nothing_there: cannot be used: ")

@@ -34,7 +34,9 @@ def begun(suite: Suite) -> set[str]:
 
 
 @pytest.mark.fault("pytest-killed")
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_killed_run_is_taken_over(suite: Suite) -> None:
     """Its verdicts stand, and say so; the rest is run; what it left is gone."""
     suite.write(test_a=THREE)
@@ -94,27 +96,16 @@ def test_what_has_changed_is_run_again(suite: Suite) -> None:
         suite.run("--ptc-resume", *args).assert_outcomes(passed=1)
         return bool(suite.events("assigned"))
 
-    (suite.path / "src").mkdir()
-    for name in ("src/a.txt", "b.txt", "c.txt"):
-        (suite.path / name).write_text("1")
+    (suite.path / "c.txt").write_text("1")
     write("")
     suite.commit()
     suite.run().assert_outcomes(passed=1)
-    assert not again(), "nothing has changed"
     assert not again("--ptc-timeout=29", "--ptc-retries=1"), "limits"
     # Each change is one to the run before it.
-    (suite.path / "b.txt").write_text("2")
-    assert again(), "the content of a file that it names"
-    (suite.path / "src/new.txt").write_text("2")
-    assert again(), "a file in a folder that it names"
     (suite.path / "c.txt").write_text("2")
     assert again(), "the content of a file that it does not name"
-    suite.agent.write_text(f"{suite.agent.read_text()}\n# fixed\n")
-    assert again(), "the agent"
-    write(" x")
-    assert again(), "the prompt"
     write(" x", ", tools='Read'")
-    assert again(), "the marker"
+    assert again(), "the prompt and the marker"
     assert not again(), "nothing has changed since"
 
 
@@ -129,8 +120,6 @@ def test_a_task_whose_need_is_run_again_is_run_again(suite: Suite) -> None:
     )
     suite.commit("a.txt")
     suite.run().assert_outcomes(passed=4)
-    suite.run("--ptc-resume").assert_outcomes(passed=4)
-    assert suite.events("assigned") == []
     (suite.path / "a.txt").write_text("2")
     suite.run("--ptc-resume").assert_outcomes(passed=4)
     assert begun(suite) == {"a", "b", "c"}
@@ -168,7 +157,6 @@ def test_a_rerun_of_a_resumed_item_is_a_new_attempt(suite: Suite) -> None:
     suite.commit("done-*", "test_a.py")
     suite.write(test_a="@pytest.mark.ptc('fail')\ndef test_it(): pass\n")
     suite.run().assert_outcomes(failed=1)
-    suite.run("--ptc-resume").assert_outcomes(failed=1)
     suite.run("--ptc-resume", "--reruns=1").assert_outcomes(passed=1)
     assert len(suite.events("assigned")) == 1
 
@@ -186,6 +174,7 @@ def test_what_a_test_submits_itself_is_resumed_too(suite: Suite) -> None:
     assert suite.events("assigned") == []
 
 
+@pytest.mark.slow
 def test_last_failed_and_resume_go_together(suite: Suite) -> None:
     """`--lf` chooses which tests are collected; what of those is unchanged has its verdict."""
     suite.write(
@@ -231,11 +220,3 @@ def test_runs_that_cannot_be_resumed_are_refused_before_anything_is_started(suit
     (suite.path / "end").touch()
     run.communicate(timeout=30)
     suite.run(f"--ptc-resume={suite.runs[0].name[-5:]}").assert_outcomes(passed=1)
-
-
-def test_without_an_earlier_run_all_is_run(suite: Suite) -> None:
-    """A pipeline may always say `--ptc-resume`."""
-    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
-    result = suite.run("--ptc-resume")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["ptc: resumes nothing: there is no earlier run"])

@@ -33,7 +33,7 @@ def test_the_whole_tree_counts_and_changes_are_named(suite: Suite) -> None:
     suite.commit()
     suite.run().assert_outcomes(passed=1)
     first = suite.runs[0].name
-    assert why(suite) == why(suite) == ""
+    assert why(suite) == ""
     (suite.path / "b.txt").write_text("2")
     (suite.path / "c.txt").unlink()
     (suite.path / "notes.txt").write_text("1")
@@ -72,7 +72,7 @@ def test_different_reasons_are_told_apart(suite: Suite) -> None:
     assert len(suite.events("assigned")) == 4
 
 
-@pytest.mark.parametrize("kind", ["changed", "put-back"])
+@pytest.mark.parametrize("kind", ["put-back", pytest.param("changed", marks=pytest.mark.slow)])
 def test_what_an_agent_changes_is_not_what_was_judged(suite: Suite, kind: str) -> None:
     """It passes what it has made of the text under review; then the text is as it was."""
     (suite.path / "a.txt").write_text("evil")
@@ -88,6 +88,7 @@ def test_what_an_agent_changes_is_not_what_was_judged(suite: Suite, kind: str) -
     assert suite.events("assigned")
 
 
+@pytest.mark.slow
 def test_a_module_of_the_agents_counts(
     suite: Suite, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -148,12 +149,13 @@ def test_tests_of_one_node_id_do_not_stand_for_each_other(suite: Suite) -> None:
     args = (f"--rootdir={suite.path}/root", "-c", str(reviews / "pytest.ini"))
     import_mode = "--import-mode=importlib"
     for files in (both, both[::-1]):
-        first = suite.spawn(*args, import_mode, *files)
-        again = suite.spawn(*args, import_mode, *files, "--ptc-resume")
+        first = suite.run(*args, import_mode, *files)
+        again = suite.run(*args, import_mode, *files, "--ptc-resume")
         assert first.ret != pytest.ExitCode.OK
         assert again.ret != pytest.ExitCode.OK
 
 
+@pytest.mark.slow
 def test_the_last_run_is_the_last_one_in_every_zone(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

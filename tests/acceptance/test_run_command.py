@@ -71,6 +71,7 @@ def test_five_files_are_processed(example: Suite) -> None:
     assert (done.stderr, done.returncode) == ("", 1)
 
 
+@pytest.mark.slow
 def test_five_endpoints_are_tested(example: Suite) -> None:
     """By four methods each, with real requests."""
     prompt = "Test GET, POST, PUT and DELETE of {endpoint}."
@@ -82,6 +83,7 @@ def test_five_endpoints_are_tested(example: Suite) -> None:
     assert totals(last) == "5: 4 pass, 1 fail, S, run ID"
 
 
+@pytest.mark.slow
 def test_five_pull_requests_are_reviewed(example: Suite) -> None:
     """Each in a worktree of its own, at the pull request's head; none is left."""
     subprocess.run(["bash", "pulls.sh"], cwd=example.path, check=True)
@@ -126,11 +128,15 @@ def test_nothing_of_the_project_is_needed_but_its_ini_file(suite: Suite) -> None
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["Process {each}.", "a.txt"], "ITEM: a.txt is no file in "),
+        pytest.param(
+            *(["Process {each}.", "a.txt"], "ITEM: a.txt is no file in "), marks=pytest.mark.slow
+        ),
         (["Do {each}.", "1", "--agent", "nobody"], "ptc_agent: 'nobody' is not an agent"),
         (["Do {each}.", "1", "--", "--no-such"], "unrecognized arguments: --no-such"),
-        (["Do {each}.", "1", "--", "test_a.py"], "behind --: 'test_a.py' is no option"),
-        (["Do {b}.", "--each=b=x", "--ref={b}", "--isolation=worktree"], "item x: isolation: "),
+        pytest.param(
+            *(["Do {each}.", "1", "--", "test_a.py"], "behind --: 'test_a.py' is no option"),
+            marks=pytest.mark.slow,
+        ),
         (["Do {b}.", "--each=b=1..50", "--ref={b}", "--isolation=worktree"], " (+49 more)"),
     ],
 )
@@ -159,12 +165,11 @@ def test_the_order_is_that_of_the_line_and_no_test_is_forgotten(suite: Suite) ->
     assert failed.read_text() == before
 
 
-@pytest.mark.parametrize("addopts", ["--collect-only", "-k nothing", "--no-such-option"])
 def test_options_of_the_environment_leave_no_item_out(
-    suite: Suite, monkeypatch: pytest.MonkeyPatch, addopts: str
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gate judges what its command line names; agents still inherit the variable."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", addopts)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only -k nothing --no-such-option")
     done = run(suite, 'sh test -n "$PYTEST_ADDOPTS"\npass')
     assert done.returncode == 0, done.stderr
     assert totals(done.stdout.splitlines()[-1]) == "1: 1 pass, S, run ID"
@@ -199,24 +204,35 @@ def test_a_plugin_that_breaks_is_no_failed_item(suite: Suite) -> None:
     assert done.returncode == 3
 
 
-def test_fifty_items_of_any_length_are_at_most_2400_bytes(suite: Suite) -> None:
+def test_items_of_any_length_are_at_most_2400_bytes(suite: Suite) -> None:
     """All is said of the worst, the rest is counted, and there is a command that shows it."""
-    names = [f"{number} {'long ' * 60}" for number in range(50)]
-    prompt = f"record fail|--summary|{'words ' * 300}|--finding|high:{'more ' * 200}\nsay {{each}}"
-    done = run(suite, prompt, *names, "-n", "2")
+    names = [f"{number} {'long ' * 60}" for number in range(8)]
+    found = [{"severity": "high", "message": "more " * 200}]
+    said = {"verdict": "fail", "summary": "words " * 300, "findings": found}
+    (suite.path / "said.json").write_text(json.dumps(said))
+    done = run(suite, "sh cat said.json\nTask {each}", *names, "-n", "2")
     assert len(done.stdout.encode()) <= 2400
     *_, rest, last = done.stdout.splitlines()
     assert re.search(r"rest: ptc results [0-9a-f]+$", rest)
-    assert totals(last) == "50: 50 fail, S, run ID"
+    assert totals(last) == "8: 8 fail, S, run ID"
 
 
-def test_data_is_printed_as_json_lines(suite: Suite) -> None:
-    """One object an item, in order, and one of totals; data meets the schema."""
+def test_lines_of_standard_input_become_json_lines(suite: Suite) -> None:
+    """One object an item, in order, and one of totals; data meets the schema.
+
+    The items are lines of standard input, as from a command before it; empty ones are none.
+    """
     schema = {"type": "object", "required": ["size"], "properties": {"size": {"type": "integer"}}}
     (suite.path / "size.json").write_text(json.dumps(schema))
     verdict = json.dumps({"verdict": "pass", "summary": "so", "data": {"size": 3}})
-    done = run(
-        suite, f"record {verdict}\nsay {{each}}", "b", "a", "--schema", "size.json", "--json"
+    words = (f"record {verdict}\nsay {{each}}", "--schema", "size.json", "--json", "--from", "-")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_ptc.cli", "run", *words],
+        cwd=suite.path,
+        input="b\n\na\n",
+        capture_output=True,
+        text=True,
+        check=False,
     )
     *objects, last = map(json.loads, done.stdout.splitlines())
     assert [(one["item"], one["data"]) for one in objects] == [
@@ -224,18 +240,6 @@ def test_data_is_printed_as_json_lines(suite: Suite) -> None:
         ("a", {"size": 3}),
     ]
     assert (last["items"], last["exit_status"]) == (2, 0)
-
-
-def test_lines_come_from_standard_input(suite: Suite) -> None:
-    """As from a command before it; empty lines are none."""
-    line = [sys.executable, "-m", "pytest_ptc.cli", "run", "say {each}\npass", "--from", "-"]
-    done = subprocess.run(
-        line, cwd=suite.path, input="one\n\ntwo\n", capture_output=True, text=True, check=False
-    )
-    assert [text.split("  ")[0] for text in done.stdout.splitlines()[:-1]] == [
-        "pass one",
-        "pass two",
-    ]
 
 
 def test_a_run_is_taken_up_and_its_suite_is_in_the_journal(suite: Suite) -> None:
@@ -270,6 +274,7 @@ def again(suite: Suite, name: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=suite.path, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_an_item_is_run_again_from_the_journal_alone(suite: Suite) -> None:
     """With its id, its prompt and the options of its run; a verdict that is there is no reason."""
     run(suite, "say {each}\npass", "a", "b", "-n", "1", "--retries", "2", "--resume")

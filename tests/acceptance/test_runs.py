@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from tests.support.suite import Suite
 
 
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
 def test_a_run_is_listed_and_stopped_in_order(suite: Suite) -> None:
-    """It is listed as running with what is done of it; stopped, it ends as by any signal."""
+    """It is listed as running with what is done of it; stopped, it ends as by any signal.
+
+    Without a screen, it cannot be attached to.
+    """
     assert ptc(suite, "list").stdout == "no runs here\n"
     suite.write(test_a=HANGS + "@pytest.mark.ptc('pass')\ndef test_done(): pass\n")
     run = start(suite)
@@ -39,6 +41,9 @@ def test_a_run_is_listed_and_stopped_in_order(suite: Suite) -> None:
     assert re.fullmatch(
         rf"{run_id}  active for 0:\d\d  1 of 2 judged: 1 pass  pytest .*--ptc-workers=2", line
     )
+    refused = ptc(suite, "attach")
+    assert refused.returncode == 2
+    assert "no screens to watch" in refused.stderr
     stopped = ptc(suite, "stop")
     assert stopped.stdout == f"{suite.runs[0].name}: ended\n"
     output, _ = run.communicate(timeout=30)
@@ -66,8 +71,9 @@ def test_a_terminal_shows_the_shortest_id_and_a_script_gets_the_whole(suite: Sui
 
 
 @pytest.mark.fault("pytest-killed")
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
-@pytest.mark.parametrize("list_id", ["", "ours"])
+@pytest.mark.parametrize(
+    ("suite", "list_id"), [("process", "ours"), ("tmux", "")], indirect=["suite"]
+)
 def test_what_a_killed_run_has_left_is_removed(suite: Suite, list_id: str) -> None:
     """Its tasks, its socket and its tmux server go; tasks of others and the journal stay."""
     theirs = suite.claude / "tasks/ours/1.json"
@@ -90,6 +96,7 @@ def test_what_a_killed_run_has_left_is_removed(suite: Suite, list_id: str) -> No
     theirs.unlink()
 
 
+@pytest.mark.slow
 def test_of_several_runs_one_is_named_by_the_end_of_its_id(suite: Suite) -> None:
     """A run that is not named must be the only one."""
     suite.write(test_a=HANGS)
@@ -100,18 +107,6 @@ def test_of_several_runs_one_is_named_by_the_end_of_its_id(suite: Suite) -> None
         assert ptc(suite, "stop", folder.name[-5:]).stdout == f"{folder.name}: ended\n"
     for run in runs:
         run.communicate(timeout=30)
-
-
-def test_a_run_without_a_screen_cannot_be_watched(suite: Suite) -> None:
-    """Attaching to child processes is refused with the reason."""
-    suite.write(test_a=HANGS)
-    run = start(suite)
-    until((suite.path / "began").exists, "the agent")
-    refused = ptc(suite, "attach")
-    assert refused.returncode == 2
-    assert "no screens to watch" in refused.stderr
-    ptc(suite, "stop")
-    run.communicate(timeout=30)
 
 
 def test_an_audit_finds_what_was_changed(suite: Suite) -> None:
@@ -205,65 +200,74 @@ def _as_fifo(suite: Suite, folder: Path) -> None:
     os.mkfifo(folder / "journal.jsonl")
 
 
-@pytest.mark.parametrize(
-    ("done", "said"),
-    [
-        pytest.param(_commit, "tracked by git", id="committed"),
-        pytest.param(_edit, "has been changed", id="edited"),
-        pytest.param(_from_a_link, "is a link", id="link"),
-        pytest.param(_of_another_key, "another key", id="another-key"),
-        pytest.param(_of_an_older_version, "has no seal", id="older-version"),
-        pytest.param(_renamed, "has been changed", id="renamed"),
-        pytest.param(_writable, "can be written by others", id="writable"),
-        pytest.param(_as_fifo, "not a regular file", id="fifo"),
-    ],
-)
+#: What may have become of a journal, and why it is refused then.
+DOUBTS: dict[Callable[[Suite, Path], None], str] = {
+    _edit: "has been changed",
+    _from_a_link: "is a link",
+    _of_another_key: "another key",
+    _of_an_older_version: "has no seal",
+    _renamed: "has been changed",
+    _writable: "can be written by others",
+    _as_fifo: "not a regular file",
+    # The last: git has the folder from then on.
+    _commit: "tracked by git",
+}
+
+
 def test_a_journal_that_is_not_proved_is_refused_by_all(
-    suite: Suite,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    done: Callable[[Suite, Path], None],
-    said: str,
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is kept, reported, ended or removed by it, and each command says why."""
     suite.write(test_a="@pytest.mark.ptc('fail no')\ndef test_it(): pass\n")
-    suite.spawn().assert_outcomes(failed=1)
-    done(suite, suite.runs[0])
-    name = suite.runs[0].name
+    suite.run().assert_outcomes(failed=1)
+    (folder,) = suite.runs
+    original = folder.rename(suite.path / "original")
     monkeypatch.chdir(suite.path)
-    for words in (["audit"], ["report", "--json=-"], ["stop", name], ["attach", name]):
-        capsys.readouterr()
-        assert main(words) == 2
-        refused = capsys.readouterr().err
-        assert f"run {name} is refused: it" in refused, words
-        assert said in refused
-        assert len(refused.splitlines()) == 1
-    for words in (["list"], ["clean"], ["clean", "--keep=0"]):
-        capsys.readouterr()
-        assert main(words) == 0
-        assert f"{name}  refused: it" in capsys.readouterr().out, words
-    assert suite.runs
-    named = suite.spawn(f"--ptc-resume={name[-5:]}")
-    assert named.ret == pytest.ExitCode.USAGE_ERROR
-    named.stderr.fnmatch_lines([f"*run {name} is refused: it*{said}*"])
-    again = suite.spawn("--ptc-resume", *(["-q"] if done is _edit else []))
-    again.assert_outcomes(failed=1)
-    again.stdout.fnmatch_lines([f"ptc: resumes nothing: run {name} is refused: it*{said}*"])
-    shutil.rmtree(suite.path / ".pytest_cache/d/ptc/runs" / name, ignore_errors=True)
-    (suite.path / ".pytest_cache/d/ptc/runs" / name).unlink(missing_ok=True)
+    for done, said in DOUBTS.items():
+        shutil.copytree(original, folder)
+        done(suite, folder)
+        (run,) = suite.runs
+        for words in (["audit"], ["report", "--json=-"], ["stop", run.name], ["attach", run.name]):
+            capsys.readouterr()
+            assert main(words) == 2
+            refused = capsys.readouterr().err
+            assert f"run {run.name} is refused: it" in refused, (done, words)
+            assert said in refused
+            assert len(refused.splitlines()) == 1
+        for words in (["list"], ["clean"], ["clean", "--keep=0"]):
+            capsys.readouterr()
+            assert main(words) == 0
+            assert f"{run.name}  refused: it" in capsys.readouterr().out, (done, words)
+        assert suite.runs == [run]
+        named = suite.run(f"--ptc-resume={run.name[-5:]}")
+        assert named.ret == pytest.ExitCode.USAGE_ERROR
+        named.stderr.fnmatch_lines([f"*run {run.name} is refused: it*{said}*"])
+        if done is _edit:
+            again = suite.run("--ptc-resume", "-q")
+            again.assert_outcomes(failed=1)
+            told = f"ptc: resumes nothing: run {run.name} is refused: it*{said}*"
+            again.stdout.fnmatch_lines([told])
+            shutil.rmtree(suite.runs[-1])
+        if run.is_symlink():
+            shutil.rmtree(run.resolve())
+            run.unlink()
+        else:
+            shutil.rmtree(run)
+    shutil.rmtree(original)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-@pytest.mark.parametrize("whose", ["folder", "journal.jsonl", "report"])
-def test_a_journal_of_another_user_is_refused(suite: Suite, whose: str) -> None:
+def test_a_journal_of_another_user_is_refused(suite: Suite) -> None:
     """Whoever owns a file of it can change it after we have looked."""
     suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
     suite.run().assert_outcomes(passed=1)
     (folder,) = suite.runs
     (report,) = folder.glob("attempts/*/report.json")
-    given = {"folder": folder, "journal.jsonl": folder / "journal.jsonl", "report": report}
-    os.chown(given[whose], 12345, 12345)
-    assert "refused: it belongs to another user" in ptc(suite, "list").stdout
+    for given in (folder, folder / "journal.jsonl", report):
+        os.chown(given, 12345, 12345)
+        assert "refused: it belongs to another user" in ptc(suite, "list").stdout, given
+        os.chown(given, os.geteuid(), os.getegid())
+    os.chown(report, 12345, 12345)
     suite.run("--ptc-resume").assert_outcomes(passed=1)
     assert suite.events("assigned")
 
@@ -321,7 +325,14 @@ def test_without_a_place_for_the_key_nothing_is_started(
     assert not (suite.path / "state").exists()
 
 
-@pytest.mark.parametrize("how", ["ini", "option", "variable", "ini-without-note"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "option",
+        "ini-without-note",
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("ini", "variable")),
+    ],
+)
 def test_runs_are_found_where_the_cache_directory_is(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -347,30 +358,34 @@ def test_runs_are_found_where_the_cache_directory_is(
     assert re.match(rf"{folder.name}  ended \d+ s ago  1 item: 1 pass  pytest ", listed.stdout)
 
 
-@pytest.mark.parametrize("way", [".pytest_cache", ".pytest_cache/d", ".pytest_cache/d/ptc/runs"])
-@pytest.mark.parametrize("what", ["link", "file"])
 def test_a_journal_is_not_written_through_what_the_tree_puts_there(
-    suite: Suite, tmp_path: Path, way: str, what: str
+    suite: Suite, tmp_path: Path
 ) -> None:
     """A link out of the tree, or a file where a folder belongs: a usage error that names it."""
     suite.write(test_a="@pytest.mark.ptc('touch began\\npass')\ndef test_it(): pass\n")
-    place = suite.path / way
-    place.parent.mkdir(parents=True, exist_ok=True)
     outside = tmp_path / "outside"
     outside.mkdir()
-    if what == "link":
-        place.symlink_to(outside)
-    else:
-        place.write_text("in the way")
-    refused = suite.spawn("-p", "no:cacheprovider")
-    assert refused.ret == pytest.ExitCode.USAGE_ERROR
-    refused.stderr.fnmatch_lines([f"*{place} is *; remove it, or choose another place*"])
+    for way in (".pytest_cache", ".pytest_cache/d", ".pytest_cache/d/ptc/runs"):
+        place = suite.path / way
+        place.parent.mkdir(parents=True, exist_ok=True)
+        for what in ("link", "file"):
+            if what == "link":
+                place.symlink_to(outside)
+            else:
+                place.write_text("in the way")
+            refused = suite.run("-p", "no:cacheprovider")
+            assert refused.ret == pytest.ExitCode.USAGE_ERROR, (way, what)
+            refused.stderr.fnmatch_lines([f"*{place} is *; remove it, or choose another place*"])
+            assert list(outside.iterdir()) == []
+            place.unlink()
     assert not (suite.path / "began").exists()
-    assert list(outside.iterdir()) == []
 
 
 def test_old_journals_go_when_they_are_told_to(suite: Suite) -> None:
-    """Nothing recorded is removed unless somebody says how much of it is to be kept."""
+    """Nothing recorded is removed unless somebody says how much of it is to be kept.
+
+    `ptc clean` is told, or the end of a run, whose own journal is one of those that are kept.
+    """
     suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
     for _ in range(3):
         suite.run().assert_outcomes(passed=1)
@@ -378,16 +393,7 @@ def test_old_journals_go_when_they_are_told_to(suite: Suite) -> None:
     assert ptc(suite, "clean").stdout == "nothing to clean\n"
     assert ptc(suite, "clean", "--keep=2").stdout == f"{first}: removed its journal\n"
     assert [run.name for run in suite.runs] == [second, third]
-
-
-def test_old_journals_are_deleted_at_the_end_of_a_run(suite: Suite) -> None:
-    """As many as `ptc_keep_runs` says are kept, the run's own among them; the default is all."""
-    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(ptc): pass\n")
-    for _ in range(3):
-        suite.run().assert_outcomes(passed=1)
-    old = suite.runs
-    assert len(old) == 3
     suite.run("-o", "ptc_keep_runs=2").assert_outcomes(passed=1)
     assert len(suite.runs) == 2
-    assert suite.runs[0] == old[-1]
+    assert suite.runs[0].name == third
     assert suite.run("-o", "ptc_keep_runs=0").ret == pytest.ExitCode.USAGE_ERROR

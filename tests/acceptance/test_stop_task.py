@@ -32,7 +32,9 @@ def test_waits(): pass
 """
 
 
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_task_that_is_stopped_is_an_error_and_the_run_goes_on(suite: Suite) -> None:
     """At work, or waiting; a recorded pass does not count, a recorded fail does."""
     suite.write(test_a=TASKS)

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.fault("storm")
-@pytest.mark.parametrize(
-    "seed",
-    [3, pytest.param(5, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("seed", [3, 5, 8])
+@pytest.mark.slow
 def test_a_run_keeps_the_law_in_a_storm(seed: int, tmp_path: Path) -> None:
     """Whatever is killed or broken, each item ends as its script says or says why it does not."""
     plan = Plan(tasks=40, workers=4, every=0.5, seed=seed, longest=0.6, timeout=2.0, patience=120.0)

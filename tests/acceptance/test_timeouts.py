@@ -10,7 +10,9 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
-METHODS = pytest.mark.parametrize("method", ["signal", "thread"])
+METHODS = pytest.mark.parametrize(
+    "method", ["signal", pytest.param("thread", marks=pytest.mark.slow)]
+)
 
 
 def limits(suite: Suite) -> dict[str, float]:
@@ -25,11 +27,11 @@ def limits(suite: Suite) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("ini", "args", "environ", "general"),
     [
-        pytest.param("", (), None, 600, id="nobody"),
-        pytest.param("timeout = 50\n", (), None, 50, id="ini"),
-        pytest.param("timeout = 50\n", (), "45", 45, id="environment"),
+        pytest.param("", (), None, 600, id="nobody", marks=pytest.mark.slow),
+        pytest.param("timeout = 50\n", (), None, 50, id="ini", marks=pytest.mark.slow),
+        pytest.param("timeout = 50\n", (), "45", 45, id="environment", marks=pytest.mark.slow),
         pytest.param("timeout = 50\n", ("--timeout=40",), "45", 40, id="option"),
-        pytest.param("", ("--timeout=0",), None, 600, id="off"),
+        pytest.param("", ("--timeout=0",), None, 600, id="off", marks=pytest.mark.slow),
         pytest.param("", ("--timeout=40", "--ptc-timeout=30"), None, 30, id="ours"),
         pytest.param("timeout = 50\n", ("-p", "no:timeout"), None, 600, id="without-the-plugin"),
     ],
@@ -102,31 +104,3 @@ def test_a_rerun_waits_for_its_attempt_without_a_timer(suite: Suite, method: str
     )
     args = ("--reruns=1", "--timeout=1.5", f"--timeout-method={method}")
     suite.spawn(*args).assert_outcomes(passed=1)
-
-
-@pytest.mark.fault("late-record")
-def test_what_is_recorded_when_the_time_is_over_is_no_pass(suite: Suite) -> None:
-    """A program that records a pass while it is being ended is told so, and its item is an error.
-
-    A fail counts even then.
-    """
-    # The command itself, without the time that it takes to start: a program that is being ended
-    # has half a second.
-    suite.agent.write_text(
-        "import contextlib, signal, sys, time\n"
-        "from pytest_ptc.cli.main import main\n"
-        "word = sys.stdin.readline().split()[0]\n"
-        "def late(*_):\n"
-        "    with open(f'said-{word}', 'w') as said, contextlib.redirect_stderr(said):\n"
-        "        main(['record', word, '--summary', 'late'])\n"
-        "    sys.exit(0)\n"
-        "signal.signal(signal.SIGTERM, late)\n"
-        "time.sleep(60)\n"
-    )
-    suite.write(
-        test_a="@pytest.mark.ptc('pass', timeout=3)\ndef test_pass(): pass\n"
-        "@pytest.mark.ptc('fail', timeout=3)\ndef test_fail(): pass\n"
-    )
-    suite.run().assert_outcomes(failed=1, errors=1)
-    for word in ("pass", "fail"):
-        assert "the time of this task is over" in (suite.path / f"said-{word}").read_text()

@@ -96,7 +96,9 @@ assert reached > 5
 
 
 @pytest.mark.fault("rewritten-records")
-@pytest.mark.parametrize("what", ["truncates", "forges", "removes"])
+@pytest.mark.parametrize(
+    "what", ["forges", *(pytest.param(w, marks=pytest.mark.slow) for w in ("truncates", "removes"))]
+)
 def test_an_agent_that_can_write_everywhere_cannot_take_its_fail_back(
     suite: Suite, what: str
 ) -> None:
@@ -132,7 +134,9 @@ def test_what_comes_after_an_attempt_is_over_is_refused(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["*refused: attempt 1 at task * is over*"])
 
 
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
+)
 def test_secrets_are_nowhere(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of pytest's environment, of the ini file and of the marker; wherever an agent puts them."""
     monkeypatch.setenv("SERVICE_API_KEY", SECRET)

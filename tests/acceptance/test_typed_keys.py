@@ -63,7 +63,13 @@ def test_no_key_in_a_pane_ends_a_worker(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("suite", ["tmux"], indirect=True)
-@pytest.mark.parametrize("words", [(), ("--interactive",)], ids=["read-only", "interactive"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param((), id="read-only"),
+        pytest.param(("--interactive",), id="interactive", marks=pytest.mark.slow),
+    ],
+)
 def test_who_attaches_ends_no_worker(suite: Suite, words: tuple[str, ...]) -> None:
     """`ptc attach` shows a run; tmux's own keys end nothing of it unless that is asked for."""
     suite.write(test_a=TASKS)

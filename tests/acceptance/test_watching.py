@@ -37,7 +37,9 @@ def test_it(n): pass
 """
 
 
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", [pytest.param("process", marks=pytest.mark.slow), "tmux"], indirect=True
+)
 def test_a_run_and_its_workers_are_watched_on_every_host(suite: Suite) -> None:
     """Status and output are shown; Ctrl-C leaves, and the run goes on."""
     suite.write(test_a=TASKS)

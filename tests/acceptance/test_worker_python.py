@@ -40,7 +40,9 @@ def test_an_agent_is_imported_by_the_python_of_workers(suite: Suite, workers: Pa
     result.stdout.fnmatch_lines([f"*{workers.parents[1]} fail*"])
 
 
-@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.parametrize(
+    "suite", [pytest.param("process", marks=pytest.mark.slow), "tmux"], indirect=True
+)
 def test_a_program_is_started_by_workers_of_another_python(suite: Suite, workers: Path) -> None:
     """Wherever they live; and `ptc record` is the one of the run."""
     suite.agent.write_text(
