@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from pytest_ptc.model.verdict import Excuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_ptc.model.result import AttemptReport
     from pytest_ptc.model.task import TaskSpec
@@ -26,13 +26,17 @@ class Excused(NamedTuple):
     why: str = ""
 
 
-#: Returns what excuses a finding of a task, as a list of known findings does; None for nothing.
-ExcuseOf: TypeAlias = "Callable[[Finding, TaskSpec], Excused | None]"
+#: Returns what excuses each of some findings of a verdict, as a list of known findings does; None
+#: for nothing. All of them at once: of two that are alike, one alone may be known.
+ExcuseOf: TypeAlias = "Callable[[Sequence[Finding], TaskSpec], Sequence[Excused | None]]"
+
+#: What a list of today's excuses: a kept verdict is weighed by the list of its new run.
+_OF_A_LIST = (Excuse.KNOWN, Excuse.BASELINE)
 
 
-def no_excuse(_: Finding, __: TaskSpec) -> Excused | None:
+def no_excuse(findings: Sequence[Finding], _: TaskSpec) -> Sequence[Excused | None]:
     """Excuse nothing."""
-    return None
+    return [None] * len(findings)
 
 
 def weighed(verdict: Verdict, spec: TaskSpec, excuse_of: ExcuseOf = no_excuse) -> Verdict:
@@ -43,12 +47,17 @@ def weighed(verdict: Verdict, spec: TaskSpec, excuse_of: ExcuseOf = no_excuse) -
     Args:
         verdict: What was recorded.
         spec: Its task.
-        excuse_of: What else excuses a finding.
+        excuse_of: What else excuses findings.
     """
     if not verdict.findings:
         return verdict
-    findings = tuple(_marked(finding, spec, excuse_of) for finding in verdict.findings)
-    return replace(verdict, findings=findings)
+    findings = list(map(_marked, map(_without_list, verdict.findings)))
+    open_ones = [at for at, finding in enumerate(findings) if finding.facts.excuse is None]
+    excuses = excuse_of([findings[at] for at in open_ones], spec)
+    for at, excused in zip(open_ones, excuses, strict=True):
+        if excused is not None:
+            findings[at] = findings[at].with_facts(excuse=excused.excuse, why=excused.why)
+    return replace(verdict, findings=tuple(findings))
 
 
 def weighed_report(
@@ -60,17 +69,15 @@ def weighed_report(
     return replace(report, verdict=weighed(report.verdict, spec, excuse_of))
 
 
-def _marked(finding: Finding, spec: TaskSpec, excuse_of: ExcuseOf) -> Finding:
-    if finding.facts.excuse is not None:
+def _without_list(finding: Finding) -> Finding:
+    if finding.facts.excuse not in _OF_A_LIST:
         return finding
-    excused = _excused(finding, spec, excuse_of)
-    if excused is None:
-        return finding
-    return finding.with_facts(excuse=excused.excuse, why=excused.why)
+    return finding.with_facts(excuse=None, why="")
 
 
-def _excused(finding: Finding, spec: TaskSpec, excuse_of: ExcuseOf) -> Excused | None:
+def _marked(finding: Finding) -> Finding:
+    """Return a finding with the excuse that follows from what is known of it."""
     # Where nobody could look, a finding is taken for one of the change.
-    if finding.facts.touched is False:
-        return Excused(Excuse.PRE_EXISTING)
-    return excuse_of(finding, spec)
+    if finding.facts.excuse is None and finding.facts.touched is False:
+        return finding.with_facts(excuse=Excuse.PRE_EXISTING)
+    return finding

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.item_states import FINE, ItemState
+from pytest_ptc.model.rule_names import FINDING, rule_name
+from pytest_ptc.model.sightings import Roots, path_in_repository
 from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
 from pytest_ptc.reporting.run_report import WORST_FIRST
 from pytest_ptc.reporting.wording import count, cut
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.reporting.run_report import RunReport, TaskReport
 
-#: The rules that are ours: no finding of an agent's has one of these names but the first.
-FINDING = "ptc/finding"
+#: The other rules that are ours, beside `FINDING`: no finding of an agent's has one of these names.
 VERDICT = "ptc/verdict"
 TEST = "ptc/test"
 ERROR = "ptc/error"
@@ -46,10 +46,7 @@ _RANKS = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
 #: Items that are named of those that the run never came to.
 _MAX_NAMED = 3
 
-_MAX_RULE_CHARS = 100
-
 _UP = re.compile(r"^(\.\./)+")
-_NOT_IN_RULES = re.compile(r"[^\w./-]+")
 
 #: Characters of a commit's name that tell it from others.
 _COMMIT_CHARS = 12
@@ -206,17 +203,6 @@ def _undone(nodeids: Sequence[str]) -> _Observation:
     return _Observation(ERROR, Severity.HIGH, "not judged", message, fails=True)
 
 
-def rule_name(name: str | None) -> str:
-    """Return a finding's rule as a name: an agent writes the same one in several ways.
-
-    Without a rule it is `FINDING`.
-    """
-    plain = printable((name or "")[:_MAX_RULE_CHARS]).lower()
-    rule = _NOT_IN_RULES.sub("-", plain).strip("-./")[:_MAX_RULE_CHARS]
-    # Nothing an agent says may pass for one of ours.
-    return re.sub(r"^ptc/", "ptc-", rule) or FINDING
-
-
 def _issue(one: _Observation, task: TaskReport | None, run: RunReport, seen: Counter[str]) -> Issue:
     message = cleaned_text(one.message)
     elsewhere = _elsewhere(task, run)
@@ -283,20 +269,6 @@ def _test_place(task: TaskReport | None, run: RunReport) -> tuple[str | None, in
 
 
 def _place(path: str, task: TaskReport, run: RunReport) -> str | None:
-    """Return a path of a report from the top of the repository; None for one outside of it.
-
-    An agent that works elsewhere works on another checkout: its paths are the repository's there.
-    """
-    facts, cwd = run.facts, task.spec.cwd
-    top = facts.repository or facts.rootdir
-    full = posixpath.normpath(posixpath.join(facts.rootdir, path))
-    inside = _below(full, top)
-    if inside is None and _below(top, cwd) is None:
-        inside = _below(full, cwd)
-    return inside
-
-
-def _below(path: str, folder: str) -> str | None:
-    base = folder.rstrip("/") + "/"
-    # Never an absolute path: a leading slash may be there twice.
-    return (path[len(base) :].lstrip("/") or None) if folder and path.startswith(base) else None
+    """Return a path of a report from the top of the repository; None for one outside of it."""
+    roots = Roots(run.facts.rootdir, run.facts.repository)
+    return path_in_repository(path, task.spec.cwd, roots)

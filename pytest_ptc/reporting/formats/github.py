@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.document import json_text
-from pytest_ptc.reporting.issues import FINDING, OURS, issues_of
+from pytest_ptc.reporting.issues import OURS, issues_of
 from pytest_ptc.reporting.run_report import WORST_FIRST
 from pytest_ptc.reporting.wording import count, cut, listed
 from pytest_ptc.text.printable import clip_left, printable, utf8

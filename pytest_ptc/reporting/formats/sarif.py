@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pytest_ptc.model.errors import ReportError
+from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import Severity
-from pytest_ptc.reporting.issues import ERROR, FINDING, TEST, VERDICT, cleaned_text, issues_of
+from pytest_ptc.reporting.issues import ERROR, TEST, VERDICT, cleaned_text, issues_of
 from pytest_ptc.reporting.wording import count
 
 if TYPE_CHECKING:

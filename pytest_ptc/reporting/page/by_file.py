@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.reporting.issues import FINDING, rule_name
+from pytest_ptc.model.rule_names import FINDING, rule_name
 from pytest_ptc.reporting.page.titles import anchor
 from pytest_ptc.reporting.run_report import WORST_FIRST, worst_first
 from pytest_ptc.reporting.wording import cut, grouped, plural

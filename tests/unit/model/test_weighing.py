@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from pytest_ptc.model.ruling import Ruling, ruling_on
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verdict import Excuse, Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.model.weighing import Excused, weighed, weighed_report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SPEC = TaskSpec(nodeid="t.py::t", prompt="p", timeout=1.0, cwd="/w")
 NEW = Finding(severity=Severity.HIGH, message="new", path="a.py", line=3).with_facts(touched=True)
@@ -22,8 +26,9 @@ def verdict(kind: VerdictKind, *findings: Finding, fail_on: str = "verdict") -> 
     return Verdict(verdict=kind, summary="s", findings=findings, fail_on=fail_on)
 
 
-def known(finding: Finding, _: TaskSpec) -> Excused | None:
-    return Excused(Excuse.KNOWN, "since spring") if finding.path == "b.py" else None
+def known(findings: Sequence[Finding], _: TaskSpec) -> list[Excused | None]:
+    excused = Excused(Excuse.KNOWN, "since spring")
+    return [excused if finding.path == "b.py" else None for finding in findings]
 
 
 def test_a_finding_outside_the_change_is_pre_existing_and_stays() -> None:
@@ -41,6 +46,14 @@ def test_what_a_verifier_has_excused_stays_so() -> None:
     refuted = OLD.with_facts(excuse=Excuse.REFUTED, why="line 9: checked above")
     (finding,) = weighed(verdict(VerdictKind.FAIL, refuted), SPEC, known).findings
     assert finding == refuted
+
+
+@pytest.mark.parametrize("excuse", [Excuse.KNOWN, Excuse.BASELINE])
+def test_a_list_of_an_earlier_run_excuses_nothing_in_a_later_one(excuse: Excuse) -> None:
+    """A kept verdict is weighed by the lists of the run that keeps it."""
+    kept = NEW.with_facts(excuse=excuse, why="once")
+    (finding,) = weighed(verdict(VerdictKind.FAIL, kept), SPEC, known).findings
+    assert finding == NEW
 
 
 @pytest.mark.parametrize(
