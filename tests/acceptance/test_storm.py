@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.fault("storm")
-@pytest.mark.parametrize("seed", [3, 5, 8])
+@pytest.mark.parametrize("seed", [3, 5])
 @pytest.mark.slow
 def test_a_run_keeps_the_law_in_a_storm(seed: int, tmp_path: Path) -> None:
     """Whatever is killed or broken, each item ends as its script says or says why it does not."""

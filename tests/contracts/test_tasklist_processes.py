@@ -180,15 +180,15 @@ def test_no_id_is_given_twice(tmp_path: Path) -> None:
     """Runs and sessions that create tasks at once get ids of their own and lose no task."""
     finish(
         [
-            *(start(publish_often, tmp_path, 12, 25) for _ in range(3)),
-            *(start(create_often, tmp_path, 100) for _ in range(2)),
+            *(start(publish_often, tmp_path, 12, 15) for _ in range(2)),
+            *(start(create_often, tmp_path, 60) for _ in range(2)),
         ]
     )
     creators = {task: pid for pid, _, ids in notes(tmp_path) for task in ids}
-    assert sum(len(ids) for _, _, ids in notes(tmp_path)) == len(creators) == 3 * 300 + 2 * 100
+    assert sum(len(ids) for _, _, ids in notes(tmp_path)) == len(creators) == 2 * 180 + 2 * 60
     found = tasks_on_disk(new_store(tmp_path))
     assert {task: int(found[task]["subject"]) for task in creators} == creators
-    assert len(found) == len(creators) + 3  # the sentinels
+    assert len(found) == len(creators) + 2  # the sentinels
 
 
 def claim_all(config: Path, ids: list[str]) -> None:
@@ -202,10 +202,10 @@ def claim_all(config: Path, ids: list[str]) -> None:
 
 
 def test_every_task_is_claimed_once(tmp_path: Path) -> None:
-    """Of eight workers that want every one of 400 tasks, exactly one gets each and completes it."""
+    """Of five workers that want every one of 200 tasks, exactly one gets each and completes it."""
     store = new_store(tmp_path)
-    ids = published(store, 400)
-    finish([start(claim_all, tmp_path, ids) for _ in range(8)])
+    ids = published(store, 200)
+    finish([start(claim_all, tmp_path, ids) for _ in range(5)])
     claims = {task: f"w{pid}" for pid, _, task in notes(tmp_path)}
     assert Counter(task for _, _, task in notes(tmp_path)) == Counter(ids)
     found = tasks_on_disk(store)
@@ -262,10 +262,10 @@ def test_no_update_is_lost_beside_claude_code(tmp_path: Path) -> None:
     contended, finished = published(store, 3), published(store, 2)
     finish(
         [
-            *(start(hold_in_turn, tmp_path, contended, 150) for _ in range(3)),
-            *(start(update_often, tmp_path, contended + finished, 250) for _ in range(2)),
-            *(start(add_metadata, tmp_path, task, 150) for task in finished),
-            start(read_often, tmp_path, contended + finished, 1000),
+            *(start(hold_in_turn, tmp_path, contended, 80) for _ in range(2)),
+            *(start(update_often, tmp_path, contended + finished, 120) for _ in range(2)),
+            *(start(add_metadata, tmp_path, task, 80) for task in finished),
+            start(read_often, tmp_path, contended + finished, 500),
         ]
     )
     found = tasks_on_disk(store)
@@ -274,7 +274,7 @@ def test_no_update_is_lost_beside_claude_code(tmp_path: Path) -> None:
         counts.update({k: n for k, n in found[task]["metadata"].items() if k.startswith("c")})
     assert counts == {f"c{pid}": n for pid, what, n in notes(tmp_path) if what == "updated"}
     for task in finished:
-        assert {f"k{n}": n for n in range(150)}.items() <= found[task]["metadata"].items()
+        assert {f"k{n}": n for n in range(80)}.items() <= found[task]["metadata"].items()
     for task in contended:
         assert found[task]["status"] == "pending"
         assert "owner" not in found[task]
@@ -299,15 +299,15 @@ def claim_one(config: Path, task: str) -> None:
 def test_locks_of_the_killed_are_taken_over_by_one(tmp_path: Path) -> None:
     """When the holder of a lock was killed, many find its old lock and one of them claims."""
     store = new_store(tmp_path)
-    tasks = published(store, 3)
+    tasks = published(store, 2)
     for file in ["", *(f"{task}.json" for task in tasks)]:
         victim = start(die_holding, tmp_path, file)
         assert end_of(victim, time.monotonic() + DEADLINE) == -signal.SIGKILL
         assert len(make_old(store)) >= 1
-    assert len(make_old(store)) == 4
+    assert len(make_old(store)) == 3
     finish([start(claim_one, tmp_path, task) for task in tasks for _ in range(3)])
     assert sorted(task for _, _, task in notes(tmp_path)) == sorted(tasks)
-    assert published(store, 1) == ["5"]
+    assert published(store, 1) == ["4"]
     store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
@@ -328,9 +328,9 @@ def test_killing_at_any_moment_breaks_nothing(tmp_path: Path) -> None:
     """Workers killed in the middle of anything leave whole files and a list that can be used."""
     store = new_store(tmp_path)
     ids = published(store, 5)
-    for _ in range(3):
+    for _ in range(2):
         (tmp_path / "log").write_text("")
-        victims = [start(work_until_killed, tmp_path, ids) for _ in range(4)]
+        victims = [start(work_until_killed, tmp_path, ids) for _ in range(3)]
         deadline = time.monotonic() + DEADLINE
         while len(notes(tmp_path)) < len(victims):
             assert time.monotonic() < deadline, "the victims did not start"
@@ -372,6 +372,6 @@ def whole_runs(config: Path, runs: int) -> None:
 
 def test_runs_that_come_and_go_do_not_disturb_each_other(tmp_path: Path) -> None:
     """One run may remove the list it made while others open it: none loses a task or fails."""
-    finish([start(whole_runs, tmp_path, 20) for _ in range(3)])
+    finish([start(whole_runs, tmp_path, 12) for _ in range(3)])
     left = list(tmp_path.rglob("*.json")) + list(tmp_path.rglob("*.tmp"))
     assert not left

@@ -173,17 +173,18 @@ def main(*words: str) -> None:
             anything(chance, folder, tasks)
 
 
-#: Kinds of garbage on a list; `each` is all of them, one a task.
+#: Kinds of garbage on a list; `each` is all of them, one a task, and `each-other` the same for
+#: other tasks. `locks` takes as long as a claim waits for one.
 LIST_KINDS = (
-    *("fifo", "full-directory", "link", "device", "huge", "deep", "cut", "broken-utf8"),
-    *("locks", "mark"),
+    *("fifo", "full-directory", "link", "device", "huge", "deep", "cut", "broken-utf8", "mark"),
 )
 
 
 def spoil_list(tasks: Path, kind: str) -> None:
     """Spoil every task of others, and what else is on the list."""
     files = sorted(tasks.glob("*.json"))
-    kinds = LIST_KINDS if kind == "each" else (kind,)
+    orders = {"each": LIST_KINDS, "each-other": (*LIST_KINDS[5:], *LIST_KINDS[:5])}
+    kinds = orders.get(kind, (kind,))
     for file, one in zip(files, cycle(kinds), strict=False):
         if one == "locks":
             file.with_name(f"{file.name}.lock").mkdir(exist_ok=True)

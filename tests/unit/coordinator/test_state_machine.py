@@ -81,7 +81,7 @@ MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 #: How many steps the machine has to take in all, and in the slow tests.
 STEPS = 2_000
-MANY_STEPS = 10_000
+MANY_STEPS = 5_000
 
 #: Times that all goes on without trouble, five seconds each, in which every task must have ended:
 #: several times what backoffs, holds, starts and timeouts can take together.

@@ -192,7 +192,7 @@ def step(top: Path, kind: str, name: str, content: bytes) -> None:  # noqa: C901
             (top / ".git/info/exclude").write_bytes(b"" if content else b"# nothing\n")
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [12, pytest.param(30, marks=pytest.mark.slow)])
 def test_any_change_that_an_agent_could_see_is_one(examples: int) -> None:
     """And what it could not see is none: neither for one who looks again, nor for a fresh look."""
     setup = settings(max_examples=examples, suppress_health_check=list(HealthCheck))

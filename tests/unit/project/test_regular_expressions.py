@@ -27,8 +27,8 @@ pieces = [
     "\x1bP", "MAX_", "_KEY", "--- ", "+", "\u3002", "External CLAUDE.md ", "::submit[1", "=", "?",
 ]
 texts = [
-    begin + piece * (size // len(piece)) + end for piece in pieces for begin in ("", "x")
-    for end in ("", "[", "\x00a!")
+    begin + piece * (size // len(piece)) + end for piece in pieces
+    for begin, end in (("", ""), ("x", "["), ("", "\x00a!"))
 ]
 for place, text, flags, functions in json.load(sys.stdin):
     print(place, text, flush=True)
