@@ -116,6 +116,11 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
         if name not in _NOT_HERE:
             _add_keyword(parser, name)
     add("--agent", metavar="NAME", help="what does an item: claude, command, or a place in Python")
+    add(
+        "--known",
+        metavar="FILE",
+        help="the file of known findings, which block nothing; see `ptc known`",
+    )
     add("--budget", type=float, metavar="USD", help="maximum US dollars of the whole run")
     add(
         "--resume",
@@ -198,6 +203,9 @@ def _pytest_options(arguments: argparse.Namespace, items: int) -> list[str]:
     words = [f"--ptc-workers={workers}", "--ptc-exit-codes"]
     if arguments.agent:
         words.append(f"--ptc-agent={arguments.agent}")
+    if arguments.known:
+        # Pytest's root directory may be another one.
+        words.append(f"--ptc-known={Path.cwd() / arguments.known}")
     if arguments.resume:
         words.append(f"--ptc-resume={arguments.resume}")
     if arguments.budget is not None and not arguments.budget > 0:

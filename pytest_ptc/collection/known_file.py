@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 #: Longest file that is read, in bytes, and most characters of a text of an entry.
 MAX_BYTES = 4 * 1024 * 1024
 _MAX_CHARS = 2000
-#: A list, and its entries.
-_MAX_DEPTH = 2
+#: Levels of lists and mappings within each other; a list and its entries are two.
+_MAX_DEPTH = 10
 
 FIELDS = ("fingerprint", "path", "rule", "reason", "until")
 _FINGERPRINT = re.compile("[0-9a-f]{32}")
@@ -40,9 +40,10 @@ class KnownFileError(ConfigError):
 
 
 class _Wrong(Exception):  # noqa: N818 - what is wrong with a field
-    def __init__(self, problem: str, field: str = "") -> None:
+    def __init__(self, problem: str, key: yaml.Node | None = None) -> None:
         super().__init__(problem)
-        self.problem = f"{field}: {problem}" if field else problem
+        self.problem = f"{key.value[:80]}: {problem}" if key is not None else problem
+        self.line = _line(key) if key is not None else None
 
 
 class Given(NamedTuple):
@@ -152,7 +153,8 @@ def _entry(file: str, number: int, node: yaml.Node) -> KnownEntry:
     try:
         values, lines = _values(node)
     except _Wrong as wrong:
-        raise KnownFileError(f"{file}:{line}: entry {number}: {wrong.problem}") from None
+        at = wrong.line or line
+        raise KnownFileError(f"{file}:{at}: entry {number}: {wrong.problem}") from None
     for name, value in values.items():
         try:
             values[name] = _CHECKS[name](value)
@@ -175,13 +177,15 @@ def _values(node: yaml.Node) -> tuple[dict[str, Any], dict[str, int]]:
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
     for key, value in node.value:
-        name = str(key.value)
+        if not isinstance(key, yaml.ScalarNode):
+            raise _Wrong("a field must have a name")
+        name = key.value
         if name not in FIELDS:
-            raise _Wrong(f"unknown; known are {', '.join(FIELDS)}{_meant(name)}", name[:80])
+            raise _Wrong(f"unknown; known are {', '.join(FIELDS)}{_meant(name)}", key)
         if name in values:
-            raise _Wrong("is given twice", name)
+            raise _Wrong("is given twice", key)
         if not isinstance(value, yaml.ScalarNode):
-            raise _Wrong("must be a text", name)
+            raise _Wrong("must be a text", key)
         values[name], lines[name] = value.value, _line(key)
     return values, lines
 

@@ -190,6 +190,14 @@ _AGENT = (
 #: What verdicts mean, and how they are reported.
 _OUTCOME = (
     Option(
+        "known",
+        TEXT,
+        "",
+        "the file of known findings, which block nothing, from rootdir; see the guide to known "
+        "findings",
+        metavar="PATH",
+    ),
+    Option(
         "resume",
         RUN,
         "",

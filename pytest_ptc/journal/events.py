@@ -16,6 +16,7 @@ from pytest_ptc.journal.event import Event
 from pytest_ptc.journal.run_events import (
     CoordinatorFailed,
     ItemsCollected,
+    KnownListRead,
     LoopProblem,
     RunBegan,
     RunCleaned,
@@ -46,6 +47,7 @@ from pytest_ptc.journal.worker_events import (
 )
 from pytest_ptc.model.content import Content
 from pytest_ptc.model.inline_suite import InlineSuite
+from pytest_ptc.model.known import KnownFindings
 from pytest_ptc.model.result import Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Trouble
@@ -66,6 +68,7 @@ __all__ = [
     "ItemReported",
     "ItemsCollected",
     "KeptReport",
+    "KnownListRead",
     "LoopProblem",
     "RunBegan",
     "RunCleaned",
@@ -166,7 +169,7 @@ def _plain(value: object) -> object:
             return value.to_json()
         case KeptReport():
             return _plain_fields(value)
-        case InlineSuite():
+        case InlineSuite() | KnownFindings():
             return msgspec.to_builtins(value)
         case tuple():
             return list(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_ptc.journal.event import Event
 from pytest_ptc.model.inline_suite import InlineSuite
+from pytest_ptc.model.known import KnownFindings
 
 
 class RunBegan(Event, frozen=True, kw_only=True, tag="run"):
@@ -80,6 +81,16 @@ class SuiteChanged(Event, frozen=True, kw_only=True, tag="suite changed"):
     """
 
     paths: tuple[str, ...]
+
+
+class KnownListRead(Event, frozen=True, kw_only=True, tag="known findings"):
+    """The session has read the file of known findings; those that it names block nothing.
+
+    Args:
+        known: What it says, and the day by which its dates are judged.
+    """
+
+    known: KnownFindings
 
 
 class ItemsCollected(Event, frozen=True, kw_only=True, tag="collected"):

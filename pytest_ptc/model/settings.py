@@ -52,6 +52,7 @@ class Settings(NamedTuple):
     fail_on: FailOn
     findings: str | None
     isolation: Isolation | None
+    known: str
     resume: str
     exit_codes: bool
     require: str

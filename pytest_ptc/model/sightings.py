@@ -42,17 +42,19 @@ class Roots(NamedTuple):
     repository: str | None
 
 
-def sighting(finding: Finding, cwd: str, roots: Roots) -> Sighting:
+def sighting(finding: Finding, cwd: str, roots: Roots, start: str | None = None) -> Sighting:
     """Return what a finding is recognised by.
 
     Args:
         finding: The finding.
-        cwd: Its task's directory, which its path may be from.
+        cwd: Its task's directory.
         roots: Where its run takes place.
+        start: The directory that its path is from; the task's if not given.
     """
     path = None
     if finding.path:
-        path = path_in_repository(posixpath.join(cwd, finding.path), cwd, roots)
+        full = posixpath.join(cwd if start is None else start, finding.path)
+        path = path_in_repository(full, cwd, roots)
     return Sighting(path, finding.line, finding.rule, finding.facts.anchor)
 
 

@@ -15,6 +15,7 @@ from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.document import finding_json, json_text
 from pytest_ptc.reporting.item_names import item_names
+from pytest_ptc.reporting.list_lines import short_list_lines
 from pytest_ptc.reporting.run_report import worst_first
 from pytest_ptc.reporting.short_ids import short_run_id
 from pytest_ptc.reporting.wording import (
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 
 #: Most bytes that an agent which runs a command is given back: about 600 tokens.
 AGENT_MAX_BYTES = 2_400
-#: The smallest bound: totals, the reason why a run is no success, and where to read on fit.
-MIN_BYTES = 600
+#: The smallest bound: totals, the reason why a run is no success, what its lists come to, and where
+#: to read on fit.
+MIN_BYTES = 1_000
 
 #: What an item's line begins with, the worst first. What is in capitals needs a look.
 _FAIL, _ERROR, _NOT_DONE = "FAIL", "ERROR", "NOT DONE"
@@ -53,6 +55,8 @@ _WORST_ROOM = range(120, 400)
 _WEIGHT = 3
 #: Most bytes of an item's name, of the reason why a run is no success, of its id, and of a command.
 _NAME, _REASON, _ID, _HINT = 80, 160, 40, 80
+#: Most lines of what a run's lists come to.
+_LISTS = 2
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -85,7 +89,8 @@ def result_lines(
     run = _bytes_cut(printable(short_run_id(report.run_id, others)), _ID)
     items = _items(report, active=active)
     why_not = [] if active else _why_not(report, items)
-    last = [*why_not, _totals(report, items, run) + ", active" * active]
+    lists = [_bytes_cut(line, _REASON) for line in short_list_lines(report)[:_LISTS]]
+    last = [*why_not, *lists, _totals(report, items, run) + ", active" * active]
     if verbose:
         lines = [line for item in items for line in (item.whole, *item.findings)]
     else:

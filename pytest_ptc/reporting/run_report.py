@@ -22,7 +22,9 @@ from pytest_ptc.model.item_states import (
     is_submitted,
     item_state,
 )
+from pytest_ptc.model.known import void_entries
 from pytest_ptc.model.result import Usage
+from pytest_ptc.model.sightings import Roots, sighting
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
 from pytest_ptc.text.printable import usd
@@ -30,10 +32,12 @@ from pytest_ptc.text.printable import usd
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_ptc.model.known import KnownFindings, VoidEntry
     from pytest_ptc.model.result import AttemptReport, Result
+    from pytest_ptc.model.sightings import Sighting
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
-    from pytest_ptc.model.verdict import Verdict
+    from pytest_ptc.model.verdict import Excuse, Verdict
 
 WORST_FIRST = tuple(reversed(Severity))
 _BADNESS: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
@@ -466,6 +470,7 @@ class RunReport:
         stopped: Why it began nothing more before all was done.
         facts: What else is known of it as a whole, by the names in the JSON document.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
+        known: The known findings, as its session has read them; None without a file of them.
         tasks: Its tasks, in the order in which they were submitted.
         collected: The node ids of marked items, in the order in which pytest collected them.
         workers: Its workers, in the order in which they were started.
@@ -481,6 +486,7 @@ class RunReport:
     stopped: str | None
     facts: RunFacts
     changed_suite: tuple[str, ...] = ()
+    known: KnownFindings | None = None
     tasks: tuple[TaskReport, ...] = ()
     collected: tuple[str, ...] = ()
     workers: tuple[WorkerReport, ...] = ()
@@ -542,6 +548,25 @@ class RunReport:
     def findings(self) -> Counter[Severity]:
         """Return how many findings of each severity there are, of all tasks."""
         return Counter(finding.severity for task in self.tasks for finding in task.findings)
+
+    @property
+    def excused(self) -> Counter[Excuse]:
+        """Return how many findings of tasks that stand each excuse keeps from blocking."""
+        excuses = (one.facts.excuse for task in self.standing for one in task.findings)
+        return Counter(excuse for excuse in excuses if excuse is not None)
+
+    @property
+    def void_known(self) -> list[VoidEntry]:
+        """Return which of the known findings are void, and why."""
+        if self.known is None:
+            return []
+        seen = (self.sighting(one, task) for task in self.standing for one in task.findings)
+        return void_entries(self.known, seen)
+
+    def sighting(self, finding: Finding, task: TaskReport) -> Sighting:
+        """Return what a finding is recognised by in another run."""
+        roots = Roots(self.facts.rootdir, self.facts.repository)
+        return sighting(finding, task.spec.cwd, roots, start=self.facts.rootdir)
 
     @property
     def attempts(self) -> list[TaskAttempt]:

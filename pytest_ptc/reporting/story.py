@@ -13,6 +13,7 @@ from pytest_ptc.journal.events import (
     AttemptsHeld,
     ItemReported,
     ItemsCollected,
+    KnownListRead,
     RunBegan,
     RunEnded,
     RunStopping,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ptc.journal.events import Event
+    from pytest_ptc.model.known import KnownFindings
     from pytest_ptc.model.trouble import Trouble
     from pytest_ptc.model.verdict import Finding, Verdict
 
@@ -111,6 +113,7 @@ class _Story:
         self._ended: float | None = None
         self._session: Session | None = None
         self._changed_suite: set[str] = set()
+        self._known: KnownFindings | None = None
         #: The items of `ptc run` are in the order given, whatever a plugin made of it.
         self._given = () if began.inline is None else tuple(i.nodeid for i in began.inline.items)
         self._collected: tuple[str, ...] = ()
@@ -132,6 +135,7 @@ class _Story:
             stopped=None if self._stopped == "the run ended" else self._stopped,
             facts=RunFacts(**{name: getattr(began, name) for name in RunFacts._fields}),
             changed_suite=tuple(sorted(self._changed_suite)),
+            known=self._known,
             tasks=tuple(
                 draft.report(number, overtaken=stands[draft.spec.nodeid] != key)
                 for number, (key, draft) in enumerate(self._drafts.items(), 1)
@@ -176,6 +180,8 @@ class _Story:
                 self._collected = event.nodeids
             case SuiteChanged():
                 self._changed_suite.update(event.paths)
+            case KnownListRead():
+                self._known = event.known
 
     def _keep(self, event: VerdictKept) -> None:
         report = event.report.report

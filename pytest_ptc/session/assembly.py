@@ -29,6 +29,7 @@ from pytest_ptc.session.host_choice import make_host
 from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_journal
 from pytest_ptc.session.run_facts import run_began
 from pytest_ptc.session.run_ids import last_run_id, new_run_id
+from pytest_ptc.session.run_lists import NO_LISTS
 from pytest_ptc.system.machine import processors
 from pytest_ptc.system.processes import ProcessIdentity
 from pytest_ptc.system.scratch import make_scratch
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.session.place import RunPlace
+    from pytest_ptc.session.run_lists import RunLists
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +132,12 @@ class OpenRun:
 
 
 def open_run(
-    place: RunPlace, settings: Settings, plan: RunPlan, *, resumes: str | None = None
+    place: RunPlace,
+    settings: Settings,
+    plan: RunPlan,
+    *,
+    resumes: str | None = None,
+    lists: RunLists = NO_LISTS,
 ) -> OpenRun:
     """Make what a run holds; of what cannot be made, nothing is left.
 
@@ -139,6 +146,7 @@ def open_run(
         settings: What the user asked.
         plan: What it is made of.
         resumes: The earlier run that it takes up.
+        lists: What excuses its findings.
 
     Raises:
         PtcError: The journal or the list cannot be made.
@@ -164,8 +172,11 @@ def open_run(
             task_list=str(task_list.path),
         )
         begin_story(journal, event)
+        for told in lists.events:
+            journal.append(told)
         note_place(place.root, place.cache, os.environ, key)
-        contents = _contents(place, settings, plan, journal, [scratch, task_list.path])
+        ours = [scratch, task_list.path, *lists.files]
+        contents = _contents(place, settings, plan, journal, ours)
         coordinator = Coordinator(
             limits=limits_of(settings, processors=processors()),
             host=plan.host,
@@ -177,6 +188,7 @@ def open_run(
                 place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
             ),
             contents=contents,
+            excuse_of=lists.excuse_of(place.root),
         )
         undo.pop_all()
     return OpenRun(

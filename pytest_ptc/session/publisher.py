@@ -12,6 +12,7 @@ import pytest
 
 from pytest_ptc.journal.events import ItemReported, ItemsCollected
 from pytest_ptc.model.errors import JournalError
+from pytest_ptc.reporting.list_lines import list_lines
 from pytest_ptc.reporting.run_report import TaskReport
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.terminal.brief import brief_summary
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
+    from pytest_ptc.reporting.list_lines import ListLine
     from pytest_ptc.reporting.terminal.summary import Line
     from pytest_ptc.session.run import Run
     from pytest_ptc.session.tickets import Ticket, TicketBook
@@ -197,9 +199,18 @@ class Publisher:
             budget=self._settings.budget_usd,
             problems=self._run.problems,
             changed_suite=self._run.changed_suite,
+            lists=self._lists(),
             succeeded=self.session is not None and self.session.exitstatus == pytest.ExitCode.OK,
             shown=self.output.shown,
         )
+
+    def _lists(self) -> list[ListLine]:
+        """Return what the lists come to by which findings are excused."""
+        if not self._run.lists.events or self.session is None:
+            return []
+        with contextlib.suppress(JournalError):
+            return list_lines(run_report(self._run.story(session_end(self.session))))
+        return []
 
     @property
     def _terminal(self) -> pytest.TerminalReporter | None:

@@ -35,6 +35,7 @@ from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.resuming import Resumption, run_to_resume
 from pytest_ptc.session.run_facts import story_without_tasks
+from pytest_ptc.session.run_lists import NO_LISTS, read_lists
 from pytest_ptc.session.suite_changes import changed_suite
 from pytest_ptc.system.git import worktrees
 from pytest_ptc.system.git.repositories import repository_top
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.session.assembly import OpenRun, RunPlan
     from pytest_ptc.session.place import RunPlace
+    from pytest_ptc.session.run_lists import RunLists
 
 
 class RunPhase(Enum):
@@ -98,6 +100,7 @@ class Run:
         settings: What the user asked for.
         plan: What it is made of.
         earlier: The run that this one takes up, or the one that it would, were it not refused.
+        lists: What excuses its findings.
     """
 
     def __init__(
@@ -106,8 +109,10 @@ class Run:
         settings: Settings,
         plan: RunPlan,
         earlier: RecordedRun | RefusedRun | None = None,
+        lists: RunLists = NO_LISTS,
     ) -> None:
         self.plan = plan
+        self.lists = lists
         self.refused = earlier if isinstance(earlier, RefusedRun) else None
         self.earlier = earlier if not isinstance(earlier, RefusedRun) else None
         self.phase = RunPhase.PLANNED
@@ -141,15 +146,16 @@ class Run:
         """Return a run; arguments as for `plan_run`.
 
         Raises:
-            ConfigError: Something that the settings name is missing.
+            ConfigError: Something that the settings name is missing, or cannot be used.
         """
+        lists = read_lists(place, settings)
         plan = plan_run(place, settings, other_host=other_host, more_agents=more_agents)
         earlier = None
         if settings.resume:
             there = place.runs.is_dir() and any(place.runs.iterdir())
             key = key_to_read(place.root) if there else None
             earlier = run_to_resume(open_runs(place.runs, place.root, key), settings.resume)
-        return cls(place, settings, plan, earlier)
+        return cls(place, settings, plan, earlier, lists)
 
     def __repr__(self) -> str:
         return f"<Run {self.plan.run_id} {self.phase.value}>"
@@ -232,7 +238,9 @@ class Run:
         begins = self._open is None
         if self._open is None:
             resumes = self.earlier.run_id if self.earlier else None
-            self._open = open_run(self._place, self._settings, self.plan, resumes=resumes)
+            self._open = open_run(
+                self._place, self._settings, self.plan, resumes=resumes, lists=self.lists
+            )
             self.phase = self.phase.move(RunPhase.ACTIVE)
         if self.changed_suite:
             self._open.journal.append(SuiteChanged(paths=self.changed_suite))
@@ -253,7 +261,7 @@ class Run:
         root = self._place.root
         modules = [root / spec.nodeid.partition("::")[0] for spec in specs]
         programs = files_of(self.plan.agent.plan.argv)
-        found = changed_suite(root, ranges, since, [*modules, *programs])
+        found = changed_suite(root, ranges, since, [*modules, *programs], self.lists.files)
         self.changed_suite = tuple(sorted({*self.changed_suite, *found}))
 
     def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:

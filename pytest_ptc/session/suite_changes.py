@@ -33,6 +33,7 @@ def changed_suite(
     ranges: Iterable[tuple[str, str | None, str]],
     since: Iterable[str],
     own: Collection[Path],
+    lists: Collection[Path] = (),
 ) -> tuple[str, ...]:
     """Return the files of the judge that differ, from the top of the repository, sorted.
 
@@ -42,6 +43,7 @@ def changed_suite(
             commit under review.
         since: Commits and branches since whose fork the working tree has changed.
         own: More files of the judge: modules with tests, scripts of the agent's command.
+        lists: Files by which findings are excused.
     """
     top = repository_top(root)
     if top is None:
@@ -53,10 +55,17 @@ def changed_suite(
             names |= _between(top, base or "HEAD", commit)
     for name in dict.fromkeys(since):
         names |= _between(top, name, None)
-    real = [Path(os.path.realpath(path)) for path in own]
-    judge = [path.relative_to(home) for path in real if path.is_relative_to(home)]
-    found = (name for name in names if is_of_a_judge(name) or _is_near(name, judge))
+    judge = _from_top(own, home)
+    excusing = [path.as_posix() for path in _from_top(lists, home)]
+    found = (
+        name for name in names if is_of_a_judge(name) or name in excusing or _is_near(name, judge)
+    )
     return tuple(sorted(map(printable, found)))
+
+
+def _from_top(paths: Iterable[Path], home: str) -> list[Path]:
+    real = [Path(os.path.realpath(path)) for path in paths]
+    return [path.relative_to(home) for path in real if path.is_relative_to(home)]
 
 
 def is_of_a_judge(name: str) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ptc.reporting.list_lines import list_lines
 from pytest_ptc.reporting.result_lines import result_lines, worst_lines
 from pytest_ptc.reporting.terminal.summary import (
     Line,
+    lines_of_lists,
     passing_findings,
     suite_of_change,
     without_evidence,
@@ -46,6 +48,7 @@ def brief_summary(
     more = [
         *(() if verbose else passing_findings(report.as_collected, _WIDTH, 0)),
         *without_evidence(report.as_collected),
+        *(() if verbose else lines_of_lists(list_lines(report))),
         *suite_of_change(report.changed_suite),
         *(Line(printable(problem)) for problem in problems[:_PROBLEMS]),
         Line(printable(f"journal {journal}")),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_ptc.reporting.list_lines import ListLine
     from pytest_ptc.reporting.run_report import TaskReport
 
 #: Narrowest layout; in a narrower terminal the lines wrap as all of pytest's do.
@@ -62,6 +63,7 @@ def summary(
     budget: float | None = None,
     problems: Sequence[str] = (),
     changed_suite: Sequence[str] = (),
+    lists: Sequence[ListLine] = (),
     succeeded: bool = True,
     shown: Collection[str] = (),
 ) -> list[Line]:
@@ -77,6 +79,7 @@ def summary(
         budget: US dollars that the run might cost.
         problems: What the run could not write down or tidy up, a sentence each.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
+        lists: What the lists come to by which findings are excused.
         succeeded: Whether pytest's exit status says so: of what else it runs, too.
         shown: The node ids of items of which pytest shows how they failed.
     """
@@ -84,7 +87,8 @@ def summary(
     counts = _outcomes(tasks, unasked)
     if verbosity < 0:
         quiet = _quiet(tasks, counts, wall, journal, budget, shown=shown)
-        return [*quiet, *suite_of_change(changed_suite), *map(_problem, problems)]
+        more = [*lines_of_lists(lists), *suite_of_change(changed_suite)]
+        return [*quiet, *more, *map(_problem, problems)]
     width = max(width, _NARROWEST)
     items = [
         line
@@ -100,6 +104,7 @@ def summary(
         *passing_findings(surprises, width, verbosity),
         *without_evidence(tasks),
         *_kept(tasks),
+        *lines_of_lists(lists),
         *suite_of_change(changed_suite),
         Line(_times(tasks, wall)),
         *(Line(f"cost {cost}") for cost in _cost(tasks, budget)),
@@ -114,6 +119,12 @@ def suite_of_change(paths: Sequence[str]) -> Iterator[Line]:
         names = ", ".join(printable(path) for path in paths)
         text = f"the change brings suite, configuration or reviewer of its own: {names}"
         yield Line(text, {"yellow": True})
+
+
+def lines_of_lists(lines: Sequence[ListLine]) -> Iterator[Line]:
+    """Yield what the lists come to by which findings are excused."""
+    for text, warns in lines:
+        yield Line(text, {"yellow": True} if warns else _PLAIN)
 
 
 def _problem(text: str) -> Line:

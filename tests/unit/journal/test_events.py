@@ -22,6 +22,7 @@ from pytest_ptc.journal.events import (
 )
 from pytest_ptc.model.content import Content
 from pytest_ptc.model.inline_suite import InlineItem, InlineSuite
+from pytest_ptc.model.known import KnownEntry, KnownFindings
 from pytest_ptc.model.result import Attempt, AttemptReport, Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -90,6 +91,22 @@ INLINE_SUITES = st.builds(
     since=st.none() | TEXT,
     nothing=st.none() | TEXT,
 )
+KNOWN = st.builds(
+    KnownFindings,
+    file=TEXT,
+    today=TEXT,
+    entries=st.lists(
+        st.builds(
+            KnownEntry,
+            number=st.integers(1, 9),
+            line=st.integers(1, 9),
+            reason=TEXT,
+            fingerprint=st.none() | TEXT,
+            until=st.none() | TEXT,
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 CONTENTS = st.builds(Content, tree=TEXT, named=TEXT, agent=TEXT, stat=TEXT, problem=st.none())
 ATTEMPTS = st.builds(Attempt, task_id=TEXT.filter(bool), number=st.integers(1, 9), worker=TEXT)
 
@@ -138,6 +155,7 @@ def _of_type(annotation: str) -> st.SearchStrategy[Any]:
         "None": st.none(),
         "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
         "InlineSuite": INLINE_SUITES,
+        "KnownFindings": KNOWN,
     }
     return st.one_of(*(plain[name] for name in annotation.split(" | ")))
 
