@@ -58,9 +58,10 @@ def names(told: RunReport, outcome: str = "", severity: str = "") -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize(
+    ("width", "dark", "complete"),
+    [(1280, False, True), (360, True, True), (360, False, False), (1280, True, False)],
+)
 def test_a_page_opens_in_peace(opened: Opened, width: int, dark: bool, complete: bool) -> None:
     """No error, nothing loaded but the page, nothing wider than the screen, nothing that moves."""
     told = run_of(complete=complete)
@@ -273,6 +274,7 @@ def test_no_words_do_anything(opened: Opened) -> None:
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_a_thousand_items_with_ten_thousand_findings(opened: Opened) -> None:
     """They open, are filtered and searched, and scroll, all in a time that nobody minds."""
     told = run_of(tasks=1000, findings=10_000, workers=16)

@@ -188,7 +188,7 @@ def test_signal(world: HostWorld, name: str) -> None:
 def test_end_at_once_is_seen(world: HostWorld) -> None:
     """A worker that ends before its start is over leaves its status, time and again."""
     host = world.host()
-    for _ in range(15):
+    for _ in range(6):
         worker = host.start(world.plan("w1", "/bin/false"))
         world.wait_for_end(worker)
         assert worker.kill() == "exit status 1"
