@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _FINDINGS = """\
 "findings": [{"severity": "info|low|medium|high|critical", "message": "...", "path": "src/x.py", \
-"line": 12, "rule": "short-slug"}]"""
+"line": 12, "quote": "text of that line", "rule": "short-slug"}]"""
 _MEANING = """\
 "pass" or "fail" is your judgement of the task; "skip" means that it does not apply, "error" that \
-you could not do it. path, line, rule and data may be left out. Without a valid verdict the task \
-counts as an error."""
+you could not do it. path, line, quote, rule and data may be left out; path, line and quote are \
+checked against the files. Without a valid verdict the task counts as an error."""
 
 
 def claude_prompt(task_id: str, prompt: str, schema: Mapping[str, object] | None) -> str:

@@ -49,6 +49,9 @@ _HELP = {
     "ref": "with --isolation: the commit or branch of the worktree, such as {branch}",
     "base": "with --isolation: the commit or branch whose difference to --ref is put behind the "
     "prompt",
+    "places": "what becomes of a finding that does not stand where it says: check refuses the "
+    "verdict, for the agent to correct; note marks the finding",
+    "unplaced": "whether a finding without a place in a file fails its item by --fail-on",
     "fail_on": "a finding of this severity or worse fails its item, whatever the verdict is",
     "group": "never two items of a group are at work at the same time; may hold fields, such as "
     "{tenant}",
@@ -66,6 +69,8 @@ _METAVARS = {
     "isolation": "worktree",
     "fail_on": "SEVERITY",
     "group": "NAME",
+    "places": "check|note",
+    "unplaced": "block|advisory",
 }
 
 

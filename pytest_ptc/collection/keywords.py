@@ -29,7 +29,7 @@ from pytest_ptc.collection.value_types import (
     one_of,
     whole_from,
 )
-from pytest_ptc.model.choices import FailOn, Isolation, PermissionMode
+from pytest_ptc.model.choices import FailOn, Isolation, PermissionMode, PlaceCheck, Unplaced
 from pytest_ptc.model.errors import MarkerError, PtcError, ValueRefused
 
 if TYPE_CHECKING:
@@ -231,6 +231,33 @@ _DECLARED = (
             "verdict: only a verdict of fail does",
             value="verdict",
             flag=True,
+        ),
+    ),
+    Keyword(
+        "places",
+        one_of(PlaceCheck),
+        "`check`: a verdict with a finding that does not stand where it says is refused, for the "
+        "agent to correct; `note`: the finding gets a note; see "
+        "[places](../guides/findings.md#places)",
+        DefaultOption(
+            "what becomes of a finding that does not stand where it says: check refuses the "
+            "verdict, for the agent to correct; note marks the finding",
+            value="check",
+            flag=True,
+            metavar="WHAT",
+        ),
+    ),
+    Keyword(
+        "unplaced",
+        one_of(Unplaced),
+        "`advisory`: a finding without a place in a file does not fail a test by `fail_on`; "
+        "`block`: it does",
+        DefaultOption(
+            "whether a finding without a place in a file fails a test by --ptc-fail-on: block or "
+            "advisory",
+            value="block",
+            flag=True,
+            metavar="WHAT",
         ),
     ),
     Keyword(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 #: What of a task has no part in its verdict: how long and how often it may be tried, what must come
 #: first or must wait, and what its test makes of the verdict.
-_WITHOUT = frozenset({"timeout", "retries", "needs", "group", "gate", "fail_on", "on_skip"})
+_WITHOUT = frozenset(
+    {"timeout", "retries", "needs", "group", "gate", "fail_on", "on_skip", "unplaced"}
+)
 #: What has a part of its own; all else of a task is its settings.
 _PARTS = {
     "nodeid": "identity",

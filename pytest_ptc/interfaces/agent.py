@@ -34,6 +34,11 @@ def _nothing(*_: object, **__: object) -> None:
     """Do nothing: for an agent that runs without a worker, as in a test."""
 
 
+def as_it_is(verdict: Verdict) -> Verdict:
+    """Return a verdict unchanged: for an agent that runs without a worker."""
+    return verdict
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One attempt as its agent gets it.
@@ -55,6 +60,10 @@ class Job:
             refuses every request: the cause of the attempt if its time ends so. None takes it back.
         listed: Tells whether the shared list still has the task. It waits for the coordinator's
             answer: call it in a thread.
+        checked: Returns a verdict that can still be corrected, with what is known of its findings:
+            where they stand. It raises VerdictError, with a message for the agent, where a finding
+            does not stand where it says. It reads files: call it in a thread. What is recorded
+            without it is looked up at the end of the attempt, and never refused.
     """
 
     attempt: Attempt
@@ -69,6 +78,7 @@ class Job:
     waits: Callable[[float, str], None] = _nothing
     hindered: Callable[[Trouble | None], None] = _nothing
     listed: Callable[[], bool] = lambda: True
+    checked: Callable[[Verdict], Verdict] = as_it_is
 
     @property
     def folder(self) -> Path:

@@ -14,6 +14,10 @@ FailOn = Literal["verdict", "critical", "high", "medium", "low", "info"]
 SkipMeans = Literal["skip", "error"]
 #: How much a run prints: all that is known of what did not pass, or a bounded part of it.
 OutputForm = Literal["brief", "full"]
+#: What becomes of a finding that does not stand where it says: its verdict is refused, or noted.
+PlaceCheck = Literal["check", "note"]
+#: Whether a finding without a place, beside a pass or a skip, fails a test by `fail_on`.
+Unplaced = Literal["block", "advisory"]
 #: What an attempt has of its own.
 Isolation = Literal["worktree"]
 #: Claude Code's permission modes.

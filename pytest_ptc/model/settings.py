@@ -14,8 +14,10 @@ if TYPE_CHECKING:
         Isolation,
         OutputForm,
         PermissionMode,
+        PlaceCheck,
         SettingSource,
         SkipMeans,
+        Unplaced,
     )
 
 
@@ -50,6 +52,8 @@ class Settings(NamedTuple):
     gate: bool
     require_evidence: bool
     fail_on: FailOn
+    places: PlaceCheck
+    unplaced: Unplaced
     findings: str | None
     isolation: Isolation | None
     known: str

@@ -11,7 +11,9 @@ from pytest_ptc.model.choices import (  # noqa: TC001
     FailOn,
     Isolation,
     PermissionMode,
+    PlaceCheck,
     SkipMeans,
+    Unplaced,
 )
 
 
@@ -39,6 +41,10 @@ class TaskSpec:
         base: The commit whose difference to `ref` is put behind the prompt, in full.
         fail_on: A severity from which on a finding fails the test, though its verdict is a pass or
             a skip; `verdict` for none.
+        places: What becomes of a finding that does not stand where it says: the verdict is refused
+            to an agent that can correct it, or the finding gets a note.
+        unplaced: Whether a finding without a place in a file is blocking by `fail_on`, beside a
+            pass or a skip, or advisory.
         on_skip: What a verdict of skip makes of the test: `skip` or `error`.
         schema: JSON Schema that the verdict's `data` must meet.
         model: The model asked for, in the agent's own words.
@@ -62,6 +68,8 @@ class TaskSpec:
     gate: bool = True
     require_evidence: bool = False
     fail_on: FailOn = "verdict"
+    places: PlaceCheck = "check"
+    unplaced: Unplaced = "block"
     on_skip: SkipMeans = "skip"
     findings: str | None = None
     isolation: Isolation | None = None

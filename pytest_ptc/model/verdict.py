@@ -56,10 +56,13 @@ class FindingFacts:
     """What we know of a finding beside what its agent says.
 
     Args:
-        anchor: Hash of its path and of the text of its line: the same wherever in the file that
-            line is; None where it has no line, or nobody looked.
+        anchor: Hash of its path from the top of the repository, and of the text of its line with
+            white space normalised: the same wherever in the file that line is. None where it has
+            no line, or nobody could look.
         touched: Whether the change under review touches its place, as `gate_on` has it; None where
             nobody looked.
+        misplaced: Why its path is no place in what was reviewed; empty where it is one, where it
+            has none, and where nobody looked.
         named_by: How many votes name it; None for a task without votes.
         votes: How many votes there are.
         check: What a verifier says of it: `confirmed`, `plausible`, `refuted`; or why none did.
@@ -70,6 +73,7 @@ class FindingFacts:
 
     anchor: str | None = None
     touched: bool | None = None
+    misplaced: str = ""
     named_by: int | None = None
     votes: int | None = None
     check: str | None = None
@@ -110,6 +114,11 @@ class Finding:
     rule: str | None = None
     quote: str | None = None
     facts: FindingFacts = NO_FACTS
+
+    @property
+    def has_place(self) -> bool:
+        """Tell whether it stands in a file, as far as anybody knows."""
+        return self.path is not None and not self.facts.misplaced
 
     @property
     def location(self) -> str:

@@ -30,8 +30,8 @@ class Excused(NamedTuple):
 #: for nothing. All of them at once: of two that are alike, one alone may be known.
 ExcuseOf: TypeAlias = "Callable[[Sequence[Finding], TaskSpec], Sequence[Excused | None]]"
 
-#: What a list of today's excuses: a kept verdict is weighed by the list of its new run.
-_OF_A_LIST = (Excuse.KNOWN, Excuse.BASELINE)
+#: What today's lists and options excuse: a kept verdict is weighed by those of its new run.
+_OF_A_RUN = (Excuse.KNOWN, Excuse.BASELINE, Excuse.UNPLACED)
 
 
 def no_excuse(findings: Sequence[Finding], _: TaskSpec) -> Sequence[Excused | None]:
@@ -51,12 +51,16 @@ def weighed(verdict: Verdict, spec: TaskSpec, excuse_of: ExcuseOf = no_excuse) -
     """
     if not verdict.findings:
         return verdict
-    findings = list(map(_marked, map(_without_list, verdict.findings)))
+    findings = list(map(_marked, map(_without_run, verdict.findings)))
     open_ones = [at for at, finding in enumerate(findings) if finding.facts.excuse is None]
     excuses = excuse_of([findings[at] for at in open_ones], spec)
     for at, excused in zip(open_ones, excuses, strict=True):
         if excused is not None:
             findings[at] = findings[at].with_facts(excuse=excused.excuse, why=excused.why)
+    ended = replace(verdict, findings=tuple(findings), fail_on=spec.fail_on)
+    if spec.unplaced == "advisory":
+        blocking = ended.blocking
+        findings = [_advisory(one) if one in blocking else one for one in findings]
     return replace(verdict, findings=tuple(findings))
 
 
@@ -69,10 +73,15 @@ def weighed_report(
     return replace(report, verdict=weighed(report.verdict, spec, excuse_of))
 
 
-def _without_list(finding: Finding) -> Finding:
-    if finding.facts.excuse not in _OF_A_LIST:
+def _without_run(finding: Finding) -> Finding:
+    if finding.facts.excuse not in _OF_A_RUN:
         return finding
     return finding.with_facts(excuse=None, why="")
+
+
+def _advisory(finding: Finding) -> Finding:
+    """Return a finding that would fail its test beside a pass or a skip: not without a place."""
+    return finding if finding.has_place else finding.with_facts(excuse=Excuse.UNPLACED)
 
 
 def _marked(finding: Finding) -> Finding:

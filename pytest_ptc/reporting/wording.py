@@ -44,7 +44,9 @@ def finding_marks(finding: Finding) -> str:
     excuse = facts.excuse.value if facts.excuse is not None else None
     check = facts.check if facts.check != excuse else None
     excuse = f"{excuse}: {facts.why[:MAX_TEXT_CHARS]}" if excuse and facts.why else excuse
-    return ", ".join(filter(None, (votes, check, excuse)))
+    # A text of an agent's names, or of a file's lines.
+    place = facts.misplaced[:MAX_TEXT_CHARS]
+    return ", ".join(filter(None, (votes, check, excuse, place)))
 
 
 def hung(lines: Sequence[str]) -> Iterator[str]:

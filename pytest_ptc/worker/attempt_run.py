@@ -26,6 +26,7 @@ from pytest_ptc.system.processes import end_marked
 from pytest_ptc.system.threads import in_thread
 from pytest_ptc.text.template import with_diff, with_notes
 from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.worker.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from pytest_ptc.model.result import Attempt
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.worker.ledger import AttemptLedger
+
+#: Seconds that findings are looked up for at the end of an attempt; what is not known by then
+#: excuses nothing.
+NOTE_TIMEOUT_S = 8.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -68,6 +73,8 @@ class AttemptRun:
     about: dict[str, Any] = field(default_factory=dict)
     tool_calls: int | None = None
     hindrance: Trouble | None = None
+    #: Looks up findings, as soon as its directory is there.
+    places: Places | None = None
     #: Why it is to end before its time; set together with the event.
     stopped: str | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,6 +83,14 @@ class AttemptRun:
         """End it before its time: what was recorded stays recorded, and a fail alone counts."""
         self.stopped = why
         self.stop.set()
+
+    def checked(self, verdict: Verdict) -> Verdict:
+        """Return a verdict that its agent records, with its findings looked up; in a thread.
+
+        Raises:
+            VerdictError: A finding does not stand where it says.
+        """
+        return verdict if self.places is None else self.places.checked(verdict)
 
     async def report(self) -> AttemptReport:
         """Carry it out, and return how it ended."""
@@ -110,6 +125,7 @@ class AttemptRun:
             ),
             hindered=self._take_hindrance,
             listed=self.listed,
+            checked=self.checked,
         )
 
     def _take_hindrance(self, hindrance: Trouble | None) -> None:
@@ -138,7 +154,8 @@ class AttemptRun:
         """Have the agent do the job, in its own worktree if the task has `isolation`."""
         spec = job.spec
         if spec.isolation is None or spec.ref is None:
-            return await self._run_in_time(job)
+            self.places = Places(spec, spec.cwd)
+            return await self._noted(await self._run_in_time(job))
         path = self.scratch / worktrees.FOLDER / job.attempt.name
         try:
             # In a thread: a checkout takes its time, and a quit must be heard.
@@ -151,14 +168,24 @@ class AttemptRun:
             job.about(worktree=spec.ref)
             if notes:
                 job.about(worktree_notes=list(notes))
+            self.places = Places(spec, cwd)
             ended = await self._run_in_time(
                 replace(job, spec=replace(spec, cwd=cwd, prompt=prompt))
             )
-            return _with_relative_paths(ended, cwd)
+            return _with_relative_paths(await self._noted(ended), cwd)
         except GitError as error:
             return Trouble(cause=Cause.WORKTREE, message=str(error))
         finally:
             worktrees.remove(spec.cwd, path)
+
+    async def _noted(self, ended: Verdict | Trouble) -> Verdict | Trouble:
+        """Return an outcome with what is known of findings that its agent was not asked about."""
+        if self.places is None or isinstance(ended, Trouble):
+            return ended
+        try:
+            return await in_thread(self.places.noted, ended, seconds=NOTE_TIMEOUT_S)
+        except Exception:  # noqa: BLE001 - a verdict counts, whatever its findings or the disk are
+            return ended
 
     async def _run_in_time(self, job: Job) -> Verdict | Trouble:
         """Have the agent do the job until its deadline, and end all processes that it leaves."""

@@ -14,6 +14,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.interfaces.agent import as_it_is
 from pytest_ptc.interfaces.recording import MAX_CALL_BYTES, Form, RecordAnswer, RecordCall
 from pytest_ptc.model.errors import JournalError, VerdictError
 from pytest_ptc.system.threads import in_thread
@@ -22,7 +23,7 @@ from pytest_ptc.verdicts.recording import Record
 from pytest_ptc.verdicts.verdict_json import parse_verdict, read_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pytest_ptc.model.result import Attempt
@@ -40,6 +41,7 @@ class _Open:
     attempt: Attempt
     ledger: AttemptLedger
     schema: Mapping[str, Any] | None
+    checked: Callable[[Verdict], Verdict]
 
 
 class RecordDesk:
@@ -67,10 +69,21 @@ class RecordDesk:
             self.path.unlink(missing_ok=True)
 
     def begin(
-        self, attempt: Attempt, ledger: AttemptLedger, schema: Mapping[str, Any] | None
+        self,
+        attempt: Attempt,
+        ledger: AttemptLedger,
+        schema: Mapping[str, Any] | None,
+        checked: Callable[[Verdict], Verdict] = as_it_is,
     ) -> None:
-        """Take recordings of this attempt from now on."""
-        self._open = _Open(attempt=attempt, ledger=ledger, schema=schema)
+        """Take recordings of this attempt from now on.
+
+        Args:
+            attempt: The attempt.
+            ledger: Takes its records.
+            schema: JSON Schema for the verdict's `data`.
+            checked: Returns a valid verdict with its findings looked up; see `Job.checked`.
+        """
+        self._open = _Open(attempt=attempt, ledger=ledger, schema=schema, checked=checked)
 
     def end(self) -> None:
         """Take recordings of no attempt from now on."""
@@ -121,8 +134,8 @@ async def _record(case: _Open, call: RecordCall) -> RecordAnswer:
     ledger = case.ledger
     try:
         payload = _payload(call)
-        # In a thread: checking data against a schema may take seconds.
-        verdict = await in_thread(_verdict, payload, case.schema)
+        # In a thread: checking data against a schema may take seconds, and findings read files.
+        verdict = await in_thread(_verdict, payload, case)
     except VerdictError as error:
         if says_fail(_text_or_object(call), given=True):
             # An agent that said fail is not asked again until it says otherwise.
@@ -161,10 +174,10 @@ def _text_or_object(call: RecordCall) -> bytes | dict[str, Any] | str:
     return call.given
 
 
-def _verdict(payload: bytes | dict[str, Any], schema: Mapping[str, Any] | None) -> Verdict:
+def _verdict(payload: bytes | dict[str, Any], case: _Open) -> Verdict:
     if isinstance(payload, dict):
-        return read_verdict(payload, schema)
-    return parse_verdict(payload, schema)
+        return case.checked(read_verdict(payload, case.schema))
+    return case.checked(parse_verdict(payload, case.schema))
 
 
 def _wrong_attempt(call: RecordCall) -> str:

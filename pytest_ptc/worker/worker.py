@@ -142,7 +142,7 @@ class Worker:
         self._ledger = run.ledger
         self._screen.redact = run.ledger.redactor.text
         self._screen.task(run.attempt, run.spec)
-        self._desk.begin(run.attempt, run.ledger, run.spec.schema)
+        self._desk.begin(run.attempt, run.ledger, run.spec.schema, run.checked)
         report: AttemptReport | None = None
         try:
             report = await run.report()

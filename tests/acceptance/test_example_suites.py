@@ -50,7 +50,10 @@ def test_code_review(tmp_path: Path) -> None:
     done = run(suite)
     assert "4 passed, 1 xfailed" in done.stdout, done.stdout + done.stderr
     (failed,) = [found for found in verdicts(suite).values() if found["verdict"] == "fail"]
-    assert [finding for finding in failed["findings"] if finding["severity"] == "medium"] == [  # type: ignore[attr-defined]
+    found = [one for one in failed["findings"] if one["severity"] == "medium"]  # type: ignore[attr-defined]
+    # In the release that was reviewed, whose worktree is gone by now.
+    assert found[0].pop("facts")["anchor"]
+    assert found == [
         {
             "severity": "medium",
             "message": "Use of possibly insecure function - consider using safer ast.literal_eval.",

@@ -33,6 +33,7 @@ class Case(NamedTuple):
 
 
 FINDING = {"severity": "high", "message": "a hole", "path": "a.py", "line": 3, "rule": "hole"}
+ELSEWHERE = {**FINDING, "line": 4}
 FIXED = "\nrecord pass now it is right"
 PROSE, BAD, FAIL = update("All is well."), update({"verdict": "great"}), update({"verdict": "fail"})
 NOT_AN_OBJECT = "must be a JSON object, not a text"
@@ -79,6 +80,10 @@ REFUSED = {
     ),
     "adds": Case(
         'update {"taskId": "$ID", "metadata": {"ptc_run": "x"}}' + FIXED, "pass", "not ptc_run"
+    ),
+    "place": Case(
+        update({"verdict": "pass", "summary": "x", "findings": [ELSEWHERE]}) + FIXED,
+        *("pass", "a.py has 3 lines, not 4"),
     ),
     "data": Case(
         update({"verdict": "pass", "summary": "x", "data": {}})
@@ -147,6 +152,7 @@ def test_each_recording_becomes_its_outcome(claude: ClaudeSuite) -> None:
     task = {"subject": "theirs", "description": "", "status": "pending", "blocks": []}
     theirs = json.dumps({"id": "1", **task, "blockedBy": []}, indent=2)
     (folder / "1.json").write_text(theirs)
+    (claude.path / "a.py").write_text("1\n2\n3\n")
     write(claude, tuple(CASES))
     result = claude.run("--ptc-task-list-id=ours")
 

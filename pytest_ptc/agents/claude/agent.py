@@ -63,7 +63,7 @@ class ClaudeAgent:
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
-        turn = Turn(job.attempt.task_id, job.spec.schema, job.journal)
+        turn = Turn(job.attempt.task_id, job.spec.schema, job.journal, job.checked)
         log = TurnLog(job)
         try:
             return await self._attempt(job, turn, log)

@@ -100,7 +100,7 @@ class InteractiveAgent:
         )
         if trouble is not None:
             return trouble
-        turn = Turn(job.attempt.task_id, job.spec.schema, job.journal)
+        turn = Turn(job.attempt.task_id, job.spec.schema, job.journal, job.checked)
         hooks = HookServer(turn, key)
         server = await asyncio.start_unix_server(hooks.hear, self._socket, limit=2**26)
         try:

@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_ptc.interfaces.agent import as_it_is
 from pytest_ptc.model.errors import JournalError, VerdictError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.verdicts.fail_signs import says_fail
@@ -17,7 +18,7 @@ from pytest_ptc.verdicts.recording import Record, settle
 from pytest_ptc.verdicts.verdict_json import read_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
     from pytest_ptc.model.verdict import Verdict
@@ -46,12 +47,20 @@ class Recorder:
         task_id: The attempt's task: the only one that may be updated.
         schema: JSON Schema for the verdict's `data`.
         ledger: Takes accepted and refused records; they outlive this process.
+        checked: Returns a valid verdict with its findings looked up; see `Job.checked`.
     """
 
-    def __init__(self, task_id: str, schema: Mapping[str, Any] | None, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        task_id: str,
+        schema: Mapping[str, Any] | None,
+        ledger: Ledger,
+        checked: Callable[[Verdict], Verdict] = as_it_is,
+    ) -> None:
         self.task_id = task_id
         self._schema = schema
         self._ledger = ledger
+        self._checked = checked
         #: The record of every call that was about our task.
         self._records: dict[str, Record] = {}
         #: Refused calls that were about other tasks, which do not count for ours.
@@ -77,12 +86,14 @@ class Recorder:
     def update(self, call_id: str, update: Mapping[str, Any]) -> str | None:
         """Check a call of TaskUpdate before it runs; return why it must not, or None.
 
-        It blocks until an accepted verdict is on disk: do not call it in an event loop.
+        It reads files, and blocks until an accepted verdict is on disk: do not call it in an event
+        loop.
         """
         self._unchecked.pop(call_id, None)
         try:
             verdict = self._parse(update)
             if verdict is not None:
+                verdict = self._checked(verdict)
                 record = Record(call=call_id, verdict=verdict, answer=self._answers.get(call_id))
                 self._sent[call_id] = record, self._ledger.record(record)
                 if self._sent[call_id][1].result():

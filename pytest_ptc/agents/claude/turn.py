@@ -22,6 +22,7 @@ from pytest_ptc.agents.claude.events import (
     Used,
 )
 from pytest_ptc.agents.claude.recorder import Recorder
+from pytest_ptc.interfaces.agent import as_it_is
 from pytest_ptc.model.result import Usage
 from pytest_ptc.model.trouble import Cause, Trouble
 
@@ -68,10 +69,17 @@ class Turn:
         task_id: The attempt's task: the only one that may be updated.
         schema: JSON Schema for the verdict's `data`.
         ledger: Takes accepted and refused records.
+        checked: Returns a valid verdict with its findings looked up; see `Job.checked`.
     """
 
-    def __init__(self, task_id: str, schema: Mapping[str, Any] | None, ledger: Ledger) -> None:
-        self._recorder = Recorder(task_id, schema, ledger)
+    def __init__(
+        self,
+        task_id: str,
+        schema: Mapping[str, Any] | None,
+        ledger: Ledger,
+        checked: Callable[[Verdict], Verdict] = as_it_is,
+    ) -> None:
+        self._recorder = Recorder(task_id, schema, ledger, checked)
         #: Calls of other tools than the recording one, and calls that gave a result.
         self._calls: set[str] = set()
         self._returned: set[str] = set()

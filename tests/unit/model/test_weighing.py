@@ -86,6 +86,34 @@ def test_an_excused_finding_does_not_block_beside_a_pass() -> None:
     assert ended.blocking == [NEW]
 
 
+NAMELESS = Finding(severity=Severity.HIGH, message="of no file")
+NAME = Finding(severity=Severity.HIGH, message="an endpoint", path="GET /users").with_facts(
+    misplaced="the path names no file of what was reviewed"
+)
+
+
+@pytest.mark.parametrize("kind", [VerdictKind.PASS, VerdictKind.SKIP])
+def test_a_finding_without_a_place_is_advisory_where_the_task_says_so(kind: VerdictKind) -> None:
+    """Beside a pass or a skip, and where `fail_on` would block; a place nobody looked at blocks."""
+    low = replace(NAMELESS, severity=Severity.LOW)
+    unlooked = replace(ELSEWHERE, severity=Severity.HIGH)
+    given = verdict(kind, NAMELESS, NAME, unlooked, low, NEW)
+    blocking = replace(SPEC, fail_on="high")
+    assert not any(one.facts.excuse for one in weighed(given, blocking).findings)
+    ended = weighed(given, replace(blocking, unplaced="advisory"))
+    excused = [one.facts.excuse is Excuse.UNPLACED for one in ended.findings]
+    assert excused == [True, True, False, False, False]
+    assert replace(ended, fail_on="high").blocking == [unlooked, NEW]
+
+
+def test_a_fail_needs_no_place() -> None:
+    """What its agent failed the item for stands, wherever it is."""
+    spec = replace(SPEC, fail_on="low", unplaced="advisory")
+    ended = weighed(verdict(VerdictKind.FAIL, NAMELESS, NAME), spec)
+    assert not ended.set_aside
+    assert not any(one.facts.excuse for one in ended.findings)
+
+
 def test_a_report_without_a_verdict_stays_as_it_is() -> None:
     ended = weighed(verdict(VerdictKind.FAIL, OLD), SPEC)
     report = AttemptReport(

@@ -58,6 +58,7 @@ def test_a_document_of_everything_meets_its_schema() -> None:
             "blocks": True,
             "anchor": None,
             "touched": None,
+            "misplaced": "",
             "named_by": None,
             "votes": None,
             "check": None,

@@ -1,0 +1,47 @@
+"""The check of an attempt's findings: where they stand, and whether the change touches that."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from pytest_ptc.verdicts.places import checked_places, noted_places
+from pytest_ptc.worker.reviewed_files import ReviewedFiles
+
+if TYPE_CHECKING:
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.verdict import Verdict
+
+
+class Places:
+    """Looks up the findings of one attempt. Its methods read files: call them in a thread.
+
+    Args:
+        spec: The task.
+        cwd: The attempt's directory: in its worktree, if it has one.
+    """
+
+    def __init__(self, spec: TaskSpec, cwd: str) -> None:
+        self._strict = spec.places == "check"
+        self._files = ReviewedFiles(cwd, spec.cwd, spec.base)
+        #: Agents may record at once.
+        self._lock = threading.Lock()
+
+    def checked(self, verdict: Verdict) -> Verdict:
+        """Return a verdict that an agent records, with what is known of its findings' places.
+
+        Raises:
+            VerdictError: A finding does not stand where it says.
+        """
+        if not any(finding.path for finding in verdict.findings):
+            return verdict
+        with self._lock:
+            how = checked_places if self._strict else noted_places
+            return how(verdict, self._files)
+
+    def noted(self, verdict: Verdict) -> Verdict:
+        """Return a verdict that nobody can correct any more, with notes of what does not hold."""
+        if not any(finding.path for finding in verdict.findings):
+            return verdict
+        with self._lock:
+            return noted_places(verdict, self._files)
