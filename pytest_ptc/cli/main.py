@@ -73,6 +73,7 @@ COMMANDS = (
         "report",
         "write a run's reports from its journal, also if it was killed or is active",
     ),
+    Command("known", "known", "add a finding to the known ones, list them, or check them"),
     Command("stop", "stop", "stop an active run in order, as Ctrl-C does, or one of its tasks"),
     Command("plugin", "plugin", "print or install the plugin for Claude Code sessions"),
     Command("clean", "clean", "remove what killed runs left behind: processes, sockets, tasks"),

@@ -8,6 +8,7 @@ from pytest_ptc.cli.items import add_run_and_item, item_of
 from pytest_ptc.cli.named_runs import named_run, runs_here
 from pytest_ptc.cli.printing import print_lines
 from pytest_ptc.cli.talk import talk_problem
+from pytest_ptc.reporting.finding_names import named_findings
 from pytest_ptc.reporting.short_ids import short_run_id
 from pytest_ptc.reporting.terminal.item_details import item_lines
 from pytest_ptc.runs.activity import tool_calls
@@ -30,13 +31,15 @@ def run(arguments: argparse.Namespace) -> int:
     """
     runs = runs_here()
     found = named_run(arguments.run, runs)
-    _, task, name = item_of(found, arguments.item)
+    report, task, name = item_of(found, arguments.item)
+    named = zip(report.as_collected, named_findings(report), strict=True)
     calls: list[str] = []
     if task.attempts and task.kept_from is None:
         calls = tool_calls(found.folder / "attempts" / task.attempts[-1].name)
     lines = item_lines(
         task,
         name,
+        next(findings for one, findings in named if one is task),
         run=short_run_id(found.run_id, [other.run_id for other in runs]),
         journal=found.folder,
         calls=calls,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.document import finding_json, json_text
+from pytest_ptc.reporting.finding_names import named_findings
 from pytest_ptc.reporting.item_names import item_names
 from pytest_ptc.reporting.list_lines import short_list_lines
-from pytest_ptc.reporting.run_report import worst_first
 from pytest_ptc.reporting.short_ids import short_run_id
 from pytest_ptc.reporting.wording import (
     MAX_TEXT_CHARS,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.model.verdict import Finding
+    from pytest_ptc.reporting.finding_names import NamedFinding
     from pytest_ptc.reporting.run_report import RunReport, TaskReport
 
 #: Most bytes that an agent which runs a command is given back: about 600 tokens.
@@ -119,7 +120,7 @@ def worst_lines(
         rest: As for `result_lines`.
     """
     run = _bytes_cut(printable(short_run_id(report.run_id, others)), _ID)
-    items = [_item(task, task.nodeid, active=False) for task in report.as_collected]
+    items = _items(report, active=False, whole_ids=True)
     last = [*_why_not(report, items), _totals(report, items, run)]
     bad = [item._replace(more=_findings(item.more)) for item in items if item.bad]
     hint = _bytes_cut(rest.format(run=run), _HINT)
@@ -129,11 +130,13 @@ def worst_lines(
 def result_json_lines(report: RunReport) -> list[str]:
     """Return a JSON object for each item, in the order of `result_lines`, and a last of totals.
 
-    The words are those of the JSON document's schema; `item` is the name in `result_lines`.
+    The words are those of the JSON document's schema; `item` is the name in `result_lines`,
+    and `name` that of a finding in their verbose form.
     """
     tasks = report.as_collected
     names = item_names([task.nodeid for task in tasks])
-    objects = [_item_json(task, name) for task, name in zip(tasks, names, strict=True)]
+    found = named_findings(report)
+    objects = [_item_json(*item) for item in zip(tasks, names, found, strict=True)]
     spent = report.spent
     totals = {
         "run": report.run_id,
@@ -208,27 +211,28 @@ class _Item(NamedTuple):
         return f"{self.word} {name}  {why}".rstrip()
 
 
-def _items(report: RunReport, *, active: bool) -> list[_Item]:
+def _items(report: RunReport, *, active: bool, whole_ids: bool = False) -> list[_Item]:
     tasks = report.as_collected
-    names = item_names([task.nodeid for task in tasks])
-    return [_item(task, name, active=active) for task, name in zip(tasks, names, strict=True)]
+    nodeids = [task.nodeid for task in tasks]
+    names = nodeids if whole_ids else item_names(nodeids)
+    found = named_findings(report)
+    return [_item(*item, active=active) for item in zip(tasks, names, found, strict=True)]
 
 
-def _item(task: TaskReport, name: str, *, active: bool) -> _Item:
+def _item(task: TaskReport, name: str, found: Sequence[NamedFinding], *, active: bool) -> _Item:
     label, text = _reason(task)
     if active and task.unfinished:
         label, text = "", "" if task.verdict is None else f"its agent recorded {task.kind}"
-    found = worst_first(task.findings)
     trouble = task.trouble
     return _Item(
         word=_word(task),
         name=printable(name[:MAX_TEXT_CHARS]),
         reason=_words(label, first_sentence(text)),
-        worst=_short_finding(found[0]) if found else "",
+        worst=_short_finding(found[0].finding) if found else "",
         more=f"+{len(found) - 1}" if len(found) > 1 else "",
         same=(trouble.cause, trouble.message) if trouble and not task.unfinished else None,
         summary=_words(label, text[:MAX_TEXT_CHARS]),
-        all_findings=[finding_text(finding) for finding in found],
+        all_findings=[f"{name} {finding_text(finding)}" for name, finding in found],
     )
 
 
@@ -270,8 +274,9 @@ def _short_finding(finding: Finding) -> str:
     return printable(" ".join(filter(None, parts)))
 
 
-def _item_json(task: TaskReport, name: str) -> dict[str, Any]:
+def _item_json(task: TaskReport, name: str, found: Sequence[NamedFinding]) -> dict[str, Any]:
     verdict, trouble = task.verdict, task.trouble
+    by_finding = {id(one.finding): one.name for one in found}
     return {
         "item": name,
         "nodeid": task.nodeid,
@@ -279,7 +284,9 @@ def _item_json(task: TaskReport, name: str) -> dict[str, Any]:
         "outcome": task.final.outcome if task.final else None,
         "verdict": verdict.verdict.value if verdict else None,
         "summary": verdict.summary if verdict else None,
-        "findings": [finding_json(finding) for finding in task.findings],
+        "findings": [
+            {**finding_json(finding), "name": by_finding[id(finding)]} for finding in task.findings
+        ],
         "data": verdict.data if verdict else None,
         "cause": trouble.cause.value if trouble else None,
         "message": trouble.message if trouble else task.final.message if task.final else None,

@@ -204,14 +204,25 @@ def commands() -> str:
     parts = []
     for command in COMMANDS:
         name, parser = command.name, command_parser(command)
-        rows = [
-            (code(_argument(action)), (action.help or "") % {"default": action.default})
-            for action in parser._actions
-            if not isinstance(action, argparse._HelpAction)
-        ]
         parts.append(f"### `ptc {name}`\n\n{parser.description}\n")
-        parts += [markdown_table(("argument", "meaning"), rows)] if rows else []
+        parts += _arguments(parser)
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                helps = {choice.dest: choice.help for choice in action._choices_actions}
+                for word, below in action.choices.items():
+                    text = helps[word] or ""
+                    parts.append(f"#### `ptc {name} {word}`\n\n{text[:1].upper()}{text[1:]}.\n")
+                    parts += _arguments(below)
     return "\n".join(parts)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> list[str]:
+    rows = [
+        (code(_argument(action)), (action.help or "") % {"default": action.default})
+        for action in parser._actions
+        if not isinstance(action, argparse._HelpAction | argparse._SubParsersAction)
+    ]
+    return [markdown_table(("argument", "meaning"), rows)] if rows else []
 
 
 def _argument(action: argparse.Action) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from pytest_ptc.reporting.run_report import worst_first
 from pytest_ptc.reporting.wording import (
     count,
     cut,
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pytest_ptc.reporting.finding_names import NamedFinding
     from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
 
 #: Most of each that is shown.
@@ -29,6 +29,7 @@ _LINE_CHARS = 300
 def item_lines(
     task: TaskReport,
     name: str,
+    found: Sequence[NamedFinding],
     *,
     run: str,
     journal: Path,
@@ -40,6 +41,7 @@ def item_lines(
     Args:
         task: The item's task.
         name: Its short name.
+        found: Its findings, with their names in the run.
         run: The run's id, as people type it.
         journal: The run's folder.
         calls: The tool calls of its last attempt, as far as they are known.
@@ -49,7 +51,7 @@ def item_lines(
         f"{name}  {task.state.value} in run {run}",
         *([task.nodeid] if task.nodeid != name else []),
         task.reason.text,
-        *_findings(task),
+        *_findings(found),
         *(line for attempt in task.attempts for line in _attempt(attempt)),
         *([f"kept from run {task.kept_from}"] if task.kept_from else []),
         *_calls(calls),
@@ -57,14 +59,22 @@ def item_lines(
         *output_lines(task, journal),
         "go on:",
         f"  ptc rerun {run} {shlex.quote(name)}",
+        *([f"  ptc known add {run} {found[0].name} --reason '...'"] if _stands(found) else []),
         *([f"  ptc talk {run} {shlex.quote(name)}"] if session else []),
     ]
     return [printable(line) for line in lines if line]
 
 
-def _findings(task: TaskReport) -> Iterator[str]:
-    found = worst_first(task.findings)
-    yield from (cut(f"  - {finding_text(one)}", _LINE_CHARS) for one in found[:MAX_FINDINGS])
+def _stands(found: Sequence[NamedFinding]) -> bool:
+    """Tell whether the first finding, the worst, is excused by nothing."""
+    return bool(found) and found[0].finding.facts.excuse is None
+
+
+def _findings(found: Sequence[NamedFinding]) -> Iterator[str]:
+    for name, one in found[:MAX_FINDINGS]:
+        yield cut(f"  - {name} {finding_text(one)}", _LINE_CHARS)
+        if one.facts.anchor is not None:
+            yield f"    fingerprint {one.facts.anchor}"
     if len(found) > MAX_FINDINGS:
         yield f"  - and {count(len(found) - MAX_FINDINGS, 'finding')} more"
 

@@ -175,8 +175,8 @@ def test_verbose_lines_have_all_that_was_found() -> None:
     report = run(item("a.txt", "pass", "One. Two.", found, finding("dead", "high")))
     assert result_lines(report, verbose=True)[:-1] == [
         "pass a.txt  One. Two.",
-        "  - high: dead",
-        "  - low a.py:3 S307: eval",
+        "  - f1 high: dead",
+        "  - f2 low a.py:3 S307: eval",
     ]
 
 
@@ -327,7 +327,9 @@ def test_json_lines_have_the_words_of_the_report() -> None:
         }
         assert line["verdict"] == verdict.get("verdict")
         assert line["summary"] == verdict.get("summary")
+        names = [finding.pop("name") for finding in line["findings"]]
         assert line["findings"] == verdict.get("findings", [])
+        assert [f"f{int(name[1:])}" for name in names] == names
         assert line["data"] == verdict.get("data")
         assert line["cause"] == (task["trouble"] or {}).get("cause")
     assert told[-1]["states"] == made["totals"]["states"]

@@ -1,0 +1,82 @@
+"""Reports of runs that found something, for tests of what is made of findings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_ptc.model.item_states import PhaseReport
+from pytest_ptc.model.result import Attempt, AttemptReport, Result
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.reporting.run_report import RunFacts, RunReport, Session, TaskReport
+
+#: The top of the repository that the runs take place in, and pytest's root directory there.
+TOP, ROOT = "/repo", "/repo/tests"
+
+
+def found(
+    rule: str | None = "sql-injection",
+    line: int | None = 3,
+    anchor: str | None = None,
+    *,
+    path: str | None = "../src/a.py",
+    severity: str = "high",
+    message: str = "a query of words",
+    **facts: Any,
+) -> Finding:
+    """Return a finding, its path from the root directory."""
+    finding = Finding(severity=Severity(severity), message=message, path=path, line=line, rule=rule)
+    return finding.with_facts(anchor=anchor, **facts)
+
+
+def judged(name: str, *findings: Finding, kind: str = "fail", **spec: Any) -> TaskReport:
+    """Return the task of an item that an agent judged."""
+    task = TaskSpec(nodeid=f"t.py::t[{name}]", prompt="p", timeout=1.0, cwd=ROOT, **spec)
+    verdict = Verdict(verdict=VerdictKind(kind), summary="s", findings=findings)
+    attempt = Attempt(task_id="1", number=1, worker="w1")
+    result = Result(
+        task_id="1",
+        spec=task,
+        reports=(AttemptReport(attempt=attempt, seconds=1.0, verdict=verdict),),
+    )
+    outcome = "passed" if result.verdict and result.verdict.passed else "failed"
+    return TaskReport.of(result, [PhaseReport("call", outcome, None, None)])
+
+
+def unjudged(name: str) -> TaskReport:
+    """Return the task of an item without a verdict."""
+    task = TaskSpec(nodeid=f"t.py::t[{name}]", prompt="p", timeout=1.0, cwd=ROOT)
+    trouble = Trouble(cause=Cause.TIMEOUT, message="too long")
+    result = Result(task_id="1", spec=task, trouble_outside=trouble)
+    return TaskReport.of(result, [PhaseReport("setup", "error", "ptc error: timeout", None)])
+
+
+def run_with(*tasks: TaskReport, run_id: str = "r1", began: float = 1.0, **more: Any) -> RunReport:
+    """Return a run that has ended."""
+    facts = RunFacts(
+        host="process",
+        agent="command",
+        workers=1,
+        task_list_id="l",
+        rootdir=ROOT,
+        repository=TOP,
+        commit=None,
+        anchor="README.md",
+        arguments=(),
+        python="3",
+        resumes=None,
+        fail_on="verdict",
+        pytest_ptc="0",
+    )
+    return RunReport(
+        run_id=run_id,
+        began=began,
+        seconds=1.0,
+        ended=True,
+        session=Session(1),
+        stopped=None,
+        facts=facts,
+        tasks=tasks,
+        **more,
+    )
