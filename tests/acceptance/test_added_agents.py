@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
@@ -74,6 +76,7 @@ def test_a_plugins_agent_refuses_what_it_cannot_do(suite: Suite) -> None:
     result.stderr.fnmatch_lines(["*'delphi' is not an agent; use claude, command, oracle or *"])
 
 
+@pytest.mark.slow
 def test_an_agent_that_only_pytest_finds_is_found_by_workers(suite: Suite) -> None:
     """What `pythonpath` puts on pytest's search path is on a worker's, for further imports too."""
     (suite.path / "tools").mkdir()

@@ -82,6 +82,7 @@ def test_a_blind_reviewer_fails_the_run(tmp_path: Path) -> None:
     assert "1 failed, 4 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_file_processing(tmp_path: Path) -> None:
     """Five files pass and two canaries are found; many files are only more of the same."""
     suite = copied("file_processing", tmp_path)

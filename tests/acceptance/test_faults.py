@@ -29,7 +29,6 @@ IN_TMUX = pytest.mark.parametrize("suite", ["tmux"], indirect=True)
     ("suite", "name"),
     [
         ("tmux", "KILL"),
-        ("process", "STOP"),
         *(
             pytest.param(*row, marks=pytest.mark.slow)
             for row in (
@@ -162,6 +161,7 @@ def test_a_terminal_that_nobody_reads_holds_nobody_up(
 
 @pytest.mark.fault("agent-floods")
 @HOSTS
+@pytest.mark.slow
 def test_an_agent_in_a_loop_is_ended_with_its_last_lines(suite: Suite) -> None:
     """Lines without an end, and a line without an end, fill neither the disk nor the memory."""
     suite.agent.write_text(

@@ -70,7 +70,10 @@ def test_without_a_file_of_the_attempt_nothing_passes(suite: Suite) -> None:
     suite.run("--ptc-command={python} {cwd}/{name}.py").assert_outcomes(errors=len(LEAVE_NONE))
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [("pass", "passed"), ("fail", "failed")])
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [("fail", "failed"), pytest.param("pass", "passed", marks=pytest.mark.slow)],
+)
 def test_a_printed_verdict_and_the_file_both_count(linted: Suite, kind: str, outcome: str) -> None:
     """The worse one wins, and the findings are there with either."""
     verdict = f'{{"verdict": "{kind}", "summary": "own words"}}'

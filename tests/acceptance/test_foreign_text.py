@@ -135,6 +135,7 @@ def test_what_an_agent_says_is_text(suite: Suite) -> None:
     )
 
 
+@pytest.mark.slow
 def test_names_of_files_and_reasons_are_text(suite: Suite) -> None:
     """Of a suite itself, in ids, in reasons of its front matter, in errors of collection."""
     evil = "a\n::add-mask::e\x1b[1m.txt"

@@ -110,10 +110,15 @@ def test_a_fail_that_is_hidden_is_told_from_what_was_not_judged(suite: Suite) ->
     [
         (["--ptc-require=all", "--ptc-exit-codes"], 10),
         (["--ptc-require=2"], 0),
-        (["--ptc-require=all", "-k", "not skipped"], 1),
-        (["--ptc-require=1", "-p", "no:terminal", "test_plain.py"], 1),
-        (["--ptc-require=all", "--lf"], 4),
         (["--ptc-require=none"], 4),
+        *(
+            pytest.param(options, status, marks=pytest.mark.slow)
+            for options, status in (
+                (["--ptc-require=all", "-k", "not skipped"], 1),
+                (["--ptc-require=1", "-p", "no:terminal", "test_plain.py"], 1),
+                (["--ptc-require=all", "--lf"], 4),
+            )
+        ),
     ],
 )
 def test_what_is_required_was_judged(suite: Suite, options: list[str], status: int) -> None:
@@ -137,7 +142,13 @@ def test_what_an_earlier_run_has_judged_counts(suite: Suite) -> None:
 GATES = ["--ptc-exit-codes", "--ptc-require=all", "--ptc-fail-on=high", "--ptc-sarif=r.sarif"]
 
 
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize(
+    "gate",
+    [
+        pytest.param(gate, marks=[] if gate == "--ptc-require=all" else pytest.mark.slow)
+        for gate in GATES
+    ],
+)
 def test_a_gate_without_workers_is_not_green(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, gate: str
 ) -> None:
@@ -217,7 +228,7 @@ def test_no_skip_takes_back_a_recorded_fail(suite: Suite) -> None:
     result.assert_outcomes(failed=len(SKIPPING), passed=1)
 
 
-@pytest.mark.parametrize("hook", ["setup", "call"])
+@pytest.mark.parametrize("hook", ["call", pytest.param("setup", marks=pytest.mark.slow)])
 def test_no_hook_that_skips_takes_back_a_recorded_fail(suite: Suite, hook: str) -> None:
     """One of a conftest may come before ours."""
     suite.write(
@@ -241,8 +252,13 @@ FOUND = (
         pytest.param(
             *("skip not here", ["--ptc-on-skip=error"], {"errors": 1}, 1), marks=pytest.mark.slow
         ),
-        ("skip not here", ["--ptc-exit-codes", "--ptc-on-skip=skip"], {"skipped": 1}, 0),
-        (FOUND, [], {"skipped": 1}, 0),
+        *(
+            pytest.param(prompt, options, {"skipped": 1}, 0, marks=pytest.mark.slow)
+            for prompt, options in (
+                ("skip not here", ["--ptc-exit-codes", "--ptc-on-skip=skip"]),
+                (FOUND, []),
+            )
+        ),
         (FOUND, ["--ptc-fail-on=high"], {"failed": 1}, 1),
     ],
 )
@@ -256,6 +272,7 @@ def test_a_skip_is_no_pass(
     assert result.ret == status
 
 
+@pytest.mark.slow
 def test_a_canary_that_is_skipped_was_not_judged(suite: Suite) -> None:
     """By the mark, by the ini file, and with a body that alone judges."""
     suite.write(
@@ -290,6 +307,7 @@ def test_work_that_nobody_awaits_is_an_error_of_its_test(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["ptc: not green: 5 submitted and never awaited*"])
 
 
+@pytest.mark.slow
 def test_work_of_a_session_fixture_that_nobody_awaits_is_not_green(suite: Suite) -> None:
     """No test of its own is to blame, and the run is red."""
     suite.write(
@@ -325,7 +343,7 @@ def test_a_pass_means_the_same_to_submitted_work_and_to_needs(suite: Suite) -> N
 
 
 @pytest.mark.parametrize(
-    "option", ["--setup-plan", "--setup-only", "--fixtures", "--markers", "--cache-show"]
+    "option", ["--help", "--setup-plan", "--setup-only", "--fixtures", "--markers", "--cache-show"]
 )
 def test_who_only_asks_starts_no_agent(suite: Suite, option: str) -> None:
     """And is not told about a missing agent either."""
@@ -335,6 +353,7 @@ def test_who_only_asks_starts_no_agent(suite: Suite, option: str) -> None:
     assert suite.runs == []
 
 
+@pytest.mark.slow
 def test_stepwise_has_run_what_it_takes_for_passed(suite: Suite) -> None:
     """Items run in the order of the files then, marked or not, however verdicts arrive."""
     suite.write(

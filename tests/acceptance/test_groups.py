@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.programs import ptc
 from tests.support.runs import start, until
 from tests.support.suite import WITHOUT
@@ -48,6 +50,7 @@ def test_members_of_a_group_take_turns_while_others_are_at_work(suite: Suite) ->
     assert sorted(str(spec["group"]) for spec in specs) == ["None", "users", "users", "users"]
 
 
+@pytest.mark.slow
 def test_a_task_that_is_tried_again_and_one_whose_worker_is_lost_leave_their_group(
     suite: Suite,
 ) -> None:
@@ -98,6 +101,7 @@ def test_a_group_in_front_matter_and_of_submitted_work_is_one(suite: Suite) -> N
     assert sorted(groups) == ["db-a", "db-a", "db-b"]
 
 
+@pytest.mark.slow
 def test_a_group_of_a_command_line(suite: Suite) -> None:
     """It may hold the fields of its items; one that is blank is refused with its option."""
     several = ptc(suite, "run", "pass {each}", "a", "b", "--group", "db", "--", *WITHOUT)

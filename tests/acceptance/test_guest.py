@@ -48,15 +48,6 @@ def test_collect_only_shows_the_prompts_and_starts_nothing(suite: Suite) -> None
     assert suite.runs == []
 
 
-@pytest.mark.parametrize("argument", ["--help", "--fixtures", "--markers", "--setup-plan"])
-def test_nothing_is_started_when_nothing_is_run(suite: Suite, argument: str) -> None:
-    """Questions about the suite start no worker and write nothing."""
-    suite.write(test_a="def test_it(): pass\n")
-    result = suite.run(argument)
-    assert result.ret == 0
-    assert suite.runs == []
-
-
 def test_after_collection_errors_nothing_is_started(suite: Suite) -> None:
     """A suite that does not import is not given to agents."""
     suite.write(test_a=PLAIN, test_b="import no_such_module\n")
@@ -77,8 +68,13 @@ def test_the_options_are_documented(suite: Suite) -> None:
     "arguments",
     [
         ["-p", "libtmux.pytest_plugin", "-p", "xdist", "--setup-show", "--junitxml=report.xml"],
-        ["-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:rerunfailures", "-s"],
-        ["-p", "no:terminal", "-p", "no:capture", "-p", "no:xdist"],
+        pytest.param(
+            ["-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:rerunfailures", "-s"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["-p", "no:terminal", "-p", "no:capture", "-p", "no:xdist"], marks=pytest.mark.slow
+        ),
     ],
     ids=" ".join,
 )
@@ -128,7 +124,9 @@ def test_no_heavy_import_without_workers(suite: Suite) -> None:
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("option", ["--ptc-resume", "--ptc-github"])
+@pytest.mark.parametrize(
+    "option", ["--ptc-resume", pytest.param("--ptc-github", marks=pytest.mark.slow)]
+)
 def test_an_option_that_may_stand_alone_takes_no_path_for_its_value(
     suite: Suite, option: str
 ) -> None:

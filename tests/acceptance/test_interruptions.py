@@ -31,6 +31,7 @@ def test_ctrl_c_ends_the_run_and_everything_it_started(suite: Suite) -> None:
 
 
 @pytest.mark.fault("signals")
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_leave_anything_either(suite: Suite) -> None:
     """An impatient user gets the same, only sooner."""
     suite.write(test_a=HANGS)

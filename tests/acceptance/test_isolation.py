@@ -84,6 +84,7 @@ def test_each_attempt_has_a_copy_at_its_own_commit(suite: Suite, repo: Path) -> 
     assert git(repo, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_repository_may_come_from_a_session_fixture(suite: Suite, repo: Path) -> None:
     """Directory and commit are filled as a prompt is, before anything is started."""
     suite.agent.write_text(LOOK)
@@ -124,7 +125,7 @@ def test_what_cannot_be_isolated_is_refused_before_anything_is_started(
     assert suite.runs == [] or suite.events("worker started") == []
 
 
-@pytest.mark.parametrize("how", ["worker", "pytest"])
+@pytest.mark.parametrize("how", ["worker", pytest.param("pytest", marks=pytest.mark.slow)])
 def test_no_worktree_outlives_a_crash(suite: Suite, repo: Path, how: str) -> None:
     """A killed worker's goes with its run, a killed run's with `ptc clean`."""
     suite.agent.write_text(LOOK)
@@ -148,6 +149,7 @@ def test_no_worktree_outlives_a_crash(suite: Suite, repo: Path, how: str) -> Non
     assert worktrees(repo) == []
 
 
+@pytest.mark.slow
 def test_many_worktrees_at_once_do_not_get_in_each_others_way(suite: Suite, repo: Path) -> None:
     """Git's own races are kept out by a lock of the repository's."""
     suite.agent.write_text(LOOK)
@@ -232,6 +234,7 @@ def test_what_comes_of_a_parameter_must_be_one_commit_whose_change_fits(
     assert suite.runs == [] or suite.events("worker started") == []
 
 
+@pytest.mark.slow
 def test_submodules_are_in_a_worktree_and_a_missing_one_is_an_error(
     suite: Suite, repo: Path
 ) -> None:

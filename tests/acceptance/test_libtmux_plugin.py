@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OF_LIBTMUX = "def test_it(session): assert type(session).__module__ == 'libtmux.session'\n"
 
 
-@pytest.fixture(params=["pytest-ptc", "libtmux"])
+@pytest.fixture(params=["pytest-ptc", pytest.param("libtmux", marks=pytest.mark.slow)])
 def first(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

@@ -70,6 +70,7 @@ def test_a_file_fans_out_over_a_list(suite: Suite) -> None:
     assert found["about-2"]["params"] == {"page": "about", "depth": "2"}
 
 
+@pytest.mark.slow
 def test_a_file_fans_out_over_what_others_list(suite: Suite) -> None:
     """A command in the root directory, CSV and OpenAPI; values are as they are written."""
     (suite.path / "people.csv").write_text("name,age\nno,007\n")
@@ -85,6 +86,7 @@ def test_a_file_fans_out_over_what_others_list(suite: Suite) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_file_fans_out_over_files_and_pull_requests(suite: Suite) -> None:
     """Files by patterns, from the root directory; numbers as `pr`."""
     for name in ("src/a.py", "src/deep/b.py", "src/deep/c.txt", "src/node_modules/d.py"):
@@ -204,6 +206,7 @@ def test_without_workers_such_items_are_skipped(suite: Suite) -> None:
     shown.stdout.fnmatch_lines(["ptc: review.ptc.md::plum", "    Eat the plum."])
 
 
+@pytest.mark.slow
 def test_what_verbose_output_shows_can_be_given_back(suite: Suite) -> None:
     """Ids with dots, colons, brackets, blanks, controls and dashes; no two are the same."""
     values = ["v1.2", "a::b", "x[1::2].y", " b ", "-x", "a\x1b]0;t\x07::e", "a", "a-2", "a", ""]
@@ -225,6 +228,7 @@ def test_the_judgement_of_a_file_is_not_left_to_a_body(suite: Suite) -> None:
     suite.run("-o", "ptc_gate=false").assert_outcomes(failed=1)
 
 
+@pytest.mark.slow
 def test_such_items_are_chosen_and_reported_as_others(suite: Suite) -> None:
     """By `-k`, `-m`, `--lf` and node id; a failure says where the prompt stands."""
     write(suite, "---\neach: [pass, fail]\n---\n{each} so it is")
@@ -235,6 +239,7 @@ def test_such_items_are_chosen_and_reported_as_others(suite: Suite) -> None:
     assert (item["path"], item["line"]) == ("review.ptc.md", 4)
 
 
+@pytest.mark.slow
 def test_such_items_need_each_other(suite: Suite) -> None:
     """By node id; what is needed and does not pass costs the item its turn."""
     write(suite, "fail no", "a.ptc.md")

@@ -81,6 +81,7 @@ def test_module_fixtures_serve_all_ready_items_of_their_module(suite: Suite) -> 
     assert balance == 0
 
 
+@pytest.mark.slow
 def test_a_teardown_error_between_modules_is_reported(suite: Suite) -> None:
     """What a module fixture raises when its module is left is an error, as ever."""
     suite.write(
@@ -104,6 +105,7 @@ def test_deselected_items_are_not_dispatched(suite: Suite) -> None:
     assert len(suite.events("submitted")) == 1
 
 
+@pytest.mark.slow
 def test_last_failed_runs_only_what_failed(suite: Suite) -> None:
     """`--lf` works on node ids as ever."""
     suite.write(
@@ -181,8 +183,12 @@ def test_session_fixtures_fill_the_prompt_and_are_set_up_once(suite: Suite) -> N
 
 @pytest.mark.parametrize(
     ("raising", "outcomes"),
-    [("raise OSError('no port')", {"errors": 1}), ("pytest.skip('no port')", {"skipped": 1})],
-    ids=["raises", "skips"],
+    [
+        pytest.param("raise OSError('no port')", {"errors": 1}, id="raises"),
+        pytest.param(
+            *("pytest.skip('no port')", {"skipped": 1}), id="skips", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_a_broken_session_fixture_concerns_only_its_items(
     suite: Suite, raising: str, outcomes: dict[str, int]
@@ -200,16 +206,6 @@ def test_a_broken_session_fixture_concerns_only_its_items(
     result = suite.run()
     result.assert_outcomes(**expected)
     result.stdout.fnmatch_lines(["*needs test_a.py::test_m, which was not run*"])
-
-
-def test_time_in_the_queue_is_not_a_tests_time(suite: Suite) -> None:
-    """pytest-timeout's limit is not used up while an item waits for its verdict."""
-    suite.write(
-        test_a="@pytest.mark.ptc('wait go\\npass')\ndef test_m(): pass\n"
-        "@pytest.mark.ptc('pass')\ndef test_n():\n"
-        "    import threading\n    threading.Timer(1.5, lambda: open('go', 'w').close()).start()\n"
-    )
-    suite.run("--timeout=1").assert_outcomes(passed=2)
 
 
 def test_submit_and_map_give_work_from_a_test(suite: Suite) -> None:
@@ -235,6 +231,7 @@ def test_submit_and_map_give_work_from_a_test(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=4)
 
 
+@pytest.mark.slow
 def test_a_second_run_begins_with_what_took_longest(suite: Suite) -> None:
     """Times are kept in pytest's cache; where the user wants another order, that holds."""
     suite.write(

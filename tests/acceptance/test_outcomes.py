@@ -12,27 +12,54 @@ if TYPE_CHECKING:
     from tests.support.suite import Suite
 
 
-def test_pass_with_a_passing_body_passes(suite: Suite) -> None:
-    """A recorded pass and a body that passes are a passed test."""
-    suite.write(test_a=mark("pass all well", "assert ptc.summary == 'all well'", "", "ptc"))
-    suite.run().assert_outcomes(passed=1)
+XFAIL = "@pytest.mark.xfail(strict=True)\n"
+RECORDS = "record fail|--summary|two doors|--finding|high: front door|--finding|low: back\npass"
+SCHEMA = ", schema={'type': 'object', 'required': ['n']}"
+DATA = 'say {"verdict": "pass", "summary": "x", "data": {"n": 1}}'
+
+#: What an agent does and the test is like, and what pytest shows of it.
+ROWS = {
+    # A recorded pass and a body that passes are a pass; a body may judge more strictly.
+    "pass": (mark("pass well", "assert ptc.summary == 'well'", "", "ptc"), "PASSED"),
+    "body": (mark("pass", "assert ptc.summary == 'something else'", "", "ptc"), "FAILED"),
+    # A recorded fail is not taken back by a retry, and fails the test before its body.
+    "fail": (mark("fail the door is open", "raise SystemError", ", retries=3"), "FAILED"),
+    "skip": (mark("skip no such endpoint here"), "SKIPPED"),
+    # Without the gate the body alone judges; trouble stays an error.
+    "own_pass": (mark("fail x", "assert ptc.verdict == 'fail'", ", gate=False", "ptc"), "PASSED"),
+    "own_fail": (mark("fail x", "assert ptc.passed", ", gate=False", "ptc"), "FAILED"),
+    "own_trouble": (mark("exit 3", "pass", ", gate=False"), "ERROR"),
+    # A canary is satisfied by a fail alone: not by a pass, nor by an agent that never answered.
+    "caught": (XFAIL + mark("fail known defect"), "XFAIL"),
+    "blind": (XFAIL + mark("pass looks good to me"), "FAILED"),
+    "canary_trouble": (XFAIL + mark("exit 3"), "ERROR"),
+    "canary_error": (XFAIL + mark("error could not look"), "ERROR"),
+    # A verdict recorded with the command counts, with its findings; a fail beats a pass.
+    "records": (mark(RECORDS, "assert len(ptc.findings) == 2", ", gate=False", "ptc"), "PASSED"),
+    # Data that does not meet the marker's schema is a malformed verdict.
+    "data": (mark(DATA, "assert ptc.data == {'n': 1}", SCHEMA, "ptc"), "PASSED"),
+    "no_data": (mark("pass", keywords=SCHEMA), "ERROR"),
+}
 
 
-def test_fail_is_a_failure_in_the_call_phase(suite: Suite) -> None:
-    """A recorded fail fails the test before its body, and the report says why first."""
-    suite.write(test_a=mark("fail the door is open", "raise SystemError"))
-    result = suite.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*ptc verdict: fail - the door is open*"])
+@pytest.mark.fault("two-records")
+def test_each_verdict_and_body_have_their_outcome(suite: Suite) -> None:
+    """And what is shown says why; nothing is asked again that has an answer."""
+    suite.write(test_a="".join(text.replace("_it", f"_{name}") for name, (text, _) in ROWS.items()))
+    result = suite.run("-v", "-rs")
+    result.assert_outcomes(passed=4, failed=4, errors=4, skipped=1, xfailed=1)
+    shown = [f"*::test_{name} {outcome}*" for name, (_, outcome) in ROWS.items()]
+    result.stdout.fnmatch_lines_random(
+        [
+            *shown,
+            "*ptc verdict: fail - the door is open*",
+            "SKIPPED * test_a.py:*: no such endpoint here",
+            "E * assert *",
+            "*malformed verdict*data: None is not of type 'object'*",
+        ]
+    )
     assert "SystemError" not in result.stdout.str()
-
-
-def test_skip_is_skipped_with_the_summary(suite: Suite) -> None:
-    """A recorded skip skips the test, with the summary as reason and the test's own place."""
-    suite.write(test_a=mark("skip no such endpoint here"))
-    result = suite.run("-rs")
-    result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["SKIPPED * test_a.py:2: no such endpoint here"])
+    assert len(suite.events("assigned")) == len(ROWS)
 
 
 #: What an agent does, and the cause that its item has by that.
@@ -75,44 +102,6 @@ def test_trouble_shows_what_was_last_seen(suite: Suite) -> None:
     result.stdout.fnmatch_lines_random(["*looking at the door*", "*it is stuck*"])
 
 
-def test_a_body_that_fails_fails(suite: Suite) -> None:
-    """A body may judge more strictly than the verdict."""
-    body = "assert ptc.summary == 'something else'"
-    suite.write(test_a=mark("pass", body, "", "ptc"))
-    result = suite.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E * assert *"])
-
-
-def test_without_the_gate_the_body_alone_judges(suite: Suite) -> None:
-    """`gate=False` hands even a fail to the body; trouble stays an error."""
-    suite.write(
-        test_a=mark("fail x", "assert ptc.verdict == 'fail'", ", gate=False", "ptc"),
-        test_b=mark("fail x", "assert ptc.passed", ", gate=False", "ptc"),
-        test_c=mark("exit 3", "pass", ", gate=False"),
-    )
-    suite.run().assert_outcomes(passed=1, failed=1, errors=1)
-
-
-def test_a_canary_that_fails_is_expected(suite: Suite) -> None:
-    """With `xfail(strict=True)`, a recorded fail is expected and a pass fails the run."""
-    xfail = "@pytest.mark.xfail(strict=True)\n"
-    suite.write(
-        test_a=xfail + mark("fail known defect"), test_b=xfail + mark("pass looks good to me")
-    )
-    result = suite.run()
-    result.assert_outcomes(xfailed=1, failed=1)
-
-
-def test_a_canary_is_not_satisfied_by_trouble(suite: Suite) -> None:
-    """An agent that never answered is not an expected failure."""
-    xfail = "@pytest.mark.xfail(strict=True)\n"
-    suite.write(test_a=xfail + mark("exit 3"), test_b=xfail + mark("error could not look"))
-    result = suite.run()
-    result.assert_outcomes(errors=2)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-
-
 def test_exit_status_as_verdict(suite: Suite) -> None:
     """Where the user asks for it, 0 is a pass, 1 a fail, anything else an error."""
     prompts = {
@@ -132,29 +121,6 @@ def test_exit_status_as_verdict(suite: Suite) -> None:
     for outcome, several in prompts.items():
         lines = [f"*::test_{outcome}_{n} {outcome.upper()}*" for n, _ in enumerate(several)]
         result.stdout.fnmatch_lines_random(lines)
-
-
-@pytest.mark.fault("two-records")
-def test_ptc_record_is_a_way_to_record(suite: Suite) -> None:
-    """A verdict recorded with the command counts, with its findings; a fail beats a pass."""
-    record = "record fail|--summary|two doors|--finding|high: front door|--finding|low: back"
-    suite.write(
-        test_a=mark(record + "\npass", "assert len(ptc.findings) == 2", ", gate=False", "ptc")
-    )
-    suite.run().assert_outcomes(passed=1)
-
-
-def test_schema_is_enforced_on_data(suite: Suite) -> None:
-    """Data that does not meet the marker's schema is a malformed verdict."""
-    keywords = ", schema={'type': 'object', 'required': ['n']}"
-    good = 'say {"verdict": "pass", "summary": "x", "data": {"n": 1}}'
-    suite.write(
-        test_a=mark(good, "assert ptc.data == {'n': 1}", keywords, "ptc"),
-        test_b=mark("pass", keywords=keywords),
-    )
-    result = suite.run()
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*malformed verdict*data: None is not of type 'object'*"])
 
 
 def test_a_canary_is_not_satisfied_by_a_broken_fixture(suite: Suite) -> None:
@@ -192,12 +158,6 @@ def test_trouble_is_retried_as_often_as_asked(suite: Suite) -> None:
     result.assert_outcomes(passed=1)
     assert [event["attempt"] for event in suite.events("ended")] == [1, 2]
     result.stdout.fnmatch_lines(["*1 retry*"])
-
-
-def test_a_recorded_fail_is_not_retried(suite: Suite) -> None:
-    """A verdict of fail is an answer, whatever `retries` says."""
-    suite.write(test_a=mark("first failed fail no", keywords=", retries=3"))
-    suite.run().assert_outcomes(failed=1)
 
 
 def test_what_an_agent_recorded_before_it_broke_counts(

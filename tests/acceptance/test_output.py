@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
+if TYPE_CHECKING:
     from tests.support.suite import Suite
 
 LONG = "See what is there: " + "word " * 200
@@ -44,6 +44,7 @@ def test_in_full_each_failure_is_told_once(suite: Suite) -> None:
     assert "\nFAIL test_a.py::test_bad " in without.stdout.str()
 
 
+@pytest.mark.slow
 def test_many_errors_that_are_equal_are_told_once(suite: Suite) -> None:
     """Pytest's section shows the first, our summary the group; the exit status counts all."""
     suite.write(test_a=LOGIN)

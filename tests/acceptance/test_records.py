@@ -94,13 +94,13 @@ sys.exit(int(status))
     ("first", "second", "outcomes", "step"),
     [
         # At a few points it is only in its output yet: then nobody knows that it is valid.
-        pytest.param(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 24, id="fail"),
+        pytest.param(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 40, id="fail"),
         pytest.param(
             *(f"{FAIL} 0", f"{PASS} 0", {"failed", "errors"}, 3),
             id="fail-at-more-points",
             marks=pytest.mark.slow,
         ),
-        pytest.param(f"{PASS} 0", "- 3", {"passed", "errors"}, 24, id="pass"),
+        pytest.param(f"{PASS} 0", "- 3", {"passed", "errors"}, 40, id="pass"),
         pytest.param(
             *(f"{PASS} 0", "- 3", {"passed", "errors"}, 8),
             id="pass-at-many-points",

@@ -79,6 +79,7 @@ def test_ptc_report_refuses_what_it_cannot_do(suite: Suite) -> None:
         assert said in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_has_reports_too(suite: Suite) -> None:
     """They tell what it had come to, and that this is not all."""
     suite.write(test_a=HANGS)
@@ -98,7 +99,7 @@ def test_a_run_that_was_killed_has_reports_too(suite: Suite) -> None:
     ("tests", "args", "status"),
     [
         pytest.param("pass", [], pytest.ExitCode.INTERNAL_ERROR, id="green"),
-        pytest.param("fail", [], pytest.ExitCode.TESTS_FAILED, id="red"),
+        pytest.param(*("fail", [], pytest.ExitCode.TESTS_FAILED), id="red", marks=pytest.mark.slow),
         pytest.param("exit 0", ["--ptc-exit-codes"], 10, id="trouble"),
     ],
 )
@@ -134,11 +135,13 @@ def test_a_journal_that_is_gone_is_no_run_without_findings(suite: Suite) -> None
     ("tests", "args", "why"),
     [
         pytest.param("def test_plain(): pass\n", [], "no item was judged", id="no-marked-tests"),
-        pytest.param("import nowhere\n", [], "status 2", id="not-collected"),
+        pytest.param(
+            *("import nowhere\n", [], "status 2"), id="not-collected", marks=pytest.mark.slow
+        ),
         pytest.param(
             "@pytest.mark.ptc('{x}')\ndef test_it(): pass\n", [], "status 4", id="refused"
         ),
-        pytest.param("", [], "status 5", id="nothing"),
+        pytest.param(*("", [], "status 5"), id="nothing", marks=pytest.mark.slow),
         pytest.param(
             marked("it", "pass"), ["--ptc-workers=0"], "the run had no workers", id="no-workers"
         ),
@@ -229,6 +232,7 @@ def test_github_is_told_where_it_is_there(suite: Suite, monkeypatch: pytest.Monk
     assert commands(suite.run("--ptc-github=no")) == []
 
 
+@pytest.mark.slow
 def test_github_can_be_told_anywhere(suite: Suite) -> None:
     """With the flag alone, without a summary where no file is named for one."""
     suite.write(test_a=TWO)
@@ -238,6 +242,7 @@ def test_github_can_be_told_anywhere(suite: Suite) -> None:
     refused.stderr.fnmatch_lines(["*--ptc-github: must be one of auto, yes, no, not 'perhaps'*"])
 
 
+@pytest.mark.slow
 def test_a_summary_that_cannot_be_written_is_no_success(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

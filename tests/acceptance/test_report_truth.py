@@ -206,7 +206,7 @@ TOGETHER = {
 }
 
 #: One of each way that a run of one kind is no success.
-ALONE = ("fail", "trouble-alone", "fail-made-a-pass", "set-to-7-last", "interrupted", "no-workers")
+ALONE = ("trouble-alone", "fail-made-a-pass", "no-workers")
 
 #: Runs that are no success though pytest ends with 0: nothing was judged.
 UNJUDGED = ("no-marked-tests", "no-workers")
@@ -368,6 +368,7 @@ def test_what_is_about_another_commit_is_not_shown_at_files_of_this_one(suite: S
     assert [entry["location"]["path"] for entry in entries] == ["new.py", "test_a.py"]
 
 
+@pytest.mark.slow
 def test_a_suite_outside_of_the_repository_has_its_place_in_it(suite: Suite) -> None:
     """Two of its files may have tests of one node id: each has its own word."""
     (suite.path / "repo").mkdir()

@@ -94,6 +94,7 @@ def test_properties_tell_of_each_task_where_they_are_asked_for(suite: Suite) -> 
     assert properties(cases(suite)["passes"])["ptc_resumed"] == suite.runs[0].name
 
 
+@pytest.mark.slow
 def test_properties_of_an_item_that_is_run_again_are_those_of_its_last_task(suite: Suite) -> None:
     """Beside what the test records itself, which stays."""
     suite.write(
@@ -112,6 +113,7 @@ def test_properties_of_an_item_that_is_run_again_are_those_of_its_last_task(suit
     assert dict(told)["ptc_verdict"] == "pass"
 
 
+@pytest.mark.slow
 def test_ctrf_is_written_by_its_own_plugin(suite: Suite) -> None:
     """It sees our outcomes as any test's, with the verdict as message and reruns as retries."""
     again = marked("again", FIRST_FAILS, "pass")
@@ -135,6 +137,7 @@ def test_ctrf_is_written_by_its_own_plugin(suite: Suite) -> None:
     assert (results["summary"]["tests"], results["summary"]["failed"]) == (8, 4)
 
 
+@pytest.mark.slow
 def test_pytest_html_gets_what_each_item_came_to(suite: Suite) -> None:
     """Its page has verdict, findings and attempts of every marked item, to be unfolded."""
     suite.write(test_a=ALL)

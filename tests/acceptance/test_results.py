@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_ptc.cli.main import main
 from pytest_ptc.cli.results import MAX_BYTES
 from pytest_ptc.journal.keys import journal_key
@@ -18,8 +20,6 @@ from tests.support.runs import HANGS, start, until
 from tests.support.samples import RUN_ID, events_of
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.suite import Suite
 
 
@@ -55,6 +55,7 @@ def test_results_of_a_run_that_ended(suite: Suite) -> None:
     assert "no run has an id that ends in" in refused.stderr
 
 
+@pytest.mark.slow
 def test_results_of_a_run_that_is_active_and_of_one_that_was_killed(suite: Suite) -> None:
     """What is not judged yet is no shortfall of an active run, and one of a killed run."""
     suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_done(ptc): pass\n" + HANGS)

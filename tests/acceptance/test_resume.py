@@ -109,6 +109,7 @@ def test_what_has_changed_is_run_again(suite: Suite) -> None:
     assert not again(), "nothing has changed since"
 
 
+@pytest.mark.slow
 def test_a_task_whose_need_is_run_again_is_run_again(suite: Suite) -> None:
     """What it was judged after has changed, and so may its verdict."""
     (suite.path / "a.txt").write_text("1")
@@ -137,6 +138,7 @@ if kind != "nothing":
 """
 
 
+@pytest.mark.slow
 def test_trouble_and_an_error_of_the_agents_are_run_again(suite: Suite) -> None:
     """Neither is a verdict about the item; a skip is."""
     suite.agent.write_text(ONCE)
@@ -151,6 +153,7 @@ def test_trouble_and_an_error_of_the_agents_are_run_again(suite: Suite) -> None:
     assert begun(suite) == {"trouble", "error"}
 
 
+@pytest.mark.slow
 def test_a_rerun_of_a_resumed_item_is_a_new_attempt(suite: Suite) -> None:
     """`--reruns` asks for another opinion, and does not get the old one again."""
     suite.agent.write_text(ONCE)
@@ -161,6 +164,7 @@ def test_a_rerun_of_a_resumed_item_is_a_new_attempt(suite: Suite) -> None:
     assert len(suite.events("assigned")) == 1
 
 
+@pytest.mark.slow
 def test_what_a_test_submits_itself_is_resumed_too(suite: Suite) -> None:
     """Its tasks have the same names in the next run."""
     suite.write(

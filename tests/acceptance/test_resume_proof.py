@@ -45,6 +45,7 @@ def test_the_whole_tree_counts_and_changes_are_named(suite: Suite) -> None:
     assert why(suite) == ""
 
 
+@pytest.mark.slow
 def test_different_reasons_are_told_apart(suite: Suite) -> None:
     """Each with how many verdicts it is that do not stand by it."""
     suite.write(
@@ -117,6 +118,7 @@ def test_where_there_is_no_repository_all_is_run_again(suite: Suite) -> None:
     assert suite.events("assigned")
 
 
+@pytest.mark.slow
 def test_our_own_files_are_no_change(suite: Suite) -> None:
     """Caches and reports, also where git does not ignore them, and wherever they are."""
     suite.write(test_a=ONE)

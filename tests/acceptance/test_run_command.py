@@ -132,12 +132,18 @@ def test_nothing_of_the_project_is_needed_but_its_ini_file(suite: Suite) -> None
             *(["Process {each}.", "a.txt"], "ITEM: a.txt is no file in "), marks=pytest.mark.slow
         ),
         (["Do {each}.", "1", "--agent", "nobody"], "ptc_agent: 'nobody' is not an agent"),
-        (["Do {each}.", "1", "--", "--no-such"], "unrecognized arguments: --no-such"),
+        pytest.param(
+            *(["Do {each}.", "1", "--", "--no-such"], "unrecognized arguments: --no-such"),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             *(["Do {each}.", "1", "--", "test_a.py"], "behind --: 'test_a.py' is no option"),
             marks=pytest.mark.slow,
         ),
-        (["Do {b}.", "--each=b=1..50", "--ref={b}", "--isolation=worktree"], " (+49 more)"),
+        pytest.param(
+            *(["Do {b}.", "--each=b=1..50", "--ref={b}", "--isolation=worktree"], " (+49 more)"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_sentence(
@@ -152,6 +158,7 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(
     assert suite.runs == []
 
 
+@pytest.mark.slow
 def test_the_order_is_that_of_the_line_and_no_test_is_forgotten(suite: Suite) -> None:
     """A plugin may shuffle items; and what failed here is no test that failed last."""
     shuffles = "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
@@ -175,6 +182,7 @@ def test_options_of_the_environment_leave_no_item_out(
     assert totals(done.stdout.splitlines()[-1]) == "1: 1 pass, S, run ID"
 
 
+@pytest.mark.slow
 def test_plugins_that_are_not_loaded_by_themselves_are_not_missed(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +192,7 @@ def test_plugins_that_are_not_loaded_by_themselves_are_not_missed(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_what_pytest_only_shows_is_shown(suite: Suite) -> None:
     """An option behind `--` may run nothing; one that leaves no item is no success."""
     shown = run(suite, "pass {each}", "a", "b", "--", "--collect-only", "-q")
@@ -204,6 +213,7 @@ def test_a_plugin_that_breaks_is_no_failed_item(suite: Suite) -> None:
     assert done.returncode == 3
 
 
+@pytest.mark.slow
 def test_items_of_any_length_are_at_most_2400_bytes(suite: Suite) -> None:
     """All is said of the worst, the rest is counted, and there is a command that shows it."""
     names = [f"{number} {'long ' * 60}" for number in range(8)]
@@ -285,6 +295,7 @@ def test_an_item_is_run_again_from_the_journal_alone(suite: Suite) -> None:
     assert first_event(suite)["workers"] == 1
 
 
+@pytest.mark.slow
 def test_secrets_of_the_command_line_are_not_in_the_journal(suite: Suite) -> None:
     """Neither in its words nor in its keywords; no item is run again with what is left of them."""
     secret = "hunter2-hunter2"
@@ -374,6 +385,7 @@ def test_the_end_of_a_run_that_has_ended_is_known_at_once(suite: Suite) -> None:
     assert waited.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_how_far_the_run_is(suite: Suite) -> None:
     """Below the cursor, and gone when the results are printed."""
     shown = bytearray()
@@ -394,6 +406,7 @@ def test_a_terminal_shows_how_far_the_run_is(suite: Suite) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
 
 
+@pytest.mark.slow
 def test_the_output_of_a_run_is_that_of_its_journal(suite: Suite) -> None:
     """Every item of the line is in the journal, with its place in it."""
     run(suite, "pass {each}", "a", "b")

@@ -72,7 +72,9 @@ def test_a_terminal_shows_the_shortest_id_and_a_script_gets_the_whole(suite: Sui
 
 @pytest.mark.fault("pytest-killed")
 @pytest.mark.parametrize(
-    ("suite", "list_id"), [("process", "ours"), ("tmux", "")], indirect=["suite"]
+    ("suite", "list_id"),
+    [("process", "ours"), pytest.param("tmux", "", marks=pytest.mark.slow)],
+    indirect=["suite"],
 )
 def test_what_a_killed_run_has_left_is_removed(suite: Suite, list_id: str) -> None:
     """Its tasks, its socket and its tmux server go; tasks of others and the journal stay."""
@@ -257,6 +259,7 @@ def test_a_journal_that_is_not_proved_is_refused_by_all(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.slow
 def test_a_journal_of_another_user_is_refused(suite: Suite) -> None:
     """Whoever owns a file of it can change it after we have looked."""
     suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
@@ -328,9 +331,8 @@ def test_without_a_place_for_the_key_nothing_is_started(
 @pytest.mark.parametrize(
     "how",
     [
-        "option",
         "ini-without-note",
-        *(pytest.param(how, marks=pytest.mark.slow) for how in ("ini", "variable")),
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("option", "ini", "variable")),
     ],
 )
 def test_runs_are_found_where_the_cache_directory_is(

@@ -32,8 +32,17 @@ def limits(suite: Suite) -> dict[str, float]:
         pytest.param("timeout = 50\n", (), "45", 45, id="environment", marks=pytest.mark.slow),
         pytest.param("timeout = 50\n", ("--timeout=40",), "45", 40, id="option"),
         pytest.param("", ("--timeout=0",), None, 600, id="off", marks=pytest.mark.slow),
-        pytest.param("", ("--timeout=40", "--ptc-timeout=30"), None, 30, id="ours"),
-        pytest.param("timeout = 50\n", ("-p", "no:timeout"), None, 600, id="without-the-plugin"),
+        pytest.param(
+            "", ("--timeout=40", "--ptc-timeout=30"), None, 30, id="ours", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "timeout = 50\n",
+            ("-p", "no:timeout"),
+            None,
+            600,
+            id="without-the-plugin",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_closest_limit_counts(
@@ -90,6 +99,7 @@ def test_waiting_for_a_verdict_is_not_counted(suite: Suite, method: str) -> None
 
 
 @METHODS
+@pytest.mark.slow
 def test_a_rerun_waits_for_its_attempt_without_a_timer(suite: Suite, method: str) -> None:
     """The further attempt may take longer than the timer would allow, whatever its method."""
     suite.write(

@@ -50,7 +50,13 @@ print(json.dumps({"verdict": "pass", "summary": "mine"}))
 
 
 @pytest.mark.fault("foreign-record", "hostile-text")
-@pytest.mark.parametrize("silent", [False, True], ids=["victim-records", "victim-records-nothing"])
+@pytest.mark.parametrize(
+    "silent",
+    [
+        pytest.param(False, id="victim-records", marks=pytest.mark.slow),
+        pytest.param(True, id="victim-records-nothing"),
+    ],
+)
 def test_an_agent_cannot_record_for_another(suite: Suite, silent: bool) -> None:
     """With its own token, a forged line, and a forged report in the other's place."""
     suite.agent.write_text(INTRUDER)

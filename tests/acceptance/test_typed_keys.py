@@ -70,6 +70,7 @@ def test_no_key_in_a_pane_ends_a_worker(suite: Suite) -> None:
         pytest.param(("--interactive",), id="interactive", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_who_attaches_ends_no_worker(suite: Suite, words: tuple[str, ...]) -> None:
     """`ptc attach` shows a run; tmux's own keys end nothing of it unless that is asked for."""
     suite.write(test_a=TASKS)

@@ -202,6 +202,7 @@ def test_a_session_whose_place_is_gone_is_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_status_is_redrawn_on_a_terminal(suite: Suite) -> None:
     """In place, until the run has ended, within the terminal's size."""
     suite.write(test_a=TASKS)

@@ -43,6 +43,7 @@ def test_an_agent_is_imported_by_the_python_of_workers(suite: Suite, workers: Pa
 @pytest.mark.parametrize(
     "suite", [pytest.param("process", marks=pytest.mark.slow), "tmux"], indirect=True
 )
+@pytest.mark.slow
 def test_a_program_is_started_by_workers_of_another_python(suite: Suite, workers: Path) -> None:
     """Wherever they live; and `ptc record` is the one of the run."""
     suite.agent.write_text(

@@ -144,6 +144,7 @@ def test_the_sdk_has_to_be_where_workers_are(environments: dict[str, Path], tmp_
     ) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_agent_that_cannot_be_imported_there_is_refused_with_the_cause(
     environments: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.bench import reports, resuming, run_command
 from tests.bench.figures import table
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_the_cost_of_reports_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +23,7 @@ def test_the_cost_of_reports_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     assert all(any(f"- {part}, CPU" in line for line in lines) for part in parts)
 
 
+@pytest.mark.slow
 def test_the_cost_of_the_command_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
