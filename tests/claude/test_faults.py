@@ -181,12 +181,12 @@ def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite
 
 
 @pytest.mark.fault("run-timeout")
-@on("process", "screen")
+@pytest.mark.parametrize("claude", ["tmux"], indirect=True)
 @pytest.mark.slow
 def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
-    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch, screen: tuple[str, ...]
+    claude: ClaudeSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client at work and its tools may end in order, and its last words are shown."""
+    """A screen at work and its tools may end in order, and its last words are shown."""
     clock = RunClock(monkeypatch)
     stay = "trap 'touch asked; exit' TERM; touch at-work; while :; do sleep 0.05; done"
     claude.tasks(
@@ -201,7 +201,7 @@ def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
         clock.put_forward(claude, 100)
 
     with meanwhile(pass_time):
-        result = claude.run(*screen, "--ptc-run-timeout=100")
+        result = claude.run("--ptc-interactive", "--ptc-run-timeout=100")
     result.assert_outcomes(failed=1, errors=2)
     lines = result.outlines
     assert sum(line.startswith("ptc error: run timeout") for line in lines) == 2

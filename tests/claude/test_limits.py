@@ -116,25 +116,3 @@ def test_the_time_a_limit_resets_is_respected(
     result.stdout.fnmatch_lines(["*would be past the task's timeout*"])
     (held,) = claude.events("held")
     assert held["why"] == "rate limit"
-
-
-@pytest.mark.slow
-def test_a_killed_client_has_its_answers_counted(claude: ClaudeSuite) -> None:
-    """The money of an attempt that was cut short is unknown, its tokens are not."""
-    claude.tasks(it=('use Glob {"pattern": "*"}\nhang', {"timeout": 4}))
-    result = claude.run()
-    result.assert_outcomes(errors=1)
-    usage = claude.reports()["it"]["usage"]
-    assert usage["input_tokens"] == 1000
-    assert usage["cost_usd"] is None
-    result.stdout.fnmatch_lines(["cost *1 attempt of unknown cost"])
-
-
-@pytest.mark.slow
-def test_a_task_with_a_limit_of_its_own_has_that_put_aside(claude: ClaudeSuite) -> None:
-    """A task whose limit is more than what is left of the run's budget is not started."""
-    claude.tasks(
-        fits=("record pass x", {"budget_usd": 0.4}), not_=("record pass y", {"budget_usd": 2})
-    )
-    claude.run("--ptc-budget-usd=1").assert_outcomes(passed=1, errors=1)
-    assert len(claude.events("assigned")) == 1
