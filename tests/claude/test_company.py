@@ -83,6 +83,7 @@ def test_a_pane_shows_what_the_agent_says_calls_and_records(claude: ClaudeSuite)
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--net")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network namespaces are Linux's")
 def test_nothing_but_loopback_is_needed(claude: ClaudeSuite) -> None:
     """In a network namespace without a way out a whole run does as it does elsewhere."""

@@ -247,7 +247,7 @@ SPOILT = {
 @pytest.mark.parametrize(
     ("claude", "screen", "names"),
     [
-        pytest.param("process", (), tuple(SPOILT), id="process"),
+        pytest.param("process", (), tuple(SPOILT), id="process", marks=pytest.mark.slow),
         pytest.param(*KINDS["screen"], ("cut", "gone"), id="screen", marks=pytest.mark.slow),
     ],
     indirect=["claude"],

@@ -83,8 +83,8 @@ def bash(command: str) -> str:
 
 
 def ptc_run(prompt: str, *items: str) -> str:
-    """Return a script's line in which the model fans out."""
-    return bash(shlex.join(["ptc", "run", prompt, *items]))
+    """Return a script's line in which the model fans out, to one worker."""
+    return bash(shlex.join(["ptc", "run", "-n", "1", prompt, *items]))
 
 
 def files(suite: ClaudeSuite, *names: str) -> None:

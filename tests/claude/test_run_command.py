@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.programs import ptc
 from tests.support.suite import WITHOUT
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from tests.support.claude_suite import ClaudeSuite
 
 
+@pytest.mark.slow
 def test_five_files_are_processed_by_claude_code(claude: ClaudeSuite) -> None:
     """One request an item, with the tools that were given; the results in the order of the line."""
     names = [f"{name}.txt" for name in "edcba"]
