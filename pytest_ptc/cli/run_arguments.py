@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _WORKERS = 5
 #: Keywords of the marker that a command line has no use for: there are no tests to name, and no
 #: body that could judge.
-_NOT_HERE = ("needs", "gate")
+_NOT_HERE = ("needs", "gate", "agent")
 _EXAMPLES = """\
 examples:
   ptc run "Process {each}." a.txt b.txt c.txt d.txt e.txt
@@ -56,6 +57,11 @@ _HELP = {
     "group": "never two items of a group are at work at the same time; may hold fields, such as "
     "{tenant}",
     "require_evidence": "a pass of an agent that used no tool is an error",
+    "votes": "how many conversations judge each item (default: 1)",
+    "quorum": "how many of all votes must pass: majority (the default), all, or a number",
+    "voters": "who casts the votes, in turns: AGENT, AGENT:MODEL or :MODEL",
+    "verify": "each finding that blocks goes to a fresh conversation that tries to refute it",
+    "verify_limit": "how many findings of an item are verified at most (default: 20)",
 }
 _METAVARS = {
     "timeout": "SECONDS",
@@ -71,6 +77,10 @@ _METAVARS = {
     "group": "NAME",
     "places": "check|note",
     "unplaced": "block|advisory",
+    "votes": "N",
+    "quorum": "N",
+    "voters": "VOTER,...",
+    "verify_limit": "N",
 }
 
 
@@ -283,6 +293,8 @@ def _value(name: str, value: Any, folder: Path) -> Any:
             if not tools:
                 raise ConfigError("--tools: names no tool; write such as Read,Grep")
             return tools
+        case "voters":
+            return [voter for voter in re.split(r"[,\s]+", value) if voter]
         case "env":
             return _variables(value)
     return value

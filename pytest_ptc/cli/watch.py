@@ -111,7 +111,7 @@ def _follow(here: RunsHere, found: GlancedRun, name: str) -> int:
         raise ConfigError(f"run {found.run_id} has no worker {name}; its workers: {known}")
     while True:
         worker = found.outline.workers[name]
-        task = found.outline.tasks.get(worker.task or "")
+        task = found.outline.task(worker.task or "")
         attempt = f"{worker.task}.{task.number}" if task is not None else None
         if not print_lines(output.new_lines(attempt)):
             return 1

@@ -20,11 +20,13 @@ from pytest_ptc.collection.value_types import (
     FINDINGS,
     FLAG,
     GROUP,
+    QUORUM,
     SCHEMA,
     SECONDS,
     TEST_NAMES,
     TEXT,
     TEXTS,
+    VOTERS,
     ValueType,
     one_of,
     whole_from,
@@ -258,6 +260,54 @@ _DECLARED = (
             value="block",
             flag=True,
             metavar="WHAT",
+        ),
+    ),
+    Keyword(
+        "agent",
+        TEXT,
+        "the agent, where it is not that of `--ptc-agent`; see [votes](../guides/votes.md#voters)",
+    ),
+    Keyword(
+        "votes",
+        whole_from(1),
+        "how many conversations judge the item, see [votes](../guides/votes.md); else as many as "
+        "there are `voters`, or 1",
+        DefaultOption("how many conversations judge an item (default: 1)", flag=True),
+    ),
+    Keyword(
+        "quorum",
+        QUORUM,
+        "how many of all votes must pass: `majority`, `all`, or a number",
+        DefaultOption(
+            "how many of all votes must pass: majority, all, or a number (default: majority)",
+            value="majority",
+            flag=True,
+        ),
+    ),
+    Keyword(
+        "voters",
+        VOTERS,
+        "who casts the votes, in turns: `AGENT`, `AGENT:MODEL` or `:MODEL`",
+        DefaultOption("who casts the votes, in turns: AGENT, AGENT:MODEL or :MODEL", value=()),
+    ),
+    Keyword(
+        "verify",
+        FLAG,
+        "`True`: each finding that blocks goes to a fresh conversation that tries to refute it, "
+        "see [verification](../guides/votes.md#verification)",
+        DefaultOption(
+            "have each finding that blocks verified by a fresh conversation",
+            value=False,
+            flag=True,
+        ),
+    ),
+    Keyword(
+        "verify_limit",
+        whole_from(1),
+        "how many findings of an item are verified at most, the worst first; the others stand",
+        DefaultOption(
+            "how many findings of an item are verified at most (default: 20)",
+            value=20,
         ),
     ),
     Keyword(

@@ -399,7 +399,7 @@ def _value(option: Option, config: pytest.Config, environ: Mapping[str, str]) ->
     problem = option.type.problem(value)
     if problem:
         raise ConfigError(f"{place}: {problem}")
-    return value
+    return option.type.converted(value)
 
 
 def _place_and_value(

@@ -11,6 +11,7 @@ from pytest_ptc.collection.task_directory import DirectoryError, task_directory
 from pytest_ptc.collection.timeouts import DEFAULT_TIMEOUT_S
 from pytest_ptc.collection.value_types import GROUP
 from pytest_ptc.model.errors import GitError, MarkerError
+from pytest_ptc.model.panel import needed_passes
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.system.git.command import git
 from pytest_ptc.system.git.commits import name_problem, resolve
@@ -65,6 +66,7 @@ def task_spec(
     if "group" in values:
         values["group"] = _group(nodeid, keywords["group"], values["group"])
     values["env"] = settings.variables | values.get("env", {})
+    values["votes"] = _votes(nodeid, values)
     spec = TaskSpec(
         nodeid=nodeid,
         source=source,
@@ -96,6 +98,20 @@ def _group(nodeid: str, given: str, filled: str) -> str:
     if (problem := GROUP.problem(filled)) is not None:
         raise MarkerError(nodeid, "group", f"{problem}; it is {given!r} with its fields filled")
     return str(GROUP.converted(filled))
+
+
+def _votes(nodeid: str, values: Mapping[str, Any]) -> int:
+    """Return how many votes there are; the quorum and the voters must fit them."""
+    voters = values["voters"]
+    votes: int = values.get("votes", max(1, len(voters)))
+    if votes < len(voters):
+        problem = f"{len(voters)} voters for {votes} votes; give votes={len(voters)}"
+        raise MarkerError(nodeid, "voters", problem)
+    try:
+        needed_passes(values["quorum"], votes)
+    except ValueError as error:
+        raise MarkerError(nodeid, "quorum", f"{error}, not {values['quorum']!r}") from None
+    return votes
 
 
 def _at_commits(spec: TaskSpec) -> TaskSpec:

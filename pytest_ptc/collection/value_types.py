@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
+from pytest_ptc.model.voters import is_voter
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -138,6 +140,21 @@ FINDINGS = ValueType(
     lambda value: is_text(value) and re.fullmatch(r"sarif:(?![/\s]).*[^/\s]", value) is not None,
 )
 COMMIT = ValueType("the name of a commit", _is_commit)
+QUORUM = ValueType(
+    "majority, all, or a whole number from 1",
+    lambda value: (
+        value in ("majority", "all")
+        or _is_whole(value, 1)
+        or (isinstance(value, str) and value.isascii() and value.isdigit() and int(value) > 0)
+    ),
+    convert=str,
+)
+VOTERS = ValueType(
+    "one or several of AGENT, AGENT:MODEL or :MODEL, as claude:opus",
+    lambda value: _is_texts(value) and bool(value) and all(map(is_voter, _texts(value))),
+    "args",
+    _texts,
+)
 TEST_NAMES = ValueType("the name of a test, or a list of names", _is_texts, "args", _texts)
 ENVIRONMENT = ValueType("a mapping of names to texts", _is_environment, convert=dict, secret=True)
 ASSIGNMENTS = ValueType("lines of the form NAME=value", _are_assignments, "linelist", secret=True)

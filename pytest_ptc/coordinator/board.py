@@ -15,8 +15,9 @@ from pytest_ptc.coordinator.workers import Loss, Worker, Workers
 from pytest_ptc.model.lifecycle import Snapshot, WorkerState, WorkerView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from pytest_ptc.coordinator.items import Ballot
     from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
@@ -69,20 +70,25 @@ class Board:
         specs = (self.tasks[attempt.task_id].spec for attempt in self.workers.at_work)
         return frozenset(spec.group for spec in specs if spec.group is not None)
 
-    def submitted(self, task_id: str, spec: TaskSpec, needs: Iterable[str] = ()) -> None:
-        """Take a new task; `needs` are the ids of tasks that must pass first.
+    def submitted(
+        self,
+        item_id: str,
+        spec: TaskSpec,
+        needs: Iterable[str] = (),
+        ballots: Sequence[Ballot] | None = None,
+    ) -> None:
+        """Take a new item; `needs` are the ids of items that must pass first.
 
         Reported by the caller of `Coordinator.submit`. A need that has failed already ends it.
         """
-        if self.stopping is None:
-            self.tasks.submit(task_id, spec, needs)
-        else:
-            self.tasks.submit(task_id, spec, ())
-            self.tasks.give_up(task_id, self.stopping)
+        stopping = self.stopping
+        self.tasks.submit(item_id, spec, needs if stopping is None else (), ballots)
+        if stopping is not None and (item := self.tasks.item(item_id)) and item.result is None:
+            self.tasks.give_up_item(item_id, stopping)
 
-    def kept(self, task_id: str, spec: TaskSpec, kept: Kept) -> None:
-        """Take a task that is done: a verdict of an earlier run is kept for it."""
-        self.tasks.keep(task_id, spec, kept)
+    def kept(self, item_id: str, spec: TaskSpec, kept: Kept) -> None:
+        """Take an item that is done: a verdict of an earlier run is kept for it."""
+        self.tasks.keep(item_id, spec, kept)
 
     def launched(self, worker: str, now: float) -> None:
         """Take a worker that its host has started; it is ready when it has called in."""
@@ -178,8 +184,8 @@ class Board:
         return BoardView(
             began=self.began,
             stopping=self.stopping is not None,
-            open_tasks=self.tasks.open,
-            open_behind=self.tasks.open - self.tasks.open_at_once,
+            open_tasks=self.tasks.open_tasks,
+            open_behind=self.tasks.open_tasks - self.tasks.open_at_once,
             ready=tuple(
                 ReadyTask(task_id, self._to_reserve(task_id), queue.group_of(task_id))
                 for task_id in ready
@@ -200,7 +206,8 @@ class Board:
 
     def snapshot(self) -> Snapshot:
         """Return what can be shown of this moment."""
-        running = len(self.workers.running)
+        at_work = (self.tasks[attempt.task_id].item for attempt in self.workers.running)
+        running = len({item.id for item in at_work if item.result is None})
         return Snapshot(
             queued=self.tasks.open - running,
             behind_group=self.tasks.ready.waiting_for(self.groups_at_work),

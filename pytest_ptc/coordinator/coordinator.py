@@ -100,20 +100,21 @@ class Coordinator:
         self,
         specs: Sequence[TaskSpec],
         *,
-        fingerprints: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-        kept: Mapping[str, Kept] = MappingProxyType({}),
+        fingerprint: Callable[[TaskSpec], Mapping[str, str]] = lambda _: {},
+        kept: Mapping[str, Mapping[int, Kept]] = MappingProxyType({}),
     ) -> list[Future[Result]]:
         """Publish tasks and return a future for each; a future never raises.
 
         Args:
             specs: The tasks. A need stands for a task of this call or of an earlier one.
-            fingerprints: The parts that each task's verdict depends on, by its node id.
-            kept: Verdicts of an earlier run, by node id: such a task is not run again.
+            fingerprint: Returns the parts that a task's verdict depends on.
+            kept: Verdicts of an earlier run, by node id and the number of the vote, which is 1
+                without a panel: such a vote is not cast again.
 
         Raises:
             TaskListError: They cannot be published; then no worker has been started for them.
         """
-        submissions = self._submissions.publish(specs, fingerprints, kept)
+        submissions = self._submissions.publish(specs, fingerprint, kept)
         self._start()
         # Handed in before the call: whichever thread finds that the loop has ended answers what is
         # in the inbox, so that every future gets a result.

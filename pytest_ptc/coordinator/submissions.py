@@ -14,18 +14,31 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ptc.coordinator.items import Ballot
 from pytest_ptc.interfaces.tasklist import NewTask
-from pytest_ptc.journal.events import KeptReport, TaskGivenUp, TaskSubmitted, VerdictKept
+from pytest_ptc.journal.events import (
+    CheckSubmitted,
+    ItemDecided,
+    KeptReport,
+    TaskGivenUp,
+    TaskSubmitted,
+    VerdictKept,
+    VoteKept,
+    VoteSubmitted,
+)
 from pytest_ptc.model.result import Kept, Result
+from pytest_ptc.model.trouble import Trouble
+from pytest_ptc.model.verdict import Verdict
+from pytest_ptc.model.voters import vote_spec
 from pytest_ptc.model.weighing import no_excuse, weighed_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_ptc.interfaces.tasklist import TaskList
+    from pytest_ptc.journal.event import Event
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.task import TaskSpec
-    from pytest_ptc.model.trouble import Trouble
     from pytest_ptc.model.weighing import ExcuseOf
 
 #: Longest description put on the shared list, in characters: the whole prompt is in the journal,
@@ -37,16 +50,16 @@ class Submission(NamedTuple):
     """A task on its way to the board, and the future that is its answer.
 
     Args:
-        task_id: Its id on the shared list; one of its own where a verdict is kept.
+        task_id: Its id: that of its first vote's task.
         spec: What is asked.
         future: Takes its result; never an exception.
-        kept: The verdict of an earlier run that is kept for it, if there is one.
+        ballots: Its votes; one without a panel.
     """
 
     task_id: str
     spec: TaskSpec
     future: Future[Result]
-    kept: Kept | None
+    ballots: tuple[Ballot, ...]
 
 
 class Submissions:
@@ -77,33 +90,71 @@ class Submissions:
     def publish(
         self,
         specs: Sequence[TaskSpec],
-        fingerprints: Mapping[str, Mapping[str, str]],
-        kept: Mapping[str, Kept],
+        fingerprint: Callable[[TaskSpec], Mapping[str, str]],
+        kept: Mapping[str, Mapping[int, Kept]],
     ) -> list[Submission]:
         """Put tasks on the shared list and into the journal.
 
         Args:
             specs: The tasks.
-            fingerprints: The parts that each task's verdict depends on, by its node id.
-            kept: Verdicts of an earlier run, by node id: such a task is on no list.
+            fingerprint: Returns the parts that a task's verdict depends on.
+            kept: Verdicts of an earlier run, by node id and by the number of the vote: such a vote
+                is on no list.
 
         Raises:
             TaskListError: They cannot be published.
         """
         for spec in specs:
             self._journal.redactor.learn(spec.env)
-        fresh = [spec for spec in specs if spec.nodeid not in kept]
-        published = iter(self._list.publish([self._announcement(spec) for spec in fresh]))
+        votes = [
+            (spec, [self._weighed(kept.get(spec.nodeid, {}).get(n), spec) for n in _numbers(spec)])
+            for spec in specs
+        ]
+        fresh = [
+            self._announcement(spec, number if spec.votes > 1 else None)
+            for spec, olds in votes
+            for number, old in enumerate(olds, 1)
+            if old is None
+        ]
+        published = iter(self._list.publish(fresh))
         submissions = []
-        for spec in specs:
-            old = self._weighed(kept.get(spec.nodeid), spec)
-            # No id of this list's, and one of its own, also for tests that are there twice.
-            task_id = next(published) if old is None else f"kept {next(self._kept_numbers)}"
-            submission = Submission(task_id, spec, Future(), old)
+        for spec, olds in votes:
+            ballots = tuple(
+                # No id of this list's, and one of its own, also for tests that are there twice.
+                Ballot(n, next(published) if old is None else self._kept_id(), old)
+                for n, old in enumerate(olds, 1)
+            )
+            submission = Submission(ballots[0].task_id, spec, Future(), ballots)
             submission.future.set_running_or_notify_cancel()
-            self._write(submission, dict(fingerprints.get(spec.nodeid, {})))
+            self._write(submission, fingerprint)
             submissions.append(submission)
         return submissions
+
+    def publish_checks(
+        self, item_id: str, wanted: Sequence[tuple[int, TaskSpec]]
+    ) -> list[tuple[int, str, TaskSpec]]:
+        """Put the tasks of an item's verifiers on the shared list and into the journal.
+
+        Args:
+            item_id: The item.
+            wanted: Their tasks, each with the index of its finding.
+
+        Raises:
+            TaskListError: They cannot be published.
+        """
+        news = [self._announcement(spec, None, check=True) for _, spec in wanted]
+        checks = [
+            (finding, task_id, spec)
+            for task_id, (finding, spec) in zip(self._list.publish(news), wanted, strict=True)
+        ]
+        for finding, task_id, spec in checks:
+            self._journal.append(
+                CheckSubmitted(task=task_id, item=item_id, finding=finding, spec=spec)
+            )
+        return checks
+
+    def _kept_id(self) -> str:
+        return f"kept {next(self._kept_numbers)}"
 
     def _weighed(self, kept: Kept | None, spec: TaskSpec) -> Kept | None:
         if kept is None:
@@ -133,6 +184,8 @@ class Submissions:
         submission = self._open.pop(result.task_id)
         if (trouble := result.trouble_outside) is not None:
             self._journal.append(TaskGivenUp(task=result.task_id, trouble=trouble))
+        elif result.outcome is not None:
+            self._journal.append(_decided(result, result.outcome))
         submission.future.set_result(result)
 
     def abandon(self, trouble: Trouble) -> None:
@@ -153,7 +206,7 @@ class Submissions:
                 submissions += self._inbox.get_nowait()
         return submissions
 
-    def _announcement(self, spec: TaskSpec) -> NewTask:
+    def _announcement(self, spec: TaskSpec, vote: int | None, *, check: bool = False) -> NewTask:
         redactor = self._journal.redactor
         description = redactor.head(spec.prompt, MAX_DESCRIPTION_CHARS + 1)
         if len(description) > MAX_DESCRIPTION_CHARS:
@@ -161,30 +214,65 @@ class Submissions:
                 f"{description[:MAX_DESCRIPTION_CHARS]}\n[cut; the whole is in the journal]"
             )
         nodeid = redactor.text(spec.nodeid)
+        part = f" (vote {vote} of {spec.votes})" if vote is not None else ""
         return NewTask(
-            subject=nodeid,
+            subject=f"{nodeid}{' (verification)' if check else part}",
             description=description,
             metadata={"nodeid": nodeid},
         )
 
-    def _write(self, submission: Submission, fingerprint: dict[str, str]) -> None:
-        """Put down a task, or the verdict that is kept for it, for `--ptc-resume`."""
-        task_id, spec, _, kept = submission
-        if kept is None:
-            event = TaskSubmitted(task=task_id, spec=spec, fingerprint=fingerprint)
-            self._journal.append(event)
-            return
-        self._journal.append(
-            VerdictKept(
-                task=task_id,
-                nodeid=spec.nodeid,
-                spec=spec,
-                fingerprint=fingerprint,
-                content=kept.content,
-                run=kept.run_id,
-                report=KeptReport.of(kept.report),
+    def _write(
+        self, submission: Submission, fingerprint: Callable[[TaskSpec], Mapping[str, str]]
+    ) -> None:
+        """Put down an item and its votes, and the verdicts that are kept, for `--ptc-resume`."""
+        item_id, spec, _, (first, *others) = submission
+        own = dict(fingerprint(vote_spec(spec, 1)))
+        if first.kept is None or others:
+            self._journal.append(TaskSubmitted(task=item_id, spec=spec, fingerprint=own))
+        else:
+            self._journal.append(
+                VerdictKept(
+                    task=item_id,
+                    nodeid=spec.nodeid,
+                    spec=spec,
+                    fingerprint=own,
+                    content=first.kept.content,
+                    run=first.kept.run_id,
+                    report=KeptReport.of(first.kept.report),
+                )
             )
-        )
+        if not others:
+            return
+        for number, task_id, kept in submission.ballots:
+            parts = own if number == 1 else dict(fingerprint(vote_spec(spec, number)))
+            if kept is not None:
+                event: Event = VoteKept(
+                    task=task_id,
+                    item=item_id,
+                    number=number,
+                    fingerprint=parts,
+                    content=kept.content,
+                    run=kept.run_id,
+                    report=KeptReport.of(kept.report),
+                )
+            elif number > 1:
+                event = VoteSubmitted(task=task_id, item=item_id, number=number, fingerprint=parts)
+            else:
+                continue
+            self._journal.append(event)
+
+
+def _numbers(spec: TaskSpec) -> range:
+    return range(1, spec.votes + 1)
+
+
+def _decided(result: Result, outcome: Verdict | Trouble) -> ItemDecided:
+    return ItemDecided(
+        item=result.task_id,
+        verdict=outcome if isinstance(outcome, Verdict) else None,
+        trouble=outcome if isinstance(outcome, Trouble) else None,
+        spared=tuple(vote.task_id for vote in result.votes if vote.spared and vote.task_id),
+    )
 
 
 def _needs_first(submissions: Sequence[Submission]) -> list[Submission]:

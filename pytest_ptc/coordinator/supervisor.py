@@ -34,14 +34,16 @@ from pytest_ptc.coordinator.schedule import (
 )
 from pytest_ptc.interfaces import messages
 from pytest_ptc.journal import events
-from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
+from pytest_ptc.model.lifecycle import Snapshot, WorkerState
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.weighing import no_excuse
+from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
+    from pytest_ptc.coordinator.items import Item
     from pytest_ptc.coordinator.shared_list import SharedList
     from pytest_ptc.coordinator.submissions import Submissions
     from pytest_ptc.coordinator.view import BoardView
@@ -190,6 +192,11 @@ class Supervisor:
         while actions := plan(self._view(), self._limits, now):
             for action in actions:
                 self._act(action)
+        for item in self._board.tasks.take_to_check():
+            self._errand(self._ask_verifiers(item))
+        for task_id in self._board.tasks.take_surplus():
+            message = "the other votes had decided"
+            self._end_attempt(task_id, Trouble(cause=Cause.DECIDED, message=message))
         for result in self._board.take_results():
             self._submissions.answer(result)
         self._snapshot = self._board.snapshot()
@@ -244,38 +251,53 @@ class Supervisor:
 
     def take_in(self) -> None:
         """Put what was handed in on the board."""
-        for task_id, spec, _, kept in self._submissions.take_in():
-            if kept is not None:
-                self._board.kept(task_id, spec, kept)
-                continue
+        for item_id, spec, _, ballots in self._submissions.take_in():
             known, unknown = self._submissions.needs_of(spec)
-            self._board.submitted(task_id, spec, known)
-            if unknown and self._board.tasks[task_id].state is not TaskState.DONE:
+            if ballots[0].kept is not None and len(ballots) == 1:
+                known, unknown = [], []
+            self._board.submitted(item_id, spec, known, ballots)
+            item = self._board.tasks.item(item_id)
+            if unknown and item is not None and item.result is None:
                 message = (
                     f"needs {unknown[0]}, which was not run: it is not selected, is skipped, or "
                     "could not be given to an agent"
                 )
-                self._board.gave_up(task_id, Trouble(cause=Cause.NEEDS, message=message))
+                trouble = Trouble(cause=Cause.NEEDS, message=message)
+                self._board.tasks.give_up_item(item_id, trouble)
+        self._wake.set()
+
+    async def _ask_verifiers(self, item: Item) -> None:
+        """Have verifiers look at what blocks an item; where none can be asked, that stands."""
+        wanted = item.wanted_checks
+        try:
+            checks = await in_thread(self._submissions.publish_checks, item.id, wanted)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the findings stand
+            self._board.tasks.give_up_checks(item.id, f"no task for it: {error}"[:500])
+        else:
+            self._board.tasks.add_checks(item.id, checks)
         self._wake.set()
 
     def _stop_task(self, task_id: str) -> str | None:
-        """End a task that somebody has stopped; return why not, if so."""
+        """End the item of a task that somebody has stopped; return why not, if so."""
         task = self._board.tasks.get(task_id)
         if task is None:
             return f"the run has no task {task_id:.100}"
-        trouble = Trouble(cause=Cause.TASK_STOPPED, message="it was ended by `ptc stop`")
-        if task.state is TaskState.DONE:
+        if task.item.result is not None:
             return "it has ended"
-        if task.state is not TaskState.RUNNING:
-            self._board.gave_up(task_id, trouble)
-            self._wake.set()
-            return None
+        trouble = Trouble(cause=Cause.TASK_STOPPED, message="it was ended by `ptc stop`")
+        working = self._board.tasks.give_up_item(task.item.id, trouble)
+        self._wake.set()
+        ended = [self._end_attempt(one, trouble) for one in working]
+        return None if all(ended) else "it is ending"
+
+    def _end_attempt(self, task_id: str, why: Trouble) -> bool:
+        """Have a worker end its attempt at a task; return False if it is ending already."""
         running = self._board.workers.running
         attempt = next((one for one in running if one.task_id == task_id), None)
-        if attempt is None or not self._attempts.abandon(attempt, trouble):
-            return "it is ending"
+        if attempt is None or not self._attempts.abandon(attempt, why):
+            return False
         self._loop.call_later(STUCK_AFTER_S, self._lose_with, attempt)
-        return None
+        return True
 
     def _lose_with(self, attempt: Attempt) -> None:
         """End a worker that has not ended its attempt as it was told to."""

@@ -1,12 +1,12 @@
-"""The tasks of a run: which wait, which need others, and how each has ended. Pure."""
+"""The tasks of a run: which wait, which need others, and how each item has ended. Pure."""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pytest_ptc.coordinator.items import Ballot, Item, Stage, Task
 from pytest_ptc.coordinator.ready import ReadyQueue
 from pytest_ptc.model.lifecycle import TaskState
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
@@ -14,7 +14,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.model.task import TaskSpec
 
@@ -23,70 +23,32 @@ FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
 
 
-@dataclass(kw_only=True, slots=True)
-class Task:
-    """One task on the board.
-
-    Args:
-        id: Its id on the shared list.
-        spec: What is asked.
-        state: Where it stands.
-        unmet: The ids of tasks that must still pass before it is ready.
-        reports: How its attempts have ended, in order.
-        kept_from: The earlier run whose verdict is kept for it.
-    """
-
-    id: str
-    spec: TaskSpec
-    state: TaskState
-    unmet: set[str]
-    reports: list[AttemptReport] = field(default_factory=list)
-    kept_from: str | None = None
-
-    @property
-    def retries_left(self) -> int:
-        """Return how many more attempts may end in an infrastructure error."""
-        return self.spec.retries + 1 - len(self.reports)
-
-    @property
-    def passed(self) -> bool:
-        """Tell whether it is done with a pass that has no finding at or above its `fail_on`."""
-        if self.state is not TaskState.DONE or not self.reports:
-            return False
-        verdict = self.reports[-1].verdict
-        return verdict is not None and replace(verdict, fail_on=self.spec.fail_on).passed
-
-    @property
-    def may_be_retried(self) -> bool:
-        """Tell whether its last attempt may be followed by another."""
-        last = self.reports[-1]
-        return (
-            last.trouble is not None
-            and last.trouble.retryable
-            and self.retries_left > 0
-            # An agent that said fail is not asked again until it says otherwise.
-            and not any(report.said_fail for report in self.reports)
-        )
-
-
 class Tasks:
     """The tasks of one run. What has ended is in `results` until it is taken."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Task] = {}
+        self._items: dict[str, Item] = {}
         #: Tasks that may be assigned, first come first served.
         self.ready = ReadyQueue()
         #: Tasks that wait out a backoff, as (when it ends, id).
         self.resting: list[tuple[float, str]] = []
-        #: Results that nobody has fetched yet.
+        #: Results of items that nobody has fetched yet.
         self.results: list[Result] = []
-        #: How many are done with each verdict; troubles count as `ERROR`.
+        #: How many items are done with each verdict; troubles count as `ERROR`.
         self.verdicts: Counter[VerdictKind] = Counter()
         #: Attempts beyond a task's first.
         self.retries = 0
+        #: Tasks at work that are not needed any more.
+        self._surplus: list[str] = []
+        #: Items whose findings are to be verified.
+        self._to_check: list[str] = []
         self._dependents: dict[str, list[str]] = {}
-        #: How many of each group have not ended.
+        #: How many tasks have not ended, and how many of each group.
+        self.open_tasks = 0
         self._open_in_group: Counter[str] = Counter()
+        #: Why nothing more is begun, once that is so.
+        self._stopping: Trouble | None = None
 
     def __repr__(self) -> str:
         return f"<Tasks {self.open} open of {len(self)}>"
@@ -95,7 +57,8 @@ class Tasks:
         return iter(self._by_id.values())
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        """Return how many items there are."""
+        return len(self._items)
 
     def __getitem__(self, task_id: str) -> Task:
         return self._by_id[task_id]
@@ -104,44 +67,95 @@ class Tasks:
         """Return the task of this id; None where there is none."""
         return self._by_id.get(task_id)
 
+    def item(self, item_id: str) -> Item | None:
+        """Return the item of this id; None where there is none."""
+        return self._items.get(item_id)
+
     @property
     def open(self) -> int:
-        """Return how many have not ended."""
+        """Return how many items have not ended."""
         return len(self) - self.verdicts.total()
 
     @property
     def open_at_once(self) -> int:
-        """Return how many of those can be at work together at most: one of each group."""
-        return self.open - self._open_in_group.total() + len(self._open_in_group)
+        """Return how many tasks can be at work together at most: one of each group."""
+        return self.open_tasks - self._open_in_group.total() + len(self._open_in_group)
 
-    def submit(self, task_id: str, spec: TaskSpec, needs: Iterable[str]) -> None:
-        """Take a task that waits for a worker, or for others to pass; a failed need ends it."""
-        unmet = {need for need in needs if need not in self._by_id or not self[need].passed}
-        state = TaskState.BLOCKED if unmet else TaskState.READY
-        self._by_id[task_id] = Task(id=task_id, spec=spec, state=state, unmet=unmet)
-        if spec.group is not None:
-            self._open_in_group[spec.group] += 1
+    # Items.
+
+    def submit(
+        self,
+        item_id: str,
+        spec: TaskSpec,
+        needs: Iterable[str],
+        ballots: Sequence[Ballot] | None = None,
+    ) -> None:
+        """Take an item that waits for a worker, or for others to pass; a failed need ends it.
+
+        Args:
+            item_id: Its id.
+            spec: What is asked.
+            needs: The ids of the items that must pass first.
+            ballots: Its votes; one by default.
+        """
+        unmet = {need for need in needs if need not in self._items or not self._items[need].passed}
+        item = Item(item_id, spec, ballots or [Ballot(1, item_id)], unmet)
+        self._items[item_id] = item
         for need in unmet:
-            self._dependents.setdefault(need, []).append(task_id)
-        if not unmet:
-            self.ready.append(task_id, spec.group)
-            return
-        failed = [need for need in unmet if self[need].state is TaskState.DONE]
-        if failed:
-            self._doom(task_id, failed[0])
+            self._dependents.setdefault(need, []).append(item_id)
+        self._open_votes(item)
+        failed = [need for need in unmet if self._has_ended(need)]
+        if failed and item.stage is not Stage.DONE:
+            self._doom(item, failed[0])
 
-    def keep(self, task_id: str, spec: TaskSpec, kept: Kept) -> None:
-        """Take a task that is done: a verdict of an earlier run is kept for it."""
-        task = Task(
-            id=task_id,
-            spec=spec,
-            state=TaskState.READY,
-            unmet=set(),
-            reports=[kept.report],
-            kept_from=kept.run_id,
-        )
-        self._by_id[task_id] = task
-        self._finish(task)
+    def keep(self, item_id: str, spec: TaskSpec, kept: Kept) -> None:
+        """Take an item that is done: a verdict of an earlier run is kept for it."""
+        self.submit(item_id, spec, (), [Ballot(1, item_id, kept)])
+
+    def give_up_item(self, item_id: str, trouble: Trouble) -> list[str]:
+        """End an item, and return its tasks at work, which have to end first."""
+        item = self._items[item_id]
+        item.stopped = trouble
+        working = [task.id for task in item.tasks if task.state is TaskState.RUNNING]
+        self._end_waiting(item, trouble)
+        if not working and item.stage is not Stage.DONE:
+            item.give_up(trouble)
+            self._take_end(item)
+        return working
+
+    def add_checks(self, item_id: str, checks: Sequence[tuple[int, str, TaskSpec]]) -> None:
+        """Take the tasks of an item's verifiers: of each its finding, its id and what is asked."""
+        item = self._items[item_id]
+        if item.stage is Stage.DONE:  # it was stopped meanwhile
+            return
+        tasks = [
+            (finding, Task(id=task_id, spec=spec, item=item, state=TaskState.READY))
+            for finding, task_id, spec in checks
+        ]
+        item.add_checks(tasks)
+        for _, task in tasks:
+            self._take_task(task)
+        if self._stopping is not None:
+            self._end_waiting(item, self._stopping)
+            self._advance(item)
+
+    def give_up_checks(self, item_id: str, why: str) -> None:
+        """Take that no verifier can be asked of an item's findings: they stand."""
+        item = self._items[item_id]
+        item.give_up_checks(why)
+        self._advance(item)
+
+    def take_to_check(self) -> list[Item]:
+        """Return the items whose findings are to be verified, since the last call."""
+        ids, self._to_check = self._to_check, []
+        return [self._items[item_id] for item_id in ids]
+
+    def take_surplus(self) -> list[str]:
+        """Return the tasks at work that are not needed any more, since the last call."""
+        surplus, self._surplus = self._surplus, []
+        return surplus
+
+    # Attempts.
 
     def begin(self, task_id: str, worker: str) -> Attempt:
         """Begin an attempt at a ready task."""
@@ -162,7 +176,7 @@ class Tasks:
         """
         task = self[report.attempt.task_id]
         task.reports.append(report)
-        if not (retry and task.may_be_retried):
+        if not (retry and task.item.stopped is None and task.may_be_retried):
             self._finish(task)
             return
         task.state = task.state.move(TaskState.READY)
@@ -177,66 +191,131 @@ class Tasks:
 
     def give_up(self, task_id: str, trouble: Trouble) -> None:
         """End a task that is not running, without an attempt."""
-        self.resting = [entry for entry in self.resting if entry[1] != task_id]
-        heapq.heapify(self.resting)
-        self._finish(self[task_id], trouble)
+        self._drop(self[task_id], trouble)
+        self._advance(self[task_id].item)
 
     def give_up_ready(self, trouble: Trouble) -> None:
         """End all tasks that wait for a worker. One that is blocked ends with its need."""
-        self.resting.clear()
         for task in [task for task in self if task.state is TaskState.READY]:
-            self._finish(task, trouble)
+            if task.state is TaskState.READY:
+                self.give_up(task.id, trouble)
 
     def give_up_waiting(self, trouble: Trouble) -> None:
-        """End all tasks that are not running."""
+        """End all tasks that are not running, and begin nothing more."""
+        self._stopping = trouble
         self.ready.clear()
         self.resting.clear()
-        for task in list(self):
-            if task.state in (TaskState.READY, TaskState.BLOCKED):
-                self._finish(task, trouble)
+        for item in list(self._items.values()):
+            if item.stage is Stage.DONE:
+                continue
+            item.stopped = item.stopped or trouble
+            self._end_waiting(item, trouble)
+            if not any(task.state is TaskState.RUNNING for task in item.tasks):
+                item.give_up(trouble)
+                self._take_end(item)
 
     def take_results(self) -> list[Result]:
         """Return the results that came since the last call."""
         results, self.results = self.results, []
         return results
 
-    def _finish(self, task: Task, trouble: Trouble | None = None) -> None:
-        if task.state is TaskState.READY and task.id in self.ready:
-            self.ready.remove(task.id)
-        task.state = task.state.move(TaskState.DONE)
-        self._leave_group(task)
-        result = Result(
-            task_id=task.id,
-            spec=task.spec,
-            reports=tuple(task.reports),
-            trouble_outside=trouble,
-            resumed=task.kept_from,
-        )
-        self.results.append(result)
-        self.verdicts[result.verdict.counts_as if result.verdict else VerdictKind.ERROR] += 1
-        for dependent in self._dependents.pop(task.id, []):
-            self._need_ended(dependent, task)
+    # How an item goes on.
 
-    def _leave_group(self, task: Task) -> None:
-        group = task.spec.group
-        # A kept task has never been open.
-        if group is not None and task.kept_from is None:
+    def _open_votes(self, item: Item) -> None:
+        for task in item.next_votes():
+            self._take_task(task)
+        if any(task.state is TaskState.DONE for task in item.tasks):
+            self._advance(item)
+
+    def _take_task(self, task: Task) -> None:
+        self._by_id[task.id] = task
+        if task.kept_from is not None:
+            task.state = task.state.move(TaskState.DONE)
+            return
+        self.open_tasks += 1
+        if task.spec.group is not None:
+            self._open_in_group[task.spec.group] += 1
+        if task.state is TaskState.READY:
+            self.ready.append(task.id, task.spec.group)
+
+    def _finish(self, task: Task) -> None:
+        self._drop(task, None)
+        self._advance(task.item)
+
+    def _drop(self, task: Task, trouble: Trouble | None) -> None:
+        """End a task, whatever its item makes of that."""
+        if task.state is TaskState.READY:
+            if task.id in self.ready:
+                self.ready.remove(task.id)
+            elif any(entry[1] == task.id for entry in self.resting):
+                self.resting = [entry for entry in self.resting if entry[1] != task.id]
+                heapq.heapify(self.resting)
+        task.trouble = trouble
+        task.state = task.state.move(TaskState.DONE)
+        self.open_tasks -= 1
+        if (group := task.spec.group) is not None:
             self._open_in_group[group] -= 1
             if not self._open_in_group[group]:
                 del self._open_in_group[group]
 
-    def _need_ended(self, task_id: str, need: Task) -> None:
-        task = self[task_id]
-        if task.state is not TaskState.BLOCKED:
+    def _end_waiting(self, item: Item, trouble: Trouble) -> None:
+        for task in item.tasks:
+            if task.state in (TaskState.READY, TaskState.BLOCKED):
+                self._drop(task, trouble)
+
+    def _advance(self, item: Item) -> None:
+        """Have an item go on, after one of its tasks has ended or its checks are known."""
+        before = item.stage
+        if before is Stage.DONE:
+            return
+        match item.next_stage():
+            case Stage.DONE:
+                self._take_end(item)
+            case Stage.CHECKING if before is not Stage.CHECKING:
+                self._spare(item)
+                self._to_check.append(item.id)
+            case Stage.VOTING if item.stopped is None:
+                for task in item.next_votes():
+                    self._take_task(task)
+
+    def _spare(self, item: Item) -> None:
+        """End the votes that are not needed any more."""
+        for task in item.votes.values():
+            if task.state is TaskState.DONE:
+                continue
+            task.spared = True
+            if task.state is TaskState.RUNNING:
+                self._surplus.append(task.id)
+            else:
+                message = "the other votes had decided"
+                self._drop(task, Trouble(cause=Cause.DECIDED, message=message))
+
+    def _take_end(self, item: Item) -> None:
+        result = item.result
+        assert result is not None, "an item that is done has a result"
+        self._spare(item)
+        self.results.append(result)
+        self.verdicts[result.verdict.counts_as if result.verdict else VerdictKind.ERROR] += 1
+        for dependent in self._dependents.pop(item.id, []):
+            self._need_ended(self._items[dependent], item)
+
+    def _has_ended(self, item_id: str) -> bool:
+        item = self._items.get(item_id)
+        return item is not None and item.stage is Stage.DONE
+
+    def _need_ended(self, item: Item, need: Item) -> None:
+        if item.stage is Stage.DONE:
             return
         if not need.passed:
-            self._doom(task_id, need.id)
+            self._doom(item, need.id)
             return
-        task.unmet.discard(need.id)
-        if not task.unmet:
-            task.state = task.state.move(TaskState.READY)
-            self.ready.append(task_id, task.spec.group)
+        item.unmet.discard(need.id)
+        if not item.unmet:
+            for task in item.tasks:
+                if task.state is TaskState.BLOCKED:
+                    task.state = task.state.move(TaskState.READY)
+                    self.ready.append(task.id, task.spec.group)
 
-    def _doom(self, task_id: str, need: str) -> None:
-        message = f"needs {self[need].spec.nodeid}, which did not pass"
-        self._finish(self[task_id], Trouble(cause=Cause.NEEDS, message=message))
+    def _doom(self, item: Item, need: str) -> None:
+        message = f"needs {self._items[need].spec.nodeid}, which did not pass"
+        self.give_up_item(item.id, Trouble(cause=Cause.NEEDS, message=message))

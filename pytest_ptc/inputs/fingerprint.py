@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: first or must wait, and what its test makes of the verdict.
 _WITHOUT = frozenset(
     {"timeout", "retries", "needs", "group", "gate", "fail_on", "on_skip", "unplaced"}
+    # A vote is a conversation of its own, whoever else votes.
+    | {"votes", "quorum", "voters", "verify", "verify_limit"}
 )
 #: What has a part of its own; all else of a task is its settings.
 _PARTS = {

@@ -61,7 +61,10 @@ class Standing(NamedTuple):
 class TaskOutline:
     """One task: which item it is for, what it came to, and the attempt that is at work on it."""
 
-    __slots__ = ("assigned", "group", "kind", "nodeid", "number", "timeout", "worker")
+    __slots__ = (
+        *("assigned", "group", "has_panel", "item", "kind", "nodeid", "number", "timeout"),
+        "worker",
+    )
 
     def __init__(self, nodeid: str, timeout: float, group: str | None = None) -> None:
         self.nodeid = nodeid
@@ -73,6 +76,10 @@ class TaskOutline:
         self.kind: str | None = None
         #: The number of its last attempt, when that was assigned, and to whom, while it is at work.
         self.number = 0
+        #: Whether votes or verifiers decide, and not its own attempts.
+        self.has_panel = False
+        #: The id of the item that it is a part of; None for the item's own task.
+        self.item: str | None = None
         self.assigned = 0.0
         self.worker: str | None = None
 
@@ -99,7 +106,9 @@ class RunOutline:
 
     def __init__(self, began: Mapping[str, Any]) -> None:
         self.began = began
+        #: One for each item, and one for each further vote and each verifier.
         self.tasks: dict[str, TaskOutline] = {}
+        self.parts: dict[str, TaskOutline] = {}
         self.workers: dict[str, WorkerOutline] = {}
         self.retries = 0
         #: US dollars of all attempts that know their cost, how many know it, and how many do not.
@@ -143,6 +152,17 @@ class RunOutline:
         return Standing(len(self.tasks), kinds, stopped and kinds.total() < len(self.tasks))
 
     @property
+    def running(self) -> int:
+        """Return on how many items a worker is at work."""
+        tasks = [*self.tasks.items(), *self.parts.items()]
+        return len({task.item or name for name, task in tasks if task.worker is not None})
+
+    def item_of(self, task_id: str) -> str:
+        """Return the id of the item that a task is a part of."""
+        part = self.parts.get(task_id)
+        return task_id if part is None or part.item is None else part.item
+
+    @property
     def behind_group(self) -> int:
         """Return how many open tasks wait while another task of their group is at work."""
         at_work = {task.group for task in self.tasks.values() if task.worker is not None}
@@ -174,6 +194,10 @@ class RunOutline:
                 task = TaskOutline(event["nodeid"], event["spec"]["timeout"])
                 task.kind = _kind(event["report"])
                 self.tasks[event["task"]] = task
+            case "vote" | "vote kept" | "check":
+                self._take_part(event)
+            case "decided" if event["item"] in self.tasks:
+                self.tasks[event["item"]].kind = _kind(event)
             case "assigned":
                 self._begin(event)
             case "ended":
@@ -199,9 +223,20 @@ class RunOutline:
             case "session ended":
                 self.exit_status = event["exit_status"]
 
+    def task(self, task_id: str) -> TaskOutline | None:
+        """Return the task of this id, whether an item's or a part of one."""
+        return self.parts.get(task_id) or self.tasks.get(task_id)
+
+    def _take_part(self, event: Mapping[str, Any]) -> None:
+        item = self.tasks.setdefault(event["item"], TaskOutline("", 0.0))
+        item.has_panel, item.kind = True, None
+        if event["task"] != event["item"]:
+            part = self.parts[event["task"]] = TaskOutline(item.nodeid, item.timeout, item.group)
+            part.item = event["item"]
+
     def _begin(self, event: Mapping[str, Any]) -> None:
         task_id, _, number = event["attempt"].rpartition(".")
-        task = self.tasks.setdefault(task_id, TaskOutline("", 0.0))
+        task = self.task(task_id) or self.tasks.setdefault(task_id, TaskOutline("", 0.0))
         task.kind, task.number = None, int(number)
         task.assigned, task.worker = event["at"], event["worker"]
         self.retries += task.number > 1
@@ -210,8 +245,9 @@ class RunOutline:
             worker.task, worker.since = task_id, event["at"]
 
     def _end(self, event: Mapping[str, Any]) -> None:
-        task = self.tasks.setdefault(event["task"], TaskOutline("", 0.0))
-        task.kind, task.worker = _kind(event), None
+        task_id = event["task"]
+        task = self.task(task_id) or self.tasks.setdefault(task_id, TaskOutline("", 0.0))
+        task.kind, task.worker = None if task.has_panel else _kind(event), None
         worker = self.workers.get(event["worker"])
         if worker is not None:
             worker.task, worker.since = None, event["at"]
@@ -252,5 +288,8 @@ def _submitted(text: bytes) -> Mapping[str, Any]:
 def _kind(report: Mapping[str, Any]) -> str | None:
     """Return what a task came to; None where the run ended before it did."""
     if (verdict := report["verdict"]) is not None:
-        return str(verdict["verdict"])
+        findings = verdict["findings"]
+        excused = findings and all("excuse" in one.get("facts", {}) for one in findings)
+        # As `Verdict.counts_as` has it.
+        return "pass" if verdict["verdict"] == "fail" and excused else str(verdict["verdict"])
     return None if (report["trouble"] or {}).get("cause") in _NOT_DONE else "error"

@@ -117,6 +117,80 @@ class VerdictKept(Event, frozen=True, kw_only=True, tag="kept"):
     report: KeptReport
 
 
+class VoteSubmitted(Event, frozen=True, kw_only=True, tag="vote"):
+    """The coordinator has published the task of another vote on an item; its first is the item's.
+
+    Args:
+        task: Its id on the shared list.
+        item: The id of the item: of the task that was submitted for it.
+        number: The vote's number, from 2.
+        fingerprint: As of a submitted task.
+    """
+
+    task: str
+    item: str
+    number: int
+    fingerprint: dict[str, str]
+
+
+class VoteKept(Event, frozen=True, kw_only=True, tag="vote kept"):
+    """The coordinator has taken a vote of an earlier run, which is not cast again.
+
+    Args:
+        task: The vote's id in this run, which is on no list.
+        item: As of another vote.
+        number: The vote's number, from 1.
+        fingerprint: As of a submitted task.
+        content: What this run sees of its files.
+        run: The run that recorded it.
+        report: How that attempt ended.
+    """
+
+    task: str
+    item: str
+    number: int
+    fingerprint: dict[str, str]
+    content: Content
+    run: str
+    report: KeptReport
+
+
+class CheckSubmitted(Event, frozen=True, kw_only=True, tag="check"):
+    """The coordinator has published a task for a verifier of one finding.
+
+    Args:
+        task: Its id on the shared list.
+        item: As of another vote.
+        finding: The finding's index in the verdict that the votes came to.
+        spec: What is asked.
+    """
+
+    task: str
+    item: str
+    finding: int
+    spec: TaskSpec
+
+
+class ItemDecided(Event, frozen=True, kw_only=True, tag="decided"):
+    """The votes and the verifiers of an item have come to this; it is its verdict.
+
+    Args:
+        item: As of another vote.
+        verdict: What they came to; there is either this or a trouble.
+        trouble: Why they came to nothing.
+        spared: The tasks of votes that were not needed.
+    """
+
+    item: str
+    verdict: Verdict | None
+    trouble: Trouble | None
+    spared: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.verdict is None) == (self.trouble is None):
+            raise ValueError("it has either a verdict or a trouble")
+
+
 class TaskGivenUp(Event, frozen=True, kw_only=True, tag="given up"):
     """The coordinator has ended a task without an attempt, or after the last one, by this trouble.
 

@@ -15,8 +15,10 @@ from pytest_ptc.model.verdict import Finding, Verdict, VerdictKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_ptc.model.panel import Vote
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
+    from pytest_ptc.model.verification import Check
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,6 +211,9 @@ class Result:
         reports: Every attempt's report, in order; empty where none was made.
         trouble_outside: Set where it ended outside an attempt (stopped, needs unmet, no workers).
         resumed: The earlier run whose verdict this is; None if the task was run in this one.
+        outcome: What its votes and verifiers came to; None where one attempt decides.
+        votes: Its votes, where there are several.
+        checks: What verifiers said of its findings.
     """
 
     task_id: str
@@ -216,15 +221,22 @@ class Result:
     reports: tuple[AttemptReport, ...] = ()
     trouble_outside: Trouble | None = None
     resumed: str | None = None
+    outcome: Verdict | Trouble | None = None
+    votes: tuple[Vote, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:
         """Return the verdict that counts, if there is one."""
+        if self.outcome is not None and self.trouble_outside is None:
+            return self.outcome if isinstance(self.outcome, Verdict) else None
         return None if self.trouble_outside or not self.reports else self.reports[-1].verdict
 
     @property
     def trouble(self) -> Trouble | None:
         """Return why there is no verdict, if there is none."""
+        if self.outcome is not None and self.trouble_outside is None:
+            return None if isinstance(self.outcome, Verdict) else self.outcome
         if self.trouble_outside or not self.reports:
             return self.trouble_outside
         return self.reports[-1].trouble

@@ -54,6 +54,11 @@ class Settings(NamedTuple):
     fail_on: FailOn
     places: PlaceCheck
     unplaced: Unplaced
+    votes: int | None
+    quorum: str
+    voters: tuple[str, ...]
+    verify: bool
+    verify_limit: int
     findings: str | None
     isolation: Isolation | None
     known: str

@@ -52,6 +52,13 @@ class TaskSpec:
         permission_mode: Claude Code's permission mode.
         max_turns: The most turns an agent may take.
         budget_usd: The most an attempt may cost, in US dollars.
+        agent: The agent; None for the run's.
+        votes: How many conversations judge it.
+        quorum: How many of the votes must pass: `majority`, `all`, or a number.
+        voters: Who casts the votes, in turns: `AGENT`, `AGENT:MODEL` or `:MODEL`; empty for the
+            item's own agent and model.
+        verify: Whether each finding that blocks goes to a verifier.
+        verify_limit: How many findings are verified at most, the worst first.
     """
 
     nodeid: str
@@ -81,6 +88,17 @@ class TaskSpec:
     permission_mode: PermissionMode | None = None
     max_turns: int | None = None
     budget_usd: float | None = None
+    agent: str | None = None
+    votes: int = 1
+    quorum: str = "majority"
+    voters: tuple[str, ...] = ()
+    verify: bool = False
+    verify_limit: int = 20
+
+    @property
+    def has_panel(self) -> bool:
+        """Tell whether more than one conversation may have a part in its verdict."""
+        return self.votes > 1 or self.verify
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON, one key a field."""
@@ -97,4 +115,5 @@ class TaskSpec:
         fields["needs"] = tuple(fields["needs"])
         if fields["tools"] is not None:
             fields["tools"] = tuple(fields["tools"])
+        fields["voters"] = tuple(fields["voters"])
         return cls(**fields)

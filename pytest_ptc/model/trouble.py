@@ -41,6 +41,8 @@ class Cause(str, Enum):
     CLAIM_LOST = "claim lost"
     WORKTREE = "worktree"
     NEEDS = "needs unmet"
+    NO_AGREEMENT = "no agreement"
+    DECIDED = "decided without it"
     STOPPED = "run stopped"
     TASK_STOPPED = "stopped"
     MACHINERY = "machinery"

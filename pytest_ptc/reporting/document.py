@@ -128,6 +128,7 @@ def _task(task: TaskReport) -> dict[str, Any]:
         "resumed": task.kept_from,
         "verdict": _verdict(task.verdict),
         "trouble": task.trouble.to_json() if task.trouble else None,
+        "votes": [vote._asdict() for vote in task.votes],
         "attempts": [_attempt(attempt) for attempt in task.attempts],
     }
 
@@ -141,6 +142,7 @@ def _outcome(report: PhaseReport | None) -> dict[str, Any]:
 def _attempt(attempt: TaskAttempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
+        "part": attempt.part,
         "worker": attempt.worker,
         "assigned": attempt.assigned,
         "claimed": attempt.claimed,

@@ -30,9 +30,10 @@ from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_ptc.model.known import KnownFindings, VoidEntry
+    from pytest_ptc.model.panel import Vote
     from pytest_ptc.model.result import AttemptReport, Result
     from pytest_ptc.model.sightings import Sighting
     from pytest_ptc.model.task import TaskSpec
@@ -43,6 +44,8 @@ WORST_FIRST = tuple(reversed(Severity))
 _BADNESS: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
 _STATES = tuple(ItemState)
 _FAIL = VerdictKind.FAIL
+#: The part of an attempt that verifies a finding.
+CHECK_PART = "verification"
 
 
 class ItemReason(NamedTuple):
@@ -81,6 +84,7 @@ class TaskAttempt:
         claimed: When the worker took it.
         ended: When it ended.
         sha256: The hash of its report on disk.
+        part: What it was for, where an item has several: `vote 2 of 3`, `verification`.
     """
 
     name: str
@@ -96,11 +100,13 @@ class TaskAttempt:
     claimed: float | None = None
     ended: float | None = None
     sha256: str | None = None
+    part: str = ""
 
     @classmethod
-    def of(cls, report: AttemptReport) -> TaskAttempt:
+    def of(cls, report: AttemptReport, part: str = "") -> TaskAttempt:
         """Return an attempt that has ended."""
         return cls(
+            part=part,
             name=report.attempt.name,
             number=report.attempt.number,
             worker=report.attempt.worker,
@@ -122,12 +128,41 @@ class TaskAttempt:
         """Return how it ended in a word or two: the cause of its trouble, else its verdict."""
         if self.trouble is not None:
             return self.trouble.cause.value
+        if self.part == CHECK_PART and self.verdict is not None:
+            data = self.verdict.data
+            return str(data.get("state") if isinstance(data, dict) else self.kind).lower()
         return self.kind.value if self.kind else "did not end"
 
     @property
     def without_evidence(self) -> bool:
         """Tell whether it passed its item without a tool call: the agent may have guessed."""
         return self.kind is VerdictKind.PASS and self.tool_calls == 0
+
+
+class VoteReport(NamedTuple):
+    """One vote on an item.
+
+    Args:
+        number: Its number, from 1.
+        voter: The agent and model that the test names for it; empty for the run's own.
+        state: `pass`, `fail`, `skip`, `error`, `not needed`, or the cause of its trouble.
+        said: Its verdict's summary; empty without one.
+    """
+
+    number: int
+    voter: str
+    state: str
+    said: str
+
+    @classmethod
+    def of(cls, vote: Vote) -> VoteReport:
+        verdict, trouble = vote.verdict, vote.why_missing
+        if vote.spared or (verdict is None and trouble is None):
+            return cls(vote.number, vote.voter, "not needed", "")
+        if verdict is None:
+            cause = trouble.cause.value if trouble is not None else ""
+            return cls(vote.number, vote.voter, cause, "")
+        return cls(vote.number, vote.voter, verdict.counts_as.value, verdict.summary)
 
 
 class Spent(NamedTuple):
@@ -191,6 +226,7 @@ class TaskReport:
         path: The file of its item, relative to the root directory.
         line: A line of that file, from 1.
         overtaken: Whether another task stands for its item, or it has none in this run.
+        votes: The votes on it, where there are several.
         state: What became of the item.
         final: The report of pytest's that decides that; None where there is none.
     """
@@ -207,6 +243,7 @@ class TaskReport:
     path: str | None = None
     line: int | None = None
     overtaken: bool = False
+    votes: tuple[VoteReport, ...] = ()
     final: PhaseReport | None = field(init=False)
     state: ItemState = field(init=False)
 
@@ -236,7 +273,8 @@ class TaskReport:
         return cls(
             spec=result.spec,
             task_id=result.task_id,
-            attempts=tuple(map(TaskAttempt.of, result.reports)),
+            attempts=tuple(attempts_of(result)),
+            votes=tuple(map(VoteReport.of, result.votes)),
             verdict=result.verdict,
             trouble=result.trouble,
             kept_from=result.resumed,
@@ -369,8 +407,10 @@ class TaskReport:
     @property
     def without_evidence(self) -> bool:
         """Tell whether it passed by an agent that made no tool call: it may be a guess."""
-        passed = self.kind is VerdictKind.PASS and bool(self.attempts)
-        return passed and self.attempts[-1].without_evidence
+        if self.kind is not VerdictKind.PASS or not self.attempts:
+            return False
+        decisive = self.attempts if self.votes else self.attempts[-1:]
+        return any(attempt.without_evidence for attempt in decisive)
 
     # Figures.
 
@@ -399,8 +439,20 @@ class TaskReport:
 
     @property
     def retried(self) -> bool:
-        """Tell whether it took more than one attempt; a kept verdict brings its last one alone."""
-        return bool(self.attempts) and self.attempts[-1].number > 1
+        """Tell whether a task took more than one attempt; a kept verdict brings its last alone."""
+        return any(attempt.number > 1 for attempt in self.attempts)
+
+
+def attempts_of(result: Result) -> Iterator[TaskAttempt]:
+    """Yield the attempts at an item, each with its part where there are several."""
+    parts = {vote.task_id: vote_part(vote.number, len(result.votes)) for vote in result.votes}
+    parts |= {check.task_id: CHECK_PART for check in result.checks}
+    for report in result.reports:
+        yield TaskAttempt.of(report, parts.get(report.attempt.task_id, ""))
+
+
+def vote_part(number: int, votes: int) -> str:
+    return f"vote {number} of {votes}"
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -6,11 +6,15 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace as replace_struct
+
 from pytest_ptc.journal.events import (
     AttemptAssigned,
     AttemptClaimed,
     AttemptEnded,
     AttemptsHeld,
+    CheckSubmitted,
+    ItemDecided,
     ItemReported,
     ItemsCollected,
     KnownListRead,
@@ -22,6 +26,8 @@ from pytest_ptc.journal.events import (
     TaskGivenUp,
     TaskSubmitted,
     VerdictKept,
+    VoteKept,
+    VoteSubmitted,
     WorkerLost,
     WorkerReady,
     WorkerStarted,
@@ -29,18 +35,22 @@ from pytest_ptc.journal.events import (
 from pytest_ptc.model.item_states import PhaseReport
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.voters import voter_of
 from pytest_ptc.reporting.run_report import (
+    CHECK_PART,
     Hold,
     RunFacts,
     RunReport,
     Session,
     TaskAttempt,
     TaskReport,
+    VoteReport,
     WorkerReport,
+    vote_part,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_ptc.journal.events import Event
     from pytest_ptc.model.known import KnownFindings
@@ -69,7 +79,12 @@ class _Draft:
     task_id: str | None = None
     submitted: float | None = None
     kept_from: str | None = None
-    attempts: dict[int, TaskAttempt] = field(default_factory=dict)
+    #: By their names, in order.
+    attempts: dict[str, TaskAttempt] = field(default_factory=dict)
+    #: The tasks of its votes, by their numbers; and what its votes and verifiers came to.
+    votes: dict[int, str] = field(default_factory=dict)
+    kept_votes: dict[int, str] = field(default_factory=dict)
+    decided: ItemDecided | None = None
     given_up: Trouble | None = None
     items: list[ItemReported] = field(default_factory=list)
 
@@ -77,6 +92,11 @@ class _Draft:
         attempts = tuple(self.attempts.values())
         ended = [attempt for attempt in attempts if attempt.verdict or attempt.trouble]
         last = ended[-1] if ended else None
+        verdict, trouble = (last.verdict, last.trouble) if last else (None, None)
+        if self.spec.has_panel:
+            # Before it is decided, nothing that one of them says is the item's.
+            decided = self.decided
+            verdict, trouble = (decided.verdict, decided.trouble) if decided else (None, None)
         phases = [
             PhaseReport(item.phase or "", item.outcome, item.message, item.xfail)
             for item in self.items
@@ -86,9 +106,10 @@ class _Draft:
             task_id=self.task_id,
             spec=self.spec,
             attempts=attempts,
-            verdict=last.verdict if last and self.given_up is None else None,
-            trouble=self.given_up or (last.trouble if last else None),
+            verdict=verdict if self.given_up is None else None,
+            trouble=self.given_up or trouble,
             kept_from=self.kept_from,
+            votes=tuple(self._votes()),
             phases=tuple(phases),
             submitted=self.submitted,
             overtaken=overtaken,
@@ -100,6 +121,26 @@ class _Draft:
             task_report if place is None else replace(task_report, path=place.path, line=place.line)
         )
 
+    def _votes(self) -> Iterator[VoteReport]:
+        """Yield its votes, as far as they are known."""
+        if self.spec.votes == 1:
+            return
+        spared = self.decided.spared if self.decided is not None else ()
+        for number in range(1, self.spec.votes + 1):
+            task_id = self.votes.get(number)
+            mine = [
+                attempt
+                for name, attempt in self.attempts.items()
+                if name == self.kept_votes.get(number) or name.rpartition(".")[0] == task_id
+            ]
+            last = mine[-1] if mine and task_id not in spared else None
+            yield VoteReport(
+                number,
+                voter_of(self.spec, number),
+                last.ended_as if last else "not needed",
+                last.verdict.summary if last and last.verdict else "",
+            )
+
 
 class _Story:
     """A run, as far as the events have told of it."""
@@ -107,6 +148,8 @@ class _Story:
     def __init__(self, began: RunBegan) -> None:
         self._began = began
         self._drafts: dict[str, _Draft] = {}
+        #: The item of each task, and what the task is for, where an item has several.
+        self._parts: dict[str, tuple[str, str]] = {}
         self._workers: dict[str, WorkerReport] = {}
         self._holds: list[Hold] = []
         self._stopped: str | None = None
@@ -150,10 +193,17 @@ class _Story:
         match event:
             case TaskSubmitted():
                 self._drafts[event.task] = _Draft(
-                    spec=event.spec, task_id=event.task, submitted=event.at
+                    spec=event.spec,
+                    task_id=event.task,
+                    submitted=event.at,
+                    votes={1: event.task},
                 )
+                if event.spec.votes > 1:
+                    self._parts[event.task] = event.task, vote_part(1, event.spec.votes)
             case VerdictKept():
                 self._keep(event)
+            case VoteSubmitted() | VoteKept() | CheckSubmitted() | ItemDecided():
+                self._take_panel(event)
             case TaskGivenUp() if event.task in self._drafts:
                 self._drafts[event.task].given_up = event.trouble
             case ItemReported():
@@ -191,16 +241,37 @@ class _Story:
             spec=event.spec,
             submitted=event.at,
             kept_from=event.run,
-            attempts={attempt.number: attempt},
+            attempts={attempt.name: attempt},
         )
+
+    def _take_panel(self, event: VoteSubmitted | VoteKept | CheckSubmitted | ItemDecided) -> None:
+        draft = self._drafts[event.item]
+        if isinstance(event, ItemDecided):
+            verdict = self._placed(event.verdict, draft.spec)
+            draft.decided = replace_struct(event, verdict=verdict)
+        elif isinstance(event, CheckSubmitted):
+            self._parts[event.task] = event.item, CHECK_PART
+        else:
+            part = vote_part(event.number, draft.spec.votes)
+            self._parts[event.task] = event.item, part
+            draft.votes[event.number] = event.task
+            if isinstance(event, VoteKept):
+                report = event.report.report
+                verdict = self._placed(report.verdict, draft.spec)
+                attempt = replace(TaskAttempt.of(report, part), verdict=verdict)
+                # By a name of its own: this run may have an attempt of that name.
+                name = f"{event.run} {attempt.name}"
+                draft.attempts[name] = attempt
+                draft.kept_votes[event.number] = name
 
     def _take_attempt(self, event: AttemptAssigned | AttemptClaimed | AttemptEnded) -> None:
         if isinstance(event, AttemptEnded):
-            draft = self._drafts[event.task]
+            item, part = self._parts.get(event.task, (event.task, ""))
+            draft = self._drafts[item]
             draft.given_up = None
-            known = draft.attempts[event.attempt]
-            draft.attempts[event.attempt] = replace(
-                TaskAttempt.of(event.report),
+            known = draft.attempts[event.name]
+            draft.attempts[event.name] = replace(
+                TaskAttempt.of(event.report, part),
                 verdict=self._placed(event.verdict, draft.spec),
                 assigned=known.assigned,
                 claimed=known.claimed,
@@ -209,13 +280,14 @@ class _Story:
             )
             return
         made = Attempt.parse(event.attempt, worker=event.worker)
-        attempts, number = self._drafts[made.task_id].attempts, made.number
+        item, part = self._parts.get(made.task_id, (made.task_id, ""))
+        attempts, name = self._drafts[item].attempts, made.name
         if isinstance(event, AttemptAssigned):
-            attempts[number] = TaskAttempt(
-                name=made.name, number=number, worker=made.worker, assigned=event.at
+            attempts[name] = TaskAttempt(
+                name=name, number=made.number, worker=made.worker, assigned=event.at, part=part
             )
-        elif number in attempts:
-            attempts[number] = replace(attempts[number], claimed=event.at)
+        elif name in attempts:
+            attempts[name] = replace(attempts[name], claimed=event.at)
 
     def _take_worker(self, event: WorkerStarted | WorkerReady | WorkerLost) -> None:
         name = event.worker

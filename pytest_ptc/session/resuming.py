@@ -20,11 +20,14 @@ from pytest_ptc.journal.events import (
     ContentSeen,
     TaskSubmitted,
     VerdictKept,
+    VoteKept,
+    VoteSubmitted,
 )
 from pytest_ptc.model.errors import ConfigError, JournalError
 from pytest_ptc.model.result import AttemptReport, Kept
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.model.voters import vote_spec
 from pytest_ptc.runs.recorded import RecordedRun
 from pytest_ptc.runs.state import RefusedRun, RunState
 
@@ -110,22 +113,23 @@ class Earlier:
 Key = tuple[str, str]
 
 
-def earlier_tasks(run: RecordedRun) -> dict[Key, Earlier]:
-    """Return a run's results by task; of several tasks of one item, as by `--reruns`, the last.
+def earlier_votes(run: RecordedRun) -> dict[Key, dict[int, Earlier]]:
+    """Return a run's results by item and by the number of the vote, which is 1 without a panel.
 
-    A recorded verdict counts even if the run was killed before it reported it. `error` is none:
-    the agent says that it could not do the task.
+    Of several tasks of one item, as by `--reruns`, the last counts. A recorded verdict counts even
+    if the run was killed before it reported it. `error` is none: the agent says that it could not
+    do the task.
     """
-    found: dict[Key, Earlier] = {}
-    for key, earlier in _tasks(run):
-        before = found.get(key)
+    found: dict[Key, dict[int, Earlier]] = {}
+    for key, number, earlier in _votes(run):
+        before = found.setdefault(key, {}).get(number)
         same = before is None or (before.agreed and before.kind == earlier.kind)
-        found[key] = replace(earlier, agreed=same)
+        found[key][number] = replace(earlier, agreed=same)
     return found
 
 
-def _tasks(run: RecordedRun) -> Iterator[tuple[Key, Earlier]]:
-    """Yield each task of a run, by its last attempt, in the order of the story."""
+def _votes(run: RecordedRun) -> Iterator[tuple[Key, int, Earlier]]:
+    """Yield each vote of a run, by its last attempt, in the order of the story."""
     assigned: dict[str, AttemptAssigned] = {}
     ended: dict[str, AttemptEnded] = {}
     seen: dict[str, Content] = {}
@@ -137,12 +141,22 @@ def _tasks(run: RecordedRun) -> Iterator[tuple[Key, Earlier]]:
                 ended[event.name] = event
             case ContentSeen():
                 seen[event.attempt] = event.content
+    specs: dict[str, TaskSpec] = {}
     for event in run.events:
+        number = 1
         match event:
             case VerdictKept(spec=spec, content=content):
                 kept = Kept(run_id=event.run, report=event.report.report)
                 earlier = Earlier(kept=kept, parts=event.fingerprint, begun=content, ended=content)
-            case TaskSubmitted(spec=spec):
+            case VoteKept(number=number, content=content):
+                spec = specs[event.item]
+                kept = Kept(run_id=event.run, report=event.report.report)
+                earlier = Earlier(kept=kept, parts=event.fingerprint, begun=content, ended=content)
+            case TaskSubmitted() | VoteSubmitted():
+                if isinstance(event, TaskSubmitted):
+                    spec = specs[event.task] = event.spec
+                else:
+                    spec, number = specs[event.item], event.number
                 last = assigned.get(event.task)
                 name = last.attempt if last is not None else ""
                 earlier = Earlier(
@@ -153,7 +167,7 @@ def _tasks(run: RecordedRun) -> Iterator[tuple[Key, Earlier]]:
                 )
             case _:
                 continue
-        yield (spec.source, spec.nodeid), earlier
+        yield (spec.source, spec.nodeid), number, earlier
 
 
 def _kept(
@@ -289,7 +303,7 @@ class Resumption:
 
     def __init__(self, run: RecordedRun) -> None:
         self._run = run
-        self._tasks = earlier_tasks(run)
+        self._votes = earlier_votes(run)
         self._kept = 0
         self._fresh: dict[str, list[str]] = {}
 
@@ -299,32 +313,34 @@ class Resumption:
     def kept(
         self,
         specs: Sequence[TaskSpec],
-        parts: Mapping[str, Mapping[str, str]],
+        fingerprint: Callable[[TaskSpec], Mapping[str, str]],
         contents: Mapping[str, Content],
         entries: Callable[[str], Mapping[str, str] | None],
-    ) -> dict[str, Kept]:
-        """Return which tasks are done by a verdict of the earlier run, by their node ids.
+    ) -> dict[str, dict[int, Kept]]:
+        """Return which votes are cast by a verdict of the earlier run, by node ids and numbers.
 
-        One that needs a task which is run again is run again, too.
+        Without a panel the number is 1. A task that needs one which is run again is run again, too.
 
         Args:
             specs: The tasks.
-            parts: The hashes of what each depends on besides files.
+            fingerprint: Returns the hashes of what a task depends on besides files.
             contents: What each one's agent could see now.
             entries: Returns a list of files of this run by its hash.
         """
-        found: dict[str, Kept] = {}
+        found: dict[str, dict[int, Kept]] = {}
         reasons: dict[str, str] = {}
         for spec in specs:
-            earlier = self._tasks.get((spec.source, spec.nodeid))
-            if earlier is None or earlier.kept is None:
-                continue
-            now = contents[spec.nodeid]
-            change = why_not(earlier, parts[spec.nodeid], now)
-            if change is None:
-                found[spec.nodeid] = replace(earlier.kept, content=now)
-            else:
-                reasons[spec.nodeid] = change.what + self._detail(change, entries)
+            votes = self._votes.get((spec.source, spec.nodeid), {})
+            for number, earlier in votes.items():
+                if earlier.kept is None or number > spec.votes:
+                    continue
+                now = contents[spec.nodeid]
+                change = why_not(earlier, fingerprint(vote_spec(spec, number)), now)
+                if change is None:
+                    kept = replace(earlier.kept, content=now)
+                    found.setdefault(spec.nodeid, {})[number] = kept
+                else:
+                    reasons[spec.nodeid] = change.what + self._detail(change, entries)
         for nodeid in without_needs({spec.nodeid: spec.needs for spec in specs}, found):
             del found[nodeid]
             reasons[nodeid] = "a task that it needs is run again"

@@ -15,6 +15,7 @@ import os
 import shutil
 import time
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -234,7 +235,7 @@ class Run:
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
         # What a verdict depends on besides its task and files: what the agent is, in parts.
         agent = agent_facts(self._settings, self.plan.agent, self._place.root, os.environ)
-        marks = {spec.nodeid: fingerprint(spec, agent, _top(spec)) for spec in specs}
+        marks = partial(_fingerprint, agent)
         begins = self._open is None
         if self._open is None:
             resumes = self.earlier.run_id if self.earlier else None
@@ -245,10 +246,10 @@ class Run:
         if self.changed_suite:
             self._open.journal.append(SuiteChanged(paths=self.changed_suite))
         contents = self._open.contents.take(specs)
-        kept: dict[str, Kept] = {}
+        kept: Mapping[str, Mapping[int, Kept]] = {}
         if resume and self._resumption is not None:
             kept = self._resumption.kept(specs, marks, contents, self._open.contents.entries)
-        futures = self._open.coordinator.submit(specs, fingerprints=marks, kept=kept)
+        futures = self._open.coordinator.submit(specs, fingerprint=marks, kept=kept)
         if begins:
             self.when_begun()
         return futures
@@ -303,6 +304,11 @@ class Run:
                 )
             if spec.isolation is not None:
                 continue
+            if spec.votes > 1:
+                raise ConfigError(
+                    f"{spec.nodeid}: findings: its {spec.votes} votes write {spec.findings} in the "
+                    "same directory; give it isolation='worktree'"
+                )
             owner = self._findings.setdefault((spec.cwd, spec.findings), spec.nodeid)
             if owner != spec.nodeid:
                 raise ConfigError(
@@ -399,9 +405,9 @@ class Run:
         return self._open
 
 
-def _top(spec: TaskSpec) -> str | None:
+def _fingerprint(agent: Mapping[str, object], spec: TaskSpec) -> dict[str, str]:
     top = repository_top(spec.cwd)
-    return None if top is None else str(top)
+    return fingerprint(spec, agent, None if top is None else str(top))
 
 
 def _list_problem(problems: Sequence[str]) -> str:

@@ -48,6 +48,11 @@ WHAT_TO_DO = MappingProxyType(
         Cause.REFUSAL: "the model declined the task; change the prompt",
         Cause.MAX_TURNS: _LIMITS,
         Cause.BUDGET: _LIMITS,
+        Cause.NO_AGREEMENT: (
+            "neither a pass nor a fail has the quorum; the message has each vote. Read them, or "
+            "take more votes"
+        ),
+        Cause.DECIDED: "a vote that was not cast, since the others had decided; nothing to do",
         Cause.NO_EVIDENCE: (
             "the agent passed without a tool call, where evidence is required; `retries` makes "
             "another attempt"

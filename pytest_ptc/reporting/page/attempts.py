@@ -64,6 +64,7 @@ def attempts(task: TaskReport, places: Places) -> AttemptTable:
 def _cells(attempt: TaskAttempt) -> dict[str, Cell]:
     calls, usage = attempt.tool_calls, attempt.usage
     texts = {
+        "For": attempt.part,
         "Attempt": str(attempt.number),
         "Worker": attempt.worker,
         "Began": "" if attempt.assigned is None else _time(attempt.assigned),

@@ -183,7 +183,11 @@ def _first(text: str) -> str:
 def _marks(task: TaskReport, flag_names: Sequence[str]) -> Iterator[Mark]:
     for severity, number in task.severities.items():
         yield Mark(f"{grouped(number)} {severity}", f"severity {severity}")
-    number = task.attempts[-1].number if task.attempts else 0
+    if task.votes:
+        passes = sum(vote.state == VerdictKind.PASS.value for vote in task.votes)
+        votes = [f"vote {one.number} {one.voter}: {one.state}" for one in task.votes]
+        yield Mark(f"{passes} of {len(task.votes)} votes pass", "chip", ", ".join(votes))
+    number = max((attempt.number for attempt in task.attempts), default=0)
     if number > 1:
         yield Mark(f"{number} attempts", "chip")
     for flag in flag_names:
@@ -243,7 +247,8 @@ def _folds(task: TaskReport, places: Places, room: Room) -> Iterator[tuple[str, 
     if spec.params:
         yield "Parameters", room.long(json_lines(dict(spec.params), 2))
     for attempt in task.attempts:
-        of = f" of attempt {attempt.number}" if len(task.attempts) > 1 else ""
+        part = f"{attempt.part}, " if attempt.part else ""
+        of = f" of {part}attempt {attempt.number}" if len(task.attempts) > 1 else ""
         if task.kept_from is None and attempt.name in places.transcripts:
             yield f"Transcript{of}", room.long(places.transcripts[attempt.name])
         trouble = attempt.trouble

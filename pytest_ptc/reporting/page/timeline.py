@@ -199,6 +199,7 @@ def _ending(attempt: TaskAttempt, state: ItemState | None) -> str:
 def _tooltip(task: TaskReport, attempt: TaskAttempt) -> str:
     took = "" if attempt.seconds is None else f", {duration(attempt.seconds)}"
     again = f", attempt {attempt.number}" if attempt.number > 1 else ""
+    again = f", {attempt.part}{again}" if attempt.part else again
     return f"{task.nodeid}\n{attempt.ended_as}{took} on {attempt.worker}{again}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ptc.reporting.run_report import worst_first
+from pytest_ptc.reporting.run_report import CHECK_PART, worst_first
 from pytest_ptc.reporting.wording import MAX_TEXT_CHARS, cut, finding_text, hung, output_lines
 from pytest_ptc.text.printable import printable, wrap
 
@@ -62,7 +62,9 @@ def _tried(task: TaskReport) -> Iterator[str]:
         yield "no attempt was made"
     details = task.reason.said
     for attempt in task.attempts:
-        what = f"attempt {attempt.number} on {attempt.worker}, {attempt.seconds or 0.0:.1f} s"
+        part = f"{attempt.part}, " if attempt.part else ""
+        what = f"{part}attempt {attempt.number} on {attempt.worker}"
+        what += f", {attempt.seconds or 0.0:.1f} s"
         if task.kept_from is not None:
             what += f", in run {task.kept_from}"
         yield printable(f"{what}: {_how(attempt, details)}")
@@ -71,6 +73,8 @@ def _tried(task: TaskReport) -> Iterator[str]:
 def _how(attempt: TaskAttempt, details: str) -> str:
     trouble = attempt.trouble
     if trouble is None:
+        if attempt.part == CHECK_PART:
+            return attempt.ended_as
         return f"verdict {attempt.kind}" if attempt.kind else "no result"
     # The message of the last attempt is the headline already.
     if trouble.message == details:

@@ -89,7 +89,7 @@ def _head(outline: RunOutline, run: str, state: str, now: float) -> str:
 def _totals(outline: RunOutline, *, active: bool) -> str:
     standing = outline.standing
     counts = listed((kind, standing.kinds.get(kind, 0)) for kind in _KINDS)
-    running = sum(task.worker is not None for task in outline.tasks.values())
+    running = outline.running
     parts = [f"{standing.done} of {standing.total} done" + (f": {counts}" if counts else "")]
     if active:
         queued = f"{standing.total - standing.done - running} queued"
@@ -110,7 +110,7 @@ def _worker_lines(
     names = dict(
         zip(outline.tasks, item_names([t.nodeid for t in outline.tasks.values()]), strict=True)
     )
-    items = [printable(names.get(worker.task or "", "")) for worker in shown]
+    items = [printable(names.get(outline.item_of(worker.task or ""), "")) for worker in shown]
     room = min(max(map(columns, items), default=0), _NAME_COLUMNS, width // 3)
     wide = max((len(worker.name) for worker in shown), default=0)
     lines = []
@@ -130,7 +130,8 @@ def _worker(worker: WorkerOutline, outline: RunOutline, item: str, now: float, d
     for_so_long = clock(now - worker.since)
     if worker.task is None:
         return f"{'idle' if worker.ready else 'starting'} for {for_so_long}"
-    task = outline.tasks[worker.task]
+    task = outline.task(worker.task)
+    assert task is not None, "a worker is assigned a task that there is"
     parts = [item, f"{for_so_long} of {clock(task.timeout)}"]
     if task.number > 1:
         parts.append(f"attempt {task.number}")

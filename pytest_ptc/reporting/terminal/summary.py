@@ -307,7 +307,7 @@ def _kept(tasks: Sequence[TaskReport]) -> list[Line]:
 def _times(tasks: Sequence[TaskReport], wall: float) -> str:
     own = [task for task in tasks if task.kept_from is None]
     work = sum(task.seconds for task in own)
-    retries = sum(max(len(task.attempts) - 1, 0) for task in own)
+    retries = sum(attempt.number > 1 for task in own for attempt in task.attempts)
     parts = [f"wall {wall:.1f} s", f"work {work:.1f} s"]
     if work and wall > 0:
         parts.append(f"speed-up {work / wall:.1f}x")

@@ -14,6 +14,7 @@ from pytest_ptc.journal.events import (
     AttemptEnded,
     Event,
     EventError,
+    ItemDecided,
     KeptReport,
     Unknown,
     event_from_json,
@@ -26,7 +27,14 @@ from pytest_ptc.model.known import KnownEntry, KnownFindings
 from pytest_ptc.model.result import Attempt, AttemptReport, Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.model.verdict import (
+    Excuse,
+    Finding,
+    FindingFacts,
+    Severity,
+    Verdict,
+    VerdictKind,
+)
 from pytest_ptc.text.redaction import Redactor
 
 KINDS = [kind for kind in Event.__subclasses__() if kind is not Unknown]
@@ -48,6 +56,15 @@ FINDINGS = st.builds(
     path=st.none() | TEXT,
     line=st.none() | st.integers(1, 10**6),
     rule=st.none() | TEXT,
+    quote=st.none() | TEXT,
+    facts=st.builds(
+        FindingFacts,
+        anchor=st.none() | TEXT.filter(bool),
+        touched=st.none() | st.booleans(),
+        named_by=st.none() | st.integers(1, 9),
+        excuse=st.none() | st.sampled_from(Excuse),
+        why=TEXT,
+    ),
 )
 VERDICTS = st.builds(
     Verdict,
@@ -81,6 +98,10 @@ SPECS = st.builds(
     tools=st.none() | st.lists(TEXT, max_size=2).map(tuple),
     max_turns=st.none() | st.integers(1, 99),
     budget_usd=st.none() | st.floats(0.01, 1e4),
+    votes=st.integers(1, 9),
+    quorum=st.sampled_from(["majority", "all", "2"]),
+    voters=st.lists(TEXT, max_size=2).map(tuple),
+    verify=st.booleans(),
 )
 INLINE_SUITES = st.builds(
     InlineSuite,
@@ -140,10 +161,16 @@ def _event(kind: type[Event]) -> st.SearchStrategy[Event]:
     }
     if kind is AttemptEnded:
         return st.builds(AttemptEnded.of, REPORTS, sha256=st.none() | TEXT)
+    if kind is ItemDecided:
+        return _decisions(VERDICTS, st.none()) | _decisions(st.none(), TROUBLES)
     known = {name: fields[name] for name in kind.__struct_fields__ if name in fields}
     others = set(kind.__struct_fields__) - set(known)
     guessed = {name: _of_type(str(kind.__annotations__[name])) for name in others}
     return st.builds(kind, **known, **guessed)
+
+
+def _decisions(verdict: Any, trouble: Any) -> st.SearchStrategy[ItemDecided]:
+    return st.builds(ItemDecided, at=FINITE, item=TEXT, verdict=verdict, trouble=trouble)
 
 
 def _of_type(annotation: str) -> st.SearchStrategy[Any]:

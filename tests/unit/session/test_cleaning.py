@@ -131,8 +131,11 @@ def test_a_process_is_ended_only_if_it_is_a_worker_of_the_run(
     tmp_path: Path, named: str, boot: str | None, ends: bool
 ) -> None:
     """By its identity, on this boot of this machine, and by what it was started with."""
-    line = [sys.executable, "-c", "input()", str(tmp_path / named)]
-    with subprocess.Popen(line, stdin=subprocess.PIPE) as process:
+    line = [sys.executable, "-c", "print(flush=True); input()", str(tmp_path / named)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        # Until a program has begun, it has no command line.
+        process.stdout.readline()
         identity = ProcessIdentity.of(process.pid)
         assert identity is not None
         started = WorkerStarted(worker="w1", pid=process.pid, created=identity.created)
