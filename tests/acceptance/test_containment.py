@@ -243,6 +243,6 @@ def test_nothing_of_workers_is_left_beside_what_coverage_combines(
     (suite.path / "mod.py").write_text("def f(): return 1\n")
     monkeypatch.setenv("PYTHONPATH", str(suite.path))
     suite.write(test_a='import mod\n@pytest.mark.ptc("pass")\ndef test_it(): mod.f()\n')
-    suite.spawn("--cov=mod").assert_outcomes(passed=1)
+    suite.spawn("-p", "pytest_cov", "--cov=mod").assert_outcomes(passed=1)
     left = sorted(path.name for path in suite.path.glob(".coverage*"))
     assert left == [".coverage", ".coveragerc"]

@@ -22,7 +22,7 @@ PLAIN = (
 def test_without_workers_marked_tests_are_skipped_with_the_way_to_run_them(suite: Suite) -> None:
     """A plain pytest run says how to have an agent do the marked tests."""
     suite.write(test_a=PLAIN + "def test_plain(ptc_coordinator): pass\n")
-    result = suite.pytester.runpytest_inprocess("-rs", "-W", "error")
+    result = suite.pytester.runpytest_inprocess(*WITHOUT, "-rs", "-W", "error")
     result.assert_outcomes(skipped=3)
     result.stdout.fnmatch_lines(["SKIPPED*an agent does this test: run it with --ptc-workers=N"])
     assert suite.runs == []
@@ -58,7 +58,7 @@ def test_after_collection_errors_nothing_is_started(suite: Suite) -> None:
 
 def test_the_options_are_documented(suite: Suite) -> None:
     """Every option of the table stands in `--help`, on the command line or as an ini key."""
-    text = suite.pytester.runpytest_inprocess("--help").stdout.str()
+    text = suite.pytester.runpytest_inprocess(*WITHOUT, "--help").stdout.str()
     for option in all_options():
         assert option.ini in text
         assert not option.flag or option.cli in text
@@ -120,7 +120,7 @@ def test_no_heavy_import_without_workers(suite: Suite) -> None:
         "watchfiles",
     }
     suite.write(test_a=f"import sys\ndef test_it():\n    assert not {heavy!r} & set(sys.modules)\n")
-    result = suite.pytester.runpytest_subprocess("-p", "no:libtmux", "-p", "no:xdist")
+    result = suite.pytester.runpytest_subprocess(*WITHOUT, "-p", "no:xdist")
     result.assert_outcomes(passed=1)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.suite import WITHOUT
+
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
@@ -125,7 +127,7 @@ def test_native_toml_options_are_typed(suite: Suite) -> None:
         toml = suite.path / "pyproject.toml"
         table = table.replace("[pytest]", "[tool.pytest.ini_options]")
     toml.write_text(table + "ptc_workers = 1\n")
-    suite.pytester.runpytest_inprocess("-W", "error").assert_outcomes(passed=1)
+    suite.pytester.runpytest_inprocess(*WITHOUT, "-W", "error").assert_outcomes(passed=1)
 
 
 def test_an_agent_that_cannot_be_executed_is_named(suite: Suite) -> None:

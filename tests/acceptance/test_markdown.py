@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.suite import WITHOUT
+
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
@@ -199,10 +201,10 @@ def test_what_is_wrong_with_a_file_is_told_with_its_line(suite: Suite) -> None:
 def test_without_workers_such_items_are_skipped(suite: Suite) -> None:
     """As any marked test; their prompts are shown when they are only collected."""
     write(suite, "---\neach: [plum]\n---\nEat the {each}.")
-    result = suite.pytester.runpytest_inprocess("-rs")
+    result = suite.pytester.runpytest_inprocess(*WITHOUT, "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*run it with --ptc-workers=N*"])
-    shown = suite.pytester.runpytest_inprocess("--collect-only", "-v")
+    shown = suite.pytester.runpytest_inprocess(*WITHOUT, "--collect-only", "-v")
     shown.stdout.fnmatch_lines(["ptc: review.ptc.md::plum", "    Eat the plum."])
 
 

@@ -118,7 +118,7 @@ def test_ctrf_is_written_by_its_own_plugin(suite: Suite) -> None:
     """It sees our outcomes as any test's, with the verdict as message and reruns as retries."""
     again = marked("again", FIRST_FAILS, "pass")
     suite.write(test_a=ALL + f"@pytest.mark.flaky(reruns=1)\n{again}")
-    suite.run("--ctrf=ctrf.json")
+    suite.run("-p", "ctrf", "--ctrf=ctrf.json")
     results = json.loads((suite.path / "ctrf.json").read_text())["results"]
     tests = {test["name"].partition("::test_")[2]: test for test in results["tests"]}
     assert {name: test["status"] for name, test in tests.items()} == {
@@ -142,9 +142,12 @@ def test_pytest_html_gets_what_each_item_came_to(suite: Suite) -> None:
     """Its page has verdict, findings and attempts of every marked item, to be unfolded."""
     suite.write(test_a=ALL)
     # Of itself it adds a link to a file for each extra; one page is easier to read here.
-    suite.run("--html=page.html", "--self-contained-html").assert_outcomes(
-        passed=1, failed=2, errors=2, skipped=1, xfailed=1
+    # Its plugin is called html, as a module of Python's is: none can load it by that name.
+    others = ("-p", "no:hypothesispytest", "-p", "no:libtmux", "-p", "no:anyio")
+    result = suite.pytester.runpytest_inprocess(
+        *others, "--ptc-workers=2", "--html=page.html", "--self-contained-html"
     )
+    result.assert_outcomes(passed=1, failed=2, errors=2, skipped=1, xfailed=1)
     text = (suite.path / "page.html").read_text()
     blob = html.unescape(text.partition('data-jsonblob="')[2].partition('"')[0])
     tests = json.loads(blob)["tests"]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.suite import WITHOUT
+
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
@@ -66,9 +68,7 @@ def test_the_closest_limit_counts(
         "@pytest.mark.ptc('pass')\n@pytest.mark.timeout(timeout=26)\ndef test_named(): pass\n"
         "@pytest.mark.ptc('pass')\ndef test_plain(): pass\n"
     )
-    result = suite.pytester.runpytest_inprocess(
-        "-p", "no:hypothesispytest", "-p", "no:libtmux", "--ptc-workers=2", *args
-    )
+    result = suite.pytester.runpytest_inprocess(*WITHOUT, "--ptc-workers=2", *args)
     result.assert_outcomes(passed=4)
     assert limits(suite) == {"own": 20, "marked": 25, "named": 26, "plain": general}
 

@@ -66,8 +66,12 @@ for line in sys.stdin.read().splitlines():
 """
 
 
-#: Plugins that no test here is about, and that cost two seconds of import a run.
-WITHOUT = ("-p", "no:hypothesispytest", "-p", "no:libtmux", "-p", "no:anyio")
+#: Plugins that cost more of a run than the run itself: who is about one loads it with `-p`.
+WITHOUT = (
+    *("-p", "no:hypothesispytest", "-p", "no:libtmux", "-p", "no:anyio", "-p", "no:django"),
+    *("-p", "no:pytest_cov", "-p", "no:ctrf", "-p", "no:html", "-p", "no:html_fixtures"),
+    *("-p", "no:metadata", "-p", "no:platformdirs"),
+)
 
 
 class Suite:
