@@ -48,8 +48,10 @@ _HELP = {
     "budget_usd": "maximum US dollars of one attempt",
     "isolation": "each attempt has a git worktree of its own",
     "ref": "with --isolation: the commit or branch of the worktree, such as {branch}",
-    "base": "with --isolation: the commit or branch whose difference to --ref is put behind the "
-    "prompt",
+    "base": "the commit or branch that the change under review is against: with --isolation, its "
+    "difference to --ref is put behind the prompt",
+    "gate_on": "which findings may fail an item, by the change from --base: all, file (in a "
+    "changed file), context (within 3 lines of a change), added (on lines that it adds)",
     "places": "what becomes of a finding that does not stand where it says: check refuses the "
     "verdict, for the agent to correct; note marks the finding",
     "unplaced": "whether a finding without a place in a file fails its item by --fail-on",
@@ -74,6 +76,7 @@ _METAVARS = {
     "schema": "FILE",
     "isolation": "worktree",
     "fail_on": "SEVERITY",
+    "gate_on": "added|context|file|all",
     "group": "NAME",
     "places": "check|note",
     "unplaced": "block|advisory",
@@ -239,9 +242,10 @@ def suite_of(arguments: argparse.Namespace) -> InlineSuite:
         PtcError: They describe none.
     """
     folder = Path.cwd()
-    beside = [name for name in ("ref", "base") if getattr(arguments, name)]
-    if beside and not arguments.isolation:
-        raise ConfigError(f"--{beside[0]}: needs --isolation worktree")
+    if arguments.ref and not arguments.isolation:
+        raise ConfigError("--ref: needs --isolation worktree")
+    if arguments.base and not arguments.isolation and arguments.gate_on in (None, "all"):
+        raise ConfigError("--base: needs --isolation worktree or --gate-on")
     rows = (
         None
         if arguments.source is None

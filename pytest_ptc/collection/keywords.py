@@ -31,7 +31,7 @@ from pytest_ptc.collection.value_types import (
     one_of,
     whole_from,
 )
-from pytest_ptc.model.choices import FailOn, Isolation, PermissionMode, PlaceCheck, Unplaced
+from pytest_ptc.model.choices import FailOn, GateOn, Isolation, PermissionMode, PlaceCheck, Unplaced
 from pytest_ptc.model.errors import MarkerError, PtcError, ValueRefused
 
 if TYPE_CHECKING:
@@ -263,6 +263,20 @@ _DECLARED = (
         ),
     ),
     Keyword(
+        "gate_on",
+        one_of(GateOn),
+        "with `base`: only findings on lines that the change adds block (`added`), on those or up "
+        "to 3 lines around (`context`), or in a changed file (`file`); see "
+        "[what a change touches](../guides/findings.md#what-a-change-touches)",
+        DefaultOption(
+            "which findings may fail a test, by the change from `base`: all, file (in a changed "
+            "file), context (within 3 lines of a change), added (on lines that it adds)",
+            value="all",
+            flag=True,
+            metavar="WHAT",
+        ),
+    ),
+    Keyword(
         "agent",
         TEXT,
         "the agent, where it is not that of `--ptc-agent`; see [votes](../guides/votes.md#voters)",
@@ -335,7 +349,14 @@ _DECLARED = (
     Keyword(
         "base",
         COMMIT,
-        "with `isolation`: the commit or branch whose diff to `ref` is appended to the prompt",
+        "the commit or branch that the change under review is against: with `isolation`, its diff "
+        "to `ref` is appended to the prompt; without, `gate_on` looks at what differs in the "
+        "working tree",
+        DefaultOption(
+            "the commit or branch that the change under review is against, for tests with "
+            "`isolation` or `gate_on`",
+            flag=True,
+        ),
         has_fields=True,
     ),
 )

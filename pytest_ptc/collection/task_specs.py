@@ -15,7 +15,7 @@ from pytest_ptc.model.panel import needed_passes
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.system.git.command import git
 from pytest_ptc.system.git.commits import name_problem, resolve
-from pytest_ptc.system.git.diffs import diff
+from pytest_ptc.system.git.diffs import diff, fork
 from pytest_ptc.text.template import fill
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def task_spec(
         on_skip=settings.skip_means,
         **values,
     )
-    return _at_commits(spec)
+    return _at_commits(spec, own_base="base" in keywords)
 
 
 def _defaults(settings: Settings, general_timeout: float | None) -> dict[str, Any]:
@@ -114,19 +114,22 @@ def _votes(nodeid: str, values: Mapping[str, Any]) -> int:
     return votes
 
 
-def _at_commits(spec: TaskSpec) -> TaskSpec:
-    """Return the task with its commits in full: what they name must not change under the run."""
+def _at_commits(spec: TaskSpec, *, own_base: bool) -> TaskSpec:
+    """Return the task with its commits in full: what they name must not change under the run.
+
+    Args:
+        spec: The task.
+        own_base: Whether its test says `base` itself.
+    """
+    if spec.gate_on != "all" and spec.base is None:
+        problem = (
+            f"{spec.gate_on!r} needs base, the commit or branch that the change is against; add "
+            "base='main' or the like, or set it for all tests by ptc_base"
+        )
+        raise MarkerError(spec.nodeid, "gate_on", problem)
     if spec.isolation is None:
-        named = next((name for name in ("ref", "base") if getattr(spec, name) is not None), None)
-        if named is not None:
-            raise MarkerError(spec.nodeid, named, "has no effect without isolation='worktree'")
-        return spec
-    try:
-        # Before the names are: where there is no repository, that is what is wrong.
-        git(spec.cwd, "rev-parse", "--show-toplevel")
-    except GitError as error:
-        problem = f"{error}; a worktree needs a git repository around {spec.cwd}"
-        raise MarkerError(spec.nodeid, "isolation", problem) from error
+        return _in_working_tree(spec, own_base=own_base)
+    _check_repository(spec, "isolation", "a worktree")
     ref = _commit(spec, "ref", "HEAD" if spec.ref is None else spec.ref)
     base = None if spec.base is None else _commit(spec, "base", spec.base)
     if base is not None:
@@ -136,6 +139,34 @@ def _at_commits(spec: TaskSpec) -> TaskSpec:
         except GitError as error:
             raise MarkerError(spec.nodeid, "base", str(error)) from error
     return replace(spec, ref=ref, base=base)
+
+
+def _in_working_tree(spec: TaskSpec, *, own_base: bool) -> TaskSpec:
+    """Return a task without a worktree: its base is where HEAD has left the one that it names."""
+    if spec.ref is not None:
+        raise MarkerError(spec.nodeid, "ref", "has no effect without isolation='worktree'")
+    if spec.base is None:
+        return spec
+    if spec.gate_on == "all":
+        if own_base:
+            problem = "has no effect without isolation='worktree' or gate_on"
+            raise MarkerError(spec.nodeid, "base", problem)
+        return replace(spec, base=None)
+    _check_repository(spec, "gate_on", f"gate_on={spec.gate_on!r}")
+    base, head = _commit(spec, "base", spec.base), _commit(spec, "base", "HEAD")
+    try:
+        return replace(spec, base=fork(spec.cwd, base, head))
+    except GitError as error:
+        raise MarkerError(spec.nodeid, "base", str(error)) from error
+
+
+def _check_repository(spec: TaskSpec, field: str, what: str) -> None:
+    try:
+        # Before the names are: where there is no repository, that is what is wrong.
+        git(spec.cwd, "rev-parse", "--show-toplevel")
+    except GitError as error:
+        problem = f"{error}; {what} needs a git repository around {spec.cwd}"
+        raise MarkerError(spec.nodeid, field, problem) from error
 
 
 def _commit(spec: TaskSpec, field: str, name: str) -> str:

@@ -18,6 +18,9 @@ OutputForm = Literal["brief", "full"]
 PlaceCheck = Literal["check", "note"]
 #: Whether a finding without a place, beside a pass or a skip, fails a test by `fail_on`.
 Unplaced = Literal["block", "advisory"]
+#: Where findings block: anywhere, in a changed file, at the lines that git shows of a change, or at
+#: lines that the change adds.
+GateOn = Literal["all", "file", "context", "added"]
 #: What an attempt has of its own.
 Isolation = Literal["worktree"]
 #: Claude Code's permission modes.

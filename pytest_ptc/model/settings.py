@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.choices import (
         FailOn,
+        GateOn,
         GithubUse,
         HostName,
         Isolation,
@@ -54,6 +55,7 @@ class Settings(NamedTuple):
     fail_on: FailOn
     places: PlaceCheck
     unplaced: Unplaced
+    gate_on: GateOn
     votes: int | None
     quorum: str
     voters: tuple[str, ...]
@@ -61,6 +63,7 @@ class Settings(NamedTuple):
     verify_limit: int
     findings: str | None
     isolation: Isolation | None
+    base: str | None
     known: str
     resume: str
     exit_codes: bool

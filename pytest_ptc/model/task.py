@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_ptc.model.choices import (  # noqa: TC001
     FailOn,
+    GateOn,
     Isolation,
     PermissionMode,
     PlaceCheck,
@@ -38,7 +39,9 @@ class TaskSpec:
         findings: `sarif:` and the file in the agent's directory that has an attempt's findings.
         isolation: `worktree` for an own copy of the repository; None for `cwd` itself.
         ref: The commit that the copy is at, in full.
-        base: The commit whose difference to `ref` is put behind the prompt, in full.
+        base: With `isolation`, the commit whose difference to `ref` is put behind the prompt, in
+            full; without, the commit that the working tree's changes are from.
+        gate_on: What the change from `base` must touch of a finding's place, so that it may block.
         fail_on: A severity from which on a finding fails the test, though its verdict is a pass or
             a skip; `verdict` for none.
         places: What becomes of a finding that does not stand where it says: the verdict is refused
@@ -82,6 +85,7 @@ class TaskSpec:
     isolation: Isolation | None = None
     ref: str | None = None
     base: str | None = None
+    gate_on: GateOn = "all"
     schema: Mapping[str, Any] | None = None
     model: str | None = None
     tools: tuple[str, ...] | None = None

@@ -122,6 +122,8 @@ def _task(task: TaskReport) -> dict[str, Any]:
         "cwd": spec.cwd,
         "isolation": spec.isolation,
         "ref": spec.ref,
+        "base": spec.base,
+        "gate_on": spec.gate_on,
         "gate": spec.gate,
         "fail_on": spec.fail_on,
         "submitted": task.submitted,

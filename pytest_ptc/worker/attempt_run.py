@@ -26,7 +26,7 @@ from pytest_ptc.system.processes import end_marked
 from pytest_ptc.system.threads import in_thread
 from pytest_ptc.text.template import with_diff, with_notes
 from pytest_ptc.verdicts.recording import Record
-from pytest_ptc.worker.places import Places
+from pytest_ptc.worker.places import Places, changed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +154,11 @@ class AttemptRun:
         """Have the agent do the job, in its own worktree if the task has `isolation`."""
         spec = job.spec
         if spec.isolation is None or spec.ref is None:
-            self.places = Places(spec, spec.cwd)
+            try:
+                self.places = await self._places(spec.cwd)
+            except GitError as error:
+                message = f"what the change touches is not known: {error}"
+                return Trouble(cause=Cause.MACHINERY, message=message)
             return await self._noted(await self._run_in_time(job))
         path = self.scratch / worktrees.FOLDER / job.attempt.name
         try:
@@ -168,7 +172,7 @@ class AttemptRun:
             job.about(worktree=spec.ref)
             if notes:
                 job.about(worktree_notes=list(notes))
-            self.places = Places(spec, cwd)
+            self.places = await self._places(cwd)
             ended = await self._run_in_time(
                 replace(job, spec=replace(spec, cwd=cwd, prompt=prompt))
             )
@@ -177,6 +181,17 @@ class AttemptRun:
             return Trouble(cause=Cause.WORKTREE, message=str(error))
         finally:
             worktrees.remove(spec.cwd, path)
+
+    async def _places(self, cwd: str) -> Places:
+        """Return what looks up findings in a directory, with the change as it is now.
+
+        Raises:
+            GitError: What the change touches is not known.
+        """
+        changed = await asyncio.to_thread(changed_lines, self.spec)
+        if changed is not None and changed.note:
+            self._note(changed_lines=changed.note)
+        return Places(self.spec, cwd, changed)
 
     async def _noted(self, ended: Verdict | Trouble) -> Verdict | Trouble:
         """Return an outcome with what is known of findings that its agent was not asked about."""

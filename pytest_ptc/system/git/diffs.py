@@ -55,9 +55,9 @@ def diff(cwd: str | Path, base: str, commit: str) -> str:
 
 @lru_cache(maxsize=8)
 def _diff(cwd: str, base: str, commit: str) -> str:
-    left = _fork(cwd, base, commit)
+    left = fork(cwd, base, commit)
     objects = Path(cwd, git(cwd, "rev-parse", "--git-path", "objects").removesuffix("\n"))
-    with _private(objects.absolute(), sha256=len(commit) > 40) as (folder, env):  # noqa: PLR2004
+    with private_repository(objects.absolute(), sha256=len(commit) > 40) as (folder, env):  # noqa: PLR2004
         text = _patch(folder, env, (left, commit), ())
         moved, odd = _without_text(folder, env, left, commit)
         sizes = _sizes(folder, env, [oid for change in odd for oid in change.oids])
@@ -103,7 +103,7 @@ class _Change(NamedTuple):
     names: tuple[str, ...]
 
 
-def _fork(cwd: str, base: str, commit: str) -> str:
+def fork(cwd: str, base: str, commit: str) -> str:
     try:
         return git(cwd, "merge-base", base, commit).strip()
     except GitError as error:
@@ -114,7 +114,7 @@ def _fork(cwd: str, base: str, commit: str) -> str:
 
 
 @contextmanager
-def _private(objects: Path, *, sha256: bool) -> Iterator[tuple[Path, dict[str, str]]]:
+def private_repository(objects: Path, *, sha256: bool) -> Iterator[tuple[Path, dict[str, str]]]:
     """Make a repository without attributes and configuration around the objects of another."""
     with tempfile.TemporaryDirectory(prefix="ptc-diff-") as name:
         folder = Path(name)

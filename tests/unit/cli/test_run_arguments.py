@@ -73,7 +73,9 @@ def test_keywords_are_those_of_the_marker(folder: Path) -> None:
     """Each as a task has it, and as plain JSON; agents work where the command is called."""
     (folder / "schema.json").write_text('{"type": "object"}')
     given = ("--timeout", "9", "--tools", "Read, Bash(git show *)", "--schema", "schema.json")
-    suite = suite_of(parsed("Do {each}.", "1", *given, "--env", "A=b=c", "--require-evidence"))
+    gate = ("--gate-on", "added", "--base", "main", "--places=note", "--unplaced=advisory")
+    more = ("--env", "A=b=c", "--require-evidence")
+    suite = suite_of(parsed("Do {each}.", "1", *given, *gate, *more))
     assert json.loads(json.dumps(suite.keywords)) == {
         "cwd": str(folder),
         "timeout": 9.0,
@@ -81,6 +83,10 @@ def test_keywords_are_those_of_the_marker(folder: Path) -> None:
         "schema": {"type": "object"},
         "env": {"A": "b=c"},
         "require_evidence": True,
+        "gate_on": "added",
+        "base": "main",
+        "places": "note",
+        "unplaced": "advisory",
     }
 
 
@@ -121,6 +127,8 @@ def test_tools_are_apart_by_commas_or_blanks(text: str, tools: list[str]) -> Non
         (["Do {each}.", "--from", "none"], "--from none: cannot be read"),
         (["Do {each}.", "--from", "empty"], "--from empty: is empty"),
         (["Do {each}.", "1", "--ref", "main"], "--ref: needs --isolation worktree"),
+        (["Do {each}.", "1", "--base=x"], "--base: needs --isolation worktree or --gate-on"),
+        (["Do {each}.", "1", "--gate-on=new"], "--gate-on: must be one of all, file, context"),
         (["Do {each}.", "1", "-n", "0"], "-n: must be 1 or more"),
     ],
 )

@@ -66,7 +66,7 @@ def test_settings_have_the_types_of_their_options() -> None:
 def test_every_keyword_has_an_ini_default() -> None:
     """A suite can set what every marker would say, but for what only one test can mean."""
     inis = {option.name for option in all_options()}
-    assert set(KEYWORDS) - inis == {"needs", "group", "schema", "ref", "base"}
+    assert set(KEYWORDS) - inis == {"needs", "group", "schema", "ref"}
 
 
 @pytest.mark.parametrize(
