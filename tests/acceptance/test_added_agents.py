@@ -64,6 +64,7 @@ def test_a_conftest_adds_an_agent(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["*, oracle agent, *", "*crystal sees fail*"])
 
 
+@pytest.mark.slow
 def test_a_plugins_agent_refuses_what_it_cannot_do(suite: Suite) -> None:
     """Before a worker is started, in words of its own; and others are told of its name."""
     suite.pytester.makepyfile(oracles=PLUGIN)

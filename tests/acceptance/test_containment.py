@@ -74,8 +74,8 @@ def causes(suite: Suite) -> dict[str, list[str | None]]:
 #: Garbage that takes long to make and to read.
 LARGE = ("huge", "many-lines")
 SMALL = tuple(sorted(set(vandal.FILES) - set(LARGE)))
-#: One for each file that decides: what is waited for, what is not ours, what is half of one.
-FEW = ("fifo", "link", "cut")
+#: What is waited for, in place of the records, and half of a report.
+FEW = ("fifo", "cut")
 
 
 @pytest.mark.fault("garbage")

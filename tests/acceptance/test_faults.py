@@ -260,6 +260,7 @@ tell("agent")
 
 @pytest.mark.fault("run-timeout")
 @HOSTS
+@pytest.mark.slow
 def test_a_run_that_is_out_of_time_ends_all_of_it_and_counts_what_is_recorded(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

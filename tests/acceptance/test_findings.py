@@ -33,6 +33,7 @@ def linted(suite: Suite) -> Suite:
 FINDINGS = ("-o", "ptc_findings=sarif:{name}.sarif")
 
 
+@pytest.mark.slow
 def test_a_real_linter_needs_no_wrapper(linted: Suite) -> None:
     """Its exit status and its file are the verdict; a status of 0 leaves it to `fail_on`."""
     result = linted.run(RUFF, *FINDINGS)

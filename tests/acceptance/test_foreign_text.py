@@ -56,9 +56,8 @@ def test_a_password_may_be_a_word_of_ours(suite: Suite, monkeypatch: pytest.Monk
     assert subprocess.run(audit, cwd=suite.path, check=False, capture_output=True).returncode == 0
 
 
-@pytest.mark.parametrize(
-    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
-)
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.slow
 def test_not_a_piece_of_a_secret_is_written(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever texts are cut, and of what the agent's command has among its arguments."""
     monkeypatch.setenv("MY_SECRETS", LONG)

@@ -324,6 +324,7 @@ def test_work_of_a_session_fixture_that_nobody_awaits_is_not_green(suite: Suite)
     result.stdout.fnmatch_lines(["ptc: not green: 1 submitted and never awaited*test_uses*"])
 
 
+@pytest.mark.slow
 def test_a_pass_means_the_same_to_submitted_work_and_to_needs(suite: Suite) -> None:
     """A finding as bad as `fail_on` is no pass for the test that submitted, or that needs it."""
     found = FOUND.replace("skip", "pass")

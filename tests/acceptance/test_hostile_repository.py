@@ -197,6 +197,7 @@ def test_a_hostile_branch_is_reviewed_by_the_base(suite: Suite, hostile: Hostile
 REFS = ("", " ", "--output=canaries/x", "@{-1}", "both", "no\x1b[2J", ":/x")
 
 
+@pytest.mark.slow
 def test_a_ref_that_is_none_is_refused(suite: Suite, hostile: Hostile) -> None:
     """Before an agent is started, in words that are plain text."""
     hostile.repo.git("branch", "both", "main")
@@ -214,6 +215,7 @@ def test_a_ref_that_is_none_is_refused(suite: Suite, hostile: Hostile) -> None:
     nothing_happened(hostile)
 
 
+@pytest.mark.slow
 def test_a_checkout_leads_no_agent_away(suite: Suite, hostile: Hostile) -> None:
     """Not by a link, nor by files that git would take for a repository."""
     places = ("app", "packages/git", "reports")
@@ -240,7 +242,7 @@ def test_a_checkout_leads_no_agent_away(suite: Suite, hostile: Hostile) -> None:
         # How others are named is among the unit tests of command lines.
         pytest.param("env {python} tools/reviewer.py", 1, marks=pytest.mark.slow),
         pytest.param("sh -c 'exec python3 tools/reviewer.py'", 4, marks=pytest.mark.slow),
-        ("{python} {cwd}/tools/reviewer.py", 0),
+        pytest.param("{python} {cwd}/tools/reviewer.py", 0, marks=pytest.mark.slow),
     ],
 )
 def test_a_branch_does_not_bring_its_reviewer(

@@ -18,54 +18,57 @@ if TYPE_CHECKING:
 PLAIN = "@pytest.mark.ptc('pass')\ndef test_it(): pass\n"
 
 
-@pytest.mark.parametrize(
-    ("marker", "field", "problem"),
-    [
-        pytest.param("'x', timeot=3", "timeot", "unknown keyword; known are timeout", id="name"),
-        pytest.param("'x', timeout='3'", "timeout", "a number of seconds above 0", id="text"),
-        pytest.param("'x', timeout=0", "timeout", "above 0", id="zero"),
-        pytest.param("'x', timeout=True", "timeout", "above 0", id="bool"),
-        pytest.param("'x', timeout=float('nan')", "timeout", "above 0", id="nan"),
-        pytest.param("'x', retries=-1", "retries", "a whole number from 0", id="negative"),
-        pytest.param("'x', retries=1.5", "retries", "a whole number from 0", id="fraction"),
-        pytest.param("'x', cwd='nowhere'", "cwd", "is not a directory", id="cwd"),
-        pytest.param("'x', env={'A': 1}", "env", "a mapping of names to texts", id="env"),
-        pytest.param("'x', env={'A=B': ''}", "env", "a mapping of names to texts", id="env-name"),
-        pytest.param("'x', needs='other'", "needs", "no marked test 'other'", id="needs"),
-        pytest.param("'x', needs='test_it'", "needs", "a cycle", id="circle"),
-        pytest.param(
-            "'x', schema={'type': 'thing'}", "schema", "is not a JSON Schema", id="schema"
-        ),
-        pytest.param("'x', permission_mode='yes'", "permission_mode", "one of default", id="mode"),
-        pytest.param("'x', gate=None", "gate", "True or False", id="gate"),
-        pytest.param("'x', tools=[1]", "tools", "a text or a list of texts", id="tools"),
-        pytest.param("'x', 'y'", "ptc", "takes one positional argument", id="two"),
-        pytest.param("7", "prompt", "must be a text, not int", id="prompt-type"),
-        pytest.param("'  '", "prompt", "is empty", id="prompt-empty"),
-        pytest.param("", "prompt", "or the test a docstring", id="no-prompt"),
-        pytest.param("'{who}'", "prompt field {who}", "no parameter or session", id="field"),
-        pytest.param("'{tmp_path}'", "prompt field {tmp_path}", "function scope", id="scope"),
-    ],
-)
-def test_a_marker_that_cannot_be_used_is_a_usage_error(
-    suite: Suite, marker: str, field: str, problem: str
-) -> None:
-    """The run ends before it begins, and says which test, which field, and what is wanted."""
-    suite.write(test_a=f"@pytest.mark.ptc({marker})\ndef test_it(): pass\n")
+#: What is wrong with a marker: its arguments, the field that is named, and what is said.
+BAD = {
+    "name": ("'x', timeot=3", "timeot", "unknown keyword; known are timeout"),
+    "text": ("'x', timeout='3'", "timeout", "a number of seconds above 0"),
+    "zero": ("'x', timeout=0", "timeout", "above 0"),
+    "bool": ("'x', timeout=True", "timeout", "above 0"),
+    "nan": ("'x', timeout=float('nan')", "timeout", "above 0"),
+    "negative": ("'x', retries=-1", "retries", "a whole number from 0"),
+    "fraction": ("'x', retries=1.5", "retries", "a whole number from 0"),
+    "cwd": ("'x', cwd='nowhere'", "cwd", "is not a directory"),
+    "env": ("'x', env={'A': 1}", "env", "a mapping of names to texts"),
+    "env_name": ("'x', env={'A=B': ''}", "env", "a mapping of names to texts"),
+    "schema": ("'x', schema={'type': 'thing'}", "schema", "is not a JSON Schema"),
+    "mode": ("'x', permission_mode='yes'", "permission_mode", "one of default"),
+    "gate": ("'x', gate=None", "gate", "True or False"),
+    "tools": ("'x', tools=[1]", "tools", "a text or a list of texts"),
+    "two": ("'x', 'y'", "ptc", "takes one positional argument"),
+    "prompt_type": ("7", "prompt", "must be a text, not int"),
+    "prompt_empty": ("'  '", "prompt", "is empty"),
+    "no_prompt": ("", "prompt", "or the test a docstring"),
+    "field": ("'{who}'", "prompt field {who}", "no parameter or session"),
+    "scope": ("'{tmp_path}'", "prompt field {tmp_path}", "function scope"),
+}
+
+
+def test_markers_that_cannot_be_used_are_usage_errors_told_at_once(suite: Suite) -> None:
+    """The run ends before it begins, and says which tests, which fields, and what is wanted."""
+    suite.write(
+        test_a="".join(
+            f"@pytest.mark.ptc({marker})\ndef test_{name}(): pass\n"
+            for name, (marker, _, _) in BAD.items()
+        )
+    )
     result = suite.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: test_a.py::test_it: {field}: *{problem}*"])
+    result.stderr.fnmatch_lines_random(
+        [f"*test_a.py::test_{name}: {field}: *{said}*" for name, (_, field, said) in BAD.items()]
+    )
     assert suite.runs == []
 
 
-def test_all_bad_markers_are_told_at_once(suite: Suite) -> None:
-    """A suite is fixed in one go, not one error at a time."""
-    suite.write(
-        test_a="@pytest.mark.ptc('{a}')\ndef test_a(): pass\n"
-        "@pytest.mark.ptc('x', timeout=0)\ndef test_b(): pass\n"
-    )
+@pytest.mark.parametrize(
+    ("needs", "problem"), [("other", "no marked test 'other'"), ("test_it", "a cycle")]
+)
+def test_needs_that_nobody_meets_are_a_usage_error(suite: Suite, needs: str, problem: str) -> None:
+    """As any other keyword, once the others can be used."""
+    suite.write(test_a=f"@pytest.mark.ptc('x', needs={needs!r})\ndef test_it(): pass\n")
     result = suite.run()
-    result.stderr.fnmatch_lines(["*test_a: prompt field {a}*", "*test_b: timeout*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: test_a.py::test_it: needs: *{problem}*"])
+    assert suite.runs == []
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,8 @@ def test_a_verdict_recorded_in_time_counts_though_the_agent_hangs(suite: Suite) 
 
 
 @pytest.mark.fault("agent-floods")
-@pytest.mark.parametrize(
-    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
-)
+@pytest.mark.parametrize("suite", ["process", "tmux"], indirect=True)
+@pytest.mark.slow
 def test_a_flood_of_output_is_kept_short(suite: Suite) -> None:
     """A hundred megabytes cost neither the disk nor the verdict on the last line."""
     suite.agent.write_text(

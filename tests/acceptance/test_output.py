@@ -40,8 +40,6 @@ def test_in_full_each_failure_is_told_once(suite: Suite) -> None:
     assert "3 items: 1 pass, 2 fail" in text
     assert "FAILED test_a.py::test_bad - Broken" in text
     assert "FAILED test_a.py::test_plain - assert 1 == 2" in text
-    without = suite.run("--tb=no", "--ptc-output=full")
-    assert "\nFAIL test_a.py::test_bad " in without.stdout.str()
 
 
 @pytest.mark.slow
@@ -72,5 +70,13 @@ def test_in_brief_our_failures_are_a_line_each(
     assert "\nptc: 3: 1 pass, 2 fail, " in text
     verbose = suite.run("--ptc-output=brief", "-v")
     assert "\npass test_good  so it is\n" in verbose.stdout.str()
-    tb_no = suite.run("--ptc-output=brief", "--tb=no")
-    assert "FAILED test_a.py::test_plain" in tb_no.stdout.str()
+
+
+@pytest.mark.slow
+def test_without_tracebacks_each_failure_is_told_all_the_same(suite: Suite) -> None:
+    """By our own lines in full output, by pytest's for foreign failures in brief output."""
+    suite.write(test_a=ITEMS)
+    full = suite.run("--tb=no", "--ptc-output=full")
+    assert "\nFAIL test_a.py::test_bad " in full.stdout.str()
+    brief = suite.run("--tb=no", "--ptc-output=brief")
+    assert "FAILED test_a.py::test_plain" in brief.stdout.str()

@@ -100,7 +100,6 @@ sys.exit(int(status))
             id="fail-at-more-points",
             marks=pytest.mark.slow,
         ),
-        pytest.param(f"{PASS} 0", "- 3", {"passed", "errors"}, 40, id="pass"),
         pytest.param(
             *(f"{PASS} 0", "- 3", {"passed", "errors"}, 8),
             id="pass-at-many-points",
@@ -191,6 +190,7 @@ def test_whoever_said_fail_is_not_asked_again(suite: Suite) -> None:
 
 
 @pytest.mark.fault("malformed-fail")
+@pytest.mark.slow
 def test_a_pass_after_a_fail_of_any_form_is_contradicted(suite: Suite) -> None:
     """The same attempt cannot take it back but by a valid fail."""
     forms = {

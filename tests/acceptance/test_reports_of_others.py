@@ -67,6 +67,7 @@ def test_junit_xml_is_valid_and_begins_with_the_verdict(suite: Suite) -> None:
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.slow
 def test_properties_tell_of_each_task_where_they_are_asked_for(suite: Suite) -> None:
     """Verdict, worker, attempts, and the run that a verdict is of; the strict schema has none."""
     suite.write(test_a=ALL)

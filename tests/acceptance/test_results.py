@@ -77,6 +77,7 @@ def test_results_of_a_run_that_is_active_and_of_one_that_was_killed(suite: Suite
     ptc(suite, "clean")
 
 
+@pytest.mark.slow
 def test_many_results_are_bounded_unless_all_are_asked_for(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_verdict_stands_that_nobody_lived_to_report(suite: Suite) -> None:
     assert suite.processes() == []
 
 
+@pytest.mark.slow
 def test_what_has_changed_is_run_again(suite: Suite) -> None:
     """A verdict stands for the task that was judged: its words, its settings, and all files."""
 
@@ -205,6 +206,7 @@ def test_a_report_that_was_changed_afterwards_does_not_stand(suite: Suite) -> No
     assert begun(suite) == {"it"}
 
 
+@pytest.mark.slow
 def test_runs_that_cannot_be_resumed_are_refused_before_anything_is_started(suite: Suite) -> None:
     """An id that is none or of no run, and a run that is still on; without any run, all is run."""
     suite.write(test_a="@pytest.mark.ptc('touch began\\nwait end\\npass')\ndef test_it(): pass\n")

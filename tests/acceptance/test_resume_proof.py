@@ -135,6 +135,7 @@ def test_our_own_files_are_no_change(suite: Suite) -> None:
     assert "?? cache/notes.txt" in why(suite, *args)
 
 
+@pytest.mark.slow
 def test_tests_of_one_node_id_do_not_stand_for_each_other(suite: Suite) -> None:
     """Outside of pytest's root directory two files have the same; whichever comes first."""
     suite.commit("reviews")

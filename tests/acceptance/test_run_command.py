@@ -304,6 +304,7 @@ def test_secrets_of_the_command_line_are_not_in_the_journal(suite: Suite) -> Non
     assert "--env API_TOKEN was a secret" in again(suite, "prompt").stderr
 
 
+@pytest.mark.slow
 def test_files_that_have_changed_are_items(suite: Suite) -> None:
     """As the only field, with what has become of them beside it and behind the prompt."""
     for name in ("kept.txt", "changed.txt", "gone.txt"):

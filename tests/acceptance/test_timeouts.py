@@ -75,6 +75,7 @@ def test_the_closest_limit_counts(
 
 @pytest.mark.fault("agent-hangs")
 @METHODS
+@pytest.mark.slow
 def test_an_agent_is_ended_at_the_limit_of_pytest_timeout(suite: Suite, method: str) -> None:
     """It is an error of its item with the cause, and the session goes on."""
     suite.write(

@@ -40,6 +40,7 @@ def _type(socket: str, window: str, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("suite", ["tmux"], indirect=True)
+@pytest.mark.slow
 def test_no_key_in_a_pane_ends_a_worker(suite: Suite) -> None:
     """Signals' keys, ends of file, and 40 kB of anything: every item is judged, no worker lost."""
     suite.write(test_a=TASKS)

@@ -109,6 +109,7 @@ def test_an_item_is_shown_and_run_again(suite: Suite) -> None:
     assert "is not collected any more" in gone.stderr
 
 
+@pytest.mark.slow
 def test_an_item_of_a_command_line_is_run_again(suite: Suite) -> None:
     """`ptc run` has no file; its journal has the words."""
     words = ("say {each}\ntouch ran-{each}\nrecord pass|--summary|fine", "x1", "x2", "--json")

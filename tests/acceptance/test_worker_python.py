@@ -24,6 +24,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+@pytest.mark.slow
 def test_an_agent_is_imported_by_the_python_of_workers(suite: Suite, workers: Path) -> None:
     """What only that environment has, and a module that only `pythonpath` finds, are both there."""
     agent = PLUGIN.replace("def make(", "import only_of_workers\n\n\ndef make(", 1)
