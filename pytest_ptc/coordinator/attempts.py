@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from pytest_ptc.coordinator.board import Board
     from pytest_ptc.coordinator.shared_list import SharedList
     from pytest_ptc.interfaces.agent import Contents
+    from pytest_ptc.interfaces.launch import AgentLaunch
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.result import Attempt
+    from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.weighing import ExcuseOf
 
 
@@ -39,6 +41,7 @@ class Attempts:
         journal: The run's journal.
         contents: What looks at the files of attempts; None for nobody.
         excuse_of: What excuses findings, beside what is known of each.
+        agent_of: Returns how a worker makes a task's agent; None for that of its launch file.
         say: Sends a message to a worker.
         errand: Runs a coroutine beside the loop.
         wake: Wakes the loop, since the board has changed.
@@ -53,6 +56,7 @@ class Attempts:
         journal: Journal,
         contents: Contents | None,
         excuse_of: ExcuseOf,
+        agent_of: Callable[[TaskSpec], AgentLaunch | None],
         say: Callable[[str, messages.Message], None],
         errand: Callable[[Coroutine[Any, Any, None]], None],
         wake: Callable[[], None],
@@ -64,6 +68,7 @@ class Attempts:
         self._journal = journal
         self._contents = contents
         self._excuse_of = excuse_of
+        self._agent_of = agent_of
         self._say = say
         self._errand = errand
         self._wake = wake
@@ -93,6 +98,7 @@ class Attempts:
                 self._journal.token(attempt),
                 task.spec.to_json(),
                 seconds=task.spec.timeout,
+                agent=self._agent_of(task.spec),
             )
             seen = self._contents.began(attempt.name, task.spec) if self._contents else None
         except Exception as error:  # noqa: BLE001 - one failing task must not end the run

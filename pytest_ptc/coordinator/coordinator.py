@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_ptc.coordinator.schedule import Limits
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.interfaces.host import Host
-    from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile
     from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.lifecycle import Snapshot
@@ -44,6 +44,7 @@ class Coordinator:
         contents: What looks at the files of attempts, so that a later run can tell what has
             changed; None for nobody.
         excuse_of: What excuses findings, such as a list of known ones.
+        agent_of: Returns how a worker makes a task's agent; None for that of its launch file.
         clock: Monotonic seconds.
     """
 
@@ -59,6 +60,7 @@ class Coordinator:
         launch_file: Callable[[str, str], LaunchFile],
         contents: Contents | None = None,
         excuse_of: ExcuseOf = no_excuse,
+        agent_of: Callable[[TaskSpec], AgentLaunch | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._submissions = Submissions(task_list, journal, excuse_of)
@@ -74,6 +76,7 @@ class Coordinator:
             launch_file=launch_file,
             contents=contents,
             excuse_of=excuse_of,
+            agent_of=agent_of,
             clock=clock,
         )
         self._thread = threading.Thread(target=self._run, name="ptc-coordinator", daemon=True)

@@ -49,9 +49,10 @@ if TYPE_CHECKING:
     from pytest_ptc.coordinator.view import BoardView
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.interfaces.host import Host
-    from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.result import Attempt
+    from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.weighing import ExcuseOf
 
 
@@ -82,6 +83,7 @@ class Supervisor:
         launch_file: Callable[[str, str], LaunchFile],
         contents: Contents | None = None,
         excuse_of: ExcuseOf = no_excuse,
+        agent_of: Callable[[TaskSpec], AgentLaunch | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
@@ -97,6 +99,7 @@ class Supervisor:
             gone=self._lose,
             stop_task=self._stop_task,
         )
+        self._agent_of = agent_of
         self._board = Board()
         self._snapshot = Snapshot()
         self._submissions = submissions
@@ -111,6 +114,7 @@ class Supervisor:
             journal=journal,
             contents=contents,
             excuse_of=excuse_of,
+            agent_of=agent_of,
             say=self._say,
             errand=self._errand,
             wake=self._wake.set,
@@ -343,7 +347,10 @@ class Supervisor:
             self._crew.say(worker, messages.Quit())
             return
         like = self._board.next_spec(worker)
-        self._crew.say(worker, messages.Prepare(like.to_json() if like is not None else None))
+        if like is None:
+            self._crew.say(worker, messages.Prepare(None))
+        else:
+            self._crew.say(worker, messages.Prepare(like.to_json(), self._agent_of(like)))
 
     def _lose(self, worker: str, why: str) -> None:
         """Take a worker as gone, however that was noticed; an errand ends what is left of it."""

@@ -62,6 +62,14 @@ class AgentFiles:
     scripts: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
 
+    def plus(self, other: AgentFiles) -> AgentFiles:
+        """Return where the files of both agents are."""
+        return AgentFiles(
+            files=tuple(dict.fromkeys((*self.files, *other.files))),
+            scripts=tuple(dict.fromkeys((*self.scripts, *other.scripts))),
+            folders=tuple(dict.fromkeys((*self.folders, *other.folders))),
+        )
+
     @property
     def tops(self) -> tuple[str, ...]:
         """Return the tops of the repositories that scripts and packages may lie in."""

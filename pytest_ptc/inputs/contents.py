@@ -137,6 +137,12 @@ class Contents:
     def __repr__(self) -> str:
         return f"<Contents of {len(self._tasks)} tasks, {len(self._ended)} to look at>"
 
+    def add_agent(self, files: AgentFiles, words: Iterable[str] = ()) -> None:
+        """Take the files of another agent of the run, and what its program names, for all tasks."""
+        with self._looking:
+            self._agent = self._agent.plus(files)
+            self._more = (*self._more, *words)
+
     def take(self, specs: Sequence[TaskSpec]) -> dict[str, Content]:
         """Look now, and return what the agents of these tasks could see, by their node ids."""
         with self._looking:

@@ -31,21 +31,25 @@ class AgentLaunch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         argv: Its program with arguments; empty for one in Python.
         options: The options of its plan, from its kind's `configure`.
         search_path: Directories to find its module in, after the worker's own.
+        name: Its name, as tests and `--ptc-agent` have it.
+        secrets: Texts of `argv` to redact everywhere, by the names of the options they are in.
     """
 
     make: str
     argv: tuple[str, ...] = ()
     options: dict[str, Any] = {}
     search_path: tuple[str, ...] = ()
+    name: str = ""
+    secrets: dict[str, str] = {}
 
 
 class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The launch file of a worker; its agent gets it, too.
 
     A third-party agent is made by `make(launch, environ)` and may rely on these fields: `worker`,
-    `run_id`, `journal`, `scratch`, `commands`, `start`, `task_list_id`, `claude_config`, `secrets`,
-    and of `agent` on `argv` and `options`. The others are internal and may change
-    in any release. A file is written and read by the same release, so an unknown or a missing field
+    `run_id`, `journal`, `scratch`, `commands`, `start`, `task_list_id`, `claude_config`, and of
+    `agent` on `argv`, `options` and `secrets`. The others are internal and may change in any
+    release. A file is written and read by the same release, so an unknown or a missing field
     is an error.
 
     Args:
@@ -59,7 +63,6 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         start: The directory that pytest was started in, absolute.
         task_list_id: The id of the shared list.
         claude_config: Claude Code's configuration directory, which has the list.
-        secrets: Texts to redact everywhere, by the names of the variables or options they are in.
         address: The path of the coordinator's Unix socket.
         key: The secret that the worker sends there first.
         clean_list: The program that takes the run's tasks off the shared list when pytest was
@@ -77,7 +80,6 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     start: Path
     task_list_id: str
     claude_config: Path
-    secrets: dict[str, str] = {}
     address: Path
     key: str
     clean_list: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from pytest_ptc.interfaces.launch import AgentLaunch
 from pytest_ptc.interfaces.plain_json import from_json, to_json
 
 #: Longest message, in bytes: a task's prompt and parameters are in one, or a verdict.
@@ -95,9 +96,13 @@ class Acknowledged(_Message, frozen=True):
 
 
 class Prepare(_Message, frozen=True):
-    """To a worker: get ready for a task like this one, or for any."""
+    """To a worker: get ready for a task like this one, or for any.
+
+    `agent` is as of an assigned task.
+    """
 
     like: dict[str, Any] | None
+    agent: AgentLaunch | None = None
 
 
 class Assigned(_Message, frozen=True):
@@ -105,7 +110,8 @@ class Assigned(_Message, frozen=True):
 
     What may be secret is said here and is not on disk: the token by which the attempt's agent is
     known, and the task with all its variables. `seconds` is how long it may take from now on. The
-    task is claimed on the shared list already.
+    task is claimed on the shared list already. `agent` is what does it; None for the one of the
+    launch file.
     """
 
     attempt: str
@@ -113,6 +119,7 @@ class Assigned(_Message, frozen=True):
     token: str
     spec: dict[str, Any]
     seconds: Seconds
+    agent: AgentLaunch | None = None
 
 
 class Abandon(_Message, frozen=True):

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pytest_ptc.agents.registry import choose_agent
 from pytest_ptc.agents.worker_python import worker_python
 from pytest_ptc.coordinator.coordinator import Coordinator
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.inputs.agent_facts import files_of_agent
 from pytest_ptc.inputs.contents import LISTS, Contents
 from pytest_ptc.interfaces.agent_kind import AgentRequest
-from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile, PytestProcess
+from pytest_ptc.interfaces.launch import LaunchFile, PytestProcess
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.events import ContentSeen
 from pytest_ptc.runs.places import note_place
+from pytest_ptc.session.agents import RunAgents, launch_of
 from pytest_ptc.session.host_choice import make_host
 from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_journal
 from pytest_ptc.session.run_facts import run_began
@@ -60,14 +60,19 @@ class RunPlan:
         list_id: The shared list's id.
         host: Where workers live.
         fallback: Why the host is not the one that `auto` would rather have.
-        agent: What does its tasks.
+        agents: What does its tasks.
     """
 
     run_id: str
     list_id: str
     host: Host
     fallback: str | None
-    agent: AgentChoice
+    agents: RunAgents
+
+    @property
+    def agent(self) -> AgentChoice:
+        """Return the run's own agent."""
+        return self.agents.own
 
 
 def plan_run(
@@ -96,7 +101,7 @@ def plan_run(
         claude_config=config_dir(os.environ),
         python=worker_python(settings.worker_python, place.root, place.start, os.environ),
     )
-    agent = choose_agent(request, more_agents)
+    agents = RunAgents(request, tuple(more_agents))
     run_id = new_run_id(time.time(), last_run_id(place.runs))
     host, fallback = other_host(run_id), None
     if host is None:
@@ -106,7 +111,7 @@ def plan_run(
         list_id=settings.task_list_id or RunNames(run_id).task_list,
         host=host,
         fallback=fallback,
-        agent=agent,
+        agents=agents,
     )
 
 
@@ -188,6 +193,7 @@ def open_run(
                 place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
             ),
             contents=contents,
+            agent_of=plan.agents.launch,
             excuse_of=lists.excuse_of(place.root),
         )
         undo.pop_all()
@@ -274,13 +280,7 @@ def _launch_files(
 ) -> Callable[[str, str], LaunchFile]:
     """Return what makes a worker's launch file from its name and key."""
     ourselves = ProcessIdentity.of(os.getpid())
-    agent = AgentLaunch(
-        make=plan.agent.make,
-        argv=plan.agent.plan.argv,
-        options=dict(plan.agent.plan.options),
-        search_path=plan.agent.search_path,
-    )
-
+    agent = launch_of(plan.agent)
     clean_list = (
         *(plan.agent.python.program, "-m", "pytest_ptc.tasklist"),
         *(str(_task_list(settings, plan).path), plan.run_id),
@@ -298,7 +298,6 @@ def _launch_files(
             start=place.start,
             task_list_id=plan.list_id,
             claude_config=config_dir(os.environ),
-            secrets=secret_arguments(plan.agent.plan.argv),
             address=ScratchPlaces(scratch).coordinator_socket,
             key=key,
             clean_list=clean_list,

@@ -11,11 +11,9 @@ its outcome, is its caller's matter.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -23,24 +21,27 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pytest_ptc.agents.command_line import files_of
-from pytest_ptc.agents.command_setup import COMMAND_OPTION
-from pytest_ptc.inputs.agent_facts import agent_facts
 from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.journal.events import RunEnded, SuiteChanged
-from pytest_ptc.model.errors import ConfigError, IllegalMove, PtcError
+from pytest_ptc.model.errors import IllegalMove, PtcError
 from pytest_ptc.runs.forgetting import forget_runs
 from pytest_ptc.runs.recorded import RecordedRun, open_runs, whole_story
 from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.session.journal_setup import key_to_read
+from pytest_ptc.session.refusals import (
+    refuse_shared_findings,
+    refuse_unclear,
+    refuse_unfilled,
+)
 from pytest_ptc.session.resuming import Resumption, run_to_resume
 from pytest_ptc.session.run_facts import story_without_tasks
 from pytest_ptc.session.run_lists import NO_LISTS, read_lists
 from pytest_ptc.session.suite_changes import changed_suite
 from pytest_ptc.system.git import worktrees
 from pytest_ptc.system.git.repositories import repository_top
-from pytest_ptc.text.command_fields import FieldProblem, filled_command
+from pytest_ptc.text.secret_names import secret_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -227,15 +228,13 @@ class Run:
         Raises:
             PtcError: The run cannot begin, or the tasks cannot be published.
         """
-        self._refuse_unclear(specs)
-        self._refuse_unfilled(specs)
-        self._refuse_shared_findings(specs)
+        new_agents = self.plan.agents.take(specs)
+        refuse_unclear(specs, self.plan.agents, self._place.root)
+        refuse_unfilled(specs, self.plan.agents)
+        refuse_shared_findings(specs, self.plan.agents, self._findings)
         if resume:
             self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)
-        # What a verdict depends on besides its task and files: what the agent is, in parts.
-        agent = agent_facts(self._settings, self.plan.agent, self._place.root, os.environ)
-        marks = partial(_fingerprint, agent)
         begins = self._open is None
         if self._open is None:
             resumes = self.earlier.run_id if self.earlier else None
@@ -245,14 +244,23 @@ class Run:
             self.phase = self.phase.move(RunPhase.ACTIVE)
         if self.changed_suite:
             self._open.journal.append(SuiteChanged(paths=self.changed_suite))
+        for agent in new_agents:
+            self._open.contents.add_agent(self.plan.agents.files(agent), agent.plan.words)
+            self._open.journal.redactor.learn(secret_arguments(agent.plan.argv))
         contents = self._open.contents.take(specs)
         kept: Mapping[str, Mapping[int, Kept]] = {}
         if resume and self._resumption is not None:
-            kept = self._resumption.kept(specs, marks, contents, self._open.contents.entries)
-        futures = self._open.coordinator.submit(specs, fingerprint=marks, kept=kept)
+            kept = self._resumption.kept(specs, self._marks, contents, self._open.contents.entries)
+        futures = self._open.coordinator.submit(specs, fingerprint=self._marks, kept=kept)
         if begins:
             self.when_begun()
         return futures
+
+    def _marks(self, spec: TaskSpec) -> dict[str, str]:
+        """Return what a task's verdict depends on besides files, as hashes of the parts."""
+        top = repository_top(spec.cwd)
+        facts = self.plan.agents.facts(spec)
+        return fingerprint(spec, facts, None if top is None else str(top))
 
     def _name_changes(self, specs: Sequence[TaskSpec], since: Sequence[str]) -> None:
         """Note what the change under review brings of its own judge."""
@@ -261,61 +269,10 @@ class Run:
             return
         root = self._place.root
         modules = [root / spec.nodeid.partition("::")[0] for spec in specs]
-        programs = files_of(self.plan.agent.plan.argv)
+        agents = [agent for spec in specs for agent in self.plan.agents.all_of(spec)]
+        programs = [name for agent in agents for name in files_of(agent.plan.argv)]
         found = changed_suite(root, ranges, since, [*modules, *programs], self.lists.files)
         self.changed_suite = tuple(sorted({*self.changed_suite, *found}))
-
-    def _refuse_unclear(self, specs: Sequence[TaskSpec]) -> None:
-        """Refuse an ambiguous command: its file may be the reviewer's or the reviewed."""
-        agent = self.plan.agent.plan
-        root = self._place.root.resolve()
-        elsewhere = (
-            spec for spec in specs if spec.isolation is not None or Path(spec.cwd).resolve() != root
-        )
-        spec = next(elsewhere, None) if agent.unclear else None
-        if spec is not None:
-            name = agent.unclear[0]
-            raise ConfigError(
-                f"{spec.nodeid}: {agent.source}: {name!r} names a file of the root directory, "
-                f"and could be one of the task's directory: write {{rootpath}}/{name} for a "
-                f"file of the reviewer, {{cwd}}/{name} for one that is reviewed"
-            )
-
-    def _refuse_unfilled(self, specs: Sequence[TaskSpec]) -> None:
-        """Refuse a command whose fields cannot be filled for a task."""
-        agent = self.plan.agent.plan
-        if agent.source != COMMAND_OPTION:
-            return
-        for spec in specs:
-            try:
-                filled_command(agent.argv, spec.params, spec.cwd)
-            except FieldProblem as error:
-                raise ConfigError(f"{spec.nodeid}: {agent.source}: {error}") from None
-
-    def _refuse_shared_findings(self, specs: Sequence[TaskSpec]) -> None:
-        """Refuse that two tasks of a directory write one file: whose findings it has is unknown."""
-        for spec in specs:
-            if spec.findings is None:
-                continue
-            if self.plan.agent.plan.source != COMMAND_OPTION or not self.plan.agent.plan.argv:
-                raise ConfigError(
-                    f"{spec.nodeid}: findings: agent {self.plan.agent.name!r} runs no program of "
-                    "ptc_command; leave findings out, or use --ptc-agent=command"
-                )
-            if spec.isolation is not None:
-                continue
-            if spec.votes > 1:
-                raise ConfigError(
-                    f"{spec.nodeid}: findings: its {spec.votes} votes write {spec.findings} in the "
-                    "same directory; give it isolation='worktree'"
-                )
-            owner = self._findings.setdefault((spec.cwd, spec.findings), spec.nodeid)
-            if owner != spec.nodeid:
-                raise ConfigError(
-                    f"{spec.nodeid}: findings: {owner} writes {spec.findings} in the same "
-                    "directory; name a parameter in it (sarif:{name}.sarif), or give each task "
-                    "isolation='worktree'"
-                )
 
     def resumption_lines(self) -> list[str]:
         """Return why verdicts of the earlier run are not kept; each reason once."""
@@ -403,11 +360,6 @@ class Run:
     def _opened(self) -> OpenRun:
         assert self._open is not None, "no task has been submitted"
         return self._open
-
-
-def _fingerprint(agent: Mapping[str, object], spec: TaskSpec) -> dict[str, str]:
-    top = repository_top(spec.cwd)
-    return fingerprint(spec, agent, None if top is None else str(top))
 
 
 def _list_problem(problems: Sequence[str]) -> str:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.agents.registry import load_maker
 from pytest_ptc.interfaces.environment import anchored
 from pytest_ptc.interfaces.launch import LaunchFile
 from pytest_ptc.model.errors import LaunchFileError
@@ -18,6 +17,7 @@ from pytest_ptc.system.processes import ProcessIdentity, wait_gone
 from pytest_ptc.system.scratch import remove_scratch
 from pytest_ptc.system.strays import adopt_orphans
 from pytest_ptc.text.redaction import Redactor
+from pytest_ptc.worker.agents import WorkerAgents
 from pytest_ptc.worker.terminal import without_signal_keys
 from pytest_ptc.worker.worker import Worker
 
@@ -46,10 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.clear()
     os.environ.update(environ)
     redactor = Redactor(os.environ)
-    redactor.learn(launch.secrets)
     adopt_orphans()
-    agent = load_maker(launch.agent.make, launch.agent.search_path)(launch, os.environ)
-    worker = Worker(launch, agent=agent, redactor=redactor)
+    worker = Worker(launch, agents=WorkerAgents.of_process(launch, redactor), redactor=redactor)
     orphan = asyncio.run(worker.live())
     # The connection ends a moment before pytest does. A pytest that is alive cleans up itself.
     pytest = ProcessIdentity(launch.pytest.pid, launch.pytest.created)

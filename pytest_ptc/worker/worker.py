@@ -28,19 +28,19 @@ from pytest_ptc.worker.look import Look
 from pytest_ptc.worker.pane import Screen
 
 if TYPE_CHECKING:
-    from pytest_ptc.interfaces.agent import Agent
-    from pytest_ptc.interfaces.launch import LaunchFile
+    from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile
     from pytest_ptc.interfaces.line import Line
     from pytest_ptc.text.redaction import Redactor
+    from pytest_ptc.worker.agents import WorkerAgents
 
 
 class Worker:
     """One worker's life, from its launch file to its end: its conversation with the coordinator."""
 
-    def __init__(self, launch: LaunchFile, *, agent: Agent, redactor: Redactor) -> None:
+    def __init__(self, launch: LaunchFile, *, agents: WorkerAgents, redactor: Redactor) -> None:
         self._launch = launch
         self._name = launch.worker
-        self._agent = agent
+        self._agents = agents
         self._redactor = redactor
         self._screen = Screen(sys.stdout.fileno(), redactor.text)
         self._desk = RecordDesk(ScratchPlaces(launch.scratch).record_socket(launch.worker))
@@ -64,7 +64,7 @@ class Worker:
         orphan = False
         with contextlib.suppress(asyncio.CancelledError):
             orphan = await working
-        await self._agent.close()
+        await self._agents.close()
         self._desk.close()
         # Last: the coordinator kills a worker whose connection has ended.
         if self._line is not None:
@@ -91,11 +91,10 @@ class Worker:
             while (message := await line.hear()) is not None:
                 self._known = True
                 match message:
-                    case messages.Prepare(like):
-                        job = asyncio.create_task(self._prepare(like, line))
+                    case messages.Prepare(like, named):
+                        job = asyncio.create_task(self._prepare(like, named, line))
                     case messages.Assigned() as assigned:
-                        run = self._run = self._attempt_run(assigned, line)
-                        job = asyncio.create_task(self._attempt(run, assigned, line, after=job))
+                        job = self._begin(assigned, line, after=job)
                     case messages.Looked(attempt, listed):
                         if self._look is not None:
                             self._look.answer(attempt, listed=listed)
@@ -113,21 +112,33 @@ class Worker:
                 await asyncio.gather(job, return_exceptions=True)
         return True
 
+    def _begin(
+        self, assigned: messages.Assigned, line: Line, after: asyncio.Task[None] | None
+    ) -> asyncio.Task[None] | None:
+        """Begin an attempt; one whose agent cannot be made ends at once."""
+        run = self._run = self._attempt_run(assigned, line)
+        if run is None:
+            return after
+        return asyncio.create_task(self._attempt(run, assigned, line, after))
+
     def _abandon(self, name: str, why: str) -> None:
         if self._run is not None and self._run.attempt.name == name:
             self._run.abandon(why)
 
-    async def _prepare(self, like: dict[str, Any] | None, line: Line) -> None:
+    async def _prepare(
+        self, like: dict[str, Any] | None, named: AgentLaunch | None, line: Line
+    ) -> None:
+        name = named.name if named is not None else self._agents.own.name
         if like is not None:
             spec = TaskSpec.from_json(like)
             self._screen.redact = self._redactor.plus(spec.env).text
-            self._screen.line(f"{self._name} starts agent {self._agent.name}")
+            self._screen.line(f"{self._name} starts agent {name}")
             try:
-                await self._agent.prepare(spec)
+                await self._agents.agent(named).prepare(spec)
             except Exception as error:  # noqa: BLE001 - a worker that is never ready holds up the run
-                self._screen.line(f"agent {self._agent.name} could not be prepared: {error!r}")
+                self._screen.line(f"agent {name} could not be prepared: {error!r}")
         line.say(messages.Ready())
-        self._screen.line(f"{self._name} is ready, agent {self._agent.name}")
+        self._screen.line(f"{self._name} is ready, agent {name}")
 
     async def _attempt(
         self,
@@ -158,8 +169,14 @@ class Worker:
             run.ledger.close("the attempt is over")
         _say_end(line, ended)
 
-    def _attempt_run(self, assigned: messages.Assigned, line: Line) -> AttemptRun:
-        """Return the run of an attempt whose time begins now."""
+    def _attempt_run(self, assigned: messages.Assigned, line: Line) -> AttemptRun | None:
+        """Return the run of an attempt whose time begins now; None if its agent cannot be made."""
+        try:
+            agent = self._agents.agent(assigned.agent)
+        except Exception as error:  # noqa: BLE001 - an agent of others: its attempt ends, and no more
+            problem = f"its agent could not be made: {error!r}"[: messages.MAX_TEXT_CHARS]
+            line.say(messages.Ended(assigned.attempt, problem=problem))
+            return None
         spec = TaskSpec.from_json(assigned.spec)
         redactor = self._redactor.plus({**spec.env, ATTEMPT_TOKEN: assigned.token})
         attempt = Attempt.parse(assigned.attempt, worker=self._name)
@@ -179,7 +196,7 @@ class Worker:
             spec=spec,
             cookie=assigned.cookie,
             deadline=deadline,
-            agent=self._agent,
+            agent=agent,
             ledger=ledger,
             scratch=self._launch.scratch,
             show=self._screen.line,

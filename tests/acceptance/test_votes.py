@@ -99,7 +99,7 @@ def test_votes_and_verifiers_decide(judged: Suite) -> None:
     output = result.stdout.str()
     assert "no agreement - vote 1: " in output
     assert "vote 3: malformed verdict" in output
-    assert "high a.py:10 (2 of 3 votes, plausible): bad 0" in output
+    assert "high a.py:10 (2 of 3 votes, plausible): bad" in output
     # One of a worker that was killed, and one of an agent that said nothing.
     assert "14 items: 7 pass, 4 fail, 3 error" in output
 
@@ -115,3 +115,54 @@ def test_votes_that_were_cast_are_kept_and_the_others_are_cast(judged: Suite) ->
     assert len(cast) == 3, result.stdout.str()
     kept = [vote["report"]["verdict"]["verdict"] for vote in judged.events("vote kept")]
     assert sorted(kept) == ["fail", "fail", "fail", "pass", "pass"]
+
+
+#: An agent in Python: it says what it is, and which model it was asked for.
+IN_PYTHON = """
+from pytest_ptc.model.verdict import Verdict, VerdictKind
+
+class Mine:
+    name = "mine"
+
+    async def prepare(self, spec):
+        pass
+
+    async def run(self, job):
+        said = f"mine:{job.spec.model}"
+        return Verdict(verdict=VerdictKind.PASS, summary=said, data=said)
+
+    async def close(self):
+        pass
+
+def make(launch, environ):
+    return Mine()
+"""
+
+
+def test_each_voter_is_an_agent_and_a_model_of_its_own(suite: Suite) -> None:
+    """One worker hosts them all; a name that is no agent is refused before anything is started."""
+    (suite.path / "mine.py").write_text(IN_PYTHON)
+    # Before the colon stands the agent: one that is a place in Python has no model behind it.
+    (suite.path / "conftest.py").write_text(
+        "from pytest_ptc.interfaces.agent_kind import AgentKind\n"
+        "def pytest_ptc_agents():\n"
+        "    return [AgentKind(name='mine', make='mine:make')]\n"
+    )
+    suite.write(
+        test_a="""
+@pytest.mark.ptc("pass as a command", voters=["mine:a", "command", "mine:b"], quorum="all")
+def test_panel(ptc): assert ptc.data == "mine:a"
+@pytest.mark.ptc("fail", agent="mine")
+def test_item(ptc): assert ptc.data == "mine:None"
+"""
+    )
+    suite.run("--ptc-workers=1", "--ptc-json=run.json").assert_outcomes(passed=2)
+    document = json.loads((suite.path / "run.json").read_text())
+    votes = next(task["votes"] for task in document["tasks"] if task["votes"])
+    assert [(vote["voter"], vote["said"]) for vote in votes] == [
+        *(("mine:a", "mine:a"), ("command", "as a command"), ("mine:b", "mine:b"))
+    ]
+    suite.write(test_a='@pytest.mark.ptc("p", voters=["nobody:x", "mine"])\ndef test_a(): pass\n')
+    result = suite.run()
+    assert len(suite.runs) == 1
+    result.stderr.fnmatch_lines(["*test_a.py::test_a: agent 'nobody': *'nobody' is not an agent*"])

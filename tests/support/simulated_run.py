@@ -39,6 +39,7 @@ from pytest_ptc.tasklist import TaskListStore
 from pytest_ptc.tasklist.locks import Clock
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.worker.agents import WorkerAgents
 from pytest_ptc.worker.worker import Worker
 from tests.support.hosts import FakeHost
 from tests.support.journals import KEY
@@ -419,11 +420,9 @@ class WorkerProcess:
     def _begin(self, run: SimulatedRun) -> asyncio.Task[bool]:
         launch = launch_file(run_id=RUN_ID, worker=self.name, journal=run.journal.folder)
         with contextlib.redirect_stdout(run.screen):
-            worker = Worker(
-                launch,
-                agent=self.agent,
-                redactor=Redactor(),
-            )
+            redactor = Redactor()
+            agents = WorkerAgents(launch, own=self.agent, environ={}, redactor=redactor)
+            worker = Worker(launch, agents=agents, redactor=redactor)
         return self.loop.create_task(worker._work(self._line))
 
 

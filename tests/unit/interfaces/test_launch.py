@@ -17,12 +17,13 @@ from tests.support.launch import launch_file
 #: A worker with all that can be said, its paths of bytes that are no UTF-8.
 FULL = launch_file(
     Path("/a b/\udcff"),
-    secrets={"TOKEN": "s\ud800"},
     agent=AgentLaunch(
         make="oracles:make",
         argv=("/bin/sh", "-c", "\udcff"),
         options={"sources": ["user"], "exit": True},
         search_path=("/a b/\udcff",),
+        name="oracles",
+        secrets={"TOKEN": "s\ud800"},
     ),
     farewell=("/bin/true",),
 )

@@ -14,6 +14,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.recording import Record
+from pytest_ptc.worker.agents import WorkerAgents
 from pytest_ptc.worker.worker import Worker
 from tests.support.launch import launch_file
 from tests.support.lines import FakeLine, line_pair
@@ -74,7 +75,9 @@ def worker(tmp_path: Path, agent: Any) -> Worker:
     """Return a worker whose folders are all in this one."""
     (tmp_path / "scratch").mkdir()
     launch = launch_file(tmp_path)
-    return Worker(launch, agent=agent, redactor=Redactor())
+    redactor = Redactor()
+    agents = WorkerAgents(launch, own=agent, environ={}, redactor=redactor)
+    return Worker(launch, agents=agents, redactor=redactor)
 
 
 @pytest.fixture(autouse=True)
