@@ -166,11 +166,11 @@ def test_what_a_killed_client_leaves_goes_with_the_run(
 @pytest.mark.slow
 @pytest.mark.fault("agent-floods", "late-record")
 def test_a_tool_that_floods_or_never_ends_ends_with_its_task(claude: ClaudeSuite) -> None:
-    """Endless output and a verdict that comes too late are ended; 100 MB are not the journal's."""
+    """Endless output and a verdict that comes too late are ended; 20 MB are not the journal's."""
     claude.tasks(
         endless=(shell("yes"), {"timeout": 3, **BASH}),
         late=("slow 6 record pass x", {"timeout": 3}),
-        flood=(shell("head -c 100000000 /dev/zero | tr '\\0' x") + "\nrecord pass x", BASH),
+        flood=(shell("head -c 20000000 /dev/zero | tr '\\0' x") + "\nrecord pass x", BASH),
         lines=(shell("seq 100000; (setsid sleep 600 &)") + "\nrecord fail bad", BASH),
     )
     claude.run()
