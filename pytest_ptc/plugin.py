@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.collection.keywords import marker_text
+from pytest_ptc.collection.keywords import marker_text, self_test_texts
 from pytest_ptc.collection.options import ReportOptions, add_options, give_values, resolve
 from pytest_ptc.collection.root_dir import ROOT
 from pytest_ptc.model.errors import ConfigError, MarkerError
@@ -75,7 +75,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, and make a run if this session has workers."""
-    config.addinivalue_line("markers", marker_text())
+    for line in (marker_text(), *self_test_texts()):
+        config.addinivalue_line("markers", line)
     # For `files`, which is called while test modules are imported.
     session = ROOT.set(config.rootpath)
     config.add_cleanup(lambda: ROOT.reset(session))

@@ -373,6 +373,15 @@ def marker_text() -> str:
     )
 
 
+def self_test_texts() -> tuple[str, str]:
+    """Return the lines of the markers that test the judge for `pytest --markers`."""
+    canary = (
+        "ptc_canary(expect): beside ptc: the test has a planted defect, which one finding of its "
+        'agent must name: expect={"path": ..., "rule": ..., or "message": a pattern}'
+    )
+    return canary, "ptc_control: beside ptc: the test is clean, and its agent must pass it"
+
+
 def checked_keywords(nodeid: str, given: Mapping[str, Any], rootpath: Path) -> dict[str, Any]:
     """Return a test's keywords, each checked and as a task has it.
 

@@ -15,7 +15,9 @@ import pytest
 from pytest_ptc.collection.fan_out import matching, require_matches, tree
 from pytest_ptc.collection.front_matter import SuiteError, parted, read_matter
 from pytest_ptc.collection.item_ids import item_id, unique_ids
-from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
+from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords, fields_in
+from pytest_ptc.collection.self_test_keys import only_expected, tests_of_judge
+from pytest_ptc.collection.self_test_marks import canary_of
 from pytest_ptc.collection.sources import (
     item_name,
     lines_of_command,
@@ -23,7 +25,7 @@ from pytest_ptc.collection.sources import (
     rows_of_csv,
     rows_of_json,
 )
-from pytest_ptc.model.errors import ListingError, MarkerError
+from pytest_ptc.model.errors import ListingError, MarkerError, ValueRefused
 from pytest_ptc.system.git.changed_files import Change, changes_since, link_detail, selected
 from pytest_ptc.system.patterns import checked_patterns, matches
 from pytest_ptc.system.regular_files import read_regular
@@ -47,7 +49,7 @@ __all__ = [
 #: Longest file read, in bytes: a prompt, and what it fans out over.
 MAX_SUITE_BYTES = 1024 * 1024
 #: Keys of the front matter beside the marker's keywords.
-_OWN_KEYS = ("each", "xfail", "skip")
+_OWN_KEYS = ("each", "xfail", "skip", "canary", "control")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class Suite:
         lines: The line of every key of the front matter.
         xfail: Why its items are expected to fail.
         skip: Why they are not run.
+        canary: The finding that their agents must make, as the front matter has it.
+        control: Whether they are clean, and must pass.
     """
 
     prompt: str
@@ -71,6 +75,8 @@ class Suite:
     lines: Mapping[str, int] = field(default_factory=dict)
     xfail: str | None = None
     skip: str | None = None
+    canary: Any = None
+    control: bool = False
 
 
 class FannedOut(NamedTuple):
@@ -100,13 +106,23 @@ def read_suite(text: str) -> Suite:
             if not isinstance(reason, str) or not reason.strip():
                 raise SuiteError(lines[name], f"{name}: must be a text, the reason")
             reasons[name] = printable(reason.strip())
+    tests = tests_of_judge(values, lines, reasons)
     for name in values:
         if name in KEYWORDS and not KEYWORDS[name].in_front_matter:
             problem = "needs a test with a body, which a Markdown suite does not have; remove it"
             raise SuiteError(lines[name], f"{name}: {problem}")
     if values.pop("each", each) is not None and each is None:
         raise SuiteError(lines["each"], "each: is empty")
-    return Suite(prompt=body.strip(), line=line, each=each, keywords=values, lines=lines, **reasons)
+    return Suite(
+        prompt=body.strip(),
+        line=line,
+        each=each,
+        keywords=values,
+        lines=lines,
+        xfail=reasons.get("xfail"),
+        skip=reasons.get("skip"),
+        **tests,
+    )
 
 
 def fanned_out(each: Any, root: Path) -> FannedOut:
@@ -287,6 +303,11 @@ class MarkdownFile(pytest.File):
                     f"{{{missing[0]}}} has no value: `each` gives {', '.join(params) or 'none'}; "
                     "write {{ for a literal brace",
                 )
+            if suite.canary is not None:
+                try:
+                    canary_of(suite.canary, params)
+                except ValueRefused as error:
+                    raise SuiteError(suite.lines["canary"], f"canary: {error}") from None
             yield MarkdownItem.from_parent(
                 self, name=name, suite=with_change(suite, params), params=params
             )
@@ -326,6 +347,10 @@ class MarkdownItem(_Item):
         super().__init__(**kwargs)
         #: Read where a function's parameters would be.
         self.ptc_params = params
+        #: Of those, what its agent must not see: they only say which defect is planted.
+        self.ptc_hidden_params = only_expected(
+            suite.canary, {*fields_of(suite.prompt), *fields_in(suite.keywords)}
+        )
         changed_since = suite.each.get("changed") if isinstance(suite.each, dict) else None
         #: The commit or branch since whose fork the files it fans out over have changed.
         self.ptc_changed_since = changed_since if isinstance(changed_since, str) else None
@@ -336,6 +361,11 @@ class MarkdownItem(_Item):
             self.add_marker(pytest.mark.xfail(reason=suite.xfail, strict=True))
         if suite.skip is not None:
             self.add_marker(pytest.mark.skip(reason=suite.skip))
+
+        if suite.canary is not None:
+            self.add_marker(pytest.mark.ptc_canary(suite.canary))
+        if suite.control:
+            self.add_marker(pytest.mark.ptc_control)
 
     def runtest(self) -> None:
         """Do nothing: that this is called says that the verdict is a pass."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.collection.keywords import checked_keywords, fields_in
+from pytest_ptc.collection.self_test_marks import read_self_test, refuse_lone_test
 from pytest_ptc.collection.task_directory import DirectoryError, task_directory
 from pytest_ptc.collection.task_specs import task_spec
 from pytest_ptc.collection.timeouts import general_timeout, marked_timeout
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_ptc.model.self_test import SelfTest
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
 
@@ -44,6 +46,7 @@ class MarkedTask:
         rootpath: Pytest's root directory, which directories are named from.
         general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
         command_fields: Those of `fixtures` that only the agent's command names.
+        self_test: What the item tests of the judge; None for nothing.
     """
 
     nodeid: str
@@ -55,6 +58,7 @@ class MarkedTask:
     rootpath: Path
     general_timeout: float | None = None
     command_fields: tuple[str, ...] = ()
+    self_test: SelfTest | None = None
 
     def preview(self) -> str:
         """Return the prompt, filled as far as that needs no fixture."""
@@ -78,6 +82,7 @@ class MarkedTask:
             rootpath=self.rootpath,
             general_timeout=self.general_timeout,
             trusted=fixtures.keys(),
+            self_test=self.self_test,
         )
 
 
@@ -89,6 +94,7 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
     """
     marks = list(item.iter_markers("ptc"))
     if not marks:
+        refuse_lone_test(item)
         return None
     keywords: dict[str, Any] = {}
     for mark in reversed(marks):
@@ -103,7 +109,9 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
     prompt = _prompt(item, marks)
     callspec = getattr(item, "callspec", None)
     # An item of a Markdown file has no call to describe.
-    params = dict(callspec.params if callspec is not None else getattr(item, "ptc_params", {}))
+    given = dict(callspec.params if callspec is not None else getattr(item, "ptc_params", {}))
+    hidden = getattr(item, "ptc_hidden_params", ())
+    params = {name: value for name, value in given.items() if name not in hidden}
     fields = dict.fromkeys([*fields_of(prompt), *fields_in(keywords)])
     in_command = [name for name in _command_fields(item, settings, params) if name not in fields]
     fields |= dict.fromkeys(in_command)
@@ -117,6 +125,7 @@ def read_marker(item: pytest.Item, settings: Settings, rootpath: Path) -> Marked
         rootpath=rootpath,
         general_timeout=general_timeout(item.config),
         command_fields=tuple(name for name in in_command if name not in params),
+        self_test=read_self_test(item, given),
     )
 
 

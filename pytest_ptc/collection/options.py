@@ -18,6 +18,7 @@ from pytest_ptc.collection.value_types import (
     ALL_OR_NUMBER,
     DOLLARS,
     FLAG,
+    RATE,
     RUN,
     SECONDS,
     TEXT,
@@ -220,6 +221,22 @@ _OUTCOME = (
         "end with status 0 only if all marked tests, or at least N, were judged by an agent "
         "in this run, or in the one that it resumes",
         metavar="all|N",
+    ),
+    Option(
+        "min_catch",
+        RATE,
+        "",
+        "the least part of the planted defects (ptc_canary) that the judge must find: below, the "
+        "run is not green, and a single miss is no failure",
+        metavar="0..1",
+    ),
+    Option(
+        "max_false_alarm",
+        RATE,
+        "",
+        "the largest part of the clean items (ptc_control) that the judge may refuse: above, the "
+        "run is not green, and a single refusal is no failure",
+        metavar="0..1",
     ),
     Option(
         "on_skip",

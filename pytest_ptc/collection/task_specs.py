@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from pytest_ptc.model.self_test import SelfTest
     from pytest_ptc.model.settings import Settings
 
 
@@ -36,6 +37,7 @@ def task_spec(
     rootpath: Path,
     general_timeout: float | None = None,
     trusted: Collection[str] = (),
+    self_test: SelfTest | None = None,
 ) -> TaskSpec:
     """Return a task with every default of the settings applied where `keywords` is silent.
 
@@ -49,6 +51,7 @@ def task_spec(
         rootpath: Pytest's root directory, which directories are named from.
         general_timeout: Pytest-timeout's limit for every test of the run, in seconds.
         trusted: The names in `params` whose values come from session fixtures.
+        self_test: What it tests of the judge; None for nothing.
 
     Raises:
         MarkerError: What was filled in names no directory, no commit, or no group.
@@ -65,6 +68,11 @@ def task_spec(
             values[name] = fill(value, params)
     if "group" in values:
         values["group"] = _group(nodeid, keywords["group"], values["group"])
+    if self_test is not None:
+        # Its verdict alone decides, whatever else the project's tests do.
+        values["gate"] = True
+        rate = settings.min_catch if self_test.kind == "canary" else settings.max_false_alarm
+        self_test = replace(self_test, tolerated=bool(rate))
     values["env"] = settings.variables | values.get("env", {})
     values["votes"] = _votes(nodeid, values)
     spec = TaskSpec(
@@ -74,6 +82,7 @@ def task_spec(
         params={name: plain(value) for name, value in params.items()},
         cwd=cwd,
         on_skip=settings.skip_means,
+        self_test=self_test,
         **values,
     )
     return _at_commits(spec, own_base="base" in keywords)

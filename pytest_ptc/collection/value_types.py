@@ -164,6 +164,11 @@ RUN = ValueType(
     "the end of a run's id, or last",
     lambda value: re.fullmatch(r"[\w-]+", value) is not None,
 )
+#: A part of something, exactly as it is written.
+RATE = ValueType(
+    "a number from 0 to 1, such as 0.8",
+    lambda value: re.fullmatch(r"0?\.[0-9]{1,9}|0|1(\.0{1,9})?", value, re.ASCII) is not None,
+)
 #: How many tests must have been judged.
 ALL_OR_NUMBER = ValueType(
     "all, or a number from 1",

@@ -91,12 +91,12 @@ class Attempts:
         task = self._board.tasks[task_id]
         cookie = secrets.token_hex(16)
         try:
-            writer = self._journal.open_attempt(attempt, task.spec)
+            writer = self._journal.open_attempt(attempt, task.spec.for_agent)
             message = messages.Assigned(
                 attempt.name,
                 cookie,
                 self._journal.token(attempt),
-                task.spec.to_json(),
+                task.spec.for_agent.to_json(),
                 seconds=task.spec.timeout,
                 agent=self._agent_of(task.spec),
             )

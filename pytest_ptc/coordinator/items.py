@@ -158,6 +158,8 @@ class Item:
     def passed(self) -> bool:
         """Tell whether it is done with a pass that no finding blocks."""
         verdict = self.result.shown_verdict if self.result is not None else None
+        if self.result is not None and (outcome := self.result.test_outcome) is not None:
+            return outcome.good
         return verdict is not None and verdict.passed
 
     def next_votes(self) -> list[Task]:

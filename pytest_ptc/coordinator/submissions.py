@@ -213,7 +213,7 @@ class Submissions:
             description = (
                 f"{description[:MAX_DESCRIPTION_CHARS]}\n[cut; the whole is in the journal]"
             )
-        nodeid = redactor.text(spec.nodeid)
+        nodeid = redactor.text(spec.for_agent.nodeid)
         part = f" (vote {vote} of {spec.votes})" if vote is not None else ""
         return NewTask(
             subject=f"{nodeid}{' (verification)' if check else part}",

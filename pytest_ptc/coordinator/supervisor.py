@@ -350,7 +350,8 @@ class Supervisor:
         if like is None:
             self._crew.say(worker, messages.Prepare(None))
         else:
-            self._crew.say(worker, messages.Prepare(like.to_json(), self._agent_of(like)))
+            seen = like.for_agent.to_json()
+            self._crew.say(worker, messages.Prepare(seen, self._agent_of(like)))
 
     def _lose(self, worker: str, why: str) -> None:
         """Take a worker as gone, however that was noticed; an errand ends what is left of it."""

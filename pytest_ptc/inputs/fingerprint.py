@@ -22,6 +22,7 @@ _WITHOUT = frozenset(
     {"timeout", "retries", "needs", "group", "gate", "fail_on", "on_skip", "unplaced"}
     # A vote is a conversation of its own, whoever else votes.
     | {"votes", "quorum", "voters", "verify", "verify_limit"}
+    | {"self_test", "alias"}
 )
 #: What has a part of its own; all else of a task is its settings.
 _PARTS = {

@@ -53,6 +53,7 @@ from pytest_ptc.model.content import Content
 from pytest_ptc.model.inline_suite import InlineSuite
 from pytest_ptc.model.known import KnownFindings
 from pytest_ptc.model.result import Usage
+from pytest_ptc.model.self_test import SelfTest
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Trouble
 from pytest_ptc.model.verdict import Verdict
@@ -173,7 +174,7 @@ def _plain_fields(value: Event | KeptReport) -> dict[str, Any]:
 
 def _plain(value: object) -> object:
     match value:
-        case TaskSpec() | Verdict() | Trouble() | Usage() | Content():
+        case TaskSpec() | SelfTest() | Verdict() | Trouble() | Usage() | Content():
             return value.to_json()
         case KeptReport():
             return _plain_fields(value)

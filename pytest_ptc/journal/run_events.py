@@ -41,6 +41,8 @@ class RunBegan(Event, frozen=True, kw_only=True, tag="run"):
         inline: The suite of `ptc run`; None for a run of test files.
         interactive: Whether people may type into the workers' panes.
         start: The directory that it was started in; None where an older version did not tell.
+        min_catch: The least part of planted defects that is found; empty for none.
+        max_false_alarm: The largest part of clean items that is refused; empty for none.
     """
 
     format: int
@@ -72,6 +74,8 @@ class RunBegan(Event, frozen=True, kw_only=True, tag="run"):
     inline: InlineSuite | None = None
     interactive: bool = False
     start: str | None = None
+    min_catch: str = ""
+    max_false_alarm: str = ""
 
 
 class SuiteChanged(Event, frozen=True, kw_only=True, tag="suite changed"):

@@ -9,6 +9,7 @@ import msgspec
 from pytest_ptc.journal.event import Event
 from pytest_ptc.model.content import Content
 from pytest_ptc.model.result import Attempt, AttemptReport, Usage
+from pytest_ptc.model.self_test import SelfTest
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Trouble
 from pytest_ptc.model.verdict import Verdict
@@ -213,6 +214,7 @@ class ItemReported(Event, frozen=True, kw_only=True, tag="item"):
         path: The file of the item, relative to the root directory.
         line: Its line, from 1.
         xfail: The reason of its `xfail` mark.
+        self_test: What it tests of the judge; None for nothing.
     """
 
     task: str | None
@@ -223,6 +225,7 @@ class ItemReported(Event, frozen=True, kw_only=True, tag="item"):
     path: str | None
     line: int | None
     xfail: str | None
+    self_test: SelfTest | None = None
 
 
 # --- attempts

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_ptc.model.result import Result
+    from pytest_ptc.model.self_test import Blind
 
 #: The value of `--ptc-require` for every marked item.
 ALL = "all"
@@ -86,6 +87,8 @@ def state_of(outcome: str | None, result: Result | None) -> ItemState:
         cause=result.trouble.cause.value if result.trouble else None,
         gate=result.spec.gate,
         blocked=bool(result.blocking),
+        test=result.test_outcome,
+        tolerated=result.spec.self_test is not None and result.spec.self_test.tolerated,
     )
 
 
@@ -141,6 +144,7 @@ def reasons(
     items: Sequence[Standing],
     *,
     require: str = "",
+    blind: Sequence[Blind] = (),
     unawaited: Sequence[str] = (),
     counted: int = FAILED,
 ) -> list[Reason]:
@@ -149,6 +153,7 @@ def reasons(
     Args:
         items: All marked items.
         require: `all`, a number, or nothing: `--ptc-require`.
+        blind: Why the judge is below its minimums.
         unawaited: The names of submitted tasks whose result nobody asked for.
         counted: Pytest's exit status: whether it has counted what was reported as failed.
     """
@@ -170,7 +175,8 @@ def reasons(
         unmet.append(
             Reason(_count_and_names("submitted and never awaited (call .result())", unawaited))
         )
-    return [*unmet, *_missing_judgements(items, require)]
+    below = [Reason(why.text, why.judged) for why in blind]
+    return [*below, *unmet, *_missing_judgements(items, require)]
 
 
 def _uncounted_reason(item: Standing) -> Reason | None:
@@ -267,6 +273,7 @@ def why_no_success(
     stopped: str | None,
     states: Sequence[ItemState],
     judged: int,
+    blind: Sequence[str] = (),
 ) -> str | None:
     """Return why a run is no success; None if it is one.
 
@@ -276,9 +283,12 @@ def why_no_success(
         stopped: Why it began nothing more before all was done.
         states: What became of its marked items.
         judged: How many tasks have a verdict other than error.
+        blind: Why the judge is below its minimums.
     """
     if not ended or exit_status is None:
         return "the run was killed, or is still active"
+    if blind and came_to_its_end(exit_status):
+        return "; ".join(blind)
     if exit_status != PASSED:
         why = _STATUS_MEANINGS.get(exit_status, "a plugin set it")
         return f"pytest ended with status {exit_status}: {why}"

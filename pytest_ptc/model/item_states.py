@@ -12,6 +12,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ptc.model.self_test import JudgeOutcome
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.model.verdict import VerdictKind
 
@@ -116,6 +117,8 @@ def item_state(
     cause: str | None = None,
     gate: bool = True,
     blocked: bool = False,
+    test: JudgeOutcome | None = None,
+    tolerated: bool = False,
 ) -> ItemState:
     """Return what became of an item.
 
@@ -125,15 +128,22 @@ def item_state(
         cause: The cause of the trouble because of which no verdict counts.
         gate: Whether a verdict of fail fails the test.
         blocked: Whether a finding beside a pass or a skip is as bad as its threshold.
+        test: What it came to as a test of the judge; None for any other item.
+        tolerated: Whether such a test may miss, because the run has a minimum rate.
     """
     judged = verdict not in (None, VerdictKind.ERROR.value)
     if outcome is None:
         if verdict is None and cause in (None, Cause.STOPPED.value):
             return ItemState.UNDONE
+        if test is not None:
+            return ItemState.UNREPORTED if test.good else ItemState.UNRESOLVED
         if verdict in (VerdictKind.PASS.value, VerdictKind.SKIP.value) and not blocked:
             return ItemState.UNREPORTED
         return ItemState.UNRESOLVED
     state = ItemState(outcome)
+    if test is not None and state in FINE:
+        untried = state is ItemState.SKIPPED and verdict is None and cause is None
+        return state if untried else _state_of_test(state, test, tolerated=tolerated)
     # Pytest's word is not enough for green: there must be a verdict that lets the item pass. And
     # whatever skips an item, a fixture or a plugin, does not take back what was recorded.
     untried = state is ItemState.SKIPPED and verdict is None and cause is None
@@ -149,6 +159,15 @@ def item_state(
     if ran and gate and verdict == VerdictKind.SKIP.value:
         return ItemState.FAILED
     return state
+
+
+def _state_of_test(state: ItemState, test: JudgeOutcome, *, tolerated: bool) -> ItemState:
+    """Return what became of a test of the judge that pytest reports as fine."""
+    if test is JudgeOutcome.UNJUDGED:
+        return ItemState.ERROR
+    if test.good or (tolerated and state is ItemState.XFAILED):
+        return state
+    return ItemState.FAILED
 
 
 def is_submitted(nodeid: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.content import Content
+from pytest_ptc.model.self_test import JudgeOutcome, outcome_of
 from pytest_ptc.model.verdict import Finding, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -201,6 +202,13 @@ class Kept:
     content: Content = field(default_factory=Content)
 
 
+def test_outcome(spec: TaskSpec, verdict: Verdict | None) -> JudgeOutcome | None:
+    """Return what a task came to as a test of the judge; None if it is none."""
+    if spec.self_test is None:
+        return None
+    return outcome_of(spec.self_test, verdict, cwd=spec.cwd, fail_on=spec.fail_on)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """How a task ended, after its last attempt: what an item's outcome is made of.
@@ -259,8 +267,15 @@ class Result:
         return verdict.blocking if verdict is not None and self.spec.gate else []
 
     @property
+    def test_outcome(self) -> JudgeOutcome | None:
+        """Return what it came to as a test of the judge; None if it is none."""
+        return test_outcome(self.spec, self.verdict)
+
+    @property
     def refused(self) -> bool:
         """Tell whether its verdict, or a finding in it, fails the test."""
+        if (outcome := self.test_outcome) is not None:
+            return outcome.wrong
         verdict = self.verdict
         failed = verdict is not None and verdict.counts_as is VerdictKind.FAIL and self.spec.gate
         return failed or bool(self.blocking)

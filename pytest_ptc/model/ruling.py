@@ -7,6 +7,11 @@
                                      that must fail
     verdict error, or any trouble    error
 
+    a test of the judge              passed without its body where a planted defect is found;
+                                     failed where it is missed, or a clean item refused; expected,
+                                     where a minimum rate tolerates that; else as a pass, or an
+                                     error
+
 With `gate=False` the body judges a verdict of pass, fail or skip alone. An item without a verdict
 that counts is never anything but an error or a failure.
 """
@@ -16,10 +21,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from pytest_ptc.model.self_test import JudgeOutcome
 from pytest_ptc.model.verdict import VerdictKind
 
 if TYPE_CHECKING:
     from pytest_ptc.model.result import Result
+    from pytest_ptc.model.self_test import SelfTest
 
 
 class Ruling(Enum):
@@ -33,6 +40,10 @@ class Ruling(Enum):
     ERROR = "error"
     #: A skip where that is no pass.
     SKIP_IS_ERROR = "skip is an error"
+    #: A planted defect is found: the body, which judges by the verdict, has nothing to say.
+    FOUND = "found"
+    #: A test of the judge that missed, where a minimum rate decides.
+    TOLERATED = "tolerated"
 
 
 def ruling_on(result: Result | None, *, must_fail: bool = False) -> Ruling:
@@ -45,6 +56,8 @@ def ruling_on(result: Result | None, *, must_fail: bool = False) -> Ruling:
     """
     if result is None or result.verdict is None:
         return Ruling.ERROR
+    if result.spec.self_test is not None:
+        return _ruling_on_test(result, result.spec.self_test)
     if result.refused:
         return Ruling.FAILED
     kind = result.verdict.counts_as
@@ -54,6 +67,18 @@ def ruling_on(result: Result | None, *, must_fail: bool = False) -> Ruling:
         strict = must_fail or result.spec.on_skip == "error"
         return Ruling.SKIP_IS_ERROR if strict else Ruling.SKIPPED
     return Ruling.BODY
+
+
+def _ruling_on_test(result: Result, test: SelfTest) -> Ruling:
+    match result.test_outcome:
+        case JudgeOutcome.FOUND:
+            return Ruling.FOUND
+        case JudgeOutcome.CLEARED:
+            return Ruling.BODY
+        case JudgeOutcome.MISSED | JudgeOutcome.REFUSED:
+            return Ruling.TOLERATED if test.tolerated else Ruling.FAILED
+    skipped = result.verdict is not None and result.verdict.verdict is VerdictKind.SKIP
+    return Ruling.SKIP_IS_ERROR if skipped else Ruling.ERROR
 
 
 def is_no_skip(outcome: str, result: Result | None, *, expected: bool) -> bool:
@@ -66,6 +91,10 @@ def is_no_skip(outcome: str, result: Result | None, *, expected: bool) -> bool:
     """
     if outcome != "skipped":
         return False
+    test = result.spec.self_test if result is not None else None
+    if expected and result is not None and test is not None:
+        # Only a minimum rate makes an expected failure of a miss.
+        return not result.judged or (result.refused and not test.tolerated)
     if expected:
         # `xfail` takes any exception for the expected one; that nobody judged the item is not it.
         return result is None or not result.judged

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SkipMeans,
         Unplaced,
     )
+    from pytest_ptc.model.self_test import Minimums
 
 
 class Settings(NamedTuple):
@@ -68,6 +69,8 @@ class Settings(NamedTuple):
     resume: str
     exit_codes: bool
     require: str
+    min_catch: str
+    max_false_alarm: str
     on_skip: SkipMeans | None
     output: OutputForm | None
     keep_runs: int | None
@@ -80,6 +83,14 @@ class Settings(NamedTuple):
     def variables(self) -> dict[str, str]:
         """Return the variables that are added to every agent's environment."""
         return dict(entry.split("=", 1) for entry in self.env)
+
+    @property
+    def minimums(self) -> Minimums:
+        """Return what the judge must reach in its tests."""
+        # Every pytest run imports this module, and few have such tests.
+        from pytest_ptc.model.self_test import Minimums  # noqa: PLC0415
+
+        return Minimums(self.min_catch, self.max_false_alarm)
 
     @property
     def skip_means(self) -> SkipMeans:
@@ -104,6 +115,8 @@ class Settings(NamedTuple):
         asked = {
             "--ptc-fail-on": self.fail_on != "verdict",
             "--ptc-on-skip": self.on_skip == "error",
+            "--ptc-min-catch": self.min_catch,
+            "--ptc-max-false-alarm": self.max_false_alarm,
             **{f"--ptc-{name}": path for name, path in self.reports.items()},
             "--ptc-github": self.github == "yes",
         }

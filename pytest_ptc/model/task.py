@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # An event is decoded by these types: they are there at run time.
 from collections.abc import Mapping  # noqa: TC003
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_ptc.model.choices import (  # noqa: TC001
@@ -16,6 +16,7 @@ from pytest_ptc.model.choices import (  # noqa: TC001
     SkipMeans,
     Unplaced,
 )
+from pytest_ptc.model.self_test import SelfTest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +63,8 @@ class TaskSpec:
             item's own agent and model.
         verify: Whether each finding that blocks goes to a verifier.
         verify_limit: How many findings are verified at most, the worst first.
+        self_test: What it tests of its judge, who is not told; None for nothing.
+        alias: What it is called before its agent, in place of the node id; None for that.
     """
 
     nodeid: str
@@ -98,19 +101,25 @@ class TaskSpec:
     voters: tuple[str, ...] = ()
     verify: bool = False
     verify_limit: int = 20
+    self_test: SelfTest | None = None
+    alias: str | None = None
 
     @property
     def has_panel(self) -> bool:
         """Tell whether more than one conversation may have a part in its verdict."""
         return self.votes > 1 or self.verify
 
+    @property
+    def for_agent(self) -> TaskSpec:
+        """Return the task as its agent may know it: without what it tests, under its alias."""
+        if self.alias is None:
+            return replace(self, self_test=None)
+        # The name of its file, too, may say what it is.
+        return replace(self, nodeid=self.alias, source="", self_test=None, alias=None)
+
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON, one key a field."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name in self.__slots__
-            for value in [getattr(self, name)]
-        }
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TaskSpec:
@@ -120,4 +129,12 @@ class TaskSpec:
         if fields["tools"] is not None:
             fields["tools"] = tuple(fields["tools"])
         fields["voters"] = tuple(fields["voters"])
+        if fields.get("self_test") is not None:
+            fields["self_test"] = SelfTest.from_json(fields["self_test"])
         return cls(**fields)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SelfTest):
+        return value.to_json()
+    return list(value) if isinstance(value, tuple) else value

@@ -17,6 +17,7 @@ from pytest_ptc.model.verdict import FindingFacts, Severity, VerdictKind
 if TYPE_CHECKING:
     from pytest_ptc.model.item_states import PhaseReport
     from pytest_ptc.model.reports import ReportTarget
+    from pytest_ptc.model.self_test import JudgeReport, Rate
     from pytest_ptc.model.verdict import Finding, Verdict
     from pytest_ptc.reporting.run_report import (
         RunReport,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     )
 
 #: The version of the form: the first number changes when a reader of the old one would err.
-VERSION = "1.2"
+VERSION = "1.3"
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
@@ -61,6 +62,7 @@ def document(run: RunReport) -> dict[str, Any]:
         "version": VERSION,
         "run": _run(run),
         "totals": _totals(run),
+        "judge": judge_json(run.judge),
         "tasks": [_task(task) for task in run.tasks],
         "workers": [_worker(worker) for worker in run.workers],
         "holds": [hold._asdict() for hold in run.holds],
@@ -126,6 +128,7 @@ def _task(task: TaskReport) -> dict[str, Any]:
         "gate_on": spec.gate_on,
         "gate": spec.gate,
         "fail_on": spec.fail_on,
+        "self_test": self_test_json(task),
         "submitted": task.submitted,
         "resumed": task.kept_from,
         "verdict": _verdict(task.verdict),
@@ -133,6 +136,37 @@ def _task(task: TaskReport) -> dict[str, Any]:
         "votes": [vote._asdict() for vote in task.votes],
         "attempts": [_attempt(attempt) for attempt in task.attempts],
     }
+
+
+def judge_json(judge: JudgeReport) -> dict[str, Any] | None:
+    """Return how the judge did in its tests; null where it had none and needed none."""
+    if not judge.tested and not judge.blind:
+        return None
+    return {
+        "text": judge.text or None,
+        "canaries": _rate(judge.canaries),
+        "controls": _rate(judge.controls),
+        "min_catch": judge.minimums.catch or None,
+        "max_false_alarm": judge.minimums.false_alarm or None,
+        "blind": [blind.text for blind in judge.blind],
+    }
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    return {
+        "total": rate.total,
+        "right": rate.good,
+        "wrong": list(rate.wrong),
+        "not_judged": list(rate.unjudged),
+    }
+
+
+def self_test_json(task: TaskReport) -> dict[str, Any] | None:
+    """Return what a task tests of the judge, and what it came to; null for nothing."""
+    test, outcome = task.spec.self_test, task.test_outcome
+    if test is None or outcome is None:
+        return None
+    return {**test.to_json(), "outcome": outcome.value}
 
 
 def _outcome(report: PhaseReport | None) -> dict[str, Any]:

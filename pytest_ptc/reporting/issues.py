@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 VERDICT = "ptc/verdict"
 TEST = "ptc/test"
 ERROR = "ptc/error"
+JUDGE = "ptc/judge"
 
 #: An item has at most one of each of these.
-OURS = (VERDICT, TEST, ERROR)
+OURS = (VERDICT, TEST, ERROR, JUDGE)
+
+#: What stands of an item that tests the judge.
+_STANDING = (JUDGE, TEST, ERROR)
 
 #: Most characters of one message.
 MAX_MESSAGE_CHARS = 4000
@@ -104,8 +108,14 @@ class Issue(NamedTuple):
 
     @property
     def expected(self) -> bool:
-        """Tell whether the item was expected to fail, and did."""
-        return self.task is not None and self.task.expected
+        """Tell whether the item was expected to fail, and did; or is one that tests the judge.
+
+        What such an item's agent has found is about a planted defect, or is a false alarm; that the
+        judge erred is an issue of its own.
+        """
+        if self.task is None:
+            return False
+        return self.task.expected or (self.rule not in _STANDING and self.task.tests_judge)
 
     @property
     def of_run(self) -> bool:
@@ -138,6 +148,9 @@ def issues_of(run: RunReport) -> list[Issue]:
     if undone:
         one = _undone([task.nodeid for task in undone])
         found.append(_issue(one, undone[0], run, seen))
+    for blind in run.judge.blind:
+        one = _Observation(JUDGE, Severity.HIGH, "blind judge", blind.text, fails=True)
+        found.append(_issue(one, None, run, seen))
     if run.why_not_successful is not None and not any(issue.fails for issue in found):
         why = run.why_not_successful
         one = _Observation(ERROR, Severity.HIGH, "run not successful", why, fails=True)
@@ -160,6 +173,11 @@ def _observations(task: TaskReport) -> Iterator[_Observation]:
         yield _finding(finding, fails=fails)
     state = task.state
     fine = state in FINE
+    if (tested := task.test_outcome) is not None and tested.wrong:
+        if not fine:
+            label, text = task.reason.label, task.reason.text
+            yield _Observation(JUDGE, Severity.HIGH, label, text, fails=True)
+        return
     if task.verdict and task.kind is VerdictKind.FAIL and not task.findings:
         # A test whose body alone judges may pass by such a verdict: it is worth a look, and more is
         # said by the test.

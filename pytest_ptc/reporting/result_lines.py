@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.verdict import VerdictKind
-from pytest_ptc.reporting.document import finding_json, json_text
+from pytest_ptc.reporting.document import finding_json, json_text, judge_json, self_test_json
 from pytest_ptc.reporting.finding_names import named_findings
 from pytest_ptc.reporting.item_names import item_names
 from pytest_ptc.reporting.list_lines import short_list_lines
@@ -58,6 +58,8 @@ _WEIGHT = 3
 _NAME, _REASON, _ID, _HINT = 80, 160, 40, 80
 #: Most lines of what a run's lists come to.
 _LISTS = 2
+#: Bytes that there always are for how the judge did: for its numbers.
+_JUDGE = 80
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -91,7 +93,8 @@ def result_lines(
     items = _items(report, active=active)
     why_not = [] if active else _why_not(report, items)
     lists = [_bytes_cut(line, _REASON) for line in short_list_lines(report)[:_LISTS]]
-    last = [*why_not, *lists, _totals(report, items, run) + ", active" * active]
+    judge = [] if active else _judge(report, max_bytes)
+    last = [*judge, *why_not, *lists, _totals(report, items, run) + ", active" * active]
     if verbose:
         lines = [line for item in items for line in (item.whole, *item.findings)]
     else:
@@ -144,6 +147,7 @@ def result_json_lines(report: RunReport) -> list[str]:
         "states": {state.value: number for state, number in report.states.items()},
         "complete": report.complete,
         "successful": report.successful,
+        "judge": judge_json(report.judge),
         "why_not_successful": report.why_not_successful,
         "exit_status": report.exit_status,
         "seconds": report.seconds,
@@ -288,6 +292,7 @@ def _item_json(task: TaskReport, name: str, found: Sequence[NamedFinding]) -> di
             {**finding_json(finding), "name": by_finding[id(finding)]} for finding in task.findings
         ],
         "data": verdict.data if verdict else None,
+        "self_test": self_test_json(task),
         "cause": trouble.cause.value if trouble else None,
         "message": trouble.message if trouble else task.final.message if task.final else None,
         "params": dict(task.spec.params),
@@ -306,6 +311,13 @@ def _totals(report: RunReport, items: Sequence[_Item], run: str) -> str:
     if spent is not None and spent.known_cost_usd is not None:
         parts.append(spent.cost_text)
     return ", ".join([*parts, f"run {run}"])
+
+
+def _judge(report: RunReport, max_bytes: int | None) -> list[str]:
+    """Return how the judge did in its tests, if it had any."""
+    text = printable(report.judge.text)
+    room = _bytes(text) if max_bytes is None else max(_JUDGE, max_bytes // 10)
+    return [_bytes_cut(text, room)] if text else []
 
 
 def _why_not(report: RunReport, items: Sequence[_Item]) -> list[str]:

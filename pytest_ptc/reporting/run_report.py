@@ -23,7 +23,8 @@ from pytest_ptc.model.item_states import (
     item_state,
 )
 from pytest_ptc.model.known import void_entries
-from pytest_ptc.model.result import Usage
+from pytest_ptc.model.result import Usage, test_outcome
+from pytest_ptc.model.self_test import JudgedTest, JudgeOutcome, JudgeReport, Minimums, outcome_text
 from pytest_ptc.model.sightings import Roots, sighting
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
@@ -255,6 +256,8 @@ class TaskReport:
             cause=self.trouble.cause.value if self.trouble else None,
             gate=self.spec.gate,
             blocked=bool(self.blocking),
+            test=self.test_outcome,
+            tolerated=self.spec.self_test is not None and self.spec.self_test.tolerated,
         )
         object.__setattr__(self, "final", final)
         object.__setattr__(self, "state", state)
@@ -307,8 +310,20 @@ class TaskReport:
         # By the task: in a journal, a verdict is without what its task takes for a failure.
         return replace(self.verdict, fail_on=self.spec.fail_on).blocking
 
+    @property
+    def tests_judge(self) -> bool:
+        return self.spec.self_test is not None
+
+    @property
+    def test_outcome(self) -> JudgeOutcome | None:
+        """Return what it came to as a test of the judge; None if it is none."""
+        return test_outcome(self.spec, self.verdict)
+
     def is_failed_by(self, finding: Finding) -> bool:
         """Tell whether a finding of its verdict is why the item did not pass."""
+        if self.spec.self_test is not None:
+            # What fails it is the judge: its findings are about a planted defect, or none.
+            return False
         if self.state in FINE or finding.facts.excuse is not None:
             return False
         return self.kind is VerdictKind.FAIL or finding in self.blocking
@@ -350,6 +365,12 @@ class TaskReport:
             return ItemReason(VerdictKind.ERROR, trouble.cause.value, trouble.message)
         if verdict is None:
             return None
+        test, outcome = self.spec.self_test, self.test_outcome
+        if test is not None and outcome is not None:
+            kind = VerdictKind.PASS if outcome.good else _FAIL
+            kind = VerdictKind.ERROR if outcome is JudgeOutcome.UNJUDGED else kind
+            label = outcome_text(test, verdict, outcome, cwd=self.spec.cwd)
+            return ItemReason(kind, label, f"verdict {verdict.verdict}: {verdict.summary}")
         if many := len(self.blocking):
             findings = "1 finding" if many == 1 else f"{many} findings"
             beside = f"{findings} of {self.spec.fail_on} or worse beside a {verdict.verdict}"
@@ -553,6 +574,7 @@ class RunReport:
             states=[task.state for task in self.standing if not task.is_submitted],
             judged=sum(task.kind is not VerdictKind.ERROR for task in self.tasks)
             + (self.session.nothing_to_judge if self.session else 0),
+            blind=[blind.text for blind in self.judge.blind],
         )
         object.__setattr__(self, "why_not_successful", why_not)
 
@@ -574,6 +596,18 @@ class RunReport:
     def standing(self) -> list[TaskReport]:
         """Return the tasks whose word counts: of a test that was run again, the last."""
         return [task for task in self.tasks if not task.superseded]
+
+    @property
+    def judge(self) -> JudgeReport:
+        """Return how the judge did in its tests."""
+        items = [task for task in self.standing if not task.is_submitted]
+        tested = [
+            JudgedTest(task.nodeid, test, outcome)
+            for task in items
+            if (test := task.spec.self_test) and (outcome := task.test_outcome)
+        ]
+        minimums = Minimums(self.facts.min_catch, self.facts.max_false_alarm)
+        return JudgeReport.of(tested, minimums, judges=bool(items))
 
     @property
     def as_collected(self) -> list[TaskReport]:
@@ -648,3 +682,5 @@ class RunFacts(NamedTuple):
     resumes: str | None
     fail_on: str
     pytest_ptc: str
+    min_catch: str = ""
+    max_false_alarm: str = ""

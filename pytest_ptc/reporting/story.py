@@ -310,7 +310,13 @@ class _Story:
         key = f"unasked {event.nodeid} in {event.path}"
         if key not in self._drafts:
             # A session fixture of its prompt failed, and it is an error.
-            spec = TaskSpec(nodeid=event.nodeid, prompt="", timeout=0.0, cwd=self._began.rootdir)
+            spec = TaskSpec(
+                nodeid=event.nodeid,
+                prompt="",
+                timeout=0.0,
+                cwd=self._began.rootdir,
+                self_test=event.self_test,
+            )
             self._drafts[key] = _Draft(spec=spec, submitted=event.at)
         return self._drafts[key]
 

@@ -230,6 +230,7 @@ class Gatekeeper:
             return reasons(
                 self._standings(),
                 require=settings.require,
+                blind=self._run.book.judge(settings.minimums).blind,
                 unawaited=self._run.promises.unawaited(),
                 counted=counted,
             )

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_ptc.collection.collected import collected_tasks, is_marked
 from pytest_ptc.collection.timeouts import general_timeout
+from pytest_ptc.model.self_test import JudgeOutcome
 from pytest_ptc.session.arrivals import Arrivals
 from pytest_ptc.session.coordinator_fixture import PtcCoordinator, Submitter
 from pytest_ptc.session.durations import longest_first, read_durations
@@ -24,6 +25,7 @@ from pytest_ptc.session.outcomes import (
     add_extras,
     add_properties,
     add_state,
+    body_left_out,
     finish_report,
     phase_report,
     raise_in_call,
@@ -242,6 +244,10 @@ class SessionHooks:
 
     def _result_to_run_by(self, item: pytest.Item, ticket: Ticket, spec: TaskSpec) -> Result:
         """Return the result of an item that is about to run: of an attempt of its own each time."""
+        if ticket.state is TicketState.RUN and ticket.test_outcome is JudgeOutcome.MISSED:
+            # A real defect that is missed passes, and nobody asks again.
+            assert ticket.result is not None, "it was missed by that"
+            return ticket.result
         if ticket.state is TicketState.RUN:
             with usage_errors():
                 (future,) = self._run.submit([spec])
@@ -271,6 +277,13 @@ class SessionHooks:
             raise_in_call(ticket.result, self._publisher.shown_folder, ticket.problem)
         elif is_marked(item):
             self._refuse(item)
+
+    @pytest.hookimpl(specname="pytest_runtest_call", wrapper=True, tryfirst=True)
+    def pytest_leave_out_ptc_body(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Have the body of a canary not run; pytest looks for hooks named `pytest_...` alone."""
+        ticket = self._book.get(item)
+        with body_left_out(item, ticket.result if ticket is not None else None):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -6,6 +6,7 @@ that skips would hide it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ from pytest_ptc.system import pytest_internals
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pytest_ptc.model.result import Result
@@ -47,8 +48,18 @@ def raise_in_setup(result: Result, journal: Path, *, canary: bool) -> None:
         case Ruling.ERROR:
             pytest.fail(_text(result, journal), pytrace=False)
         case Ruling.SKIP_IS_ERROR:
+            test = result.spec.self_test
             why = "the canary was not judged" if canary else "ptc_on_skip is error"
+            why = why if test is None else f"the {test.kind} was not judged"
             pytest.fail(f"{_text(result, journal)}\n{why}: a skip is not a pass", pytrace=False)
+        case Ruling.TOLERATED:
+            reason = TaskReport.of(result).reason
+            pytest.xfail(printable(f"{reason.label} (a minimum rate decides)"))
+            # `--runxfail` makes nothing of that.
+            raise SetUpBypassed(_text(result, journal), pytrace=False)
+        case Ruling.FOUND:
+            # Its fixtures are its body's, which does not run.
+            raise SetUpBypassed("planted defect found", pytrace=False)
         case Ruling.SKIPPED:
             assert result.verdict is not None, "a skip is a verdict"
             pytest.skip(printable(result.verdict.summary))
@@ -89,8 +100,24 @@ def raise_in_call(result: Result | None, journal: Path, otherwise: str) -> None:
     """Fail the item in its call phase unless its verdict lets its body run."""
     if result is None or result.verdict is None:
         pytest.fail(printable(f"ptc error: {otherwise}"), pytrace=False)
-    if ruling_on(result) is not Ruling.BODY:
+    if ruling_on(result) not in (Ruling.BODY, Ruling.FOUND):
         pytest.fail(_text(result, journal), pytrace=False)
+
+
+@contextlib.contextmanager
+def body_left_out(item: pytest.Item, result: Result | None) -> Iterator[None]:
+    """Have the item's body not run within the block if a planted defect is found.
+
+    It would judge the verdict on a reviewed item: that one is a fail, as it must be.
+    """
+    if ruling_on(result) is not Ruling.FOUND:
+        yield
+        return
+    item.runtest = lambda: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del item.runtest
 
 
 def add_extras(report: pytest.TestReport, result: Result) -> None:

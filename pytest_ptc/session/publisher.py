@@ -125,12 +125,15 @@ class Publisher:
                 path=path,
                 line=None if line is None else line + 1,
                 xfail=phase.xfail,
+                self_test=ticket.marked.self_test,
             )
         )
 
     def tell_needed(self, item: pytest.Item, result: Result) -> None:
         """Write the outcome of a task without a selected item: it is that of its verdict."""
         passed = result.shown_verdict is not None and result.shown_verdict.passed
+        if (tested := result.test_outcome) is not None:
+            passed = tested.good
         path, line, _ = item.location
         self._run.tell(
             ItemReported(
@@ -202,6 +205,7 @@ class Publisher:
             lists=self._lists(),
             succeeded=self.session is not None and self.session.exitstatus == pytest.ExitCode.OK,
             shown=self.output.shown,
+            judge=self._book.judge(self._settings.minimums),
         )
 
     def _lists(self) -> list[ListLine]:

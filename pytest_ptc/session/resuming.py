@@ -24,6 +24,7 @@ from pytest_ptc.journal.events import (
     VoteSubmitted,
 )
 from pytest_ptc.model.errors import ConfigError, JournalError
+from pytest_ptc.model.panel import Vote, decide, needed_passes
 from pytest_ptc.model.result import AttemptReport, Kept
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
@@ -266,6 +267,32 @@ def without_needs(needs: Mapping[str, Sequence[str]], kept: Collection[str]) -> 
     return [nodeid for nodeid in kept if nodeid not in left]
 
 
+def are_decided(spec: TaskSpec, votes: Mapping[int, Kept]) -> bool:
+    """Tell whether kept votes decide their item, so that nobody is asked. Pure."""
+    if spec.votes == 1:
+        return bool(votes)
+    cast = [
+        Vote(number=number, report=votes[number].report if number in votes else None)
+        for number in range(1, spec.votes + 1)
+    ]
+    needed = needed_passes(spec.quorum, spec.votes)
+    return decide([vote.state(spec.fail_on) for vote in cast], needed) is not None
+
+
+def stale_tests(specs: Sequence[TaskSpec], decided: Collection[str]) -> list[str]:
+    """Return the tests of the judge whose earlier verdict says nothing of this run. Pure.
+
+    A run in which any other item is judged tests its judge anew: another day, a model with the same
+    name may be another judge. Where all other verdicts are kept, so are those of its tests.
+
+    Args:
+        specs: The tasks.
+        decided: Those that kept verdicts decide.
+    """
+    judges = any(spec.self_test is None and spec.nodeid not in decided for spec in specs)
+    return [spec.nodeid for spec in specs if judges and spec.self_test is not None]
+
+
 def _meanwhile(begun: Content, ended: Content | None) -> Change | None:
     """Return why it is not shown that an agent saw the same all the time, if it is not."""
     if ended is None:
@@ -341,7 +368,15 @@ class Resumption:
                     found.setdefault(spec.nodeid, {})[number] = kept
                 else:
                     reasons[spec.nodeid] = change.what + self._detail(change, entries)
-        for nodeid in without_needs({spec.nodeid: spec.needs for spec in specs}, found):
+        needs = {spec.nodeid: spec.needs for spec in specs}
+        for nodeid in without_needs(needs, found):
+            del found[nodeid]
+            reasons[nodeid] = "a task that it needs is run again"
+        decided = [spec.nodeid for spec in specs if are_decided(spec, found.get(spec.nodeid, {}))]
+        for nodeid in stale_tests(specs, decided):
+            if found.pop(nodeid, None):
+                reasons[nodeid] = "the judge is tested in each run in which it judges"
+        for nodeid in without_needs(needs, found):
             del found[nodeid]
             reasons[nodeid] = "a task that it needs is run again"
         self._kept += len(found)

@@ -27,6 +27,7 @@ from pytest_ptc.model.errors import IllegalMove, PtcError
 from pytest_ptc.runs.forgetting import forget_runs
 from pytest_ptc.runs.recorded import RecordedRun, open_runs, whole_story
 from pytest_ptc.runs.state import RefusedRun, RunState
+from pytest_ptc.session.aliases import Aliases
 from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.session.journal_setup import key_to_read
@@ -129,6 +130,7 @@ class Run:
         self._place = place
         self._settings = settings
         self._resumption: Resumption | None = None
+        self._aliases = Aliases()
         #: Directories of repositories of which there are worktrees.
         self._isolated: set[str] = set()
         #: Which task writes a file of findings, by its directory and name.
@@ -228,6 +230,7 @@ class Run:
         Raises:
             PtcError: The run cannot begin, or the tasks cannot be published.
         """
+        specs = self._aliases.given(specs)
         new_agents = self.plan.agents.take(specs)
         refuse_unclear(specs, self.plan.agents, self._place.root)
         refuse_unfilled(specs, self.plan.agents)

@@ -98,6 +98,8 @@ def run_began(
         inline=place.inline,
         interactive=settings.interactive,
         start=str(place.start),
+        min_catch=settings.min_catch,
+        max_false_alarm=settings.max_false_alarm,
     )
 
 

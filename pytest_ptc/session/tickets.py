@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.greenness import state_of
 from pytest_ptc.model.item_states import BAD, final_report
+from pytest_ptc.model.self_test import NO_MINIMUMS, JudgedTest, JudgeOutcome, JudgeReport, Minimums
 from pytest_ptc.reporting.run_report import TaskReport
 
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ class Ticket:
         """Return what became of the item."""
         last = final_report(self.reports)
         return state_of(last.outcome if last else None, self.result)
+
+    @property
+    def test_outcome(self) -> JudgeOutcome:
+        """Return what the item came to as a test of the judge, which it is."""
+        outcome = self.result.test_outcome if self.result is not None else None
+        return JudgeOutcome.UNJUDGED if outcome is None else outcome
 
     @property
     def unasked(self) -> bool:
@@ -214,6 +221,15 @@ class TicketBook:
     def unjudged(self) -> int:
         """Return how many failures and errors are of items that no agent has judged."""
         return self._unjudged_errors + len(self._refused)
+
+    def judge(self, minimums: Minimums = NO_MINIMUMS) -> JudgeReport:
+        """Return how the judge did in its tests, those included that only others need."""
+        tested = [
+            JudgedTest(ticket.marked.nodeid, test, ticket.test_outcome)
+            for _, ticket in self.all()
+            if (test := ticket.marked.self_test) is not None
+        ]
+        return JudgeReport.of(tested, minimums, judges=bool(self._selected))
 
     @property
     def tasks(self) -> list[TaskReport]:

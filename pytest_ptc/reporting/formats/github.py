@@ -156,7 +156,11 @@ def step_summary(run: RunReport, *, room: int = MAX_SUMMARY_BYTES, files: str | 
         heading = f"### {count(len(findings), 'finding')}: {by_severity}"
         columns = ("severity", "place", "what", "rule", "test")
         page.table(heading, columns, findings, partial(_finding, files=files))
-    answers = [(task, task.verdict) for task in tasks if task.verdict and task.state in _PASSED]
+    answers = [
+        (task, task.verdict)
+        for task in tasks
+        if task.verdict and task.state in _PASSED and not task.tests_judge
+    ]
     page.table(
         "### Answers of passing items", ("test", "answer", "data"), answers, _answer, folded=True
     )
@@ -239,6 +243,8 @@ def _facts(run: RunReport) -> Iterator[str]:
     if run.changed_suite:
         names = ", ".join(map(_escaped, run.changed_suite))
         yield f"The change brings suite, configuration or reviewer of its own: {names}."
+    if run.judge.text:
+        yield f"{_escaped(run.judge.text)}."
     unseen = [task.nodeid for task in run.standing if task.without_evidence]
     if unseen:
         names = ", ".join(_code(nodeid) for nodeid in unseen[:_MAX_NAMED])

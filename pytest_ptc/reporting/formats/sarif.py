@@ -19,7 +19,8 @@ from urllib.parse import quote
 from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import Severity
-from pytest_ptc.reporting.issues import ERROR, TEST, VERDICT, cleaned_text, issues_of
+from pytest_ptc.reporting.document import judge_json
+from pytest_ptc.reporting.issues import ERROR, JUDGE, TEST, VERDICT, cleaned_text, issues_of
 from pytest_ptc.reporting.wording import count
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ _OUR_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
         FINDING: ("A finding of an agent", "The agent gave it no rule; the message says it all."),
         VERDICT: ("An agent's verdict is fail", "The agent failed its test and named no finding."),
         TEST: ("A test failed after its agent's pass", "The test's own body judged otherwise."),
+        JUDGE: (
+            "The judge erred in a test of itself",
+            "An agent missed a planted defect or refused a clean item, or too many did.",
+        ),
         ERROR: ("An item that was not judged", "No verdict counts, or the test itself broke."),
     }
 )
@@ -126,6 +131,7 @@ def sarif(run: RunReport, *, most: int = MAX_RESULTS) -> dict[str, Any]:
             "outcomes": run.outcomes,
             "states": {state.value: number for state, number in run.states.items()},
             "successful": run.successful,
+            "judge": judge_json(run.judge),
             "resultsLeftOut": left_out,
         },
     }
@@ -152,6 +158,8 @@ def _notes(run: RunReport, issues: Sequence[Issue], left_out: int) -> Iterator[d
         yield _note("run stopped", f"the run was stopped: {run.stopped}")
     elif not run.complete:
         yield _note("run not complete", "the run was killed, or is still active")
+    for blind in run.judge.blind:
+        yield _note("blind judge", blind.text)
     if left_out:
         text = f"{count(left_out, 'result')} left out, none worse than those that are here"
         yield _note("results left out", text, level="warning")
@@ -235,8 +243,12 @@ def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
 def _suppressions(issue: Issue) -> list[dict[str, Any]]:
     if not issue.expected:
         return []
+    test = issue.task.spec.self_test if issue.task else None
     reason = issue.task.final.xfail if issue.task and issue.task.final else None
     why = f"the test is expected to fail: {reason}" if reason else "the test is expected to fail"
+    if test is not None:
+        item = "an item with a planted defect" if test.kind == "canary" else "a clean item"
+        why = f"it is about {item}, which tests the judge"
     return [{"kind": "external", "status": "accepted", "justification": cleaned_text(why)}]
 
 

@@ -102,6 +102,7 @@ def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFil
     found = [
         _Found(finding, task, place, _RANKS[finding.severity])
         for task in run.worst_first
+        if not task.tests_judge
         for place, finding in enumerate(worst_first(task.findings))
     ]
     if not found:

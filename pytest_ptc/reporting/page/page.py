@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup
 
 from pytest_ptc.model.item_states import ItemState
+from pytest_ptc.model.self_test import JudgeOutcome, outcome_text
 from pytest_ptc.reporting.page.by_file import by_file
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.items import groups
@@ -27,7 +28,7 @@ from pytest_ptc.reporting.page.places import Places
 from pytest_ptc.reporting.page.templates import asset, render
 from pytest_ptc.reporting.page.texts import Room
 from pytest_ptc.reporting.page.timeline import timeline
-from pytest_ptc.reporting.page.titles import STATES, flags
+from pytest_ptc.reporting.page.titles import STATES, anchor, flags
 from pytest_ptc.reporting.run_report import WORST_FIRST
 from pytest_ptc.reporting.wording import grouped, plural, thousands
 
@@ -133,6 +134,8 @@ def page(
         ],
         cost=_cost(run.spent),
         flags=list(_flags(run)),
+        judge=run.judge,
+        judge_rows=list(_judge_rows(run)),
         timeline=timeline(run),
         groups=groups(tasks, places, room),
         by_file=by_file(run, places.finding),
@@ -289,9 +292,34 @@ def _warnings(run: RunReport) -> Iterator[tuple[str, str]]:
         yield "This run did not come to its end", words
     if run.stopped is not None:
         yield "This run was stopped", f"{run.stopped}. {open_items}"
-    explained = run.stopped is not None or any(counts[state] for state, _ in _BAD)
+    for blind in run.judge.blind:
+        yield "The judge is blind", f"{blind.text}."
+    explained = (
+        bool(run.judge.blind) or run.stopped is not None or any(counts[state] for state, _ in _BAD)
+    )
     if run.exit_status is not None and not run.successful and not explained:
         yield "This run is not successful", f"{run.why_not_successful}."
+
+
+class _JudgeRow(NamedTuple):
+    """A test of the judge, for a reader."""
+
+    anchor: str
+    nodeid: str
+    state: str
+    words: str
+
+
+def _judge_rows(run: RunReport) -> Iterator[_JudgeRow]:
+    """Yield the tests of the judge, those that it got wrong first."""
+    for task in run.worst_first:
+        outcome, test = task.test_outcome, task.spec.self_test
+        if outcome is None or test is None or task.superseded:
+            continue
+        words = outcome_text(test, task.verdict, outcome, cwd=task.spec.cwd)
+        if test.expect is not None and outcome is not JudgeOutcome.MISSED:
+            words += f": {test.expect.text}"
+        yield _JudgeRow(anchor(task), task.nodeid, "passed" if outcome.good else "failed", words)
 
 
 def _many(number: int, one: str) -> str:

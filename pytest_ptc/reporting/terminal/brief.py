@@ -8,6 +8,7 @@ from pytest_ptc.reporting.list_lines import list_lines
 from pytest_ptc.reporting.result_lines import result_lines, worst_lines
 from pytest_ptc.reporting.terminal.summary import (
     Line,
+    judge_lines,
     lines_of_lists,
     passing_findings,
     suite_of_change,
@@ -46,6 +47,7 @@ def brief_summary(
     lines = result_lines if verbose else worst_lines
     *items, totals = lines(report, max_bytes=_MAX_RESULT_BYTES)
     more = [
+        *judge_lines(report.judge),
         *(() if verbose else passing_findings(report.as_collected, _WIDTH, 0)),
         *without_evidence(report.as_collected),
         *(() if verbose else lines_of_lists(list_lines(report))),

@@ -32,8 +32,10 @@ def failure_text(task: TaskReport, journal: Path | str) -> str:
     """
     reason = task.reason
     label = f"ptc verdict: {reason.kind}" if task.verdict else f"ptc error: {reason.label}"
+    # Of a test of the judge, that says what was expected.
+    said = reason.text if task.verdict and task.tests_judge else reason.said
     lines = [
-        *_headlines(label, reason.said, task.findings),
+        *_headlines(label, said, task.findings),
         *_tried(task),
         *output_lines(task, journal),
         *_evidence(task),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_ptc.model.self_test import JudgeReport
     from pytest_ptc.reporting.list_lines import ListLine
     from pytest_ptc.reporting.run_report import TaskReport
 
@@ -66,6 +67,7 @@ def summary(
     lists: Sequence[ListLine] = (),
     succeeded: bool = True,
     shown: Collection[str] = (),
+    judge: JudgeReport | None = None,
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -82,12 +84,13 @@ def summary(
         lists: What the lists come to by which findings are excused.
         succeeded: Whether pytest's exit status says so: of what else it runs, too.
         shown: The node ids of items of which pytest shows how they failed.
+        judge: How the judge did in its tests.
     """
     surprises = [task for task in tasks if not task.expected]
     counts = _outcomes(tasks, unasked)
     if verbosity < 0:
         quiet = _quiet(tasks, counts, wall, journal, budget, shown=shown)
-        more = [*lines_of_lists(lists), *suite_of_change(changed_suite)]
+        more = [*judge_lines(judge), *lines_of_lists(lists), *suite_of_change(changed_suite)]
         return [*quiet, *more, *map(_problem, problems)]
     width = max(width, _NARROWEST)
     items = [
@@ -102,6 +105,7 @@ def summary(
         _counts(tasks, counts, unasked, succeeded=succeeded),
         *items,
         *passing_findings(surprises, width, verbosity),
+        *judge_lines(judge),
         *without_evidence(tasks),
         *_kept(tasks),
         *lines_of_lists(lists),
@@ -111,6 +115,14 @@ def summary(
         Line(printable(f"journal {journal}")),
         *map(_problem, problems),
     ]
+
+
+def judge_lines(judge: JudgeReport | None) -> Iterator[Line]:
+    """Yield how the judge did in its tests, if it had any."""
+    if judge is not None and judge.text:
+        wrong = judge.canaries.bad or judge.controls.bad
+        kind = VerdictKind.FAIL if judge.blind else VerdictKind.SKIP if wrong else VerdictKind.PASS
+        yield Line(printable(judge.text), _MARKUP[kind])
 
 
 def suite_of_change(paths: Sequence[str]) -> Iterator[Line]:
@@ -266,7 +278,8 @@ def passing_findings(tasks: Sequence[TaskReport], width: int, verbosity: int) ->
     found = [
         (finding, task.nodeid)
         for task in tasks
-        if task.reason.kind is VerdictKind.PASS and not task.unfinished
+        # Findings of a planted defect are what its test is about.
+        if task.reason.kind is VerdictKind.PASS and not task.unfinished and not task.tests_judge
         for finding in task.findings
     ]
     if not found:

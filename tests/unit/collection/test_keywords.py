@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Fields of a task that no keyword has: what a test is, and what the run says.
-NO_KEYWORDS = {"nodeid", "source", "prompt", "params", "on_skip"}
+NO_KEYWORDS = {"nodeid", "source", "prompt", "params", "on_skip", "self_test", "alias"}
 
 
 @pytest.fixture

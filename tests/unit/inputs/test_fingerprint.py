@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_ptc.inputs.fingerprint import changed_parts, fingerprint, model_variables
+from pytest_ptc.model.self_test import SelfTest
 from pytest_ptc.model.task import TaskSpec
 
 AGENT: dict[str, Any] = {"program": ["python", "tool.py"], "model variables": {}}
@@ -31,6 +32,8 @@ def changed(change: dict[str, Any], agent: dict[str, Any] = AGENT) -> list[str]:
         pytest.param({"group": "x"}, [], id="group"),
         pytest.param({"gate": False}, [], id="gate"),
         pytest.param({"fail_on": "high"}, [], id="fail_on"),
+        pytest.param({"self_test": SelfTest(kind="control")}, [], id="self_test"),
+        pytest.param({"alias": "item 1"}, [], id="alias"),
         pytest.param({"source": "u.py"}, ["identity"], id="source"),
         pytest.param({"prompt": "Look at src/a.py!"}, ["prompt"], id="prompt"),
         pytest.param({"params": {"x": 1}}, ["parameters"], id="params"),

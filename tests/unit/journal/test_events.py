@@ -25,6 +25,7 @@ from pytest_ptc.model.content import Content
 from pytest_ptc.model.inline_suite import InlineItem, InlineSuite
 from pytest_ptc.model.known import KnownEntry, KnownFindings
 from pytest_ptc.model.result import Attempt, AttemptReport, Usage
+from pytest_ptc.model.self_test import Expectation, SelfTest
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import (
@@ -82,6 +83,18 @@ USAGES = st.builds(
     output_tokens=st.integers(0, 10**9),
     cost_usd=st.none() | st.floats(0, 1e6),
 )
+SELF_TESTS = st.builds(SelfTest, kind=st.just("control")) | st.builds(
+    SelfTest,
+    kind=st.just("canary"),
+    expect=st.builds(
+        Expectation,
+        path=TEXT,
+        rules=st.lists(TEXT, max_size=2).map(tuple),
+        message=st.none() | TEXT,
+        line=st.none() | st.integers(1, 10**6),
+    ),
+    tolerated=st.booleans(),
+)
 SPECS = st.builds(
     TaskSpec,
     nodeid=TEXT,
@@ -102,6 +115,8 @@ SPECS = st.builds(
     quorum=st.sampled_from(["majority", "all", "2"]),
     voters=st.lists(TEXT, max_size=2).map(tuple),
     verify=st.booleans(),
+    self_test=st.none() | SELF_TESTS,
+    alias=st.none() | TEXT,
 )
 INLINE_SUITES = st.builds(
     InlineSuite,
@@ -183,6 +198,7 @@ def _of_type(annotation: str) -> st.SearchStrategy[Any]:
         "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
         "InlineSuite": INLINE_SUITES,
         "KnownFindings": KNOWN,
+        "SelfTest": SELF_TESTS,
     }
     return st.one_of(*(plain[name] for name in annotation.split(" | ")))
 

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_ptc.model.result import Attempt, AttemptReport, Result
 from pytest_ptc.model.ruling import Ruling, ruling_on
+from pytest_ptc.model.self_test import SelfTest
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verdict import Excuse, Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.model.weighing import Excused, weighed, weighed_report
@@ -121,3 +122,11 @@ def test_a_report_without_a_verdict_stays_as_it_is() -> None:
     )
     raw = replace(report, verdict=verdict(VerdictKind.FAIL, OLD))
     assert weighed_report(raw, SPEC) == report
+
+
+def test_nothing_but_the_judge_excuses_a_finding_of_a_test_of_the_judge() -> None:
+    """Else a known finding would turn a vote for a planted defect into a pass."""
+    excused = [ELSEWHERE.with_facts(excuse=one) for one in (Excuse.KNOWN, Excuse.REFUTED)]
+    spec = replace(SPEC, self_test=SelfTest(kind="control"))
+    made = weighed(verdict(VerdictKind.FAIL, OLD, ELSEWHERE, *excused), spec, known)
+    assert [one.facts.excuse for one in made.findings] == [None, None, None, Excuse.REFUTED]

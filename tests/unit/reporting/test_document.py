@@ -11,7 +11,14 @@ import pytest
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.model.verdict import Severity, VerdictKind
-from tests.support.documents import Item, document_of, finding
+from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.formats.github import step_summary
+from pytest_ptc.reporting.formats.gitlab import gitlab_text
+from pytest_ptc.reporting.formats.sarif import sarif_text
+from pytest_ptc.reporting.issues import issues_of
+from pytest_ptc.reporting.page.page import page
+from pytest_ptc.reporting.result_lines import result_lines
+from tests.support.documents import Item, document_of, finding, run_of
 
 SCHEMA = json.loads((files("pytest_ptc.reporting") / "run-report.schema.json").read_text())
 
@@ -66,3 +73,37 @@ def test_a_document_of_everything_meets_its_schema() -> None:
             "why": "",
         }
     ]
+
+
+def test_a_blind_judge_is_in_every_report() -> None:
+    """A missed defect is an issue, its findings are none, and the run has the reason first."""
+    canary = {
+        "kind": "canary",
+        "expect": {"path": "a.py", "rules": ["eval"], "message": None, "line": None},
+        "tolerated": True,
+    }
+    control = {"kind": "control", "expect": None, "tolerated": False}
+    found = (finding("high", path="b.py"),)
+    told = run_of(
+        Item("t.py::test_a", "xfailed", "fail", found, spec={"self_test": canary}),
+        Item("t.py::test_b", "failed", "fail", found, spec={"self_test": control}),
+        Item("t.py::test_c"),
+        status=1,
+        min_catch="0.5",
+    )
+    made = document(told)
+    jsonschema.validate(made, SCHEMA)
+    assert [task["self_test"] and task["self_test"]["outcome"] for task in made["tasks"]] == [
+        *("missed", "refused", None)
+    ]
+    blind = "blind judge: 0 of 1 planted defects found, --ptc-min-catch=0.5 asks for 1"
+    assert made["judge"]["blind"][0].startswith(blind)
+    assert made["run"]["why_not_successful"].startswith(blind)
+    issues = [(issue.rule, issue.nodeid) for issue in issues_of(told) if issue.fails]
+    assert issues == [("ptc/judge", "t.py::test_b"), ("ptc/judge", "the run")]
+    assert [issue.path for issue in issues_of(told) if not issue.expected and not issue.fails] == []
+    for text in (page(told), step_summary(told), sarif_text(told), gitlab_text(told)):
+        assert "blind judge" in text.replace("&#58;", ":")
+    assert "judge: 0 of 1 planted defect found, 1 of 1 control failed" in "\n".join(
+        result_lines(told)
+    )

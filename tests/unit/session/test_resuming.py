@@ -12,10 +12,20 @@ from pytest_ptc.journal.events import RunEnded
 from pytest_ptc.model.content import Content
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept
+from pytest_ptc.model.self_test import SelfTest
+from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 from pytest_ptc.runs.recorded import open_runs
 from pytest_ptc.runs.state import RefusedRun
-from pytest_ptc.session.resuming import LAST, Earlier, run_to_resume, why_not, without_needs
+from pytest_ptc.session.resuming import (
+    LAST,
+    Earlier,
+    are_decided,
+    run_to_resume,
+    stale_tests,
+    why_not,
+    without_needs,
+)
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
 from tests.support.journals import KEY, began, write_story
@@ -128,6 +138,52 @@ def test_what_needs_a_task_that_is_run_again_is_run_again(
 ) -> None:
     """Through any number of tasks; a need that nobody answers is not met either."""
     assert without_needs(needs, kept) == fresh
+
+
+ITEM = TaskSpec(nodeid="item", prompt="p", timeout=1, cwd="/")
+TEST = replace(ITEM, nodeid="test", self_test=SelfTest(kind="control"))
+
+
+@pytest.mark.parametrize(
+    ("specs", "kept", "stale"),
+    [
+        ([ITEM, TEST], ["item", "test"], []),
+        ([ITEM, TEST], ["test"], ["test"]),
+        ([ITEM, TEST], [], ["test"]),
+        # Another test of the judge alone says nothing of this one.
+        ([TEST, replace(TEST, nodeid="other")], ["test"], []),
+        ([TEST], ["test"], []),
+    ],
+)
+def test_a_run_that_judges_tests_its_judge_anew(
+    specs: list[TaskSpec], kept: list[str], stale: list[str]
+) -> None:
+    """A kept verdict on a planted defect says that another run's judge could see."""
+    assert stale_tests(specs, kept) == stale
+
+
+def vote(kind: VerdictKind) -> Kept:
+    """Return a kept vote."""
+    verdict = Verdict(verdict=kind, summary="s")
+    return replace(KEPT, report=replace(KEPT.report, verdict=verdict))
+
+
+@pytest.mark.parametrize(
+    ("votes", "cast", "decided"),
+    [
+        (1, "", False),
+        (1, "p", True),
+        (3, "p", False),
+        (3, "pp", True),
+        (3, "pf", False),
+        (3, "ff", True),
+    ],
+)
+def test_kept_votes_decide_or_more_are_asked_for(votes: int, cast: str, decided: bool) -> None:
+    """By then a judge works in this run."""
+    kinds = {"p": VerdictKind.PASS, "f": VerdictKind.FAIL}
+    kept = {number: vote(kinds[one]) for number, one in enumerate(cast, 1)}
+    assert are_decided(replace(ITEM, votes=votes), kept) is decided
 
 
 class Runs:

@@ -32,7 +32,7 @@ class Item:
 
 def marked(nodeid: str) -> MarkedTask:
     """Return what a marker asks for, as far as a book knows it."""
-    return cast("MarkedTask", SimpleNamespace(nodeid=nodeid))
+    return cast("MarkedTask", SimpleNamespace(nodeid=nodeid, self_test=None))
 
 
 def book_of(*names: str, needed: str | None = None) -> tuple[TicketBook, list[pytest.Item]]:

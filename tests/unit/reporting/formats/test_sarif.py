@@ -124,6 +124,7 @@ def test_our_own_rules_are_there_in_every_run() -> None:
         "ptc/finding",
         "ptc/verdict",
         "ptc/test",
+        "ptc/judge",
         "ptc/error",
     ]
     assert all(rule[part]["text"] for rule in rules for part in ("shortDescription", "help"))
@@ -271,7 +272,7 @@ def test_the_worst_stay_and_the_rest_is_counted() -> None:
     (run,) = sarif(run_of(Item(findings=(*findings, finding("high", "the worst")))))["runs"]
     assert len(run["results"]) == 5000
     assert run["results"][0]["message"]["text"] == "the worst"
-    assert len(run["tool"]["driver"]["rules"]) == 4999 + 4
+    assert len(run["tool"]["driver"]["rules"]) == 4999 + 5
     assert run["properties"]["resultsLeftOut"] == 101
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
     assert note["level"] == "warning"
