@@ -152,6 +152,7 @@ def test_tables_name_published_operations_once(
     assert len(named) == len(set(named))
 
 
+@pytest.mark.slow
 def test_real_httpbin_fails_by_its_known_defects_alone(
     verdicts: dict[str, dict[str, Any]], published: dict[str, dict[str, str]]
 ) -> None:

@@ -105,8 +105,16 @@ def test_data_is_held_to_the_schema_by_whoever_checks_it() -> None:
     ("schema", "data"),
     [
         pytest.param({"pattern": "^(a+)+$"}, "a" * 60 + "!", id="pattern"),
-        pytest.param({"patternProperties": {"^(a|aa)+$": {}}}, {"a" * 90 + "!": 1}, id="names"),
-        pytest.param({"uniqueItems": True}, [{"n": n} for n in range(40_000)], id="unique"),
+        pytest.param(
+            *({"patternProperties": {"^(a|aa)+$": {}}}, {"a" * 90 + "!": 1}),
+            id="names",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *({"uniqueItems": True}, [{"n": n} for n in range(40_000)]),
+            id="unique",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_data_that_could_be_checked_for_ever_is_refused(

@@ -99,10 +99,15 @@ intact()
     "program",
     [
         pytest.param(PLACEHOLDERS, id="placeholders"),
-        pytest.param(FAILING_WITHIN + FAILING, id="placeholders-fail-within"),
-        pytest.param(FAILING_AFTER + FAILING, id="placeholders-fail-after"),
-        pytest.param(MCP_FIRST, id="mcp-is-there-already"),
         pytest.param(MISSING, id="not-installed"),
+        *(
+            pytest.param(program, id=name, marks=pytest.mark.slow)
+            for name, program in (
+                ("placeholders-fail-within", FAILING_WITHIN + FAILING),
+                ("placeholders-fail-after", FAILING_AFTER + FAILING),
+                ("mcp-is-there-already", MCP_FIRST),
+            )
+        ),
     ],
 )
 def test_the_sdk_is_imported_and_mcp_stays_what_it_is(program: str) -> None:
