@@ -139,6 +139,11 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
         metavar="FILE",
         help="the file of known findings, which block nothing; see `ptc known`",
     )
+    add(
+        "--baseline",
+        metavar="RUN|FILE|COMMIT",
+        help="the earlier run to compare findings with; --fail-on new:high asks for new ones",
+    )
     add("--budget", type=float, metavar="USD", help="maximum US dollars of the whole run")
     add(
         "--resume",
@@ -224,6 +229,8 @@ def _pytest_options(arguments: argparse.Namespace, items: int) -> list[str]:
     if arguments.known:
         # Pytest's root directory may be another one.
         words.append(f"--ptc-known={Path.cwd() / arguments.known}")
+    if arguments.baseline:
+        words.append(f"--ptc-baseline={_baseline(arguments.baseline)}")
     if arguments.resume:
         words.append(f"--ptc-resume={arguments.resume}")
     if arguments.budget is not None and not arguments.budget > 0:
@@ -233,6 +240,10 @@ def _pytest_options(arguments: argparse.Namespace, items: int) -> list[str]:
     if arguments.budget is not None:
         words.append(f"--ptc-budget-usd={arguments.budget}")
     return [*words, *arguments.pytest]
+
+
+def _baseline(word: str) -> str:
+    return str(Path.cwd() / word) if word.endswith(".json") else word
 
 
 def suite_of(arguments: argparse.Namespace) -> InlineSuite:

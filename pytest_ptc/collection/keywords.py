@@ -227,10 +227,11 @@ _DECLARED = (
         "fail_on",
         one_of(FailOn),
         "a finding of this severity or worse fails the test though its verdict is a pass or a "
-        "skip; `verdict`: none does",
+        "skip; `verdict`: none does; `new:high`: one that the run of `--ptc-baseline` does not "
+        "have, see [known findings](../guides/known-findings.md)",
         DefaultOption(
             "lowest finding severity that fails a test: critical, high, medium, low, info; "
-            "verdict: only a verdict of fail does",
+            "verdict: only a verdict of fail does; new:high: one that is not in --ptc-baseline",
             value="verdict",
             flag=True,
         ),

@@ -199,6 +199,14 @@ _OUTCOME = (
         metavar="PATH",
     ),
     Option(
+        "baseline",
+        TEXT,
+        "",
+        "the earlier run to compare findings with: the end of its id, last, a commit that it ran "
+        "at, or its JSON report (*.json, from rootdir)",
+        metavar="RUN|FILE|COMMIT",
+    ),
+    Option(
         "resume",
         RUN,
         "",

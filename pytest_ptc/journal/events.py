@@ -14,6 +14,7 @@ import msgspec
 
 from pytest_ptc.journal.event import Event
 from pytest_ptc.journal.run_events import (
+    BaselineRead,
     CoordinatorFailed,
     ItemsCollected,
     KnownListRead,
@@ -49,6 +50,7 @@ from pytest_ptc.journal.worker_events import (
     WorkerReady,
     WorkerStarted,
 )
+from pytest_ptc.model.baseline import Baseline
 from pytest_ptc.model.content import Content
 from pytest_ptc.model.inline_suite import InlineSuite
 from pytest_ptc.model.known import KnownFindings
@@ -66,6 +68,7 @@ __all__ = [
     "AttemptClaimed",
     "AttemptEnded",
     "AttemptsHeld",
+    "BaselineRead",
     "CheckSubmitted",
     "ContentSeen",
     "CoordinatorFailed",
@@ -178,7 +181,7 @@ def _plain(value: object) -> object:
             return value.to_json()
         case KeptReport():
             return _plain_fields(value)
-        case InlineSuite() | KnownFindings():
+        case Baseline() | InlineSuite() | KnownFindings():
             return msgspec.to_builtins(value)
         case tuple():
             return list(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_ptc.journal.event import Event
+from pytest_ptc.model.baseline import Baseline
 from pytest_ptc.model.inline_suite import InlineSuite
 from pytest_ptc.model.known import KnownFindings
 
@@ -95,6 +96,16 @@ class KnownListRead(Event, frozen=True, kw_only=True, tag="known findings"):
     """
 
     known: KnownFindings
+
+
+class BaselineRead(Event, frozen=True, kw_only=True, tag="baseline"):
+    """The session has read the run that this one is compared with.
+
+    Args:
+        baseline: Its findings, and what became of them since.
+    """
+
+    baseline: Baseline
 
 
 class ItemsCollected(Event, frozen=True, kw_only=True, tag="collected"):

@@ -8,8 +8,21 @@ from typing import Literal
 HostName = Literal["auto", "tmux", "process"]
 #: Whether a run annotates files and writes a summary on GitHub.
 GithubUse = Literal["auto", "yes", "no"]
-#: What fails a test beside a verdict of fail: nothing, or a finding of this severity or worse.
-FailOn = Literal["verdict", "critical", "high", "medium", "low", "info"]
+#: What fails a test beside a verdict of fail: nothing, or a finding of this severity or worse; with
+#: `new:`, one that the baseline does not have.
+FailOn = Literal[
+    "verdict",
+    "critical",
+    "high",
+    "medium",
+    "low",
+    "info",
+    "new:critical",
+    "new:high",
+    "new:medium",
+    "new:low",
+    "new:info",
+]
 #: What a verdict of skip makes of its test.
 SkipMeans = Literal["skip", "error"]
 #: How much a run prints: all that is known of what did not pass, or a bounded part of it.
@@ -27,3 +40,16 @@ Isolation = Literal["worktree"]
 PermissionMode = Literal["default", "acceptEdits", "plan", "dontAsk", "bypassPermissions"]
 #: Claude Code's settings files.
 SettingSource = Literal["user", "project", "local"]
+
+#: What `fail_on` begins with where it is about what is new.
+_NEW = "new:"
+
+
+def asks_for_new(fail_on: str) -> bool:
+    """Tell whether only a finding fails a test that the baseline does not have."""
+    return fail_on.startswith(_NEW)
+
+
+def severity_of(fail_on: str) -> str:
+    """Return the severity of a `fail_on` that has one."""
+    return fail_on.removeprefix(_NEW)

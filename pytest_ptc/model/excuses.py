@@ -1,35 +1,85 @@
-"""What a run's lists excuse: findings that are known. Pure."""
+"""What a run's lists excuse: findings that are known, or not new. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model.known import known_among
-from pytest_ptc.model.sightings import sighting
-from pytest_ptc.model.verdict import Excuse
+from pytest_ptc.model.baseline import Claim, states_of
+from pytest_ptc.model.choices import asks_for_new
+from pytest_ptc.model.known import is_expired_known, known_among
+from pytest_ptc.model.sightings import Roots, sighting
+from pytest_ptc.model.verdict import Excuse, FindingState
 from pytest_ptc.model.weighing import Excused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_ptc.model.known import KnownFindings
-    from pytest_ptc.model.sightings import Roots
+    from pytest_ptc.model.baseline import Baseline
+    from pytest_ptc.model.known import KnownEntry, KnownFindings
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.model.weighing import ExcuseOf
+
+#: Most characters of a message that is kept to be shown, and compared.
+MAX_MESSAGE_CHARS = 300
 
 
-def excuse_of(known: KnownFindings, roots: Roots) -> ExcuseOf:
-    """Return what excuses the findings of a verdict.
+def claim_of(finding: Finding, cwd: str, roots: Roots, start: str | None = None) -> Claim:
+    """Return a finding as far as it is compared; arguments as for `sighting`."""
+    return Claim(
+        sighting(finding, cwd, roots, start),
+        finding.severity,
+        finding.message[:MAX_MESSAGE_CHARS],
+        finding.facts.excuse,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Excuses:
+    """What excuses the findings of a verdict; one of these is an `ExcuseOf`.
 
     Args:
-        known: The known findings.
         roots: Where the run takes place.
+        known: The known findings, if there is a list of them.
+        baseline: What the run is compared with, if it is.
     """
 
-    def excuse(findings: Sequence[Finding], spec: TaskSpec) -> list[Excused | None]:
-        seen = [sighting(finding, spec.cwd, roots) for finding in findings]
-        entries = known_among(known, seen)
-        return [None if one is None else Excused(Excuse.KNOWN, one.reason) for one in entries]
+    roots: Roots
+    known: KnownFindings | None = None
+    baseline: Baseline | None = None
 
-    return excuse
+    def __call__(self, findings: Sequence[Finding], spec: TaskSpec) -> list[Excused | None]:
+        claims = [claim_of(finding, spec.cwd, self.roots) for finding in findings]
+        known = self._known(claims)
+        is_open = self._is_open(claims, known, spec)
+        return [
+            Excused(Excuse.KNOWN, entry.reason)
+            if entry is not None
+            else Excused(Excuse.BASELINE)
+            if old
+            else None
+            for entry, old in zip(known, is_open, strict=True)
+        ]
+
+    def _known(self, claims: Sequence[Claim]) -> Sequence[KnownEntry | None]:
+        if self.known is None:
+            return [None] * len(claims)
+        return known_among(self.known, [claim.seen for claim in claims])
+
+    def _is_open(
+        self, claims: Sequence[Claim], known: Sequence[KnownEntry | None], spec: TaskSpec
+    ) -> Sequence[bool]:
+        """Return which findings the baseline excuses: not one that was known until a day."""
+        if self.baseline is None or not asks_for_new(spec.fail_on):
+            return [False] * len(claims)
+        told = [
+            claim if entry is None else claim._replace(excuse=Excuse.KNOWN)
+            for claim, entry in zip(claims, known, strict=True)
+        ]
+        return [
+            state is FindingState.OPEN and not self._was_known(claim)
+            for claim, state in zip(claims, states_of(self.baseline, told), strict=True)
+        ]
+
+    def _was_known(self, claim: Claim) -> bool:
+        return self.known is not None and is_expired_known(self.known, claim.seen)

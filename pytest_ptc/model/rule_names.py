@@ -24,7 +24,12 @@ def rule_name(name: str | None) -> str:
     return re.sub(r"^ptc/", "ptc-", rule) or FINDING
 
 
+def rule_key(name: str | None) -> str | None:
+    """Return what is equal for two writings of a rule; None without a rule."""
+    key = rule_name(name).replace("_", "-")
+    return None if key == FINDING else key
+
+
 def is_same_rule(one: str | None, other: str | None) -> bool:
     """Tell whether two findings have the same rule, which both must have."""
-    names = [rule_name(rule).replace("_", "-") for rule in (one, other)]
-    return names[0] == names[1] and FINDING not in names
+    return rule_key(one) == rule_key(other) is not None

@@ -66,6 +66,7 @@ class Settings(NamedTuple):
     isolation: Isolation | None
     base: str | None
     known: str
+    baseline: str
     resume: str
     exit_codes: bool
     require: str

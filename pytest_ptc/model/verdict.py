@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from pytest_ptc.model.choices import severity_of
+
 
 class VerdictKind(str, Enum):
     """What an agent may record about its task."""
@@ -51,6 +53,18 @@ class Excuse(str, Enum):
         return self.value
 
 
+class FindingState(str, Enum):
+    """What a finding is against a baseline, which is an earlier run."""
+
+    NEW = "new"
+    OPEN = "open"
+    #: It was gone since, or was a known one.
+    REGRESSED = "regressed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FindingFacts:
     """What we know of a finding beside what its agent says.
@@ -66,6 +80,7 @@ class FindingFacts:
         named_by: How many votes name it; None for a task without votes.
         votes: How many votes there are.
         check: What a verifier says of it: `confirmed`, `plausible`, `refuted`; or why none did.
+        state: What it is against the baseline; None without one.
         excuse: Why it does not block; None if nothing excuses it.
         why: What there is to say of the excuse: the reason of a known finding, the line that a
             verifier quotes.
@@ -77,6 +92,7 @@ class FindingFacts:
     named_by: int | None = None
     votes: int | None = None
     check: str | None = None
+    state: FindingState | None = None
     excuse: Excuse | None = None
     why: str = ""
 
@@ -170,10 +186,13 @@ class Verdict:
 
     @property
     def blocking(self) -> list[Finding]:
-        """Return the findings, beside a pass or a skip, that are as bad as its task's `fail_on`."""
+        """Return the findings, beside a pass or a skip, that are as bad as its task's `fail_on`.
+
+        What is not new is excused, where `fail_on` asks for what is.
+        """
         if self.fail_on == "verdict" or self.verdict not in (VerdictKind.PASS, VerdictKind.SKIP):
             return []
-        floor = Severity(self.fail_on).rank
+        floor = Severity(severity_of(self.fail_on)).rank
         return [finding for finding in self._standing if finding.severity.rank >= floor]
 
     @property

@@ -26,8 +26,8 @@ class Excused(NamedTuple):
     why: str = ""
 
 
-#: Returns what excuses each of some findings of a verdict, as a list of known findings does; None
-#: for nothing. All of them at once: of two that are alike, one alone may be known.
+#: Returns what excuses each finding of a verdict, as a list of known findings does; None for
+#: nothing. All of them at once: of two that are alike, one alone may be known.
 ExcuseOf: TypeAlias = "Callable[[Sequence[Finding], TaskSpec], Sequence[Excused | None]]"
 
 #: What today's lists and options excuse: a kept verdict is weighed by those of its new run.
@@ -55,10 +55,8 @@ def weighed(verdict: Verdict, spec: TaskSpec, excuse_of: ExcuseOf = no_excuse) -
         # What is known, or older than the change, says nothing of the judge that is tested.
         return replace(verdict, findings=tuple(map(_without_run, verdict.findings)))
     findings = list(map(_marked, map(_without_run, verdict.findings)))
-    open_ones = [at for at, finding in enumerate(findings) if finding.facts.excuse is None]
-    excuses = excuse_of([findings[at] for at in open_ones], spec)
-    for at, excused in zip(open_ones, excuses, strict=True):
-        if excused is not None:
+    for at, excused in enumerate(excuse_of(findings, spec)):
+        if excused is not None and findings[at].facts.excuse is None:
             findings[at] = findings[at].with_facts(excuse=excused.excuse, why=excused.why)
     ended = replace(verdict, findings=tuple(findings), fail_on=spec.fail_on)
     if spec.unplaced == "advisory":

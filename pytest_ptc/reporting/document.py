@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.result import told_facts
 from pytest_ptc.model.verdict import FindingFacts, Severity, VerdictKind
+from pytest_ptc.reporting.compared import compared
 
 if TYPE_CHECKING:
+    from pytest_ptc.model.baseline import PastFinding
     from pytest_ptc.model.item_states import PhaseReport
+    from pytest_ptc.model.known import KnownEntry
     from pytest_ptc.model.reports import ReportTarget
     from pytest_ptc.model.self_test import JudgeReport, Rate
     from pytest_ptc.model.verdict import Finding, Verdict
@@ -82,7 +85,41 @@ def _run(run: RunReport) -> dict[str, Any]:
         **run.facts._asdict(),
         "arguments": list(run.facts.arguments),
         "changed_suite": list(run.changed_suite),
+        "known": _known(run),
+        "baseline": _baseline(run),
     }
+
+
+def _known(run: RunReport) -> dict[str, Any] | None:
+    known = run.known
+    if known is None:
+        return None
+    void = {one.entry.number: one.why for one in run.void_known}
+    entries = [{**_fields(entry), "void": void.get(entry.number)} for entry in known.entries]
+    return {"file": known.file, "today": known.today, "entries": entries}
+
+
+def _baseline(run: RunReport) -> dict[str, Any] | None:
+    found = compared(run)
+    if found is None:
+        return None
+    return {
+        "source": found.baseline.source,
+        "run_id": found.baseline.run_id,
+        "commit": found.baseline.commit,
+        "counts": found.counts,
+        "gone": list(map(past_finding_json, found.gone)),
+        "not_looked_for": list(map(past_finding_json, found.not_looked_for)),
+    }
+
+
+def past_finding_json(past: PastFinding) -> dict[str, Any]:
+    """Return a finding of an earlier run, as JSON."""
+    return {**_fields(past), "items": list(past.items)}
+
+
+def _fields(value: KnownEntry | PastFinding) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _totals(run: RunReport) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""What the lists of a run come to, in lines: known findings, and those that are void. Pure."""
+"""What the lists of a run come to, in lines: what is known, void, new and gone. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.verdict import Excuse
+from pytest_ptc.reporting.compared import compared
 from pytest_ptc.reporting.wording import count, cut
 from pytest_ptc.text.printable import printable
 
@@ -28,16 +29,25 @@ class ListLine(NamedTuple):
 
 def list_lines(run: RunReport) -> list[ListLine]:
     """Return what there is to say of a run's lists; nothing of one that has none."""
-    return list(_known(run))
+    return [*_known(run), *_compared(run)]
 
 
 def short_list_lines(run: RunReport) -> list[str]:
     """Return the same in a line for each list that there is something to do about."""
     void = run.void_known
-    if not void:
-        return []
     more = f" (+{len(void) - 1} more)" if len(void) > 1 else ""
-    return [printable(f"{cut(void[0].text, _SHORT_CHARS)}{more}")]
+    first = [printable(f"{cut(void[0].text, _SHORT_CHARS)}{more}")] if void else []
+    return [*first, *(line.text for line in _compared(run))]
+
+
+def _compared(run: RunReport) -> Iterator[ListLine]:
+    found = compared(run)
+    if found is None:
+        return
+    numbers = [(number, state) for state, number in found.counts.items()]
+    text = ", ".join(f"{number} {state}" for number, state in numbers if number or state == "new")
+    source = cut(found.baseline.source, _SHORT_CHARS // 2)
+    yield ListLine(printable(f"against {source}: {text}"))
 
 
 def _known(run: RunReport) -> Iterator[ListLine]:

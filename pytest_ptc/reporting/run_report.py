@@ -13,6 +13,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ptc.model.choices import asks_for_new, severity_of
 from pytest_ptc.model.greenness import came_to_its_end, why_no_success
 from pytest_ptc.model.item_states import (
     FINE,
@@ -33,6 +34,7 @@ from pytest_ptc.text.printable import usd
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_ptc.model.baseline import Baseline
     from pytest_ptc.model.known import KnownFindings, VoidEntry
     from pytest_ptc.model.panel import Vote
     from pytest_ptc.model.result import AttemptReport, Result
@@ -372,8 +374,10 @@ class TaskReport:
             label = outcome_text(test, verdict, outcome, cwd=self.spec.cwd)
             return ItemReason(kind, label, f"verdict {verdict.verdict}: {verdict.summary}")
         if many := len(self.blocking):
-            findings = "1 finding" if many == 1 else f"{many} findings"
-            beside = f"{findings} of {self.spec.fail_on} or worse beside a {verdict.verdict}"
+            fail_on = self.spec.fail_on
+            new = "new " if asks_for_new(fail_on) else ""
+            findings = f"1 {new}finding" if many == 1 else f"{many} {new}findings"
+            beside = f"{findings} of {severity_of(fail_on)} or worse beside a {verdict.verdict}"
             return ItemReason(_FAIL, "", f"{beside}: {verdict.summary}")
         if verdict.set_aside:
             excuses = Counter(finding.facts.excuse for finding in verdict.findings)
@@ -544,6 +548,7 @@ class RunReport:
         facts: What else is known of it as a whole, by the names in the JSON document.
         changed_suite: Files of suite, configuration and reviewer that the change brings.
         known: The known findings, as its session has read them; None without a file of them.
+        baseline: What it is compared with; None without that.
         tasks: Its tasks, in the order in which they were submitted.
         collected: The node ids of marked items, in the order in which pytest collected them.
         workers: Its workers, in the order in which they were started.
@@ -560,6 +565,7 @@ class RunReport:
     facts: RunFacts
     changed_suite: tuple[str, ...] = ()
     known: KnownFindings | None = None
+    baseline: Baseline | None = None
     tasks: tuple[TaskReport, ...] = ()
     collected: tuple[str, ...] = ()
     workers: tuple[WorkerReport, ...] = ()

@@ -13,6 +13,7 @@ from pytest_ptc.journal.events import (
     AttemptClaimed,
     AttemptEnded,
     AttemptsHeld,
+    BaselineRead,
     CheckSubmitted,
     ItemDecided,
     ItemReported,
@@ -32,8 +33,11 @@ from pytest_ptc.journal.events import (
     WorkerReady,
     WorkerStarted,
 )
+from pytest_ptc.model.baseline import states_of
+from pytest_ptc.model.excuses import claim_of
 from pytest_ptc.model.item_states import PhaseReport
 from pytest_ptc.model.result import Attempt
+from pytest_ptc.model.sightings import Roots
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.voters import voter_of
 from pytest_ptc.reporting.run_report import (
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_ptc.journal.events import Event
+    from pytest_ptc.model.baseline import Baseline
     from pytest_ptc.model.known import KnownFindings
     from pytest_ptc.model.trouble import Trouble
     from pytest_ptc.model.verdict import Finding, Verdict
@@ -157,6 +162,7 @@ class _Story:
         self._session: Session | None = None
         self._changed_suite: set[str] = set()
         self._known: KnownFindings | None = None
+        self._baseline: Baseline | None = None
         #: The items of `ptc run` are in the order given, whatever a plugin made of it.
         self._given = () if began.inline is None else tuple(i.nodeid for i in began.inline.items)
         self._collected: tuple[str, ...] = ()
@@ -179,6 +185,7 @@ class _Story:
             facts=RunFacts(**{name: getattr(began, name) for name in RunFacts._fields}),
             changed_suite=tuple(sorted(self._changed_suite)),
             known=self._known,
+            baseline=self._baseline,
             tasks=tuple(
                 draft.report(number, overtaken=stands[draft.spec.nodeid] != key)
                 for number, (key, draft) in enumerate(self._drafts.items(), 1)
@@ -232,6 +239,8 @@ class _Story:
                 self._changed_suite.update(event.paths)
             case KnownListRead():
                 self._known = event.known
+            case BaselineRead():
+                self._baseline = event.baseline
 
     def _keep(self, event: VerdictKept) -> None:
         report = event.report.report
@@ -321,12 +330,22 @@ class _Story:
         return self._drafts[key]
 
     def _placed(self, verdict: Verdict | None, spec: TaskSpec) -> Verdict | None:
-        """Return a verdict whose findings have their paths from the root directory."""
+        """Return a verdict whose findings have their paths from the root directory.
+
+        They know what they are against the baseline, too.
+        """
         if verdict is None or not verdict.findings:
             return verdict
         rootdir = self._began.rootdir
-        findings = tuple(_placed(finding, spec.cwd, rootdir) for finding in verdict.findings)
-        return replace(verdict, findings=findings)
+        findings = [_placed(finding, spec.cwd, rootdir) for finding in verdict.findings]
+        if self._baseline is not None:
+            roots = Roots(rootdir, self._began.repository)
+            claims = [claim_of(one, spec.cwd, roots, start=rootdir) for one in findings]
+            states = states_of(self._baseline, claims)
+            findings = [
+                one.with_facts(state=state) for one, state in zip(findings, states, strict=True)
+            ]
+        return replace(verdict, findings=tuple(findings))
 
 
 def _placed(finding: Finding, cwd: str, rootdir: str) -> Finding:

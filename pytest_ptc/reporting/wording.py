@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_ptc.model.verdict import Excuse
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
@@ -41,12 +42,13 @@ def finding_marks(finding: Finding) -> str:
     """Return what we know of a finding, such as `2 of 3 votes, confirmed`; empty for nothing."""
     facts = finding.facts
     votes = f"{facts.named_by} of {facts.votes} votes" if facts.votes is not None else None
+    state = facts.state if facts.excuse is not Excuse.BASELINE else None
     excuse = facts.excuse.value if facts.excuse is not None else None
     check = facts.check if facts.check != excuse else None
     excuse = f"{excuse}: {facts.why[:MAX_TEXT_CHARS]}" if excuse and facts.why else excuse
     # A text of an agent's names, or of a file's lines.
     place = facts.misplaced[:MAX_TEXT_CHARS]
-    return ", ".join(filter(None, (votes, check, excuse, place)))
+    return ", ".join(filter(None, (votes, check, state, excuse, place)))
 
 
 def hung(lines: Sequence[str]) -> Iterator[str]:

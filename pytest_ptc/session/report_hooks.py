@@ -25,6 +25,7 @@ from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
 from pytest_ptc.session.pytest_place import place_of, session_end
 from pytest_ptc.session.run_facts import run_began, story_without_tasks
+from pytest_ptc.session.run_lists import list_files
 from pytest_ptc.system import own_files
 from pytest_ptc.system.git.repositories import repository_top
 from pytest_ptc.text.printable import printable
@@ -96,6 +97,7 @@ class Reports:
         story: Returns the run's journal when it is over.
         journal: Returns the journal's folder then, if there is one.
         kinds: The reports that there are.
+        inputs: Files that the run reads: no report may take the place of one.
 
     Raises:
         ConfigError: Two reports would be one file.
@@ -110,6 +112,7 @@ class Reports:
         journal: Callable[[], Path | None] = lambda: None,
         *,
         kinds: Iterable[ReportKind] = REPORTS,
+        inputs: Iterable[Path] = (),
     ) -> None:
         self._requested = settings.reports
         self._kinds = {kind.name: kind for kind in kinds}
@@ -125,6 +128,12 @@ class Reports:
                 raise ConfigError(
                     f"{' and '.join(same)}: name the same file, {path}; give each its own"
                 )
+        read = {real_place(path) for path in inputs}
+        over = next((name for name, path in places.items() if path in read), None)
+        if over is not None:
+            raise ConfigError(
+                f"--ptc-{over}: {places[over]} is a file that the run reads; name another one"
+            )
         step = environ.get(STEP_SUMMARY)
         if step and real_place(Path(step)) == places.get("summary"):
             raise ConfigError(
@@ -269,7 +278,14 @@ def reports_without_workers(
         why_not = "the run had no workers (--ptc-workers=N): no agent judged anything"
         return story_without_tasks(began, session_end(session), why_not)
 
-    reports = Reports(settings, config.invocation_params.dir, environ, story, kinds=kinds)
+    reports = Reports(
+        settings,
+        config.invocation_params.dir,
+        environ,
+        story,
+        kinds=kinds,
+        inputs=list_files(settings, config.rootpath),
+    )
     reports.remove_stale()
     return reports
 

@@ -235,6 +235,7 @@ class Run:
         refuse_unclear(specs, self.plan.agents, self._place.root)
         refuse_unfilled(specs, self.plan.agents)
         refuse_shared_findings(specs, self.plan.agents, self._findings)
+        self.lists.refuse_new_without_baseline(specs)
         if resume:
             self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)

@@ -12,6 +12,7 @@ from pytest_ptc.session.publisher import Publisher
 from pytest_ptc.session.pytest_place import place_of, session_end
 from pytest_ptc.session.report_hooks import Reports
 from pytest_ptc.session.run import Run
+from pytest_ptc.session.run_lists import list_files
 from pytest_ptc.session.tickets import TicketBook
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def register_session(
         lambda session: run.story(session_end(session)),
         lambda: run.folder,
         kinds=reports_there_are,
+        inputs=list_files(settings, config.rootpath),
     )
     # Before anything can be refused.
     reports.remove_stale()

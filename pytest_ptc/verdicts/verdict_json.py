@@ -18,6 +18,7 @@ from pytest_ptc.model.verdict import (
     Excuse,
     Finding,
     FindingFacts,
+    FindingState,
     Severity,
     Verdict,
     VerdictKind,
@@ -122,6 +123,9 @@ def _facts(value: object, where: str) -> FindingFacts:
     fields = _object(value, f"{where}.facts", _FACTS)
     if "excuse" in fields:
         fields = {**fields, "excuse": _choice(fields["excuse"], f"{where}.facts.excuse", Excuse)}
+    if "state" in fields:
+        state = _choice(fields["state"], f"{where}.facts.state", FindingState)
+        fields = {**fields, "state": state}
     return FindingFacts(**fields)
 
 

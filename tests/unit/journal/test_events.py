@@ -21,6 +21,7 @@ from pytest_ptc.journal.events import (
     event_to_json,
     kind_of,
 )
+from pytest_ptc.model.baseline import Baseline, PastFinding, PastStatus
 from pytest_ptc.model.content import Content
 from pytest_ptc.model.inline_suite import InlineItem, InlineSuite
 from pytest_ptc.model.known import KnownEntry, KnownFindings
@@ -143,6 +144,23 @@ KNOWN = st.builds(
         max_size=2,
     ).map(tuple),
 )
+BASELINES = st.builds(
+    Baseline,
+    source=TEXT,
+    run_id=TEXT,
+    findings=st.lists(
+        st.builds(
+            PastFinding,
+            status=st.sampled_from(PastStatus),
+            severity=st.sampled_from(Severity),
+            message=TEXT,
+            path=st.none() | TEXT,
+            line=st.none() | st.integers(1, 9),
+            items=st.lists(TEXT, max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 CONTENTS = st.builds(Content, tree=TEXT, named=TEXT, agent=TEXT, stat=TEXT, problem=st.none())
 ATTEMPTS = st.builds(Attempt, task_id=TEXT.filter(bool), number=st.integers(1, 9), worker=TEXT)
 
@@ -199,6 +217,7 @@ def _of_type(annotation: str) -> st.SearchStrategy[Any]:
         "InlineSuite": INLINE_SUITES,
         "KnownFindings": KNOWN,
         "SelfTest": SELF_TESTS,
+        "Baseline": BASELINES,
     }
     return st.one_of(*(plain[name] for name in annotation.split(" | ")))
 

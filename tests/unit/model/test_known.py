@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ptc.model.excuses import excuse_of
+from pytest_ptc.model.excuses import Excuses
 from pytest_ptc.model.known import (
     KnownEntry,
     KnownFindings,
@@ -126,10 +126,10 @@ def test_a_known_finding_blocks_nothing_and_keeps_its_reason() -> None:
     found = Finding(severity=Severity.HIGH, message="m", path="a.py", line=3, rule="sql-injection")
     here = found.with_facts(anchor="f1")
     verdict = Verdict(verdict=VerdictKind.FAIL, summary="s", findings=(here,))
-    ended = weighed(verdict, SPEC, excuse_of(known(OF_A_LINE), ROOTS))
+    ended = weighed(verdict, SPEC, Excuses(ROOTS, known(OF_A_LINE)))
     assert ended.findings == (here.with_facts(excuse=Excuse.KNOWN, why="ours"),)
     assert ended.set_aside
     # Beside one that nobody knows it is not enough.
     other = found.with_facts(anchor="f2")
     both = Verdict(verdict=VerdictKind.FAIL, summary="s", findings=(here, other))
-    assert not weighed(both, SPEC, excuse_of(known(OF_A_LINE), ROOTS)).set_aside
+    assert not weighed(both, SPEC, Excuses(ROOTS, known(OF_A_LINE))).set_aside

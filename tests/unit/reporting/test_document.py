@@ -69,6 +69,7 @@ def test_a_document_of_everything_meets_its_schema() -> None:
             "named_by": None,
             "votes": None,
             "check": None,
+            "state": None,
             "excuse": None,
             "why": "",
         }

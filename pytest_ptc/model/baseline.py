@@ -1,0 +1,333 @@
+"""An earlier run that others are compared with, and which findings it had already. Pure.
+
+Words differ between two judges, so a finding is recognised by its place: by the text of its line
+wherever that stands, else by file, rule and a line nearby; without a rule, by its words there. What
+could be another one is new.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.model.rule_names import is_same_rule, rule_key
+from pytest_ptc.model.verdict import Excuse, FindingState, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_ptc.model.sightings import Sighting
+
+#: How many lines apart two findings of a rule may be to be the same.
+NEARBY = 3
+#: Most earlier findings before and behind a line that one is compared with.
+_MOST_NEAR = 20
+
+#: Findings that were found to be none: no baseline has them.
+_NONE_AT_ALL = (Excuse.OUTVOTED, Excuse.REFUTED)
+
+
+class PastStatus(str, Enum):
+    """What became of a finding up to now."""
+
+    #: The baseline has it, and every later run that looked found it again.
+    OPEN = "open"
+    #: A run that looked did not find it any more: the baseline, or a later one.
+    GONE = "gone"
+    #: The baseline has it, as a known one.
+    KNOWN = "known"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PastFinding:
+    """A finding of the baseline, or of a run before it, as the last run saw it that found it.
+
+    Args:
+        status: What became of it.
+        severity: How bad it was.
+        message: What it was, the beginning of it.
+        path: Its file, from the top of the repository.
+        line: Its line.
+        rule: Its rule.
+        anchor: The hash of its path and of the text of its line.
+        items: The node ids of the items that found it.
+    """
+
+    status: PastStatus
+    severity: Severity
+    message: str
+    path: str | None = None
+    line: int | None = None
+    rule: str | None = None
+    anchor: str | None = None
+    items: tuple[str, ...] = ()
+
+    @property
+    def location(self) -> str:
+        """Return `path:line`, `path`, or the empty string."""
+        if self.path is None:
+            return ""
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """What a run is compared with.
+
+    Args:
+        source: What it is, in words, such as `run 20270131-120000-0f1e2`.
+        run_id: The run.
+        commit: The commit that was checked out then.
+        findings: Its findings, and those that were gone by then or have gone since.
+    """
+
+    source: str
+    run_id: str
+    commit: str | None = None
+    findings: tuple[PastFinding, ...] = ()
+
+
+class Claim(NamedTuple):
+    """A finding of a verdict, as far as it is compared.
+
+    Args:
+        seen: What it is recognised by.
+        severity: How bad it is.
+        message: What it is, the beginning of it.
+        excuse: Why it does not block.
+    """
+
+    seen: Sighting
+    severity: Severity
+    message: str
+    excuse: Excuse | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is a finding at all: neither outvoted nor refuted."""
+        return self.excuse not in _NONE_AT_ALL
+
+
+class PastRun(NamedTuple):
+    """A run that has ended, as far as later ones are compared with it.
+
+    Args:
+        run_id: Its id.
+        began: When it began, in seconds since the epoch.
+        commit: The commit that was checked out.
+        found: What was found, by the node ids of all items that were judged.
+    """
+
+    run_id: str
+    began: float
+    commit: str | None
+    found: Mapping[str, Sequence[Claim]]
+
+
+def baseline_of(at: PastRun, others: Iterable[PastRun], source: str) -> Baseline:
+    """Return the baseline that a run makes.
+
+    Args:
+        at: The run.
+        others: Other runs that have ended, in any order: what was gone by one of them, and is there
+            again, has regressed.
+        source: What the baseline is, in words.
+    """
+    runs = sorted((run for run in others if run.run_id != at.run_id), key=lambda run: run.began)
+    findings: list[PastFinding] = []
+    for run in runs:
+        if run.began < at.began:
+            findings = _after(findings, run, growing=True).findings
+    findings, seen = _after(findings, at, growing=True)
+    # What it did not look for is no part of it.
+    findings = [
+        one
+        for number, one in enumerate(findings)
+        if number in seen or one.status is PastStatus.GONE
+    ]
+    for run in runs:
+        if run.began >= at.began:
+            findings = _after(findings, run, growing=False).findings
+    return Baseline(source=source, run_id=at.run_id, commit=at.commit, findings=tuple(findings))
+
+
+def states_of(baseline: Baseline, claims: Sequence[Claim]) -> list[FindingState | None]:
+    """Return what each finding of one verdict is against the baseline; None for none at all."""
+    past = [_past(baseline.findings, at) for at in recognised(baseline.findings, claims)]
+    return [_state(claim, one) for claim, one in zip(claims, past, strict=True)]
+
+
+def recognised(past: Sequence[PastFinding], claims: Sequence[Claim]) -> list[int | None]:
+    """Return which earlier finding each of one verdict is, by its place in `past`.
+
+    An earlier finding is at one place: another line with the same text is a new one. The best pairs
+    are made first.
+    """
+    index = _Index()
+    for one in past:
+        index.add(one)
+    return index.recognised(claims)
+
+
+def _past(past: Sequence[PastFinding], at: int | None) -> PastFinding | None:
+    return None if at is None else past[at]
+
+
+def _state(claim: Claim, past: PastFinding | None) -> FindingState | None:
+    if not claim.counts:
+        return None
+    if past is None:
+        return FindingState.NEW
+    known = past.status is PastStatus.KNOWN and claim.excuse is not Excuse.KNOWN
+    if known or past.status is PastStatus.GONE:
+        return FindingState.REGRESSED
+    return FindingState.OPEN
+
+
+class _After(NamedTuple):
+    """Findings after one more run, and the places in the list of those that it found."""
+
+    findings: list[PastFinding]
+    seen: set[int]
+
+
+def _after(findings: Sequence[PastFinding], run: PastRun, *, growing: bool) -> _After:
+    """Return findings after one more run.
+
+    Args:
+        findings: The findings before it.
+        run: The run.
+        growing: Whether what it found belongs to the baseline; else it tells only what is gone.
+    """
+    index = _Index()
+    for one in findings:
+        index.add(one)
+    told: dict[int, list[tuple[str, Claim]]] = defaultdict(list)
+    made = list(findings)
+    for item, claims in run.found.items():
+        for at, claim in zip(index.recognised(claims), claims, strict=True):
+            if at is not None:
+                told[at].append((item, claim))
+            elif claim.counts and growing:
+                told[len(made)].append((item, claim))
+                made.append(_first_seen(claim))
+                index.add(made[-1])
+    for at, one in enumerate(made):
+        if at in told:
+            made[at] = _seen_again(one, told[at], growing=growing)
+        elif any(item in run.found for item in one.items):
+            made[at] = replace(one, status=PastStatus.GONE)
+    return _After(made, set(told))
+
+
+def _first_seen(claim: Claim) -> PastFinding:
+    seen = claim.seen
+    return PastFinding(
+        status=PastStatus.OPEN,
+        severity=claim.severity,
+        message=claim.message,
+        path=seen.path,
+        line=seen.line,
+        rule=seen.rule,
+        anchor=seen.anchor,
+    )
+
+
+def _seen_again(
+    past: PastFinding, told: Sequence[tuple[str, Claim]], *, growing: bool
+) -> PastFinding:
+    """Return a finding as the last run saw it."""
+    last = _first_seen(told[-1][1])
+    items = dict.fromkeys(chain(past.items, (item for item, _ in told)))
+    known = all(claim.excuse is Excuse.KNOWN for _, claim in told)
+    status = PastStatus.KNOWN if known else PastStatus.OPEN
+    return replace(last, status=status if growing else past.status, items=tuple(items))
+
+
+class _Pair(NamedTuple):
+    """That a finding may be an earlier one; the best pair is the least."""
+
+    by: int
+    is_gone: bool
+    apart: int
+    claim: int
+    past: int
+
+
+class _Index:
+    """Earlier findings by what they may be recognised by."""
+
+    def __init__(self) -> None:
+        self._all: list[PastFinding] = []
+        #: For each key their lines and numbers, sorted.
+        self._by: dict[object, list[tuple[int, int]]] = defaultdict(list)
+
+    def add(self, past: PastFinding) -> None:
+        number = len(self._all)
+        self._all.append(past)
+        rule = rule_key(past.rule)
+        keys: list[object] = [("words", past.path, rule, past.message)]
+        if past.anchor is not None:
+            keys.append(past.anchor)
+        if rule is not None:
+            keys.append((past.path, rule))
+        for key in keys:
+            insort(self._by[key], (past.line or 0, number))
+
+    def _near(self, key: object, line: int | None) -> list[int]:
+        """Return the earlier findings of a key that are nearest to a line, a few of them.
+
+        An agent may find the same thing ten thousand times: not every two of them are compared.
+        """
+        some = self._by.get(key, [])
+        middle = bisect_left(some, (line or 0, 0))
+        return [number for _, number in some[max(0, middle - _MOST_NEAR) : middle + _MOST_NEAR]]
+
+    def recognised(self, claims: Sequence[Claim]) -> list[int | None]:
+        found: list[int | None] = [None] * len(claims)
+        taken: dict[int, object] = {}
+        counted = ((at, claim) for at, claim in enumerate(claims) if claim.counts)
+        for pair in sorted(pair for at, claim in counted for pair in self._pairs(at, claim)):
+            place = claims[pair.claim].seen.place
+            if found[pair.claim] is None and taken.setdefault(pair.past, place) == place:
+                found[pair.claim] = pair.past
+        return found
+
+    def _pairs(self, at: int, claim: Claim) -> Iterator[_Pair]:
+        seen = claim.seen
+        if seen.anchor is not None:
+            for number in self._near(seen.anchor, seen.line):
+                if _may_be(self._all[number], claim):
+                    yield self._pair(0, number, at, claim)
+        rule = rule_key(seen.rule)
+        by_rule = self._near((seen.path, rule), seen.line) if seen.path and rule else ()
+        by_words = self._near(("words", seen.path, rule, claim.message), seen.line)
+        for by, numbers in enumerate((by_rule, by_words), 1):
+            for number in numbers:
+                if _are_near(self._all[number].line, seen.line):
+                    yield self._pair(by, number, at, claim)
+
+    def _pair(self, by: int, number: int, at: int, claim: Claim) -> _Pair:
+        past = self._all[number]
+        apart = abs((past.line or 0) - (claim.seen.line or 0))
+        return _Pair(by, past.status is PastStatus.GONE, apart, at, number)
+
+
+def _may_be(past: PastFinding, claim: Claim) -> bool:
+    """Tell whether a finding at the line of an earlier one may be that.
+
+    Where one of them has no rule, a worse one is another: a line may have more than one defect.
+    """
+    if past.rule and claim.seen.rule:
+        return is_same_rule(past.rule, claim.seen.rule)
+    return claim.severity.rank <= past.severity.rank
+
+
+def _are_near(one: int | None, other: int | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= NEARBY

@@ -1,0 +1,101 @@
+"""Runs that have ended, as far as others are compared with them. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_ptc.model.baseline import Claim, PastRun
+from pytest_ptc.model.errors import ReportError
+from pytest_ptc.model.excuses import MAX_MESSAGE_CHARS, claim_of
+from pytest_ptc.model.sightings import Roots, Sighting, path_in_repository
+from pytest_ptc.model.verdict import Excuse, Severity, VerdictKind
+
+if TYPE_CHECKING:
+    from pytest_ptc.reporting.run_report import RunReport
+
+#: The form of a report's JSON, as `document` has it, and the beginning of its version.
+_FORMAT, _VERSION = "pytest-ptc run report", "1."
+
+
+def past_run(run: RunReport) -> PastRun:
+    """Return a run as far as others are compared with it."""
+    facts = run.facts
+    roots = Roots(facts.rootdir, facts.repository)
+    found: dict[str, list[Claim]] = defaultdict(list)
+    for task in run.standing:
+        if task.verdict is not None and task.verdict.verdict is not VerdictKind.ERROR:
+            found[task.nodeid] += [
+                claim_of(one, task.spec.cwd, roots, start=facts.rootdir) for one in task.findings
+            ]
+    return PastRun(run.run_id, run.began, facts.commit, found)
+
+
+class _Finding(msgspec.Struct):
+    severity: Severity
+    message: str
+    path: str | None = None
+    line: int | None = None
+    rule: str | None = None
+    anchor: str | None = None
+    excuse: Excuse | None = None
+
+
+class _Verdict(msgspec.Struct):
+    verdict: VerdictKind
+    findings: list[_Finding]
+
+
+class _Task(msgspec.Struct):
+    nodeid: str
+    cwd: str
+    superseded: bool
+    verdict: _Verdict | None
+
+
+class _Run(msgspec.Struct):
+    id: str
+    began: float
+    rootdir: str
+    repository: str | None
+    commit: str | None
+
+
+class _Document(msgspec.Struct):
+    format: str
+    version: str
+    run: _Run
+    tasks: list[_Task]
+
+
+def past_run_in(content: bytes) -> PastRun:
+    """Return the run of a JSON report, as far as others are compared with it.
+
+    Raises:
+        ReportError: It is no such report; the message says where.
+    """
+    try:
+        document = msgspec.json.decode(content, type=_Document)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ReportError(f"is no JSON report of a run: {error}") from None
+    if document.format != _FORMAT or not document.version.startswith(_VERSION):
+        raise ReportError(
+            f"is no JSON report of a run that this version reads: {document.format!r:.80}, "
+            f"version {document.version!r:.20}"
+        )
+    run = document.run
+    roots = Roots(run.rootdir, run.repository)
+    found: dict[str, list[Claim]] = defaultdict(list)
+    for task in document.tasks:
+        verdict = task.verdict
+        if verdict is not None and verdict.verdict is not VerdictKind.ERROR and not task.superseded:
+            found[task.nodeid] += [_claim(one, task.cwd, roots) for one in verdict.findings]
+    return PastRun(run.id, run.began, run.commit, found)
+
+
+def _claim(one: _Finding, cwd: str, roots: Roots) -> Claim:
+    path = path_in_repository(one.path, cwd, roots) if one.path else None
+    seen = Sighting(path, one.line, one.rule, one.anchor)
+    return Claim(seen, one.severity, one.message[:MAX_MESSAGE_CHARS], one.excuse)
