@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_ptc.coordinator.shared_list import SharedList
-from pytest_ptc.coordinator.submissions import Submissions
+from pytest_ptc.coordinator.submissions import NO_MEMORY, Memory, Submissions
 from pytest_ptc.coordinator.supervisor import Supervisor
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.weighing import no_excuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.lifecycle import Snapshot
-    from pytest_ptc.model.result import Kept, Result
+    from pytest_ptc.model.result import Result
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.weighing import ExcuseOf
 
@@ -103,21 +102,18 @@ class Coordinator:
         self,
         specs: Sequence[TaskSpec],
         *,
-        fingerprint: Callable[[TaskSpec], Mapping[str, str]] = lambda _: {},
-        kept: Mapping[str, Mapping[int, Kept]] = MappingProxyType({}),
+        memory: Memory = NO_MEMORY,
     ) -> list[Future[Result]]:
         """Publish tasks and return a future for each; a future never raises.
 
         Args:
             specs: The tasks. A need stands for a task of this call or of an earlier one.
-            fingerprint: Returns the parts that a task's verdict depends on.
-            kept: Verdicts of an earlier run, by node id and the number of the vote, which is 1
-                without a panel: such a vote is not cast again.
+            memory: What is known of them from earlier runs: a vote that is kept is not cast again.
 
         Raises:
             TaskListError: They cannot be published; then no worker has been started for them.
         """
-        submissions = self._submissions.publish(specs, fingerprint, kept)
+        submissions = self._submissions.publish(specs, memory)
         self._start()
         # Handed in before the call: whichever thread finds that the loop has ended answers what is
         # in the inbox, so that every future gets a result.

@@ -67,6 +67,15 @@ class Ballot(NamedTuple):
     kept: Kept | None = None
 
 
+class NewCheck(NamedTuple):
+    """A verifier's task: its finding's index, its id on the list, and what is kept in its place."""
+
+    finding: int
+    task_id: str
+    spec: TaskSpec
+    kept: Kept | None = None
+
+
 @dataclass(kw_only=True, slots=True)
 class Task:
     """One task on the board.

@@ -12,11 +12,13 @@ from concurrent.futures import Future
 from dataclasses import replace
 from itertools import count
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.coordinator.items import Ballot
+from pytest_ptc.coordinator.items import Ballot, NewCheck
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.journal.events import (
+    CheckKept,
     CheckSubmitted,
     ItemDecided,
     KeptReport,
@@ -46,6 +48,31 @@ if TYPE_CHECKING:
 MAX_DESCRIPTION_CHARS = 16_000
 
 
+def _nothing_depends(_: TaskSpec) -> Mapping[str, str]:
+    return {}
+
+
+def _nothing_kept(_: TaskSpec) -> Kept | None:
+    return None
+
+
+class Memory(NamedTuple):
+    """What earlier runs have to do with this one's tasks.
+
+    Args:
+        fingerprint: Returns the parts that a task's verdict depends on.
+        votes: Verdicts of an earlier run, by node id and by the number of the vote.
+        check: Returns what a verifier of an earlier run said in the place of one; None for nothing.
+    """
+
+    fingerprint: Callable[[TaskSpec], Mapping[str, str]] = _nothing_depends
+    votes: Mapping[str, Mapping[int, Kept]] = MappingProxyType({})
+    check: Callable[[TaskSpec], Kept | None] = _nothing_kept
+
+
+NO_MEMORY = Memory()
+
+
 class Submission(NamedTuple):
     """A task on its way to the board, and the future that is its answer.
 
@@ -54,12 +81,14 @@ class Submission(NamedTuple):
         spec: What is asked.
         future: Takes its result; never an exception.
         ballots: Its votes; one without a panel.
+        memory: What is known of it from earlier runs.
     """
 
     task_id: str
     spec: TaskSpec
     future: Future[Result]
     ballots: tuple[Ballot, ...]
+    memory: Memory
 
 
 class Submissions:
@@ -90,16 +119,13 @@ class Submissions:
     def publish(
         self,
         specs: Sequence[TaskSpec],
-        fingerprint: Callable[[TaskSpec], Mapping[str, str]],
-        kept: Mapping[str, Mapping[int, Kept]],
+        memory: Memory,
     ) -> list[Submission]:
         """Put tasks on the shared list and into the journal.
 
         Args:
             specs: The tasks.
-            fingerprint: Returns the parts that a task's verdict depends on.
-            kept: Verdicts of an earlier run, by node id and by the number of the vote: such a vote
-                is on no list.
+            memory: What is known of them from earlier runs: a vote that is kept is on no list.
 
         Raises:
             TaskListError: They cannot be published.
@@ -107,7 +133,13 @@ class Submissions:
         for spec in specs:
             self._journal.redactor.learn(spec.env)
         votes = [
-            (spec, [self._weighed(kept.get(spec.nodeid, {}).get(n), spec) for n in _numbers(spec)])
+            (
+                spec,
+                [
+                    self._weighed(memory.votes.get(spec.nodeid, {}).get(n), spec)
+                    for n in _numbers(spec)
+                ],
+            )
             for spec in specs
         ]
         fresh = [
@@ -124,16 +156,18 @@ class Submissions:
                 Ballot(n, next(published) if old is None else self._kept_id(), old)
                 for n, old in enumerate(olds, 1)
             )
-            submission = Submission(ballots[0].task_id, spec, Future(), ballots)
+            submission = Submission(ballots[0].task_id, spec, Future(), ballots, memory)
             submission.future.set_running_or_notify_cancel()
-            self._write(submission, fingerprint)
+            self._write(submission)
             submissions.append(submission)
         return submissions
 
     def publish_checks(
         self, item_id: str, wanted: Sequence[tuple[int, TaskSpec]]
-    ) -> list[tuple[int, str, TaskSpec]]:
+    ) -> list[NewCheck]:
         """Put the tasks of an item's verifiers on the shared list and into the journal.
+
+        What a verifier of an earlier run said is kept.
 
         Args:
             item_id: The item.
@@ -142,15 +176,21 @@ class Submissions:
         Raises:
             TaskListError: They cannot be published.
         """
-        news = [self._announcement(spec, None, check=True) for _, spec in wanted]
-        checks = [
-            (finding, task_id, spec)
-            for task_id, (finding, spec) in zip(self._list.publish(news), wanted, strict=True)
+        open_item = self._open.get(item_id)
+        memory = open_item.memory if open_item is not None else NO_MEMORY
+        kept = [memory.check(spec) for _, spec in wanted]
+        news = [
+            self._announcement(spec, None, check=True)
+            for (_, spec), old in zip(wanted, kept, strict=True)
+            if old is None
         ]
-        for finding, task_id, spec in checks:
-            self._journal.append(
-                CheckSubmitted(task=task_id, item=item_id, finding=finding, spec=spec)
-            )
+        published = iter(self._list.publish(news) if news else [])
+        checks = [
+            NewCheck(finding, next(published) if old is None else self._kept_id(), spec, old)
+            for (finding, spec), old in zip(wanted, kept, strict=True)
+        ]
+        for check in checks:
+            self._journal.append(_check_event(item_id, check, dict(memory.fingerprint(check.spec))))
         return checks
 
     def _kept_id(self) -> str:
@@ -194,9 +234,10 @@ class Submissions:
         with contextlib.suppress(KeyError):
             while True:  # safe from several threads: each pops another one
                 left.append(self._open.popitem()[1])
-        for task_id, spec, future, _ in left:
-            self._journal.append(TaskGivenUp(task=task_id, trouble=trouble))
-            future.set_result(Result(task_id=task_id, spec=spec, trouble_outside=trouble))
+        for one in left:
+            self._journal.append(TaskGivenUp(task=one.task_id, trouble=trouble))
+            result = Result(task_id=one.task_id, spec=one.spec, trouble_outside=trouble)
+            one.future.set_result(result)
 
     def _drain_inbox(self) -> list[Submission]:
         """Empty the inbox and return what was in it; safe from several threads."""
@@ -221,11 +262,9 @@ class Submissions:
             metadata={"nodeid": nodeid},
         )
 
-    def _write(
-        self, submission: Submission, fingerprint: Callable[[TaskSpec], Mapping[str, str]]
-    ) -> None:
+    def _write(self, submission: Submission) -> None:
         """Put down an item and its votes, and the verdicts that are kept, for `--ptc-resume`."""
-        item_id, spec, _, (first, *others) = submission
+        item_id, spec, _, (first, *others), (fingerprint, _, _) = submission
         own = dict(fingerprint(vote_spec(spec, 1)))
         if first.kept is None or others:
             self._journal.append(TaskSubmitted(task=item_id, spec=spec, fingerprint=own))
@@ -260,6 +299,27 @@ class Submissions:
             else:
                 continue
             self._journal.append(event)
+
+
+def _check_event(item_id: str, check: NewCheck, fingerprint: dict[str, str]) -> Event:
+    if check.kept is None:
+        return CheckSubmitted(
+            task=check.task_id,
+            item=item_id,
+            finding=check.finding,
+            spec=check.spec,
+            fingerprint=fingerprint,
+        )
+    return CheckKept(
+        task=check.task_id,
+        item=item_id,
+        finding=check.finding,
+        spec=check.spec,
+        fingerprint=fingerprint,
+        content=check.kept.content,
+        run=check.kept.run_id,
+        report=KeptReport.of(check.kept.report),
+    )
 
 
 def _numbers(spec: TaskSpec) -> range:

@@ -255,7 +255,7 @@ class Supervisor:
 
     def take_in(self) -> None:
         """Put what was handed in on the board."""
-        for item_id, spec, _, ballots in self._submissions.take_in():
+        for item_id, spec, _, ballots, _ in self._submissions.take_in():
             known, unknown = self._submissions.needs_of(spec)
             if ballots[0].kept is not None and len(ballots) == 1:
                 known, unknown = [], []

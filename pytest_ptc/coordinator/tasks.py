@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_ptc.coordinator.items import Ballot, Item, Stage, Task
+from pytest_ptc.coordinator.items import Ballot, Item, NewCheck, Stage, Task
 from pytest_ptc.coordinator.ready import ReadyQueue
 from pytest_ptc.model.lifecycle import TaskState
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
@@ -123,21 +123,31 @@ class Tasks:
             self._take_end(item)
         return working
 
-    def add_checks(self, item_id: str, checks: Sequence[tuple[int, str, TaskSpec]]) -> None:
-        """Take the tasks of an item's verifiers: of each its finding, its id and what is asked."""
+    def add_checks(self, item_id: str, checks: Sequence[NewCheck]) -> None:
+        """Take the tasks of an item's verifiers; those that are kept have ended."""
         item = self._items[item_id]
         if item.stage is Stage.DONE:  # it was stopped meanwhile
             return
         tasks = [
-            (finding, Task(id=task_id, spec=spec, item=item, state=TaskState.READY))
-            for finding, task_id, spec in checks
+            (
+                check.finding,
+                Task(
+                    id=check.task_id,
+                    spec=check.spec,
+                    item=item,
+                    state=TaskState.READY,
+                    reports=[] if check.kept is None else [check.kept.report],
+                    kept_from=None if check.kept is None else check.kept.run_id,
+                ),
+            )
+            for check in checks
         ]
         item.add_checks(tasks)
         for _, task in tasks:
             self._take_task(task)
         if self._stopping is not None:
             self._end_waiting(item, self._stopping)
-            self._advance(item)
+        self._advance(item)
 
     def give_up_checks(self, item_id: str, why: str) -> None:
         """Take that no verifier can be asked of an item's findings: they stand."""

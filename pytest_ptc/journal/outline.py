@@ -194,7 +194,7 @@ class RunOutline:
                 task = TaskOutline(event["nodeid"], event["spec"]["timeout"])
                 task.kind = _kind(event["report"])
                 self.tasks[event["task"]] = task
-            case "vote" | "vote kept" | "check":
+            case "vote" | "vote kept" | "check" | "check kept":
                 self._take_part(event)
             case "decided" if event["item"] in self.tasks:
                 self.tasks[event["item"]].kind = _kind(event)

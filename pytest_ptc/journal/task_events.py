@@ -164,12 +164,30 @@ class CheckSubmitted(Event, frozen=True, kw_only=True, tag="check"):
         item: As of another vote.
         finding: The finding's index in the verdict that the votes came to.
         spec: What is asked.
+        fingerprint: As of a submitted task.
     """
 
     task: str
     item: str
     finding: int
     spec: TaskSpec
+    fingerprint: dict[str, str]
+
+
+class CheckKept(Event, frozen=True, kw_only=True, tag="check kept"):
+    """The coordinator has taken what a verifier of an earlier run said, who is not asked again.
+
+    The fields are those of a submitted check and of a kept vote.
+    """
+
+    task: str
+    item: str
+    finding: int
+    spec: TaskSpec
+    fingerprint: dict[str, str]
+    content: Content
+    run: str
+    report: KeptReport
 
 
 class ItemDecided(Event, frozen=True, kw_only=True, tag="decided"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import replace as replace_struct
 
@@ -14,6 +14,7 @@ from pytest_ptc.journal.events import (
     AttemptEnded,
     AttemptsHeld,
     BaselineRead,
+    CheckKept,
     CheckSubmitted,
     ItemDecided,
     ItemReported,
@@ -61,6 +62,9 @@ if TYPE_CHECKING:
     from pytest_ptc.model.known import KnownFindings
     from pytest_ptc.model.trouble import Trouble
     from pytest_ptc.model.verdict import Finding, Verdict
+
+
+_PanelEvent: TypeAlias = "VoteSubmitted | VoteKept | CheckSubmitted | CheckKept | ItemDecided"
 
 
 def run_report(events: Sequence[Event]) -> RunReport:
@@ -209,7 +213,7 @@ class _Story:
                     self._parts[event.task] = event.task, vote_part(1, event.spec.votes)
             case VerdictKept():
                 self._keep(event)
-            case VoteSubmitted() | VoteKept() | CheckSubmitted() | ItemDecided():
+            case VoteSubmitted() | VoteKept() | CheckSubmitted() | CheckKept() | ItemDecided():
                 self._take_panel(event)
             case TaskGivenUp() if event.task in self._drafts:
                 self._drafts[event.task].given_up = event.trouble
@@ -253,24 +257,26 @@ class _Story:
             attempts={attempt.name: attempt},
         )
 
-    def _take_panel(self, event: VoteSubmitted | VoteKept | CheckSubmitted | ItemDecided) -> None:
+    def _take_panel(self, event: _PanelEvent) -> None:
         draft = self._drafts[event.item]
-        if isinstance(event, ItemDecided):
-            verdict = self._placed(event.verdict, draft.spec)
-            draft.decided = replace_struct(event, verdict=verdict)
-        elif isinstance(event, CheckSubmitted):
-            self._parts[event.task] = event.item, CHECK_PART
-        else:
-            part = vote_part(event.number, draft.spec.votes)
-            self._parts[event.task] = event.item, part
-            draft.votes[event.number] = event.task
+        match event:
+            case ItemDecided():
+                verdict = self._placed(event.verdict, draft.spec)
+                draft.decided = replace_struct(event, verdict=verdict)
+            case CheckSubmitted() | CheckKept():
+                self._parts[event.task] = event.item, CHECK_PART
+            case VoteSubmitted() | VoteKept():
+                part = vote_part(event.number, draft.spec.votes)
+                self._parts[event.task] = event.item, part
+                draft.votes[event.number] = event.task
+        if isinstance(event, VoteKept | CheckKept):
+            report = event.report.report
+            verdict = self._placed(report.verdict, draft.spec)
+            attempt = TaskAttempt.of(report, self._parts[event.task][1])
+            # By a name of its own: this run may have an attempt of that name.
+            name = f"{event.run} {event.task}"
+            draft.attempts[name] = replace(attempt, verdict=verdict)
             if isinstance(event, VoteKept):
-                report = event.report.report
-                verdict = self._placed(report.verdict, draft.spec)
-                attempt = replace(TaskAttempt.of(report, part), verdict=verdict)
-                # By a name of its own: this run may have an attempt of that name.
-                name = f"{event.run} {attempt.name}"
-                draft.attempts[name] = attempt
                 draft.kept_votes[event.number] = name
 
     def _take_attempt(self, event: AttemptAssigned | AttemptClaimed | AttemptEnded) -> None:

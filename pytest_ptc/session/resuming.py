@@ -17,6 +17,8 @@ from pytest_ptc.journal.closing import demanded, recorded_or
 from pytest_ptc.journal.events import (
     AttemptAssigned,
     AttemptEnded,
+    CheckKept,
+    CheckSubmitted,
     ContentSeen,
     TaskSubmitted,
     VerdictKept,
@@ -129,43 +131,79 @@ def earlier_votes(run: RecordedRun) -> dict[Key, dict[int, Earlier]]:
     return found
 
 
-def _votes(run: RecordedRun) -> Iterator[tuple[Key, int, Earlier]]:
-    """Yield each vote of a run, by its last attempt, in the order of the story."""
-    assigned: dict[str, AttemptAssigned] = {}
-    ended: dict[str, AttemptEnded] = {}
-    seen: dict[str, Content] = {}
+def earlier_checks(run: RecordedRun) -> dict[Key, list[Earlier]]:
+    """Return what the verifiers of a run said, by item, in order."""
+    found: dict[Key, list[Earlier]] = {}
+    tasks = _TasksOf(run)
     for event in run.events:
         match event:
-            case AttemptAssigned():
-                assigned[event.given.task_id] = event
-            case AttemptEnded():
-                ended[event.name] = event
-            case ContentSeen():
-                seen[event.attempt] = event.content
+            case CheckSubmitted(spec=spec):
+                earlier = tasks.earlier(event.task, spec, event.fingerprint)
+            case CheckKept(spec=spec):
+                earlier = _kept_again(event)
+            case _:
+                continue
+        found.setdefault((spec.source, spec.nodeid), []).append(earlier)
+    return found
+
+
+class _TasksOf:
+    """The tasks of a run that an agent was asked, by their last attempts."""
+
+    def __init__(self, run: RecordedRun) -> None:
+        self._run = run
+        self._assigned: dict[str, AttemptAssigned] = {}
+        self._ended: dict[str, AttemptEnded] = {}
+        self._seen: dict[str, Content] = {}
+        for event in run.events:
+            match event:
+                case AttemptAssigned():
+                    self._assigned[event.given.task_id] = event
+                case AttemptEnded():
+                    self._ended[event.name] = event
+                case ContentSeen():
+                    self._seen[event.attempt] = event.content
+
+    def earlier(self, task_id: str, spec: TaskSpec, parts: Mapping[str, str]) -> Earlier:
+        """Return what the run has of a task."""
+        last = self._assigned.get(task_id)
+        if last is None:
+            return Earlier(kept=None, parts=parts, begun=None, ended=None)
+        return Earlier(
+            kept=_kept(self._run, last, spec, self._ended.get(last.attempt)),
+            parts=parts,
+            begun=last.content,
+            ended=self._seen.get(last.attempt),
+        )
+
+
+def _kept_again(event: VerdictKept | VoteKept | CheckKept) -> Earlier:
+    return Earlier(
+        kept=Kept(run_id=event.run, report=event.report.report),
+        parts=event.fingerprint,
+        begun=event.content,
+        ended=event.content,
+    )
+
+
+def _votes(run: RecordedRun) -> Iterator[tuple[Key, int, Earlier]]:
+    """Yield each vote of a run, by its last attempt, in the order of the story."""
+    tasks = _TasksOf(run)
     specs: dict[str, TaskSpec] = {}
     for event in run.events:
         number = 1
         match event:
-            case VerdictKept(spec=spec, content=content):
-                kept = Kept(run_id=event.run, report=event.report.report)
-                earlier = Earlier(kept=kept, parts=event.fingerprint, begun=content, ended=content)
-            case VoteKept(number=number, content=content):
+            case VerdictKept(spec=spec):
+                earlier = _kept_again(event)
+            case VoteKept(number=number):
                 spec = specs[event.item]
-                kept = Kept(run_id=event.run, report=event.report.report)
-                earlier = Earlier(kept=kept, parts=event.fingerprint, begun=content, ended=content)
-            case TaskSubmitted() | VoteSubmitted():
-                if isinstance(event, TaskSubmitted):
-                    spec = specs[event.task] = event.spec
-                else:
-                    spec, number = specs[event.item], event.number
-                last = assigned.get(event.task)
-                name = last.attempt if last is not None else ""
-                earlier = Earlier(
-                    kept=_kept(run, last, spec, ended.get(name)) if last is not None else None,
-                    parts=event.fingerprint,
-                    begun=last.content if last is not None else None,
-                    ended=seen.get(name),
-                )
+                earlier = _kept_again(event)
+            case TaskSubmitted(spec=spec):
+                specs[event.task] = spec
+                earlier = tasks.earlier(event.task, spec, event.fingerprint)
+            case VoteSubmitted(number=number):
+                spec = specs[event.item]
+                earlier = tasks.earlier(event.task, spec, event.fingerprint)
             case _:
                 continue
         yield (spec.source, spec.nodeid), number, earlier
@@ -331,6 +369,7 @@ class Resumption:
     def __init__(self, run: RecordedRun) -> None:
         self._run = run
         self._votes = earlier_votes(run)
+        self._checks = earlier_checks(run)
         self._kept = 0
         self._fresh: dict[str, list[str]] = {}
 
@@ -383,6 +422,27 @@ class Resumption:
         for nodeid, reason in reasons.items():
             self._fresh.setdefault(reason, []).append(nodeid)
         return found
+
+    def kept_check(
+        self,
+        fingerprint: Callable[[TaskSpec], Mapping[str, str]],
+        contents: Mapping[str, Content],
+        spec: TaskSpec,
+    ) -> Kept | None:
+        """Return what a verifier of the earlier run said, once; None for nothing that is kept.
+
+        Args:
+            fingerprint: As for `kept`.
+            contents: As for `kept`.
+            spec: The verifier's task: its prompt has the finding.
+        """
+        now = contents[spec.nodeid]
+        checks = self._checks.get((spec.source, spec.nodeid), [])
+        for earlier in checks:
+            if earlier.kept is not None and why_not(earlier, fingerprint(spec), now) is None:
+                checks.remove(earlier)
+                return replace(earlier.kept, content=now)
+        return None
 
     def lines(self) -> list[str]:
         """Return what happened since the last call, in lines; none if every verdict was kept."""

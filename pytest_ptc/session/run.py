@@ -14,6 +14,7 @@ from __future__ import annotations
 import shutil
 import time
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pytest_ptc.agents.command_line import files_of
+from pytest_ptc.coordinator.submissions import Memory
 from pytest_ptc.inputs.fingerprint import fingerprint
 from pytest_ptc.journal.events import RunEnded, SuiteChanged
 from pytest_ptc.model.errors import IllegalMove, PtcError
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.journal.events import Event, SessionEnded
     from pytest_ptc.model.lifecycle import Snapshot
-    from pytest_ptc.model.result import Kept, Result
+    from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.session.assembly import OpenRun, RunPlan
@@ -252,10 +254,15 @@ class Run:
             self._open.contents.add_agent(self.plan.agents.files(agent), agent.plan.words)
             self._open.journal.redactor.learn(secret_arguments(agent.plan.argv))
         contents = self._open.contents.take(specs)
-        kept: Mapping[str, Mapping[int, Kept]] = {}
+        memory = Memory(self._marks)
         if resume and self._resumption is not None:
-            kept = self._resumption.kept(specs, self._marks, contents, self._open.contents.entries)
-        futures = self._open.coordinator.submit(specs, fingerprint=self._marks, kept=kept)
+            resumption, entries = self._resumption, self._open.contents.entries
+            memory = Memory(
+                self._marks,
+                resumption.kept(specs, self._marks, contents, entries),
+                partial(resumption.kept_check, self._marks, contents),
+            )
+        futures = self._open.coordinator.submit(specs, memory=memory)
         if begins:
             self.when_begun()
         return futures

@@ -105,16 +105,20 @@ def test_votes_and_verifiers_decide(judged: Suite) -> None:
 
 
 def test_votes_that_were_cast_are_kept_and_the_others_are_cast(judged: Suite) -> None:
-    """A run that lacked three votes needs three conversations more."""
+    """A run that lacked three votes needs three conversations more, and no verifier twice."""
     judged.commit("run.json", *(f"{name}-*" for name in ITEMS))
-    judged.run("-k", "lost or split or two_fail", "--ptc-max-worker-restart=9")
+    chosen = ("-k", "lost or split or two_fail or refuted and not one")
+    judged.run(*chosen, "--ptc-max-worker-restart=9")
     for name in ("lost-votes-1", "lost-votes-2", "split-votes-2"):
         (judged.path / name).rmdir()
-    result = judged.run("-k", "lost or split or two_fail", "--ptc-resume", "--ptc-json=run.json")
+    result = judged.run(*chosen, "--ptc-resume", "--ptc-json=run.json")
     cast = [event["attempt"] for event in judged.events("assigned")]
     assert len(cast) == 3, result.stdout.str()
     kept = [vote["report"]["verdict"]["verdict"] for vote in judged.events("vote kept")]
-    assert sorted(kept) == ["fail", "fail", "fail", "pass", "pass"]
+    assert sorted(kept) == ["fail"] * 5 + ["pass"] * 2
+    # One of a finding that one conversation named, and two of one that two votes named.
+    assert len(judged.events("check kept")) == 3
+    result.assert_outcomes(passed=2, failed=1, errors=2)
 
 
 #: An agent in Python: it says what it is, and which model it was asked for.

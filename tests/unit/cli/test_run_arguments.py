@@ -75,7 +75,8 @@ def test_keywords_are_those_of_the_marker(folder: Path) -> None:
     given = ("--timeout", "9", "--tools", "Read, Bash(git show *)", "--schema", "schema.json")
     gate = ("--gate-on", "added", "--base", "main", "--places=note", "--unplaced=advisory")
     more = ("--env", "A=b=c", "--require-evidence")
-    suite = suite_of(parsed("Do {each}.", "1", *given, *gate, *more))
+    votes = ("--votes=3", "--quorum=2", "--voters", "claude:opus, :haiku", "--verify")
+    suite = suite_of(parsed("Do {each}.", "1", *given, *gate, *votes, *more))
     assert json.loads(json.dumps(suite.keywords)) == {
         "cwd": str(folder),
         "timeout": 9.0,
@@ -87,6 +88,10 @@ def test_keywords_are_those_of_the_marker(folder: Path) -> None:
         "base": "main",
         "places": "note",
         "unplaced": "advisory",
+        "votes": 3,
+        "quorum": "2",
+        "voters": ["claude:opus", ":haiku"],
+        "verify": True,
     }
 
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.coordinator.submissions import MAX_DESCRIPTION_CHARS, Submissions
+from pytest_ptc.coordinator.submissions import (
+    MAX_DESCRIPTION_CHARS,
+    NO_MEMORY,
+    Memory,
+    Submissions,
+)
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import TaskListError
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
@@ -55,14 +60,10 @@ def spec(nodeid: str, *needs: str, prompt: str = "p") -> TaskSpec:
     return TaskSpec(nodeid=nodeid, prompt=prompt, timeout=1.0, cwd="/", needs=needs)
 
 
-def no_parts(_: TaskSpec) -> dict[str, str]:
-    return {}
-
-
 def test_a_task_is_taken_in_after_those_that_it_needs(submissions: Submissions) -> None:
     """Whatever their order is in the suite, and also where a need was not run."""
     specs = [spec("c", "b", "gone"), spec("a"), spec("b", "a")]
-    submissions.hand_in(submissions.publish(specs, no_parts, {}))
+    submissions.hand_in(submissions.publish(specs, NO_MEMORY))
     taken = submissions.take_in()
     assert [task.spec.nodeid for task in taken] == ["a", "b", "c"]
     ids = {task.spec.nodeid: task.task_id for task in taken}
@@ -82,7 +83,9 @@ def test_a_kept_verdict_is_in_the_journal_and_on_no_list(
     def parts_of(task: TaskSpec) -> dict[str, str]:
         return marks.get(task.nodeid, {})
 
-    published = submissions.publish([spec("a"), spec("b"), spec("a")], parts_of, {"a": {1: kept}})
+    published = submissions.publish(
+        [spec("a"), spec("b"), spec("a")], Memory(parts_of, {"a": {1: kept}})
+    )
     fresh = published[1].task_id
     assert [task.task_id for task in published] == ["kept 1", fresh, "kept 2"]
     told = [(event["event"], event["fingerprint"]) for event in read_events(journal.folder)]
@@ -95,9 +98,7 @@ def test_a_long_prompt_is_cut_on_the_list_alone(
     submissions: Submissions, journal: Journal, task_list: TaskListStore
 ) -> None:
     """Every session that reads the list pays for what stands there."""
-    (task,) = submissions.publish(
-        [spec("a", prompt="x" * (MAX_DESCRIPTION_CHARS + 1))], no_parts, {}
-    )
+    (task,) = submissions.publish([spec("a", prompt="x" * (MAX_DESCRIPTION_CHARS + 1))], NO_MEMORY)
     found = task_list.read(task.task_id)
     assert found is not None
     assert found.description == "x" * MAX_DESCRIPTION_CHARS + "\n[cut; the whole is in the journal]"
@@ -112,7 +113,7 @@ def test_what_cannot_be_published_leaves_nothing_behind(
     shutil.rmtree(task_list.path)
     task_list.path.write_text("in the way")
     with pytest.raises(TaskListError):
-        submissions.publish([spec("a")], no_parts, {})
+        submissions.publish([spec("a")], NO_MEMORY)
     task_list.path.unlink()
     assert submissions.take_in() == []
     assert read_events(journal.folder) == []
@@ -120,7 +121,7 @@ def test_what_cannot_be_published_leaves_nothing_behind(
 
 def test_a_result_answers_its_task(submissions: Submissions, journal: Journal) -> None:
     """One that has no attempt to tell of it is told in the journal."""
-    submissions.hand_in(submissions.publish([spec("a")], no_parts, {}))
+    submissions.hand_in(submissions.publish([spec("a")], NO_MEMORY))
     (task,) = submissions.take_in()
     result = Result(task_id=task.task_id, spec=task.spec, trouble_outside=OVER)
     submissions.answer(result)
@@ -133,7 +134,7 @@ def test_what_is_left_is_given_up_once_by_whoever_comes_first(
     submissions: Submissions, journal: Journal
 ) -> None:
     """Threads that find the loop ended at once share what was taken in and what was not."""
-    tasks = submissions.publish([spec(str(number)) for number in range(60)], no_parts, {})
+    tasks = submissions.publish([spec(str(number)) for number in range(60)], NO_MEMORY)
     submissions.hand_in(tasks[:30])
     submissions.take_in()
     submissions.hand_in(tasks[30:])
