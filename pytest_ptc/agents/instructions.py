@@ -20,16 +20,26 @@ _FINDINGS = """\
 "line": 12, "quote": "text of that line", "rule": "short-slug"}]"""
 _MEANING = """\
 "pass" or "fail" is your judgement of the task; "skip" means that it does not apply, "error" that \
-you could not do it. path, line, quote, rule and data may be left out; path, line and quote are \
-checked against the files. Without a valid verdict the task counts as an error."""
+you could not do it. All other fields but severity and message may be left out; path, line and \
+quote are checked against the files. Without a valid verdict the task counts as an error."""
+_LOOKED = """\
+"checked": ["what you looked at"], "open": ["what you could not look at"]"""
+_REQUIRED = '\nA pass must have "checked": a text for each file, request or claim it is based on.'
 
 
-def claude_prompt(task_id: str, prompt: str, schema: Mapping[str, object] | None) -> str:
+def claude_prompt(
+    task_id: str,
+    prompt: str,
+    schema: Mapping[str, object] | None,
+    *,
+    require_checked: bool = False,
+) -> str:
     """Return the prompt for Claude Code: the task, and how to record with its tool TaskUpdate.
 
     It begins with the task's id: a text that begins with `/` would be a command to Claude Code.
     Bytes of file names that are not UTF-8 are escaped.
     """
+    required = _REQUIRED if require_checked else ""
     form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
     text = f"""\
 Task ID: {task_id}
@@ -37,21 +47,24 @@ Task ID: {task_id}
 
 When you are done, record your verdict with one call of TaskUpdate: taskId "{task_id}", status \
 "completed", metadata {{"ptc": {{"verdict": "pass|fail|skip|error", "summary": "one or two \
-sentences", {_FINDINGS}, "data": null}}}}
-{_MEANING}{form}"""
+sentences", {_FINDINGS}, {_LOOKED}, "data": null}}}}
+{_MEANING}{required}{form}"""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def program_prompt(job: Job) -> str:
     """Return the prompt for a program: its task, and how to record the verdict."""
-    return f"{job.spec.prompt}\n\n{protocol_text(job.attempt.task_id)}\n"
+    protocol = protocol_text(job.attempt.task_id, require_checked=job.spec.require_checked)
+    return f"{job.spec.prompt}\n\n{protocol}\n"
 
 
-def protocol_text(task_id: str) -> str:
+def protocol_text(task_id: str, *, require_checked: bool = False) -> str:
     """Return the part of a program's prompt that says how to record a verdict."""
+    required = _REQUIRED if require_checked else ""
     return f"""\
 Task ID: {task_id}
 When you are done, record a verdict: end your output with one line that is this JSON object, or run
 `ptc record` with it as its argument:
-{{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", {_FINDINGS}, "data": null}}
-{_MEANING}"""
+{{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", {_FINDINGS}, {_LOOKED}, \
+"data": null}}
+{_MEANING}{required}"""

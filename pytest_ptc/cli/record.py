@@ -68,6 +68,20 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
         "message, SEVERITY:PATH:LINE: MESSAGE or SEVERITY:PATH:LINE:RULE: MESSAGE, without blanks "
         "before MESSAGE; may be given again",
     )
+    parser.add_argument(
+        "--checked",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="something that the verdict is based on, such as a file; may be given again",
+    )
+    parser.add_argument(
+        "--open",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="something that could not be looked at; may be given again",
+    )
 
 
 def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
@@ -214,6 +228,8 @@ def _verdict_input(arguments: argparse.Namespace) -> tuple[Form, bytes]:
         "verdict": text,
         "summary": arguments.summary,
         "findings": [_finding(given) for given in arguments.finding],
+        "checked": arguments.checked,
+        "open": arguments.open,
     }
     return Form.FIELDS, json.dumps(fields).encode()
 
@@ -235,7 +251,7 @@ def _finding(given: str) -> dict[str, str | int]:
 
 def _kind(words: Sequence[str]) -> str:
     """Return what stands for the verdict's kind among the words of a call that was wrong."""
-    known = ("--summary", "--finding")
+    known = ("--summary", "--finding", "--checked", "--open")
     for before, word in pairwise(words):
         if before in known or word.startswith(known):
             continue

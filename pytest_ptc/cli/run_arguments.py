@@ -58,6 +58,7 @@ _HELP = {
     "fail_on": "a finding of this severity or worse fails its item, whatever the verdict is",
     "group": "never two items of a group are at work at the same time; may hold fields, such as "
     "{tenant}",
+    "require_checked": "a pass must say what it checked",
     "require_evidence": "a pass of an agent that used no tool is an error",
     "votes": "how many conversations judge each item (default: 1)",
     "quorum": "how many of all votes must pass: majority (the default), all, or a number",

@@ -224,6 +224,17 @@ _DECLARED = (
         ),
     ),
     Keyword(
+        "require_checked",
+        FLAG,
+        "`True`: a pass must have `checked`, what it is based on; see "
+        "[what a pass looked at](../guides/findings.md#what-a-pass-looked-at)",
+        DefaultOption(
+            "refuse a pass that does not say what it checked",
+            value=False,
+            flag=True,
+        ),
+    ),
+    Keyword(
         "fail_on",
         one_of(FailOn),
         "a finding of this severity or worse fails the test though its verdict is a pass or a "

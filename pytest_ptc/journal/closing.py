@@ -65,7 +65,9 @@ def fail_or(trouble: Trouble, records: Records) -> Verdict | Trouble:
 def demanded(
     ended: Verdict | Trouble, spec: TaskSpec, records: Records, tool_calls: int | None = None
 ) -> Verdict | Trouble:
-    """Return an error in place of a pass without what its task requires: evidence, findings.
+    """Return an error in place of a pass without what its task requires.
+
+    That is evidence, a file of findings, and what the pass is based on.
 
     Args:
         ended: How it ended.
@@ -81,6 +83,9 @@ def demanded(
     if spec.findings is not None and not any(one.call == FINDINGS for one in records.story()[0]):
         message = f"the agent recorded a {ended.verdict}, but {spec.findings} was not read"
         return Trouble(cause=Cause.MALFORMED, message=message)
+    if lacks_checked(ended, spec):
+        message = f"the agent recorded a pass without saying what it checked: {ended.summary}"
+        return Trouble(cause=Cause.MALFORMED, message=message)
     if not spec.require_evidence:
         return ended
     if tool_calls is not None and tool_calls > 0:
@@ -90,6 +95,12 @@ def demanded(
         cause=Cause.NO_EVIDENCE,
         message=f"the agent recorded a {ended.verdict} {evidence}: {ended.summary}",
     )
+
+
+def lacks_checked(verdict: Verdict, spec: TaskSpec) -> bool:
+    """Tell whether it is a pass that does not say what it checked, where its task requires that."""
+    passes = verdict.verdict is VerdictKind.PASS
+    return spec.require_checked and passes and not verdict.checked
 
 
 class Closed(NamedTuple):

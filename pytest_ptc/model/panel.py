@@ -19,7 +19,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Excuse, Finding, Verdict, VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_ptc.model.result import AttemptReport
 
@@ -177,7 +177,13 @@ def panel_verdict(votes: Sequence[Vote], decision: Decision, fail_on: str) -> Ve
         findings=_merged_findings(votes, [state is side for state in states]),
         data=speaker.data,
         fail_on=fail_on,
+        checked=_united(vote.verdict.checked for vote in deciding if vote.verdict is not None),
+        open=_united(vote.verdict.open for vote in deciding if vote.verdict is not None),
     )
+
+
+def _united(texts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for of_one in texts for text in of_one))
 
 
 def _merged_findings(votes: Sequence[Vote], winning: Sequence[bool]) -> tuple[Finding, ...]:

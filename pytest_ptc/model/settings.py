@@ -53,6 +53,7 @@ class Settings(NamedTuple):
     task_budget_usd: float | None
     gate: bool
     require_evidence: bool
+    require_checked: bool
     fail_on: FailOn
     places: PlaceCheck
     unplaced: Unplaced

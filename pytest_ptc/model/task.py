@@ -37,6 +37,7 @@ class TaskSpec:
         needs: Node ids of the tasks that must pass first.
         gate: Whether a verdict of fail fails the test.
         require_evidence: Whether a pass or skip of an agent that used no tool is an error.
+        require_checked: Whether a pass must say what it is based on.
         findings: `sarif:` and the file in the agent's directory that has an attempt's findings.
         isolation: `worktree` for an own copy of the repository; None for `cwd` itself.
         ref: The commit that the copy is at, in full.
@@ -80,6 +81,7 @@ class TaskSpec:
     needs: tuple[str, ...] = ()
     gate: bool = True
     require_evidence: bool = False
+    require_checked: bool = False
     fail_on: FailOn = "verdict"
     places: PlaceCheck = "check"
     unplaced: Unplaced = "block"

@@ -157,14 +157,26 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What an agent recorded about its task: what a test reads through the fixture `ptc`."""
+    """What an agent recorded about its task: what a test reads through the fixture `ptc`.
+
+    Args:
+        verdict: What it comes to.
+        summary: It in one or two sentences.
+        findings: What was found.
+        data: What the task's `schema` asks for.
+        fail_on: Its task's threshold: a finding of this severity or worse makes it no pass;
+            `verdict`: none.
+        checked: What it is based on: each a file, a request, a claim that was looked at.
+        open: What its agent could not look at.
+    """
 
     verdict: VerdictKind
     summary: str
     findings: tuple[Finding, ...] = ()
     data: Any = None
-    #: Its task's threshold: a finding of this severity or worse makes it no pass; `verdict`: none.
     fail_on: str = "verdict"
+    checked: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
     @property
     def set_aside(self) -> bool:
@@ -210,9 +222,11 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict in the form an agent records it."""
+        looked = {"checked": list(self.checked), "open": list(self.open)}
         return {
             "verdict": self.verdict.value,
             "summary": self.summary,
             "findings": [finding.to_json() for finding in self.findings],
             "data": self.data,
+            **{name: texts for name, texts in looked.items() if texts},
         }

@@ -144,6 +144,8 @@ def check_spec(spec: TaskSpec, finding: Finding) -> TaskSpec:
         voters=(),
         verify=False,
         findings=None,
+        # Its answer has the line that it is based on.
+        require_checked=False,
         fail_on="verdict",
         gate=True,
     )

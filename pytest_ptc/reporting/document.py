@@ -235,6 +235,8 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     return {
         **verdict.to_json(),
         "findings": [finding_json(finding) for finding in verdict.findings],
+        "checked": list(verdict.checked),
+        "open": list(verdict.open),
     }
 
 

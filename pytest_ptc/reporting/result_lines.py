@@ -23,6 +23,7 @@ from pytest_ptc.reporting.wording import (
     finding_text,
     first_sentence,
     listed,
+    looked_at,
     plural,
     seconds_text,
 )
@@ -96,7 +97,7 @@ def result_lines(
     judge = [] if active else _judge(report, max_bytes)
     last = [*judge, *why_not, *lists, _totals(report, items, run) + ", active" * active]
     if verbose:
-        lines = [line for item in items for line in (item.whole, *item.findings)]
+        lines = [line for item in items for line in (item.whole, *item.findings, *item.looked)]
     else:
         lines = [item.line for item in items]
     if max_bytes is None or _size([*lines, *last]) <= max_bytes:
@@ -169,6 +170,7 @@ class _Item(NamedTuple):
         same: What is equal for items that met the same trouble; None without one.
         summary: Why, with the whole summary.
         all_findings: Its findings with their rules, worst first.
+        looked_at: What its agent looked at, and what it could not.
     """
 
     word: str
@@ -179,6 +181,7 @@ class _Item(NamedTuple):
     same: object
     summary: str
     all_findings: Sequence[str]
+    looked_at: Sequence[str]
 
     @property
     def bad(self) -> bool:
@@ -198,6 +201,11 @@ class _Item(NamedTuple):
     def findings(self) -> Iterator[str]:
         """Yield a line for each finding."""
         return (f"  - {text}" for text in self.all_findings)
+
+    @property
+    def looked(self) -> Iterator[str]:
+        """Yield what its agent looked at."""
+        return (f"  {text}" for text in self.looked_at)
 
     def fitted(self, most: int) -> str:
         """Return its line in at most so many bytes: name, reason and finding share them."""
@@ -237,6 +245,7 @@ def _item(task: TaskReport, name: str, found: Sequence[NamedFinding], *, active:
         same=(trouble.cause, trouble.message) if trouble and not task.unfinished else None,
         summary=_words(label, text[:MAX_TEXT_CHARS]),
         all_findings=[f"{name} {finding_text(finding)}" for name, finding in found],
+        looked_at=looked_at(task.verdict),
     )
 
 
@@ -292,6 +301,8 @@ def _item_json(task: TaskReport, name: str, found: Sequence[NamedFinding]) -> di
             {**finding_json(finding), "name": by_finding[id(finding)]} for finding in task.findings
         ],
         "data": verdict.data if verdict else None,
+        "checked": list(verdict.checked) if verdict else [],
+        "open": list(verdict.open) if verdict else [],
         "self_test": self_test_json(task),
         "cause": trouble.cause.value if trouble else None,
         "message": trouble.message if trouble else task.final.message if task.final else None,

@@ -17,7 +17,7 @@ from pytest_ptc.text.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_ptc.model.verdict import Finding
+    from pytest_ptc.model.verdict import Finding, Verdict
     from pytest_ptc.reporting.run_report import TaskReport
 
 #: Most characters of one text that are looked at: an agent's may be megabytes.
@@ -49,6 +49,18 @@ def finding_marks(finding: Finding) -> str:
     # A text of an agent's names, or of a file's lines.
     place = facts.misplaced[:MAX_TEXT_CHARS]
     return ", ".join(filter(None, (votes, check, state, excuse, place)))
+
+
+def looked_at(verdict: Verdict | None) -> list[str]:
+    """Return what a verdict says of what it looked at, a line for each of checked and open."""
+    if verdict is None:
+        return []
+    texts = {"checked": verdict.checked, "open": verdict.open}
+    return [
+        printable(f"{name}: {'; '.join(said)}"[:MAX_TEXT_CHARS])
+        for name, said in texts.items()
+        if said
+    ]
 
 
 def hung(lines: Sequence[str]) -> Iterator[str]:

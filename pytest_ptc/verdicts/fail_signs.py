@@ -58,7 +58,7 @@ _OTHER_WORDS = frozenset(
 )
 _KINDS = frozenset({"pass", "skip", "error"})
 #: Fields of a verdict besides its kind: a fail that is quoted there is not the verdict's.
-_CONTENT = frozenset({"summary", "findings", "data"})
+_CONTENT = frozenset({"summary", "findings", "data", "checked", "open"})
 #: Keys that an agent may use by mistake in place of `verdict`.
 _GIVEN_KEYS = frozenset({"ptc", "result", "outcome", "status", "kind", "state", "conclusion"})
 

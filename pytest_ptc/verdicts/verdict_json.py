@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-_VERDICT_FIELDS = frozenset({"verdict", "summary", "findings", "data"})
+_VERDICT_FIELDS = frozenset({"verdict", "summary", "findings", "data", "checked", "open"})
 _FINDING_FIELDS = frozenset({"severity", "message", "path", "line", "rule", "quote"})
 _FACTS = frozenset(FindingFacts.__slots__)
 
@@ -88,6 +88,8 @@ def read_verdict(
             _finding(entry, f"findings[{i}]", ours=ours) for i, entry in enumerate(findings)
         ),
         data=fields.get("data"),
+        checked=_texts(fields.get("checked"), "checked"),
+        open=_texts(fields.get("open"), "open"),
     )
     # Other texts are made printable; data stays unchanged, so it must be portable.
     _check_json(verdict.data, _text_problem)
@@ -127,6 +129,17 @@ def _facts(value: object, where: str) -> FindingFacts:
         state = _choice(fields["state"], f"{where}.facts.state", FindingState)
         fields = {**fields, "state": state}
     return FindingFacts(**fields)
+
+
+def _texts(value: object, name: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise VerdictError(f'"{name}" must be a list of texts, not {_kind(value)}')
+    for number, entry in enumerate(value):
+        if not isinstance(entry, str) or not entry.strip():
+            raise VerdictError(f'"{name}[{number}]" must be a text that says something')
+    return tuple(printable(entry.strip()) for entry in value)
 
 
 def _one_line(text: str | None) -> str | None:

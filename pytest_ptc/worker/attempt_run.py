@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.agent import Job
-from pytest_ptc.journal.closing import demanded, ended_by, fail_or, recorded_or
-from pytest_ptc.model.errors import GitError, JournalError
+from pytest_ptc.journal.closing import demanded, ended_by, fail_or, lacks_checked, recorded_or
+from pytest_ptc.model.errors import GitError, JournalError, VerdictError
 from pytest_ptc.model.result import AttemptReport, Usage
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE
@@ -88,8 +88,15 @@ class AttemptRun:
         """Return a verdict that its agent records, with its findings looked up; in a thread.
 
         Raises:
-            VerdictError: A finding does not stand where it says.
+            VerdictError: It lacks what its task requires, or a finding does not stand where it
+                says.
         """
+        if lacks_checked(verdict, self.spec):
+            raise VerdictError(
+                '"checked" is missing: a pass of this task must say what it is based on; add '
+                '"checked": [...], a text for each file, request or claim that you looked at, and '
+                '"open": [...] for what you could not look at'
+            )
         return verdict if self.places is None else self.places.checked(verdict)
 
     async def report(self) -> AttemptReport:

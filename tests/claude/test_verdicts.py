@@ -92,6 +92,11 @@ REFUSED = {
         *("pass", "'score' is a required property"),
         {"schema": {"type": "object", "required": ["score"]}},
     ),
+    "unchecked": Case(
+        "record pass fine\n"
+        + update({"verdict": "pass", "summary": "x", "checked": ["a.py"], "open": []}),
+        *("pass", '"checked" is missing', {"require_checked": True}),
+    ),
     "never_fixes": Case(
         f"{PROSE}\n{PROSE}\nsay I give up.\nsay I do.\nsay Really.",
         *("malformed verdict", NOT_AN_OBJECT),

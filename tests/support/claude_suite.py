@@ -82,5 +82,8 @@ class ClaudeSuite(Suite):
         for folder in (self.runs[-1] / "attempts").iterdir():
             task = json.loads((folder / "task.json").read_bytes())
             if task["spec"]["nodeid"].endswith(f"::test_{name}"):
-                return claude_prompt(task["task"], task["spec"]["prompt"], task["spec"]["schema"])
+                spec = task["spec"]
+                required = spec["require_checked"]
+                asked = spec["prompt"], spec["schema"]
+                return claude_prompt(task["task"], *asked, require_checked=required)
         raise AssertionError(f"there is no attempt at {name}")

@@ -179,7 +179,12 @@ async def _run_turn(session: Session, job: Job, turn: Turn, log: TurnLog) -> Non
     turn.begin()
     session.turn = turn
     before = session.account
-    prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
+    prompt = claude_prompt(
+        job.attempt.task_id,
+        job.spec.prompt,
+        job.spec.schema,
+        require_checked=job.spec.require_checked,
+    )
     job.about(
         client=f"Claude Code {session.version}",
         session=session.session_id,

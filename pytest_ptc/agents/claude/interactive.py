@@ -172,7 +172,12 @@ class InteractiveAgent:
             options.append("--strict-mcp-config")
         if profile.model:
             options += ["--model", profile.model]
-        prompt = claude_prompt(job.attempt.task_id, job.spec.prompt, job.spec.schema)
+        prompt = claude_prompt(
+            job.attempt.task_id,
+            job.spec.prompt,
+            job.spec.schema,
+            require_checked=job.spec.require_checked,
+        )
         job.journal.keep(PROMPT, prompt)
         job.about(settings=profile.facts())
         return [str(self._surroundings.client), *options, "--", prompt]

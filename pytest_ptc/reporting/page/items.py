@@ -23,7 +23,7 @@ from pytest_ptc.reporting.page.texts import (
 )
 from pytest_ptc.reporting.page.titles import STATES, anchor, flags
 from pytest_ptc.reporting.run_report import worst_first
-from pytest_ptc.reporting.wording import grouped
+from pytest_ptc.reporting.wording import finding_marks, grouped
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class FindingRow(NamedTuple):
     place: str
     href: str
     rule: str
+    marks: str
     message: Cut
 
 
@@ -206,6 +207,9 @@ def _words(task: TaskReport) -> Iterator[Words]:
     if task.verdict:
         kind = task.kind.value
         yield Words(f"Verdict {kind}", f"kind {kind}", cut_text(task.verdict.summary))
+        for label, said in (("Checked", task.verdict.checked), ("Open", task.verdict.open)):
+            if said:
+                yield Words(label, "kind", cut_text("; ".join(said)))
     final = task.final
     if final and final.message and _tells_more(task, final.message):
         phase = f" in {final.phase}" if final.phase else ""
@@ -226,6 +230,7 @@ def _finding(finding: Finding, task: TaskReport, places: Places, room: Room) -> 
         place=_place(finding.path, finding.line),
         href=places.finding(finding, task),
         rule=(finding.rule or "")[:MAX_LINE_CHARS],
+        marks=finding_marks(finding)[:MAX_MESSAGE_CHARS],
         message=room.message(finding.message),
     )
 

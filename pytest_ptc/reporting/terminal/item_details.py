@@ -9,6 +9,7 @@ from pytest_ptc.reporting.wording import (
     count,
     cut,
     finding_text,
+    looked_at,
     output_lines,
     seconds_text,
 )
@@ -52,6 +53,7 @@ def item_lines(
         *([task.nodeid] if task.nodeid != name else []),
         task.reason.text,
         *_findings(found),
+        *(cut(f"  {text}", _LINE_CHARS) for text in looked_at(task.verdict)),
         *(line for attempt in task.attempts for line in _attempt(attempt)),
         *([f"kept from run {task.kept_from}"] if task.kept_from else []),
         *_calls(calls),

@@ -15,6 +15,7 @@ from pytest_ptc.reporting.wording import (
     first_sentence,
     hung,
     listed,
+    looked_at,
     output_lines,
     thousands,
 )
@@ -251,6 +252,9 @@ def _item(task: TaskReport, width: int, verbosity: int) -> Iterator[Line]:
         yield from map(Line, hung(wrap(finding_text(finding), width - 4, room.each)))
     if len(findings) > len(shown):
         yield Line(f"  +{len(findings) - len(shown)} more")
+    if verbosity > 0:
+        for text in looked_at(task.verdict):
+            yield from (Line(f"  | {line}") for line in wrap(text, width - 4, room.each))
     if task.bad:
         # Below the journal's folder, which is named once, at the end.
         yield from (Line(f"  {line}") for line in output_lines(task, ""))

@@ -656,6 +656,15 @@ def test_a_pass_is_held_to_the_evidence_that_its_task_demands(
 
 
 @pytest.mark.parametrize("ended", [PASS, FAIL, LOST], ids=["pass", "fail", "trouble"])
+def test_a_pass_is_held_to_what_it_must_say_it_checked(ended: Verdict | Trouble) -> None:
+    """Whoever recorded it, in whatever way; a fail needs no such list."""
+    held = demanded(ended, replace(SPEC, require_checked=True), _Recorded())
+    assert (held == ended) == (ended is not PASS)
+    assert held == ended or (isinstance(held, Trouble) and held.cause is Cause.MALFORMED)
+    assert demanded(replace(PASS, checked=("a",)), SPEC, _Recorded()).checked == ("a",)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("ended", [PASS, FAIL, LOST], ids=["pass", "fail", "trouble"])
 def test_a_pass_is_held_to_the_findings_that_its_task_demands(ended: Verdict | Trouble) -> None:
     """A worker that died before it has read them cannot have a pass; with them, it can."""
     spec = replace(SPEC, findings="sarif:out.sarif")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -208,6 +209,20 @@ def test_a_panel_that_passes_names_what_was_outvoted() -> None:
     assert (facts[30].excuse, facts[30].named_by, facts[30].votes) == (None, 1, 3)
     assert facts[3].excuse is Excuse.OUTVOTED
     assert merged.passed
+
+
+def test_a_panel_has_looked_at_what_its_deciding_votes_have() -> None:
+    said = [(("a",), ("x",)), (("c",), ()), (("a", "b"), ("x",))]
+    votes = [
+        replace(one, report=replace(one.report, verdict=replace(one.verdict, checked=c, open=o)))
+        for one, (c, o) in zip(
+            (vote(1, "pass"), vote(2, "fail"), vote(3, "pass")), said, strict=True
+        )
+        if one.report is not None and one.verdict is not None
+    ]
+    merged = panel_verdict(votes, Decision.PASS, "verdict")
+    assert isinstance(merged, Verdict)
+    assert (merged.checked, merged.open) == (("a", "b"), ("x",))
 
 
 def test_a_panel_that_fails_has_each_finding_once() -> None:

@@ -36,6 +36,8 @@ def test_a_whole_verdict_is_read_and_written_back() -> None:
             {"severity": "info", "message": "long file"},
         ],
         "data": {"lines": [1, 2]},
+        "checked": ["src/x.py", "GET /users"],
+        "open": ["src/y.py: too long"],
     }
     verdict = parse_verdict(json.dumps(value))
     assert verdict.verdict is VerdictKind.FAIL
@@ -52,6 +54,16 @@ def test_a_whole_verdict_is_read_and_written_back() -> None:
         pytest.param({"verdict": "PASS", "summary": "x"}, '"verdict" must be one of', id="case"),
         pytest.param({"verdict": True, "summary": "x"}, '"verdict" must be one of', id="true"),
         pytest.param({"verdict": "pass"}, '"summary" must be a text', id="no-summary"),
+        pytest.param(
+            {"verdict": "pass", "summary": "x", "checked": "all"},
+            '"checked" must be a list of texts, not a text',
+            id="checked",
+        ),
+        pytest.param(
+            {"verdict": "pass", "summary": "x", "open": ["a", " "]},
+            '"open[1]" must be a text that says something',
+            id="open",
+        ),
         pytest.param({"verdict": "pass", "summary": " "}, '"summary" must be', id="blank"),
         pytest.param(
             {"verdict": "pass", "summary": "x", "status": "ok"},
