@@ -75,6 +75,7 @@ COMMANDS = (
     ),
     Command("known", "known", "add a finding to the known ones, list them, or check them"),
     Command("stop", "stop", "stop an active run in order, as Ctrl-C does, or one of its tasks"),
+    Command("canary", "canary", "propose planted defects, by which a judge is tested"),
     Command("plugin", "plugin", "print or install the plugin for Claude Code sessions"),
     Command("clean", "clean", "remove what killed runs left behind: processes, sockets, tasks"),
 )

@@ -65,6 +65,10 @@ class ListingError(PtcError):
     """The items of a suite cannot be listed; the message says what and where."""
 
 
+class PlantingError(PtcError):
+    """A defect cannot be planted; the message names the file."""
+
+
 class GitError(PtcError):
     """A git command failed; the message has git's own."""
 

@@ -22,6 +22,7 @@ ROOMS = {
     "text": set(),
     "model": {"text"},
     "verdicts": {"model", "text"},
+    "planting": {"model", "text"},
     "system": {"model", "text"},
     "interfaces": {"model", "system", "text", "verdicts"},
     "journal": {"interfaces", "model", "system", "text", "verdicts"},
@@ -43,7 +44,8 @@ ROOMS = {
     },
     "cli": {
         # The items of `ptc run` are those that a suite would have.
-        *("collection", "interfaces", "journal", "model", "reporting", "runs", "session", "text"),
+        *("collection", "interfaces", "journal", "model", "planting", "reporting", "runs"),
+        *("session", "text"),
         "verdicts",
     },
     "plugin": {"collection", "hookspecs", "interfaces", "model", "session", "text"},
@@ -53,6 +55,7 @@ ROOMS = {
 PURE = (
     "text",
     "model",
+    "planting",
     "verdicts.endings",
     "verdicts.entries",
     "verdicts.fail_signs",

@@ -1,0 +1,1 @@
+"""Planted defects: small mutations of reviewed code, and a suite that has judges find them."""
