@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from pytest_ptc.agents.acp.setup import ACP_KINDS
 from pytest_ptc.agents.claude import setup as claude
 from pytest_ptc.agents.command_setup import configure_any, configure_command
 from pytest_ptc.interfaces.agent_kind import AgentChoice, AgentKind
@@ -33,6 +34,7 @@ AGENT_KINDS = (
         configure=configure_command,
         tells_tool_calls=False,
     ),
+    *ACP_KINDS,
 )
 
 
@@ -100,7 +102,8 @@ def _kind(name: str, kinds: Sequence[AgentKind]) -> AgentKind:
     if named:
         return named[0]
     module, _, function = name.partition(":")
-    if not module or not function:
+    # `acp:NAME` is no module of the user's.
+    if not module or not function or module == "acp":
         known = ", ".join(kind.name for kind in kinds)
         raise ConfigError(f"ptc_agent: {name!r} is not an agent; use {known} or module:function")
     return AgentKind(name=name, make=name, configure=configure_any)

@@ -106,7 +106,9 @@ _AGENT = (
         "agent",
         TEXT,
         "claude",
-        "the agent: claude (Claude Code), command (any program), an agent of a plugin (the error "
+        "the agent: claude (Claude Code), command (any program), acp:codex, acp:gemini, "
+        "acp:copilot, acp:qwen, acp:opencode or acp (any client of the Agent Client Protocol), an "
+        "agent of a plugin (the error "
         "for an unknown name lists them), or a Python function that makes one, "
         "package.module:function",
     ),
@@ -129,6 +131,13 @@ _AGENT = (
         FLAG,
         False,
         "take exit status 0 of agent 'command' as pass and 1 as fail",
+    ),
+    Option(
+        "acp_command",
+        TEXT,
+        "",
+        "the program of agent 'acp' with its arguments, split as a shell splits words (default: "
+        "that of the known client that the agent names)",
     ),
     Option(
         "claude_code",

@@ -34,6 +34,7 @@ class Settings(NamedTuple):
     host: HostName
     command: str
     verdict_from_exit: bool
+    acp_command: str
     claude_code: str
     worker_python: str
     interactive: bool

@@ -21,6 +21,11 @@ class Cause(str, Enum):
     CLIENT_VERSION = "client version"
     NO_TASK_TOOLS = "task tools missing"
     WRONG_LIST = "wrong task list"
+    SESSION = "session refused"
+    RECORDER = "recorder not reached"
+    PROTOCOL = "protocol error"
+    PROJECT_SETTINGS = "project settings"
+    CANCELLED = "turn cancelled"
     PERMISSION_MODE = "permission mode refused"
     DIALOG = "dialog open"
     LOGIN = "login"
@@ -61,6 +66,7 @@ RETRYABLE = frozenset(
         Cause.CONTRADICTED,
         Cause.NO_EVIDENCE,
         Cause.AGENT_FAILED,
+        Cause.CANCELLED,
         Cause.RATE_LIMIT,
         Cause.OVERLOADED,
         Cause.API,

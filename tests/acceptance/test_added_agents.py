@@ -74,7 +74,7 @@ def test_a_plugins_agent_refuses_what_it_cannot_do(suite: Suite) -> None:
     result.stderr.fnmatch_lines(["*oracle: there is no model 'blind'; use another ptc_model"])
     assert suite.runs == []
     result = suite.spawn("-p", "oracles", "--ptc-agent=delphi")
-    result.stderr.fnmatch_lines(["*'delphi' is not an agent; use claude, command, oracle or *"])
+    result.stderr.fnmatch_lines(["*'delphi' is not an agent; use claude, command, *, oracle or *"])
 
 
 @pytest.mark.slow

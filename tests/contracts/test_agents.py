@@ -7,12 +7,14 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import pytest
 
+from pytest_ptc.agents.acp.clients import CLIENTS as ACP_CLIENTS
 from pytest_ptc.agents.registry import AGENT_KINDS, load_maker
 from pytest_ptc.interfaces.agent import Job
 from pytest_ptc.interfaces.launch import AgentLaunch
@@ -23,13 +25,15 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.model.verdict import Verdict, VerdictKind
+from tests.support import acp
 from tests.support.journals import KEY
 from tests.support.launch import launch_file
 from tests.support.ledgers import WritingLedger
 from tests.support.messages_api import MessagesApi
+from tests.support.model_apis import ModelApis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_ptc.interfaces.agent import Agent
 
@@ -171,20 +175,71 @@ def claude_told(word: str) -> str:
     return f"{more}\n> say at work on {what} && {then}"
 
 
+def claude_environ(url: str) -> Mapping[str, str]:
+    """Return the variables by which Claude Code uses the stand-in."""
+    return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "sk-ant-dummy"}
+
+
 class Kit(NamedTuple):
-    """How an agent is made, and how it is brought to behave."""
+    """How an agent is made, how it is brought to behave, and its API's stand-in."""
 
     make: str
     config: Callable[[Path], dict[str, Any]]
     told: Callable[[str], str]
+    api: type[MessagesApi] = MessagesApi
+    environ: Callable[[str], Mapping[str, str]] = claude_environ
 
 
 MAKE = {kind.name: kind.make for kind in AGENT_KINDS}
+
+
+#: What clients run as commands. Some refuse one with a substitution in it.
+ACP_SCRIPTS = {
+    "hang": "touch hanging; (setsid sleep 600 >/dev/null 2>&1 &); sleep 600",
+    # All of its parents that the agent has started.
+    "die": """
+p=$PPID
+while grep -q PTC_CLIENT= /proc/$p/environ; do
+    all="$p $all"
+    p=$(cut -d' ' -f4 /proc/$p/stat)
+done
+kill -9 $all
+sleep 5
+""",
+}
+
+
+def acp_kit(name: str) -> Kit:
+    """Return the kit of agent `acp` with one of its clients."""
+
+    def config(tmp_path: Path) -> dict[str, Any]:
+        for what, commands in ACP_SCRIPTS.items():
+            (tmp_path / f"{what}.sh").write_text(commands)
+        options = {"client": name, "setting_sources": []}
+        return {"argv": acp.command_of(name), "options": options}
+
+    def told(word: str) -> str:
+        what, _, more = word.partition(" ")
+        if what in ACP_SCRIPTS:
+            then = acp.shell(name, f"sh {what}.sh")
+        elif what == "nothing":
+            then = "say Done.\n> say Done.\n> say Done."
+        else:
+            then = f"record {what} as asked"
+        return f"{more}\n> say at work on {what} && {then}"
+
+    environ = partial(acp.environment_of, name)
+    return Kit(MAKE[f"acp:{name}"], config, told, ModelApis, environ)
+
+
 AGENTS = {
     "command": Kit(MAKE["command"], command_config, str),
     "json-lines": Kit("json_lines:make", json_lines_config, str),
     "claude": Kit(MAKE["claude"], claude_config, claude_told),
 }
+#: Those whose start takes seconds: one agent of each keeps all promises, one after the other.
+CLIENTS = {f"acp:{client.name}": acp_kit(client.name) for client in ACP_CLIENTS}
+QUICK = "acp:codex"
 
 
 @pytest.fixture(params=AGENTS)
@@ -192,7 +247,7 @@ def bench(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
     """An agent of each kind, which may leave nothing running."""
-    kit = AGENTS[request.param]
+    kit = {**AGENTS, **CLIENTS}[request.param]
     launch = launch_file(
         tmp_path,
         run_id=RUN,
@@ -207,9 +262,9 @@ def bench(
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     journal = Journal(tmp_path / "runs", "contract", key=KEY)
-    with MessagesApi() as api:
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
-        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-dummy")
+    with kit.api() as api:
+        for name, value in kit.environ(api.url).items():
+            monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "path", list(sys.path))
         agent = load_maker(launch.agent.make, launch.agent.search_path)(launch, dict(os.environ))
         bench = Bench(agent, journal, tmp_path, kit.told)
@@ -285,3 +340,17 @@ def test_a_directory_that_is_gone_is_named(bench: Bench) -> None:
     ended = bench.run("pass")
     assert isinstance(ended, Trouble)
     assert str(gone) in json.dumps(ended.to_json())
+
+
+@pytest.mark.parametrize(
+    "bench",
+    [pytest.param(name, marks=[] if name == QUICK else pytest.mark.slow) for name in CLIENTS],
+    indirect=True,
+)
+def test_a_client_of_agent_acp_keeps_all_of_these_promises(bench: Bench) -> None:
+    """Each known client does, by the same agent."""
+    test_each_of_many_jobs_ends_as_it_was_recorded(bench)
+    test_a_long_prompt_after_short_ones_arrives(bench)
+    test_what_is_not_recorded_is_trouble_with_evidence(bench)
+    test_a_cancelled_job_leaves_nothing_running(bench)
+    test_a_directory_that_is_gone_is_named(bench)

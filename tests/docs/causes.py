@@ -30,6 +30,19 @@ WHAT_TO_DO = MappingProxyType(
         Cause.CLIENT_VERSION: f"{_CLIENT}; install the version that the message names",
         Cause.NO_TASK_TOOLS: f"{_CLIENT}; the message says what is missing",
         Cause.WRONG_LIST: f"{_CLIENT}; the message says which list it has",
+        Cause.SESSION: "a client of agent `acp` begins no session; the message has its words",
+        Cause.RECORDER: (
+            "a client of agent `acp` never asked for the tool that records: its settings, or a "
+            "policy, forbid MCP servers over HTTP"
+        ),
+        Cause.PROTOCOL: "a client of agent `acp` breaks its protocol; install another version",
+        Cause.PROJECT_SETTINGS: (
+            "the text under review would configure its reviewer: remove the file that the message "
+            "names, or say that it may with `ptc_setting_sources = project`"
+        ),
+        Cause.CANCELLED: (
+            "a client of agent `acp` cancelled its turn by itself; `retries` makes another attempt"
+        ),
         Cause.PERMISSION_MODE: (
             "Claude Code refuses to start in this mode; choose another, or say that this is a "
             "sandbox"

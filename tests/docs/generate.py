@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest_ptc
 from pytest_ptc import hookspecs
+from pytest_ptc.agents.acp.clients import CLIENTS
 from pytest_ptc.cli.main import COMMANDS, command_parser
 from pytest_ptc.collection.keywords import keywords_table
 from pytest_ptc.collection.options import options_table
@@ -55,6 +56,23 @@ def causes() -> str:
         (
             (code(cause), "yes" if cause in RETRYABLE else "no", WHAT_TO_DO[cause])
             for cause in Cause
+        ),
+    )
+
+
+def acp_clients() -> str:
+    """Return the table of the known clients of agent `acp`."""
+    return markdown_table(
+        ("`--ptc-agent`", "command", "install", "login", "refused in the text under review"),
+        (
+            (
+                code(f"acp:{client.name}"),
+                code(" ".join(client.argv)),
+                code(client.install),
+                ", ".join(map(code, [*client.login, *(f"~/{one}" for one in client.login_files)])),
+                ", ".join(map(code, client.project_files)),
+            )
+            for client in CLIENTS
         ),
     )
 
@@ -270,6 +288,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "options": options_table,
     "keywords": keywords_table,
     "causes": causes,
+    "acp": acp_clients,
     "secrets": secrets,
     "hooks": hooks,
     "public-api": public_api,

@@ -58,7 +58,10 @@ def test_the_agent_asked_for_is_chosen(tmp_path: Path, said: dict[str, Any], mak
     ("said", "problem"),
     [
         pytest.param(
-            {"agent": "nobody"}, "use claude, command, oracle or module:function", id="unknown"
+            {"agent": "nobody"},
+            "use claude, command, acp, acp:codex, acp:gemini, acp:copilot, acp:qwen, acp:opencode, "
+            "oracle or module:function",
+            id="unknown",
         ),
         pytest.param({"agent": "os:nothing"}, "'os:nothing' cannot be used", id="no-function"),
         pytest.param({"agent": "no.such:make"}, "'no.such:make' cannot be used", id="no-module"),

@@ -1,0 +1,158 @@
+"""The real clients of agent `acp`, against a stand-in of their APIs.
+
+They come from npm, as `tests/data/acp` pins them, and are installed once for all test sessions of
+this machine. Without npm, or where a package cannot be had, a test that needs one fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from pytest_ptc.agents.acp.clients import client_named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PINS = Path(__file__).parents[1] / "data" / "acp"
+
+
+@cache
+def command_of(name: str) -> tuple[str, ...]:
+    """Return the command of a client, installed if it was not yet."""
+    program, *words = client_named(name).argv
+    return (str(_installed(name) / "node_modules" / ".bin" / program), *words)
+
+
+def _installed(name: str) -> Path:
+    pinned = PINS / name / "package-lock.json"
+    number = hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]
+    caches = Path(os.environ.get("PTC_TEST_CACHE") or Path.home() / ".cache" / "pytest-ptc-tests")
+    caches.mkdir(parents=True, exist_ok=True)
+    place = caches / f"{name}-{number}"
+    with FileLock(caches / f"{name}.lock"):
+        if not place.exists():
+            # Put into place when it is complete: a test session may be ended meanwhile.
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=caches) as folder:
+                new = Path(folder, "new")
+                shutil.copytree(PINS / name, new)
+                # Not `npm ci`: it wants the packages of every other system in the lock file.
+                subprocess.run(
+                    ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"],
+                    cwd=new,
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                    timeout=600,
+                )
+                for script in new.glob("node_modules/opencode-ai/postinstall.mjs"):
+                    # It puts the program of this system into place; no other one has to run.
+                    subprocess.run(["node", script], cwd=script.parent, check=True, timeout=60)
+                new.rename(place)
+    return place
+
+
+def shell(name: str, command: str) -> str:
+    """Return a script's line in which a client's model runs a command."""
+    tool, key = _SHELLS[name]
+    # Codex runs it in a sandbox where no test would see it; it asks for this.
+    outside = {"sandbox_permissions": "require_escalated", "justification": "a test"}
+    more = outside if name == "codex" else {"description": "a command of a test"}
+    return f"use {tool} {json.dumps({key: command, **more})}"
+
+
+def write(name: str, path: Path) -> str:
+    """Return a script's line in which a client's model writes a file."""
+    tool, key, content = _WRITERS[name]
+    return f"use {tool} {json.dumps({key: str(path), content: 'written'})}"
+
+
+def environment_of(name: str, url: str) -> Mapping[str, str]:
+    """Return the variables by which a user would point a client at the stand-in."""
+    return _ENVIRONMENTS[name](url)
+
+
+def _codex(url: str) -> Mapping[str, str]:
+    provider = {
+        "name": "stand-in",
+        "base_url": f"{url}/v1",
+        "env_key": "OPENAI_API_KEY",
+        "wire_api": "responses",
+        "request_max_retries": 0,
+        "stream_max_retries": 0,
+    }
+    config = {"model": "stand-in", "model_providers": {"standin": provider}}
+    return {
+        "OPENAI_API_KEY": "sk-dummy",
+        "CODEX_CONFIG": json.dumps({**config, "model_provider": "standin"}),
+        "MODEL_PROVIDER": "standin",
+    }
+
+
+def _gemini(url: str) -> Mapping[str, str]:
+    # With a model of its own choice, it asks another one which to choose.
+    return {
+        "GEMINI_API_KEY": "dummy",
+        "GOOGLE_GEMINI_BASE_URL": url,
+        "GEMINI_MODEL": "gemini-2.5-pro",
+    }
+
+
+def _copilot(url: str) -> Mapping[str, str]:
+    return {
+        "COPILOT_PROVIDER_BASE_URL": f"{url}/v1",
+        "COPILOT_PROVIDER_API_KEY": "dummy",
+        "COPILOT_PROVIDER_TYPE": "openai",
+        "COPILOT_MODEL": "stand-in",
+        "COPILOT_OFFLINE": "true",
+    }
+
+
+def _qwen(url: str) -> Mapping[str, str]:
+    return {
+        "OPENAI_API_KEY": "sk-dummy",
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_MODEL": "stand-in",
+    }
+
+
+def _opencode(url: str) -> Mapping[str, str]:
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "stand-in",
+        "options": {"baseURL": f"{url}/v1", "apiKey": "dummy"},
+        "models": {"stand-in": {"name": "stand-in"}},
+    }
+    model = "standin/stand-in"
+    config = {"provider": {"standin": provider}, "model": model, "small_model": model}
+    return {"OPENCODE_CONFIG_CONTENT": json.dumps(config)}
+
+
+_SHELLS = {
+    "codex": ("exec_command", "cmd"),
+    "gemini": ("run_shell_command", "command"),
+    "copilot": ("bash", "command"),
+    "qwen": ("run_shell_command", "command"),
+    "opencode": ("bash", "command"),
+}
+_WRITERS = {
+    "gemini": ("write_file", "file_path", "content"),
+    "copilot": ("create", "path", "file_text"),
+    "qwen": ("write_file", "file_path", "content"),
+    "opencode": ("write", "filePath", "content"),
+}
+_ENVIRONMENTS = {
+    "codex": _codex,
+    "gemini": _gemini,
+    "copilot": _copilot,
+    "qwen": _qwen,
+    "opencode": _opencode,
+}
