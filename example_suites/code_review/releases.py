@@ -1,10 +1,12 @@
-"""A repository with five pull requests, made of two published releases of joblib.
+"""A repository with ten pull requests, made of two published releases of joblib.
 
 joblib 1.1.1 fixed CVE-2022-21797: in 1.1.0 an argument, `pre_dispatch`, went through `eval`. The
 wheels come from the package index, with their hashes checked; nothing of them is kept here. What
-differs between the two is split into branches, and one branch brings the defect back.
+differs between the two is split into branches, and one branch brings the defect back. Five more
+branches test the reviewer: each is a small edit, which plants a defect or is clean.
 """
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,32 @@ BRANCHES = {
     105: ("1.1.0", ["joblib/parallel.py"]),
 }
 
+#: What other pull requests edit: a file, a text of it, and what becomes of that. `ptc canary make`
+#: proposed the first two, in which a default is shared, and a text of a file is run.
+EDITS = {
+    106: (
+        "joblib/memory.py",
+        "                 backend_options=None):\n        # XXX",
+        "                 backend_options={}):\n        # XXX",
+    ),
+    107: (
+        "joblib/_store_backends.py",
+        "return json.loads(f.read().decode('utf-8'))",
+        "return eval(f.read().decode('utf-8'))",
+    ),
+    108: (
+        "joblib/disk.py",
+        "units = dict(K=kilo, M=kilo ** 2, G=kilo ** 3)",
+        "units = {'K': kilo, 'M': kilo ** 2, 'G': kilo ** 3}",
+    ),
+    109: ("joblib/disk.py", "Sucessfully deleted", "Successfully deleted"),
+    110: (
+        "joblib/logger.py",
+        "return max(0, t - .1)\n    else:\n        return t",
+        "return max(0, t - .1)\n    return t",
+    ),
+}
+
 #: Who and when: the same commits each time, so that a verdict of an earlier run can stand.
 WHO = {
     f"GIT_{role}_{what}": value
@@ -45,11 +73,13 @@ def make_repository(cache: Path) -> Path:
         subprocess.CalledProcessError: A wheel cannot be had, or git does not do what it should.
     """
     repository = cache / "joblib"
-    if not (repository / ".git" / "made").exists():
+    mark = repository / ".git" / "made"
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    if not mark.exists() or mark.read_text() != recipe:
         shutil.rmtree(repository, ignore_errors=True)
         releases = {version: _unpacked(version, cache) for version in WHEELS}
         _build(repository, releases)
-        (repository / ".git" / "made").touch()
+        mark.write_text(recipe)
     return repository
 
 
@@ -86,6 +116,13 @@ def _build(repository: Path, releases: dict[str, Path]) -> None:
         _git(repository, "checkout", "--quiet", "-b", f"pr-{number}", "main")
         for name in names:
             shutil.copyfile(releases[version] / name, repository / name)
+        _commit(repository, f"pull request {number}")
+    for number, (name, old, new) in EDITS.items():
+        _git(repository, "checkout", "--quiet", "-b", f"pr-{number}", "main")
+        text = (repository / name).read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise ValueError(f"{name}: has {old!r} {text.count(old)} times")
+        (repository / name).write_text(text.replace(old, new), encoding="utf-8")
         _commit(repository, f"pull request {number}")
     _git(repository, "checkout", "--quiet", "main")
 

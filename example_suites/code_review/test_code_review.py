@@ -1,4 +1,4 @@
-"""Five pull requests, each reviewed by an agent in a worktree of its own."""
+"""Ten pull requests, each reviewed by an agent in a worktree of its own; six test the agent."""
 
 import pytest
 
@@ -21,8 +21,16 @@ The verdict is fail if there is a finding of medium or worse, pass if there is n
 you could not look at the changes. In data, put the number of files you looked at as "files".
 """
 
-#: Pull request 105 brings CVE-2022-21797 back. An agent that waves it through fails the run.
-CANARY = pytest.mark.xfail(strict=True, reason="an argument goes through eval: CVE-2022-21797")
+#: Pull request 105 brings CVE-2022-21797 back. An agent that waves it, or one of the other planted
+#: defects, through fails the run; so does one that refuses a clean change.
+CVE = pytest.mark.ptc_canary(expect={"path": "joblib/parallel.py", "message": "(?i)eval|inject"})
+DEFAULT = pytest.mark.ptc_canary(
+    expect={"path": "joblib/memory.py", "message": "(?i)mutable|default"}
+)
+EVAL = pytest.mark.ptc_canary(
+    expect={"path": "joblib/_store_backends.py", "message": "(?i)eval|inject"}
+)
+CLEAN = pytest.mark.ptc_control
 
 SCHEMA = {
     "type": "object",
@@ -47,7 +55,12 @@ SCHEMA = {
         pytest.param(102, "Tests for the new helpers", id="102"),
         pytest.param(103, "Test a Python without multiprocessing", id="103"),
         pytest.param(104, "Release 1.1.1", id="104"),
-        pytest.param(105, "Simplify pre_dispatch", id="105", marks=CANARY),
+        pytest.param(105, "Simplify pre_dispatch", id="105", marks=CVE),
+        pytest.param(106, "Options of the store", id="106", marks=DEFAULT),
+        pytest.param(107, "Read metadata as it was written", id="107", marks=EVAL),
+        pytest.param(108, "Units as a literal", id="108", marks=CLEAN),
+        pytest.param(109, "Correct a message", id="109", marks=CLEAN),
+        pytest.param(110, "One branch less", id="110", marks=CLEAN),
     ],
 )
 def test_pull_request(number: int, title: str, ptc: Verdict) -> None:

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     if "{path}" not in arguments.prompt:
         raise ConfigError("--prompt: does not name {path}, so no agent would know the file")
     sources = _sources(arguments.paths, Path.cwd())
-    found = list(chain(*(mutations(name, text, rules) for name, text in sources.items())))
+    found = list(chain(*_mutations(sources, arguments.paths, rules)))
     planted = chosen(found, arguments.count, arguments.seed)
     if not planted:
         raise ConfigError(f"nothing in {len(sources)} files can be mutated by {', '.join(rules)}")
@@ -96,6 +96,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.write:
         lines.append(f"wrote {written}: run it with `pytest {written} --ptc-workers=N`")
     return 0 if print_lines(map(printable, lines)) else 1
+
+
+def _mutations(
+    sources: Mapping[str, bytes], named: Sequence[str], rules: Sequence[str]
+) -> Iterator[list[Mutation]]:
+    """Yield the mutations of each file; one that a directory brings need not be readable."""
+    for name, text in sources.items():
+        try:
+            yield mutations(name, text, rules)
+        except PlantingError as error:
+            if name in map(posixpath.normpath, named):
+                raise
+            print(printable(f"ptc canary: left out: {error}"), file=sys.stderr)
 
 
 def _told(number: int, mutation: Mutation, sources: Mapping[str, bytes]) -> Iterator[str]:

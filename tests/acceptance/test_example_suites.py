@@ -45,25 +45,32 @@ def verdicts(suite: Path) -> dict[str, dict[str, object]]:
 
 @pytest.mark.slow
 def test_code_review(tmp_path: Path) -> None:
-    """Four pull requests pass, and the one that brings a CVE back is found, at its line."""
+    """Four pull requests pass; the CVE and two more planted defects are found, clean edits pass."""
     suite = copied("code_review", tmp_path)
     done = run(suite)
-    assert "4 passed, 1 xfailed" in done.stdout, done.stdout + done.stderr
-    (failed,) = [found for found in verdicts(suite).values() if found["verdict"] == "fail"]
-    found = [one for one in failed["findings"] if one["severity"] == "medium"]  # type: ignore[attr-defined]
-    # In the release that was reviewed, whose worktree is gone by now.
-    assert found[0].pop("facts")["anchor"]
-    assert found == [
-        {
-            "severity": "medium",
-            "message": "Use of possibly insecure function - consider using safer ast.literal_eval.",
-            "path": "joblib/parallel.py",
-            "line": 1015,
-            "rule": "bandit/B307-blacklist",
-        }
+    assert "10 passed" in done.stdout, done.stdout + done.stderr
+    readme = (suite / "README.md").read_text()
+    (judge,) = [line.strip() for line in readme.splitlines() if line.strip().startswith("judge: ")]
+    assert judge == "judge: 3 of 3 planted defects found, 0 of 3 controls failed"
+    assert f"\n{judge}\n" in done.stdout
+    failed = [found for found in verdicts(suite).values() if found["verdict"] == "fail"]
+    findings = [one for found in failed for one in found["findings"]]  # type: ignore[attr-defined]
+    found = sorted((one["path"], one) for one in findings if one["severity"] == "medium")
+    assert [path for path, _ in found] == [
+        *("joblib/_store_backends.py", "joblib/memory.py", "joblib/parallel.py")
     ]
+    cve = found[-1][1]
+    # In the release that was reviewed, whose worktree is gone by now.
+    assert cve.pop("facts")["anchor"]
+    assert cve == {
+        "severity": "medium",
+        "message": "Use of possibly insecure function - consider using safer ast.literal_eval.",
+        "path": "joblib/parallel.py",
+        "line": 1015,
+        "rule": "bandit/B307-blacklist",
+    }
     again = run(suite, "--ptc-resume")
-    assert "5 verdicts of run" in again.stdout, again.stdout
+    assert "10 verdicts of run" in again.stdout, again.stdout
     repository = suite / ".pytest_cache/d/code_review/joblib"
     line = ["git", "-C", str(repository), "worktree", "list"]
     listed = subprocess.run(line, capture_output=True, text=True, check=True).stdout
@@ -72,14 +79,14 @@ def test_code_review(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_blind_reviewer_fails_the_run(tmp_path: Path) -> None:
-    """The canary is what tells a reviewer that looks from one that does not."""
+    """The canaries are what tells a reviewer that looks from one that does not."""
     suite = copied("code_review", tmp_path)
     verdict = {"verdict": "pass", "summary": "All fine.", "data": {"files": 1}}
     (suite / "reviewer.py").write_text(f"print({json.dumps(json.dumps(verdict))})\n")
     done = run(suite)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "XPASS(strict)" in done.stdout
-    assert "1 failed, 4 passed" in done.stdout
+    assert "judge: 0 of 3 planted defects found, 0 of 3 controls failed" in done.stdout
+    assert "3 failed, 7 passed" in done.stdout
 
 
 @pytest.mark.slow
