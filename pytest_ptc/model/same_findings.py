@@ -22,13 +22,16 @@ def is_same(one: Finding, other: Finding) -> bool:
     Words tell nothing: a model puts the same thing in other words each time. Only where there is no
     path must they agree. A finding without a rule is of any rule.
     """
-    if one.path != other.path or not _agree(_plain(one.rule), _plain(other.rule)):
+    rules = plain_words(one.rule), plain_words(other.rule)
+    if one.path != other.path or not _agree(*rules):
         return False
     if one.path is None:
-        return _plain(one.message) == _plain(other.message)
+        return plain_words(one.message) == plain_words(other.message)
     if one.line is None or other.line is None:
-        # One says "somewhere in this file": that is the other's place only if that has none, too.
-        return one.line == other.line
+        # One says "somewhere in this file": that is the other's place only if that has none, too,
+        # and where there is no rule, only words can tell what it is.
+        same_words = plain_words(one.message) == plain_words(other.message)
+        return one.line == other.line and (all(rules) or same_words)
     return abs(one.line - other.line) <= NEARBY_LINES
 
 
@@ -52,5 +55,6 @@ def _agree(one: str, other: str) -> bool:
     return not one or not other or one == other
 
 
-def _plain(text: str | None) -> str:
+def plain_words(text: str | None) -> str:
+    """Return the words of a text in small letters, one blank between them."""
     return _NOT_A_WORD.sub(" ", text or "").strip().casefold()

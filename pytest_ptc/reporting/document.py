@@ -12,10 +12,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.result import told_facts
+from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import FindingFacts, Severity, VerdictKind
 from pytest_ptc.reporting.compared import compared
+from pytest_ptc.reporting.issues import issues_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_ptc.model.baseline import PastFinding
     from pytest_ptc.model.item_states import PhaseReport
     from pytest_ptc.model.known import KnownEntry
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     )
 
 #: The version of the form: the first number changes when a reader of the old one would err.
-VERSION = "1.3"
+VERSION = "1.4"
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
@@ -67,6 +71,7 @@ def document(run: RunReport) -> dict[str, Any]:
         "totals": _totals(run),
         "judge": judge_json(run.judge),
         "tasks": [_task(task) for task in run.tasks],
+        "findings": [*_merged(run)],
         "workers": [_worker(worker) for worker in run.workers],
         "holds": [hold._asdict() for hold in run.holds],
     }
@@ -252,6 +257,31 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "blocks": finding.facts.excuse is None,
         **{name: getattr(finding.facts, name) for name in FindingFacts.__slots__},
     }
+
+
+def _merged(run: RunReport) -> Iterator[dict[str, Any]]:
+    """Yield the findings of a run, each once, worst first."""
+    for issue in issues_of(run):
+        found = issue.found
+        if found is None:
+            continue
+        place = found.place.finding
+        yield {
+            "severity": issue.severity.value,
+            "message": found.speaker.finding.message,
+            "path": place.path,
+            "line": place.line,
+            "rule": None if found.rule == FINDING else found.rule,
+            "fails": found.fails,
+            "excuse": found.excuse,
+            "fingerprint": issue.fingerprint,
+            "found_by": len(found.members),
+            "judged": issue.judged,
+            "items": [
+                {"nodeid": one.task.nodeid, "task": one.task.number - 1, "finding": one.number}
+                for one in found.members
+            ],
+        }
 
 
 def _worker(worker: WorkerReport) -> dict[str, Any]:

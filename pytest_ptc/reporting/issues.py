@@ -15,9 +15,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.item_states import FINE, ItemState
-from pytest_ptc.model.rule_names import FINDING, rule_name
-from pytest_ptc.model.sightings import Roots, path_in_repository
-from pytest_ptc.model.verdict import Finding, Severity, VerdictKind
+from pytest_ptc.model.rule_names import FINDING
+from pytest_ptc.model.verdict import Severity, VerdictKind
+from pytest_ptc.reporting.merged import (
+    merged_findings,
+    named_items,
+    other_commit,
+    repository_path,
+)
 from pytest_ptc.reporting.run_report import WORST_FIRST
 from pytest_ptc.reporting.wording import count, cut
 from pytest_ptc.text.printable import printable
@@ -25,6 +30,7 @@ from pytest_ptc.text.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_ptc.reporting.merged import MergedFinding
     from pytest_ptc.reporting.run_report import RunReport, TaskReport
 
 #: The other rules that are ours, beside `FINDING`: no finding of an agent's has one of these names.
@@ -43,7 +49,7 @@ _STANDING = (JUDGE, TEST, ERROR)
 MAX_MESSAGE_CHARS = 4000
 
 #: Readers count lines in 32 bits; an agent may name any number.
-_LAST_LINE = 2**31 - 1
+LAST_LINE = 2**31 - 1
 
 _RANKS = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
 
@@ -81,12 +87,16 @@ class Issue(NamedTuple):
         path: A file, from the top of the repository: the finding's, else the test's, else one that
             stands for the whole repository; None where no file of it is known.
         line: A line of that file.
-        task: The task that it belongs to; None for the run itself.
-        fails: Whether it is why the item did not pass.
+        task: The task that it belongs to; None for the run itself. Of a finding that several
+            items name, the one whose words these are.
+        fails: Whether it is why the item, or one of several, did not pass.
         at_test: Whether the place is the test's, because there is no other in the repository.
         source: Where the finding is, also in a commit that is not checked out; None where it is in
             no file of the repository.
-        fingerprint: The same in every run that finds the same, wherever in its file that is.
+        fingerprint: The same in every run that finds the same, wherever in its file that is, and
+            whichever items find it.
+        found: The finding, with all items that name it; None for what is no finding.
+        judged: How many items have a verdict.
     """
 
     rule: str
@@ -100,6 +110,8 @@ class Issue(NamedTuple):
     at_test: bool
     source: Source | None
     fingerprint: str
+    found: MergedFinding | None = None
+    judged: int = 0
 
     @property
     def nodeid(self) -> str:
@@ -110,12 +122,36 @@ class Issue(NamedTuple):
     def expected(self) -> bool:
         """Tell whether the item was expected to fail, and did; or is one that tests the judge.
 
-        What such an item's agent has found is about a planted defect, or is a false alarm; that the
-        judge erred is an issue of its own.
+        Of several items, each of them. What one that tests the judge has found is about a planted
+        defect, or is a false alarm; that the judge erred is an issue of its own.
         """
-        if self.task is None:
-            return False
-        return self.task.expected or (self.rule not in _STANDING and self.task.tests_judge)
+        tests_judge = self.rule not in _STANDING
+        return bool(self.tasks) and all(
+            task.expected or (tests_judge and task.tests_judge) for task in self.tasks
+        )
+
+    @property
+    def tasks(self) -> list[TaskReport]:
+        """Return the tasks that it belongs to."""
+        if self.found is not None:
+            return [one.task for one in self.found.members]
+        return [] if self.task is None else [self.task]
+
+    @property
+    def failed_tasks(self) -> list[TaskReport]:
+        """Return those of its tasks whose items it fails."""
+        if self.found is not None:
+            return [one.task for one in self.found.members if one.fails]
+        return self.tasks if self.fails else []
+
+    @property
+    def found_by(self) -> str:
+        """Return the test's node id, or `found by 3 of 5 items: ...`, printable."""
+        number = len(self.tasks)
+        if number < 2:  # noqa: PLR2004 - several
+            return self.nodeid
+        names = named_items([printable(task.nodeid) for task in self.tasks])
+        return f"found by {number} of {count(self.judged, 'item')}: {names}"
 
     @property
     def of_run(self) -> bool:
@@ -143,7 +179,17 @@ def issues_of(run: RunReport) -> list[Issue]:
     """
     seen: Counter[str] = Counter()
     tasks = run.standing
-    found = [_issue(one, task, run, seen) for task in tasks for one in _observations(task)]
+    judged = sum(task.verdict is not None for task in tasks)
+    of_findings = {}
+    for merged in merged_findings(run):
+        issue = _of_finding(merged, run, seen)._replace(judged=judged)
+        of_findings.update({(id(one.task), one.number): issue for one in merged.members})
+    found: list[Issue] = []
+    for task in tasks:
+        found += (of_findings[id(task), number] for number in range(len(task.findings)))
+        found += (_issue(one, task, run, seen) for one in _observations(task))
+    # Of one that several items name, the first of them has it.
+    found = list({id(issue): issue for issue in found}.values())
     undone = [task for task in tasks if task.undone]
     if undone:
         one = _undone([task.nodeid for task in undone])
@@ -165,12 +211,8 @@ def cleaned_text(text: str, most: int = MAX_MESSAGE_CHARS) -> str:
 
 
 def _observations(task: TaskReport) -> Iterator[_Observation]:
-    """Yield what there is to say of a task."""
-    blamed = False
-    for finding in task.findings:
-        fails = task.is_failed_by(finding)
-        blamed |= fails
-        yield _finding(finding, fails=fails)
+    """Yield what there is to say of a task beside its findings."""
+    blamed = any(task.is_failed_by(finding) for finding in task.findings)
     state = task.state
     fine = state in FINE
     if (tested := task.test_outcome) is not None and tested.wrong:
@@ -201,10 +243,14 @@ def _observations(task: TaskReport) -> Iterator[_Observation]:
             yield _Observation(ERROR, Severity.HIGH, "error", message, fails=True)
 
 
-def _finding(finding: Finding, *, fails: bool) -> _Observation:
-    rule, severity = rule_name(finding.rule), finding.severity
+def _of_finding(merged: MergedFinding, run: RunReport, seen: Counter[str]) -> Issue:
+    rule, severity, speaker = merged.rule, merged.severity, merged.speaker
     label = f"{severity} {rule if rule != FINDING else 'finding'}"
-    return _Observation(rule, severity, label, finding.message, fails, finding.path, finding.line)
+    place = merged.place.finding
+    message = speaker.finding.message
+    one = _Observation(rule, severity, label, message, merged.fails, place.path, place.line)
+    issue = _issue(one, merged.place.task, run, seen, merged)
+    return issue._replace(task=speaker.task, found=merged)
 
 
 def _error(task: TaskReport) -> _Observation:
@@ -221,10 +267,16 @@ def _undone(nodeids: Sequence[str]) -> _Observation:
     return _Observation(ERROR, Severity.HIGH, "not judged", message, fails=True)
 
 
-def _issue(one: _Observation, task: TaskReport | None, run: RunReport, seen: Counter[str]) -> Issue:
+def _issue(
+    one: _Observation,
+    task: TaskReport | None,
+    run: RunReport,
+    seen: Counter[str],
+    merged: MergedFinding | None = None,
+) -> Issue:
     message = cleaned_text(one.message)
     elsewhere = _elsewhere(task, run)
-    path = _place(one.path, task, run) if task and one.path and not elsewhere else None
+    path = repository_path(one.path, task, run) if task and one.path and not elsewhere else None
     line, at_test = one.line, path is None
     if path is None:
         if one.path:
@@ -233,11 +285,15 @@ def _issue(one: _Observation, task: TaskReport | None, run: RunReport, seen: Cou
         elif elsewhere and one.rule not in (TEST, ERROR):
             message = f"{message}\n({elsewhere.strip()})"
         path, line = _test_place(task, run)
-    # No line: it moves with every change above it. And no words where rule and test say it all: a
-    # model puts the same verdict in other words each time. What is alike in all of this is told
-    # apart by its number, which stays as long as the agent finds things in the same order.
     nodeid = "the run" if task is None else task.nodeid
-    about = json.dumps([one.rule, path, "" if one.rule in OURS else message, nodeid])
+    if merged is not None and not at_test:
+        # Whichever items name it: the next run's may be others.
+        about = json.dumps([one.rule, path, _mark_of(merged, message)])
+    else:
+        # No words where rule and test say it all: a model puts the same in other words each time.
+        about = json.dumps([one.rule, path, "" if one.rule in OURS else message, nodeid])
+    # What is alike in all of this is told apart by its number, which stays as long as the agent
+    # finds things in the same order.
     seen[about] += 1
     return Issue(
         rule=one.rule,
@@ -245,7 +301,7 @@ def _issue(one: _Observation, task: TaskReport | None, run: RunReport, seen: Cou
         label=printable(one.label),
         message=message,
         path=path,
-        line=line if line is None or line <= _LAST_LINE else None,
+        line=line if line is None or line <= LAST_LINE else None,
         task=task,
         fails=one.fails,
         at_test=at_test,
@@ -254,8 +310,20 @@ def _issue(one: _Observation, task: TaskReport | None, run: RunReport, seen: Cou
     )
 
 
+def _mark_of(merged: MergedFinding, message: str) -> str:
+    """Return by what a finding is told from others of its rule in its file.
+
+    Not by the number of its line, which moves with every change above it. The line's text outlives
+    other words, too; words tell only where nobody has looked at that line, or there is no rule.
+    """
+    finding = merged.place.finding
+    if finding.line is not None and finding.facts.anchor is not None:
+        return finding.facts.anchor
+    return "" if finding.line is None and merged.rule != FINDING else message
+
+
 def _source(one: _Observation, task: TaskReport | None, run: RunReport) -> Source | None:
-    path = _place(one.path, task, run) if task and one.path else None
+    path = repository_path(one.path, task, run) if task and one.path else None
     if task is None or path is None:
         return None
     commit = task.spec.ref if _elsewhere(task, run) else run.facts.commit
@@ -268,25 +336,18 @@ def _elsewhere(task: TaskReport | None, run: RunReport) -> str:
     Annotations and alerts are shown beside the files of the checkout: a line of another commit's
     file says nothing there, and that file need not even be there.
     """
-    if task is None or task.spec.isolation is None or task.spec.ref in (None, run.facts.commit):
-        return ""
-    return f" of commit {printable(str(task.spec.ref)[:_COMMIT_CHARS])}"
+    commit = other_commit(task, run) if task is not None else None
+    return "" if commit is None else f" of commit {printable(commit[:_COMMIT_CHARS])}"
 
 
 def _test_place(task: TaskReport | None, run: RunReport) -> tuple[str | None, int | None]:
     """Return the test's file and line; where it lies elsewhere, a file of the repository."""
     if task is None:
         return run.facts.anchor or None, None
-    path = _place(task.path or task.nodeid.partition("::")[0], task, run)
+    path = repository_path(task.path or task.nodeid.partition("::")[0], task, run)
     if path is not None:
         return path, task.line
     # Where there is no repository, and no file below the root directory, nothing can be uploaded
     # to anybody who would look for the file: the test's own name says most.
     outside = "" if run.facts.repository else _UP.sub("", task.path or "")
     return run.facts.anchor or outside.lstrip("/") or None, None
-
-
-def _place(path: str, task: TaskReport, run: RunReport) -> str | None:
-    """Return a path of a report from the top of the repository; None for one outside of it."""
-    roots = Roots(run.facts.rootdir, run.facts.repository)
-    return path_in_repository(path, task.spec.cwd, roots)

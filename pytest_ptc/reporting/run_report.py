@@ -482,7 +482,17 @@ def vote_part(number: int, votes: int) -> str:
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings, those that nothing excuses before the others."""
-    return sorted(findings, key=lambda one: (one.facts.excuse is not None, _BADNESS[one.severity]))
+    return sorted(findings, key=_finding_badness)
+
+
+def places_worst_first(findings: Sequence[Finding]) -> dict[int, int]:
+    """Return at which place `worst_first` has each of the findings, by its own."""
+    ordered = sorted(range(len(findings)), key=lambda at: _finding_badness(findings[at]))
+    return {at: place for place, at in enumerate(ordered)}
+
+
+def _finding_badness(finding: Finding) -> tuple[bool, int]:
+    return finding.facts.excuse is not None, _BADNESS[finding.severity]
 
 
 def worst_tasks_first(tasks: Iterable[TaskReport]) -> list[TaskReport]:

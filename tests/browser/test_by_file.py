@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_ptc.reporting.page.by_file import by_file
 from pytest_ptc.reporting.page.page import page
 from tests.support.samples import run_of
 
@@ -21,10 +22,14 @@ def test_findings_by_file_are_filtered_and_lead_to_their_items(
     chromium: Chromium, tmp_path: Path
 ) -> None:
     """Without scripts all are there; with them, those of the items and severities wanted."""
-    run = run_of()
+    run = run_of(findings=600)
     file = tmp_path / "page.html"
     file.write_text(page(run), encoding="utf-8")
-    total = sum(run.findings.values())
+    view = by_file(run, lambda _finding, _task: "")
+    assert view is not None
+    found = [row for file in view.files for rule in file.rules for row in rule.rows]
+    total = len(found)
+    assert any(len(row.items) > 1 for row in found)
 
     chromium.open(file.as_uri(), scripts=False, width=390)
     assert chromium.value(f"{ROWS}.length") == 0
@@ -37,7 +42,7 @@ def test_findings_by_file_are_filtered_and_lead_to_their_items(
     assert chromium.value(f"{ROWS}.length") == total
     everything = chromium.value(COUNT)
     chromium.click(".severities .tile[data-value=high]")
-    high = sum(number for severity, number in run.findings.items() if severity == "high")
+    high = sum(row.severity == "high" for row in found)
     assert chromium.value(f"{ROWS}.map((row) => row.firstChild.textContent)") == ["high"] * high
     assert chromium.value(COUNT) == f"{high} of {everything}"
     marks = f"[...{VIEW}.querySelectorAll('h4 .severity')].filter((one) => one.checkVisibility())"
@@ -54,8 +59,8 @@ def test_findings_by_file_are_filtered_and_lead_to_their_items(
     chromium.wait_for(f"{COUNT} !== {everything!r}")
     assert chromium.value(f"[...{rules}]") == ["sql-injection"]
 
-    target = chromium.value(f"{ROWS}[0].lastElementChild.getAttribute('href')")
-    chromium.click(f"#by-file li:not([hidden]) > a[href='{target}']")
+    target = chromium.value(f"{ROWS}[0].querySelector('[data-n]').getAttribute('href')")
+    chromium.click(f"#by-file li:not([hidden]) > div > a[href='{target}']")
     chromium.wait_for(f"document.querySelector('{target}').open")
     assert chromium.value("location.hash") == target
     assert chromium.said == []

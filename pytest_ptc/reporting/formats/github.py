@@ -110,11 +110,17 @@ def _kind(issue: Issue) -> str:
 def _annotation(kind: str, issue: Issue) -> str:
     title = issue.label
     if not issue.of_run:
-        title = f"{title}: {clip_left(issue.nodeid, _LONGEST_TITLE)}"
+        title = f"{title}: {clip_left(issue.nodeid, _LONGEST_TITLE)}{_and_more(issue)}"
     place = {} if issue.path is None else {"file": printable(issue.path)}
     if place and issue.line is not None:
         place["line"] = str(issue.line)
     return _command(kind, issue.message, **place, title=title)
+
+
+def _and_more(issue: Issue) -> str:
+    """Return how many other items name the same finding."""
+    others = len(issue.tasks) - 1
+    return f" and {count(others, 'other item')}" if others > 0 else ""
 
 
 def _command(name: str, data: str, **properties: str) -> str:
@@ -267,7 +273,7 @@ def _cost(spent: Spent | None) -> Iterator[str]:
 
 def _failing(tasks: Sequence[TaskReport], issues: Sequence[Issue]) -> list[TaskReport]:
     """Return the items that did not pass, failures first; those never come to are counted alone."""
-    failing = {id(issue.task) for issue in issues if issue.fails and not issue.of_run}
+    failing = {id(task) for issue in issues if not issue.of_run for task in issue.failed_tasks}
     order = list(_OUTCOMES)
     found = [task for task in tasks if id(task) in failing]
     return sorted(found, key=lambda task: order.index(_outcome(task)))
@@ -290,7 +296,7 @@ def _finding(issue: Issue, files: str | None) -> Sequence[str]:
         _place(issue, files),
         _escaped(issue.message),
         "" if issue.rule == FINDING else _escaped(issue.rule),
-        _code_cell(issue.nodeid),
+        f"{_code_cell(issue.nodeid)}{_and_more(issue)}",
     )
 
 

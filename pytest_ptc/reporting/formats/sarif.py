@@ -20,8 +20,17 @@ from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.document import judge_json
-from pytest_ptc.reporting.issues import ERROR, JUDGE, TEST, VERDICT, cleaned_text, issues_of
+from pytest_ptc.reporting.issues import (
+    ERROR,
+    JUDGE,
+    LAST_LINE,
+    TEST,
+    VERDICT,
+    cleaned_text,
+    issues_of,
+)
 from pytest_ptc.reporting.wording import count
+from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +42,8 @@ if TYPE_CHECKING:
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 #: GitHub refuses a file with more than 25,000 results, and shows 5,000. There are never more rules
-#: than results, no rule has a tag, and no result has more than one place: its other limits are met.
+#: than results, no rule has a tag, and no result has more than one place, beside few related ones:
+#: its other limits are met.
 MAX_RESULTS = 5000
 
 #: GitHub's limit of an upload is 10 MB, compressed; other compressors do a little worse.
@@ -42,8 +52,11 @@ MAX_BYTES = 9_500_000
 #: Most characters of a verdict's summary, which stands with each of its findings.
 _MAX_SUMMARY_CHARS = 500
 
+#: Most items that are listed with a finding that they name, and most other places of it.
+_MAX_ITEMS, _MAX_PLACES = 100, 20
+
 #: The key of our own fingerprint: another way to make it gets another name.
-FINGERPRINT = "pytestPtc/v1"
+FINGERPRINT = "pytestPtc/v2"
 
 _LEVELS = {
     Severity.CRITICAL: "error",
@@ -213,7 +226,12 @@ def _rule(rule: str, found: set[Severity]) -> dict[str, Any]:
 
 def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
     verdict = issue.task.verdict if issue.task else None
-    properties = {"nodeid": issue.nodeid, "severity": issue.severity.value}
+    properties: dict[str, Any] = {"nodeid": issue.nodeid, "severity": issue.severity.value}
+    several = len(issue.tasks) > 1
+    if several:
+        items = [printable(task.nodeid) for task in issue.tasks]
+        properties["items"] = items[:_MAX_ITEMS]
+        properties["foundBy"] = {"items": len(items), "judged": issue.judged}
     if verdict is not None:
         properties["verdict"] = verdict.verdict.value
         properties["summary"] = cleaned_text(verdict.summary, _MAX_SUMMARY_CHARS)
@@ -231,13 +249,31 @@ def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
         # Of kind `fail`, which need not be said, though the item may have passed: a finding is one
         # whatever the gate thinks of it, alerts are for findings, and another kind has no level.
         "level": _LEVELS[issue.severity],
-        "message": {"text": _plain(issue.message)},
+        "message": {
+            "text": _plain(f"{issue.message}\n({issue.found_by})" if several else issue.message)
+        },
         "locations": [_location(issue)],
+        **_related(issue),
         "partialFingerprints": fingerprints,
         # Empty where nothing is: if one result of a run has this, all must.
         "suppressions": _suppressions(issue),
         "properties": properties,
     }
+
+
+def _related(issue: Issue) -> dict[str, Any]:
+    """Return what the other items say of a finding, each where it says so."""
+    members = issue.found.members[1:] if issue.found is not None else ()
+    if not members or issue.path is None:
+        return {}
+    places = [
+        {
+            "message": {"text": _plain(cleaned_text(f"{one.task.nodeid}: {one.finding.message}"))},
+            "physicalLocation": _file(issue.path, one.finding.line),
+        }
+        for one in members[:_MAX_PLACES]
+    ]
+    return {"relatedLocations": places}
 
 
 def _suppressions(issue: Issue) -> list[dict[str, Any]]:
@@ -261,16 +297,17 @@ def _location(issue: Issue) -> dict[str, Any]:
             "refuses a file with such a result"
         )
     return {
-        "physicalLocation": {
-            "artifactLocation": {
-                # The path may be any text of an agent's.
-                "uri": quote(issue.path, errors="replace"),
-                "uriBaseId": "%SRCROOT%",
-            },
-            # GitHub wants a line. The first one stands for the whole file, as it does there.
-            "region": {"startLine": issue.line or 1},
-        },
+        "physicalLocation": _file(issue.path, issue.line),
         "logicalLocations": [test],
+    }
+
+
+def _file(path: str, line: int | None) -> dict[str, Any]:
+    return {
+        # The path may be any text of an agent's.
+        "artifactLocation": {"uri": quote(path, errors="replace"), "uriBaseId": "%SRCROOT%"},
+        # GitHub wants a line. The first one stands for the whole file, as it does there.
+        "region": {"startLine": min(line or 1, LAST_LINE)},
     }
 
 

@@ -1,4 +1,4 @@
-"""The findings of a run by file and rule, worst first, each with the item that it is from. Pure.
+"""The findings of a run by file and rule, worst first, each once with the items that name it. Pure.
 
 `by_file.html.jinja` shows it. Each finding is cut here; the section of its item has it in full.
 """
@@ -7,28 +7,45 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import lru_cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.model.rule_names import FINDING, rule_name
+from pytest_ptc.model.rule_names import FINDING
+from pytest_ptc.reporting.merged import merged_findings
 from pytest_ptc.reporting.page.titles import anchor
-from pytest_ptc.reporting.run_report import WORST_FIRST, worst_first
-from pytest_ptc.reporting.wording import cut, grouped, plural
+from pytest_ptc.reporting.run_report import WORST_FIRST, places_worst_first
+from pytest_ptc.reporting.wording import cut, finding_marks, grouped, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_ptc.model.verdict import Finding, Severity
+    from pytest_ptc.reporting.merged import MergedFinding
     from pytest_ptc.reporting.run_report import RunReport, TaskReport
 
 #: Most findings, of all files together; the worst of a larger run.
 MAX_FINDINGS = 10_000
 #: Most characters of a finding's message, of an item's name, and of a path.
 _MAX_MESSAGE_CHARS, _MAX_NAME_CHARS, _MAX_PATH_CHARS = 120, 80, 300
+#: Most characters of what is known of a finding.
+_MAX_STATE_CHARS = 160
 
 # Numbers and plain texts: an enum's hash and value cost more than all else here.
 _SEVERITIES = tuple(severity.value for severity in WORST_FIRST)
 _RANKS: Mapping[Severity, int] = {severity: rank for rank, severity in enumerate(WORST_FIRST)}
+
+
+class ItemLink(NamedTuple):
+    """An item that names a finding.
+
+    Args:
+        anchor: Its section in the page.
+        name: Its name.
+        place: The finding's place among those of the item, from 0, as the item's section has them.
+    """
+
+    anchor: str
+    name: str
+    place: str
 
 
 class FoundRow(NamedTuple):
@@ -39,18 +56,20 @@ class FoundRow(NamedTuple):
         line: A line of its file; empty where none is known.
         href: The address of that line; empty where none is known.
         message: The beginning of what it says, in one line.
-        anchor: The section of its item in the page.
-        item: The item's name.
-        place: Its place among the findings of its item, from 0, as the item's section has them.
+        state: Why it blocks nothing, or what a verifier or several votes say of it.
+        excused: Whether it blocks nothing because of that.
+        blocks: Whether an item does not pass because of it.
+        items: The items that name it.
     """
 
     severity: str
     line: str
     href: str
     message: str
-    anchor: str
-    item: str
-    place: str
+    state: str
+    excused: bool
+    blocks: bool
+    items: Sequence[ItemLink]
 
 
 class RuleFindings(NamedTuple):
@@ -83,13 +102,16 @@ class ByFile(NamedTuple):
     left_out: str
 
 
-class _Found(NamedTuple):
-    """A finding with its task, its place there, and its severity as a place in `_SEVERITIES`."""
+#: At which place a task's section has each of its findings, by the task's number.
+_Shown = dict[int, dict[int, int]]
 
-    finding: Finding
-    task: TaskReport
-    place: int
+
+class _Found(NamedTuple):
+    """A finding, its severity as a place in `_SEVERITIES`, and the place of its worst task."""
+
+    merged: MergedFinding
     rank: int
+    task: int
 
 
 def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFile | None:
@@ -99,26 +121,30 @@ def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFil
         run: The run.
         href: What returns the address of a finding's line; empty where none is known.
     """
-    found = [
-        _Found(finding, task, place, _RANKS[finding.severity])
-        for task in run.worst_first
-        if not task.tests_judge
-        for place, finding in enumerate(worst_first(task.findings))
-    ]
-    if not found:
+    tasks = [task for task in run.worst_first if not task.tests_judge]
+    if not any(task.findings for task in tasks):
         return None
-    # Sorted by severity alone, which leaves the worst items first within each.
-    kept = sorted(found, key=attrgetter("rank"))[:MAX_FINDINGS]
+    at = {task.number: place for place, task in enumerate(tasks)}
+    found = [
+        _Found(one, _RANKS[one.severity], min(at[member.task.number] for member in one.members))
+        for one in merged_findings(run, tasks)
+    ]
+    found.sort(key=lambda one: (one.rank, one.task))
+    kept = found[:MAX_FINDINGS]
+    shown = {task.number: places_worst_first(task.findings) for task in tasks}
     files: dict[str, list[_Found]] = defaultdict(list)
     for one in kept:
-        files[_file(one.finding.path or "", one.task.spec.cwd)].append(one)
+        place = one.merged.place
+        files[_file(place.finding.path or "", place.task.spec.cwd)].append(one)
     named, rest = sum(map(bool, files)), len(found) - len(kept)
     in_files = f" in {grouped(named)} {plural(named, 'file')}" if named else ""
     worst = _SEVERITIES[kept[-1].rank]
+    of_items = sum(len(one.merged.members) for one in found)
+    again = f", {grouped(of_items)} in the items" if of_items > len(found) else ""
     return ByFile(
-        many=f"{grouped(len(found))} {plural(len(found), 'finding')}{in_files}",
+        many=f"{grouped(len(found))} {plural(len(found), 'finding')}{in_files}{again}",
         files=[
-            FileFindings(path[:_MAX_PATH_CHARS], _severities(held), _rules(held, href))
+            FileFindings(path[:_MAX_PATH_CHARS], _severities(held), _rules(held, href, shown))
             for path, held in _worst_groups_first(files)
         ],
         left_out=f"{grouped(rest)} more, none worse than {worst}, are with their items."
@@ -128,31 +154,41 @@ def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFil
 
 
 def _rules(
-    found: Iterable[_Found], href: Callable[[Finding, TaskReport], str]
+    found: Iterable[_Found], href: Callable[[Finding, TaskReport], str], shown: _Shown
 ) -> list[RuleFindings]:
     rules: dict[str, list[_Found]] = defaultdict(list)
     for one in found:
-        name = rule_name(one.finding.rule)
+        name = one.merged.rule
         rules["" if name == FINDING else name].append(one)
     return [
-        RuleFindings(name, [_row(one, href) for one in held])
+        RuleFindings(name, [_row(one, href, shown) for one in held])
         for name, held in _worst_groups_first(rules)
     ]
 
 
-def _row(one: _Found, href: Callable[[Finding, TaskReport], str]) -> FoundRow:
-    finding, task = one.finding, one.task
+def _row(one: _Found, href: Callable[[Finding, TaskReport], str], shown: _Shown) -> FoundRow:
+    merged = one.merged
+    place, finding = merged.place, merged.speaker.finding
     # Twice as much as is shown, for blanks and line breaks become one blank each.
     message = " ".join(finding.message[: 2 * _MAX_MESSAGE_CHARS].split())
     more = "..." if len(finding.message) > 2 * _MAX_MESSAGE_CHARS else ""
+    line = place.finding.line
     return FoundRow(
         severity=_SEVERITIES[one.rank],
-        line="" if finding.line is None else f"line {finding.line}",
-        href=href(finding, task),
+        line="" if line is None else f"line {line}",
+        href=href(place.finding, place.task),
         message=cut(f"{message}{more}", _MAX_MESSAGE_CHARS),
-        anchor=anchor(task),
-        item=_name(task.nodeid),
-        place=str(one.place),
+        state=cut(finding_marks(finding), _MAX_STATE_CHARS),
+        excused=merged.excuse is not None,
+        blocks=merged.fails,
+        items=[
+            ItemLink(
+                anchor(member.task),
+                _name(member.task.nodeid),
+                str(shown[member.task.number][member.number]),
+            )
+            for member in sorted(merged.members, key=lambda member: member.task.number)
+        ],
     )
 
 

@@ -84,6 +84,7 @@ class FindingRow(NamedTuple):
     rule: str
     marks: str
     message: Cut
+    excused: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,6 +233,7 @@ def _finding(finding: Finding, task: TaskReport, places: Places, room: Room) -> 
         rule=(finding.rule or "")[:MAX_LINE_CHARS],
         marks=finding_marks(finding)[:MAX_MESSAGE_CHARS],
         message=room.message(finding.message),
+        excused=finding.facts.excuse is not None,
     )
 
 

@@ -44,8 +44,8 @@
 
   const filtering = () => wanted.q !== "" || FACETS.some((facet) => wanted[facet].size);
 
-  // The view by file and rule shows the findings of the items that are shown: those of the severities
-  // wanted, with the words that are not in the item's own.
+  // The view by file and rule shows the findings that an item that is shown names: those of the
+  // severities wanted, with the words that are not in the item's own.
 
   const view = byId("by-file");
   const found = view && byId("found");
@@ -55,9 +55,13 @@
     if (rows) return rows;
     const lists = new Map();
     rows = [...view.querySelectorAll("li")].map((row) => {
-      const item = byId(row.lastElementChild.hash.slice(1));
-      if (!lists.has(item)) lists.set(item, item.querySelectorAll(".findings li"));
-      return { row, item, whole: lists.get(item)[row.dataset.n] || row, severity: row.firstElementChild.className };
+      const named = [...row.querySelectorAll("[data-n]")].map((link) => {
+        const item = byId(link.hash.slice(1));
+        if (!lists.has(item)) lists.set(item, item.querySelectorAll(".findings li"));
+        return { item, whole: lists.get(item)[link.dataset.n] || row };
+      });
+      const blocks = "b" in row.dataset;
+      return { row, named, blocks, severity: row.firstElementChild.className };
     });
     return rows;
   };
@@ -76,10 +80,12 @@
     if (!view || (!narrowed && !filtering())) return;
     narrowed = filtering();
     let number = 0;
-    for (const { row, item, whole, severity } of rowsOf()) {
-      const shown = !item.hidden && (!wanted.severity.size || wanted.severity.has(severity)) &&
-        words.every((word) => ownOf(item).includes(word) ||
-          whole.textContent.toLowerCase().includes(word));
+    for (const { row, named, blocks, severity } of rowsOf()) {
+      const shown = (!wanted.severity.size || wanted.severity.has(severity)) &&
+        (blocks || !wanted.flag.has("blocking")) &&
+        named.some(({ item, whole }) => !item.hidden &&
+          words.every((word) => ownOf(item).includes(word) ||
+            whole.textContent.toLowerCase().includes(word)));
       number += shown;
       if (row.hidden === shown) row.hidden = !shown;
     }

@@ -62,6 +62,7 @@ _TITLES: Mapping[ItemState, str] = {
 
 #: The flags that a reader can filter by.
 _FLAGS: Mapping[str, tuple[str, str]] = {
+    "blocking": ("item failed by findings", "items failed by findings"),
     "blind": ("pass without a tool call", "passes without a tool call"),
     "retried": ("item tried again", "items tried again"),
     "resumed": ("verdict of an earlier run", "verdicts of an earlier run"),

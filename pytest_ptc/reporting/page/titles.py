@@ -35,6 +35,7 @@ def anchor(task: TaskReport) -> str:
 def flags(task: TaskReport) -> list[str]:
     """Return what is remarkable of a task, by the names that the page filters by."""
     conditions = {
+        "blocking": any(task.is_failed_by(finding) for finding in task.findings),
         "blind": task.without_evidence,
         "resumed": task.kept_from is not None,
         "retried": task.retried,

@@ -43,6 +43,9 @@ def test_without_a_path_the_words_tell() -> None:
 def test_without_a_line_only_such_ones_are_the_same() -> None:
     whole = replace(ONE, line=None)
     assert is_same(whole, replace(whole, message="m"))
+    ruleless = replace(whole, rule=None)
+    assert is_same(ruleless, whole)
+    assert not is_same(ruleless, replace(whole, message="m"))
 
 
 def test_a_group_is_of_what_is_the_same_as_its_first() -> None:

@@ -234,7 +234,7 @@ def test_github_takes_no_two_findings_for_one(
         prints = result["partialFingerprints"]
         assert ("primaryLocationLineHash" in prints) is github
         assert len(set(prints.values())) == 1
-    assert len({result["partialFingerprints"]["pytestPtc/v1"] for result in results}) == len(
+    assert len({result["partialFingerprints"]["pytestPtc/v2"] for result in results}) == len(
         findings
     )
 

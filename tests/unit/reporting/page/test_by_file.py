@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.reporting.page.by_file import MAX_FINDINGS, ByFile, by_file
+from pytest_ptc.reporting.page.by_file import MAX_FINDINGS, ByFile, FoundRow, by_file
 from pytest_ptc.reporting.page.page import page
 from tests.support.documents import Item, finding, run_of
 from tests.support.samples import run_of as sample_run
@@ -23,6 +23,10 @@ def view(run: RunReport) -> ByFile:
     made = by_file(run, lambda _finding, _task: "")
     assert made is not None
     return made
+
+
+def made_rows(made: ByFile) -> list[FoundRow]:
+    return [row for file in made.files for rule in file.rules for row in rule.rows]
 
 
 def item(*findings: dict[str, Any], name: str = "test_it", **more: Any) -> Item:
@@ -68,7 +72,7 @@ def test_a_finding_leads_to_its_item_and_its_line() -> None:
     run = run_of(
         item(finding("low", path="a.py", line=3), name="test_one"),
         item(
-            finding("low", "first", path="a.py", line=5),
+            finding("low", "first", path="a.py", line=9),
             finding("high", "second", path="b.py"),
             name="test_two[x::y]",
         ),
@@ -79,11 +83,10 @@ def test_a_finding_leads_to_its_item_and_its_line() -> None:
 
     made = by_file(run, href)
     assert made is not None
-    rows = {row for file in made.files for rule in file.rules for row in rule.rows}
-    assert {(row.anchor, row.item, row.line, row.href, row.place) for row in rows} == {
-        ("t1", "test_one", "line 3", "1/a.py", "0"),
-        ("t2", "test_two[x::y]", "line 5", "2/a.py", "1"),
-        ("t2", "test_two[x::y]", "", "2/b.py", "0"),
+    assert {(*row.items[0], row.line, row.href) for row in made_rows(made)} == {
+        ("t1", "test_one", "0", "line 3", "1/a.py"),
+        ("t2", "test_two[x::y]", "1", "line 9", "2/a.py"),
+        ("t2", "test_two[x::y]", "0", "", "2/b.py"),
     }
 
 
@@ -127,18 +130,34 @@ def test_a_rule_has_one_name_however_it_is_written() -> None:
 
 
 def test_all_findings_are_there() -> None:
-    """As many of each severity as the run has, of items that passed as well."""
+    """With each item that names it, also one that passed; the marks count what is shown."""
     run = sample_run(tasks=90, findings=300)
     made = view(run)
-    counts: Counter[str] = Counter()
     for file in made.files:
         rows = [row for rule in file.rules for row in rule.rows]
         shown = Counter(row.severity for row in rows)
         marks = shown if len(rows) > 1 else {}
         assert {name: int(number) for name, number in file.severities} == marks
-        counts += shown
-    assert counts == {severity.value: number for severity, number in run.findings.items()}
+    links = [(link.anchor, link.place) for row in made_rows(made) for link in row.items]
+    assert len(set(links)) == len(links) == sum(run.findings.values())
     assert made.left_out == ""
+
+
+def test_what_several_items_name_is_there_once() -> None:
+    """With the worst severity, a link to each, and in how many items it is altogether."""
+    run = run_of(
+        item(finding("low", path="a.py", line=3, rule="r"), name="test_one"),
+        item(
+            finding("info", path="b.py"),
+            finding("high", "bad", path="a.py", line=4, rule="R"),
+            name="test_two",
+        ),
+    )
+    made = view(run)
+    assert made.many == "2 findings in 2 files, 3 in the items"
+    row = made_rows(made)[0]
+    assert (row.severity, row.message, row.blocks) == ("high", "bad", True)
+    assert [(link.name, link.place) for link in row.items] == [("test_one", "0"), ("test_two", "0")]
 
 
 def test_of_too_many_findings_the_worst_are_there() -> None:
@@ -172,4 +191,5 @@ def test_long_texts_are_cut() -> None:
     assert rows[1].message == f"{'m' * 117}..."
     assert rows[2].message == "x..."
     assert len(files[2].path) == 300
-    assert all(len(row.item) == 80 and row.item.endswith("-last]") for row in rows)
+    names = [row.items[0].name for row in rows]
+    assert all(len(name) == 80 and name.endswith("-last]") for name in names)

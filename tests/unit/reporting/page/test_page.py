@@ -740,7 +740,7 @@ def test_a_template_leaves_no_hole(name: str) -> None:
     assert not re.search(r"\son\w+=|javascript:", source)
     assert set(re.findall(r'href="(.*?)"', source)) <= {
         *("#items", "#sign-error", "#sign-{{ state }}", "{{ one.href }}", "{{ fact.href }}"),
-        *("{{ row.href }}", "#{{ row.anchor }}"),
+        *("{{ row.href }}", "#{{ row.anchor }}", "#{{ link.anchor }}"),
     }
 
 
