@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_ptc.model.errors import VerdictError
+from pytest_ptc.model.verdict import NO_FACTS
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
@@ -122,10 +123,14 @@ def noted_places(
 ) -> Verdict:
     """Return a verdict as `checked_places` does; of what does not hold, the finding has a note.
 
-    For what nobody can be asked again: the output of a program, a linter's file.
+    For what nobody can be asked again: the output of a program, a linter's file. What is known of a
+    finding already stays.
     """
     findings = []
     for one in verdict.findings:
+        if one.facts != NO_FACTS:
+            findings.append(one)
+            continue
         finding, problem = _placed(one, reviewed, touches)
         if problem is not None:
             finding = one.with_facts(misplaced=_shown(problem.partition('": ')[2]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from pytest_ptc.model.verdict import NO_FACTS
 from pytest_ptc.system.git.changed_lines import lines_between, lines_until_now
 from pytest_ptc.verdicts.places import checked_places, noted_places
 from pytest_ptc.worker.reviewed_files import ReviewedFiles
@@ -46,7 +47,7 @@ class Places:
 
     def noted(self, verdict: Verdict) -> Verdict:
         """Return a verdict that nobody can correct any more, with notes of what does not hold."""
-        if not any(finding.path for finding in verdict.findings):
+        if not any(finding.path and finding.facts == NO_FACTS for finding in verdict.findings):
             return verdict
         with self._lock:
             return noted_places(verdict, self._files, self._touches)

@@ -18,6 +18,7 @@ from pytest_ptc.model.errors import GitError
 from pytest_ptc.system.git.command import git, git_bytes
 from pytest_ptc.system.git.repositories import repository_top
 from pytest_ptc.system.regular_files import read_regular
+from pytest_ptc.text.printable import printable
 from pytest_ptc.verdicts.places import Kind, Seen, plain
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _MAX_SEARCHES = 100
 #: Names that a hint has.
 _MAX_NAMES = 3
 _PATTERN_SIGNS = re.compile(r"[*?\[\]\\]")
+#: What `printable` may have made of a name.
+_ESCAPED = re.compile(r"\\|: :|# #")
 _BOMS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -75,7 +78,13 @@ class ReviewedFiles:
     def _look(self, path: str) -> Seen:
         spots = list(self._spots(path))
         inside = [spot for spot in spots if self._has(spot)]
-        for spot in inside:
+        # A verdict has names as they are printed.
+        escaped = [
+            _as_printed(self._top, Path(spot).relative_to(self._top).parts)
+            for spot in inside
+            if _ESCAPED.search(spot)
+        ]
+        for spot in (*inside, *filter(None, escaped)):
             if os.path.lexists(spot):
                 return self._at(spot)
         for spot in inside:
@@ -206,6 +215,20 @@ def _alike(spot: str, cwd: str) -> Iterator[str]:
         return
     for close in difflib.get_close_matches(wanted, names, _MAX_NAMES):
         yield os.path.relpath(os.path.join(folder, close), cwd)  # noqa: PTH118
+
+
+def _as_printed(place: str, parts: Sequence[str]) -> str | None:
+    """Return the file below a directory whose name is printed as these parts; None without one."""
+    if not parts:
+        return place
+    try:
+        with os.scandir(place) as entries:
+            names = [entry.name for entry in islice(entries, _MAX_ENTRIES)]
+    except OSError:
+        return None
+    alike = (name for name in names if parts[0] in (name, printable(name)))
+    found = (_as_printed(os.path.join(place, name), parts[1:]) for name in alike)  # noqa: PTH118
+    return next(filter(None, found), None)
 
 
 def _lines(content: bytes) -> list[str]:

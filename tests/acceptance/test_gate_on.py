@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from tests.support.suite import Suite
 
@@ -38,31 +36,31 @@ ROWS: dict[str, tuple[str, str, str, list[bool]]] = {
     "beside": ("pass same.py:1", "added", "passed", [True]),
     "beside_here": ("pass src/a.py:5", "added", "failed", [False]),
 }
+#: Where its agent works, by the marker's keyword.
+PLACES = {"here": "", "apart": "isolation='worktree', "}
 TEN = "".join(f"{number}\n" for number in range(1, 11))
 
 
-@pytest.mark.parametrize("isolated", [True, False], ids=["worktree", "working-tree"])
-def test_findings_elsewhere_stay_and_block_nothing(suite: Suite, isolated: bool) -> None:
-    """In a worktree by its commit, else by the working tree as it is, new files and all."""
+def test_findings_elsewhere_stay_and_block_nothing(suite: Suite) -> None:
+    """In a worktree by its commit, else by the working tree as it is."""
     suite.agent.write_text(AGENT)
     (suite.path / "src").mkdir()
     for name in ("src/a.py", "same.py", "gone.py"):
         (suite.path / name).write_text(TEN)
-    keywords = "isolation='worktree', " if isolated else ""
     suite.write(
         test_a="\n".join(
-            f"@pytest.mark.ptc({prompt!r}, {keywords}base='base', gate_on={mode!r})\n"
-            f"def test_{name}(): pass\n"
+            f"@pytest.mark.ptc({prompt!r}, {keyword}base='base', gate_on={mode!r})\n"
+            f"def test_{name}_{place}(): pass\n"
             for name, (prompt, mode, *_) in ROWS.items()
-            if isolated or mode != "all"
+            for place, keyword in PLACES.items()
+            if (place, mode) != ("here", "all")
         )
     )
     suite.commit()
     suite.git("tag", "base")
     (suite.path / "src/a.py").write_text(TEN.replace("5\n", "five\n"))
     (suite.path / "gone.py").unlink()
-    if isolated:
-        suite.git("commit", "--quiet", "--all", "--message=change")
+    suite.git("commit", "--quiet", "--all", "--message=change")
     result = suite.run("--ptc-json=out.json", "--ptc-fail-on=high", "-v")
 
     document = json.loads((suite.path / "out.json").read_text())
@@ -70,10 +68,10 @@ def test_findings_elsewhere_stay_and_block_nothing(suite: Suite, isolated: bool)
         one["nodeid"].partition("::test_")[2]: one for one in document["tasks"]
     }
     for name, task in tasks.items():
-        _, mode, outcome, excused = ROWS[name]
+        _, mode, outcome, excused = ROWS[name.rpartition("_")[0]]
         findings = task["verdict"]["findings"]
         assert (task["outcome"], task["gate_on"]) == (outcome, mode), name
         assert [one["excuse"] == "pre-existing" for one in findings] == excused, name
         assert [one["touched"] is False for one in findings] == excused, name
-    assert len(tasks) == len(ROWS) - (not isolated)
+    assert len(tasks) == 2 * len(ROWS) - 1
     result.stdout.fnmatch_lines(["*high src/a.py:1 (pre-existing): src/a.py:1"])

@@ -70,8 +70,11 @@ def lines_until_now(cwd: str | Path, base: str) -> ChangedLines:
     """
     top = git(cwd, "rev-parse", "--show-toplevel").removesuffix("\n")
 
+    # Of git 2.41 or newer: attributes of the base, not those that the change brings.
+    env = {"GIT_ATTR_SOURCE": base}
+
     def asked(form: tuple[str, ...], most: int) -> str:
-        return git(top, "diff", *form, base, "--", most=most)
+        return git(top, "diff", *form, base, "--", env=env, most=most)
 
     files, note = _files(asked)
     new = git(top, "ls-files", "-z", "--others", "--exclude-standard")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.system.git import worktrees
+from pytest_ptc.text.printable import printable
 from pytest_ptc.verdicts.places import Kind
 from pytest_ptc.worker import reviewed_files
 from pytest_ptc.worker.reviewed_files import ReviewedFiles
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     """A repository with a package, and what leads out of it."""
+    return made_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Such a repository for tests that only look."""
+    return made_in(tmp_path_factory.mktemp("shared"))
+
+
+def made_in(tmp_path: Path) -> Repository:
     made = Repository(tmp_path / "repository")
     made.commit("all", **{"src/a.py": "one\n\ttwo  three\n", "docs/guide.md": "# Guide"})
     (tmp_path / "outside.py").write_text("secret\n")
@@ -45,10 +56,10 @@ def repository(tmp_path: Path) -> Repository:
     ],
 )
 def test_a_file_is_found_from_the_directory_from_the_top_and_by_its_whole_path(
-    repository: Repository, path: str, expected: tuple[str, str]
+    shared: Repository, path: str, expected: tuple[str, str]
 ) -> None:
     """It is named as a report needs it, and by its real name in the repository."""
-    seen = ReviewedFiles(str(repository.top / "src")).look(path.format(top=repository.top))
+    seen = ReviewedFiles(str(shared.top / "src")).look(path.format(top=shared.top))
     assert (seen.kind, seen.path, seen.name) == (Kind.FILE, *expected)
     assert seen.lines == (["# Guide"] if "guide" in path else ["one", "two three"])
 
@@ -74,10 +85,10 @@ def test_a_file_is_found_from_the_directory_from_the_top_and_by_its_whole_path(
     ],
 )
 def test_nothing_outside_is_read_and_nothing_blocks(
-    repository: Repository, path: str, kind: Kind
+    shared: Repository, path: str, kind: Kind
 ) -> None:
     """Links that lead out, FIFOs, and what is no path at all."""
-    seen = ReviewedFiles(str(repository.top / "src")).look(path)
+    seen = ReviewedFiles(str(shared.top / "src")).look(path)
     assert (seen.kind, seen.lines) == (kind, None)
 
 
@@ -133,6 +144,16 @@ def test_a_hint_names_files_of_that_name_and_those_like_it(repository: Repositor
     assert files.near("[tool].py") == ["tools.py"]
     assert files.look("src/x.py").known_start
     assert not files.look("srcs/x.py").known_start
+
+
+def test_a_name_that_was_made_printable_is_the_file_that_it_was(repository: Repository) -> None:
+    """A hostile name is escaped in a verdict, in its directories too."""
+    name = "src/x\u200by/\udcff::a\u202e.py"
+    repository.commit("hostile", **{name: "one\n", "src/x\\u200by/other.py": "two\n"})
+    files = ReviewedFiles(str(repository.top))
+    assert files.look(printable(name))[:4] == (Kind.FILE, name, name, ["one"])
+    assert files.look("src/x\\u200by/other.py").lines == ["two"]
+    assert files.look(printable(f"{name}x")).kind is Kind.ABSENT
 
 
 def test_searches_in_commits_are_bounded(

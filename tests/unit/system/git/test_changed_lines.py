@@ -52,63 +52,58 @@ def change(repository: Repository) -> None:
     repository.write(".gitattributes", "* binary -diff\nedited diff=none\n")
 
 
-@pytest.fixture(params=["commits", "working tree", "index"])
-def changes(repository: Repository, request: pytest.FixtureRequest) -> ChangedLines:
-    """The changes, committed or not."""
+#: Of each place, what the modes say of it.
+PLACES: dict[tuple[str, int | None], tuple[bool | None, ...]] = {
+    ("same", 5): (False, False, False),
+    ("same", None): (False, False, False),
+    ("edited", 5): (True, True, True),
+    ("edited", 6): (True, True, True),
+    ("edited", 4): (False, True, True),
+    ("edited", 9): (False, True, True),
+    ("edited", 10): (False, False, True),
+    ("edited", 1): (False, False, True),
+    ("edited", None): (True, True, True),
+    # Between 4 and 7 something was removed.
+    ("cut", 3): (False, True, True),
+    ("cut", 4): (True, True, True),
+    ("cut", 5): (True, True, True),
+    ("cut", 6): (False, True, True),
+    ("cut", 8): (False, False, True),
+    ("moved", 8): (True, True, True),
+    ("moved", 4): (False, True, True),
+    ("gone", 1): (True, True, True),
+    ("binary", 2): (True, True, True),
+    ("fresh", 1): (True, True, True),
+    ("\u00e4 b", 1): (True, True, True),
+    ("\u00e4 b", 9): (False, False, True),
+    ("src/new", 1): (False, False, True),
+    ("src/new", None): (True, True, True),
+    ("src/renamed", 1): (True, True, True),
+    ("src/newer", 9): (True, True, True),
+    ("src/newer", 1): (False, False, True),
+    ("src", None): (True, True, True),
+    (".", None): (True, True, True),
+    ("lib", None): (False, False, False),
+    ("never", 1): (None, None, None),
+}
+
+
+@pytest.mark.parametrize("how", ["commits", "working tree", "index"])
+def test_a_place_is_one_of_the_change(repository: Repository, how: str) -> None:
+    """Its lines, 3 lines around, its file; nothing of what the base had, or has got since."""
     base = repository.git("rev-parse", "HEAD")
     change(repository)
-    if request.param == "index":
+    if how == "index":
         repository.git("add", "--all")
-    if request.param != "commits":
-        return lines_until_now(repository.top / "src", base)
-    ref = repository.commit("change")
-    # What the base has got since is no part of the change.
-    repository.git("checkout", "--quiet", "-b", "other", base)
-    later = repository.commit("later", same="other\n")
-    return lines_between(repository.top / "src", later, ref)
-
-
-@pytest.mark.parametrize(
-    ("name", "line", "expected"),
-    [
-        ("same", 5, (False, False, False)),
-        ("same", None, (False, False, False)),
-        ("edited", 5, (True, True, True)),
-        ("edited", 6, (True, True, True)),
-        ("edited", 4, (False, True, True)),
-        ("edited", 9, (False, True, True)),
-        ("edited", 10, (False, False, True)),
-        ("edited", 1, (False, False, True)),
-        ("edited", None, (True, True, True)),
-        # Between 4 and 7 something was removed.
-        ("cut", 3, (False, True, True)),
-        ("cut", 4, (True, True, True)),
-        ("cut", 5, (True, True, True)),
-        ("cut", 6, (False, True, True)),
-        ("cut", 8, (False, False, True)),
-        ("moved", 8, (True, True, True)),
-        ("moved", 4, (False, True, True)),
-        ("gone", 1, (True, True, True)),
-        ("binary", 2, (True, True, True)),
-        ("fresh", 1, (True, True, True)),
-        ("ä b", 1, (True, True, True)),
-        ("ä b", 9, (False, False, True)),
-        ("src/new", 1, (False, False, True)),
-        ("src/new", None, (True, True, True)),
-        ("src/renamed", 1, (True, True, True)),
-        ("src/newer", 9, (True, True, True)),
-        ("src/newer", 1, (False, False, True)),
-        ("src", None, (True, True, True)),
-        (".", None, (True, True, True)),
-        ("lib", None, (False, False, False)),
-        ("never", 1, (None, None, None)),
-    ],
-)
-def test_a_place_is_one_of_the_change(
-    changes: ChangedLines, name: str, line: int | None, expected: tuple[bool | None, ...]
-) -> None:
-    """Its lines, 3 lines around, its file; nothing of what the base had, or has got since."""
-    assert touched(changes, name, line) == expected
+    if how == "commits":
+        ref = repository.commit("change")
+        # What the base has got since is no part of the change.
+        repository.git("checkout", "--quiet", "-b", "other", base)
+        later = repository.commit("later", same="other\n")
+        changes = lines_between(repository.top / "src", later, ref)
+    else:
+        changes = lines_until_now(repository.top / "src", base)
+    assert {place: touched(changes, *place) for place in PLACES} == PLACES
 
 
 def test_a_file_that_git_ignores_may_be_new(repository: Repository) -> None:
