@@ -9,6 +9,7 @@ for which there is no room.
 from __future__ import annotations
 
 from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.model.item_states import ItemState
@@ -17,6 +18,7 @@ from pytest_ptc.reporting.document import finding_json, json_text, judge_json, s
 from pytest_ptc.reporting.finding_names import named_findings
 from pytest_ptc.reporting.item_names import item_names
 from pytest_ptc.reporting.list_lines import short_list_lines
+from pytest_ptc.reporting.merged import merged_findings
 from pytest_ptc.reporting.short_ids import short_run_id
 from pytest_ptc.reporting.wording import (
     MAX_TEXT_CHARS,
@@ -30,7 +32,7 @@ from pytest_ptc.reporting.wording import (
 from pytest_ptc.text.printable import printable, utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_ptc.model.verdict import Finding
     from pytest_ptc.reporting.finding_names import NamedFinding
@@ -61,6 +63,7 @@ _NAME, _REASON, _ID, _HINT = 80, 160, 40, 80
 _LISTS = 2
 #: Bytes that there always are for how the judge did: for its numbers.
 _JUDGE = 80
+_NOTHING: Mapping[tuple[str, int], str] = MappingProxyType({})
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -91,7 +94,7 @@ def result_lines(
     if max_bytes is not None and max_bytes < MIN_BYTES:
         raise ValueError(f"results need room for {MIN_BYTES} bytes, not {max_bytes}")
     run = _bytes_cut(printable(short_run_id(report.run_id, others)), _ID)
-    items = _items(report, active=active)
+    items = _items(report, active=active, in_items=_in_items(report) if verbose else {})
     why_not = [] if active else _why_not(report, items)
     lists = [_bytes_cut(line, _REASON) for line in short_list_lines(report)[:_LISTS]]
     judge = [] if active else _judge(report, max_bytes)
@@ -223,15 +226,41 @@ class _Item(NamedTuple):
         return f"{self.word} {name}  {why}".rstrip()
 
 
-def _items(report: RunReport, *, active: bool, whole_ids: bool = False) -> list[_Item]:
+def _in_items(report: RunReport) -> dict[tuple[str, int], str]:
+    """Return of each finding that several items name in how many they do, by item and place."""
+    return {
+        (one.task.nodeid, id(one.finding)): f" ({merged.in_items})"
+        for merged in merged_findings(report)
+        if len(merged.members) > 1
+        for one in merged.members
+    }
+
+
+def _items(
+    report: RunReport,
+    *,
+    active: bool,
+    whole_ids: bool = False,
+    in_items: Mapping[tuple[str, int], str] = _NOTHING,
+) -> list[_Item]:
     tasks = report.as_collected
     nodeids = [task.nodeid for task in tasks]
     names = nodeids if whole_ids else item_names(nodeids)
     found = named_findings(report)
-    return [_item(*item, active=active) for item in zip(tasks, names, found, strict=True)]
+    return [
+        _item(*item, active=active, in_items=in_items)
+        for item in zip(tasks, names, found, strict=True)
+    ]
 
 
-def _item(task: TaskReport, name: str, found: Sequence[NamedFinding], *, active: bool) -> _Item:
+def _item(
+    task: TaskReport,
+    name: str,
+    found: Sequence[NamedFinding],
+    *,
+    active: bool,
+    in_items: Mapping[tuple[str, int], str],
+) -> _Item:
     label, text = _reason(task)
     if active and task.unfinished:
         label, text = "", "" if task.verdict is None else f"its agent recorded {task.kind}"
@@ -244,7 +273,10 @@ def _item(task: TaskReport, name: str, found: Sequence[NamedFinding], *, active:
         more=f"+{len(found) - 1}" if len(found) > 1 else "",
         same=(trouble.cause, trouble.message) if trouble and not task.unfinished else None,
         summary=_words(label, text[:MAX_TEXT_CHARS]),
-        all_findings=[f"{name} {finding_text(finding)}" for name, finding in found],
+        all_findings=[
+            f"{name} {finding_text(one)}{in_items.get((task.nodeid, id(one)), '')}"
+            for name, one in found
+        ],
         looked_at=looked_at(task.verdict),
     )
 

@@ -13,6 +13,7 @@ import pytest
 from pytest_ptc.journal.events import ItemReported, ItemsCollected
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.reporting.list_lines import list_lines
+from pytest_ptc.reporting.merged import merged_findings
 from pytest_ptc.reporting.run_report import TaskReport
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.terminal.brief import brief_summary
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
-    from pytest_ptc.reporting.list_lines import ListLine
+    from pytest_ptc.reporting.run_report import RunReport
     from pytest_ptc.reporting.terminal.summary import Line
     from pytest_ptc.session.run import Run
     from pytest_ptc.session.tickets import Ticket, TicketBook
@@ -192,6 +193,8 @@ class Publisher:
                     verbose=self._config.get_verbosity() > 0,
                     problems=self._run.problems,
                 )
+        several = sum(bool(task.findings) for task in self._book.tasks) > 1
+        report = self._report() if several or self._run.lists.events else None
         return summary(
             self._book.tasks,
             wall=self._run.wall,
@@ -202,19 +205,19 @@ class Publisher:
             budget=self._settings.budget_usd,
             problems=self._run.problems,
             changed_suite=self._run.changed_suite,
-            lists=self._lists(),
+            lists=list_lines(report) if report is not None and self._run.lists.events else [],
             succeeded=self.session is not None and self.session.exitstatus == pytest.ExitCode.OK,
             shown=self.output.shown,
             judge=self._book.judge(self._settings.minimums),
+            merged=merged_findings(report) if report is not None and several else [],
         )
 
-    def _lists(self) -> list[ListLine]:
-        """Return what the lists come to by which findings are excused."""
-        if not self._run.lists.events or self.session is None:
-            return []
-        with contextlib.suppress(JournalError):
-            return list_lines(run_report(self._run.story(session_end(self.session))))
-        return []
+    def _report(self) -> RunReport | None:
+        """Return the report of the run; None where it is not over, or its journal is not whole."""
+        if self.session is not None:
+            with contextlib.suppress(JournalError):
+                return run_report(self._run.story(session_end(self.session)))
+        return None
 
     @property
     def _terminal(self) -> pytest.TerminalReporter | None:

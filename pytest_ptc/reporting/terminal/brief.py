@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ptc.reporting.list_lines import list_lines
+from pytest_ptc.reporting.merged import merged_findings
 from pytest_ptc.reporting.result_lines import result_lines, worst_lines
 from pytest_ptc.reporting.terminal.summary import (
     Line,
+    findings_of_several,
     judge_lines,
     lines_of_lists,
     passing_findings,
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 #: Most bytes of the lines of items and totals. With all else that is printed below, above and
 #: beside it, a run stays below 20,000 characters.
 _MAX_RESULT_BYTES = 14_000
-#: Most columns of any other line, and most problems.
-_WIDTH, _PROBLEMS = 200, 5
+#: Most columns of any other line, most problems, and most findings of several items.
+_WIDTH, _PROBLEMS, _SEVERAL = 200, 5, 3
 
 
 def brief_summary(
@@ -46,9 +48,11 @@ def brief_summary(
     """
     lines = result_lines if verbose else worst_lines
     *items, totals = lines(report, max_bytes=_MAX_RESULT_BYTES)
+    merged = merged_findings(report)
     more = [
         *judge_lines(report.judge),
-        *(() if verbose else passing_findings(report.as_collected, _WIDTH, 0)),
+        *(() if verbose else passing_findings(report.as_collected, _WIDTH, 0, merged)),
+        *findings_of_several(merged, _WIDTH, _SEVERAL),
         *without_evidence(report.as_collected),
         *(() if verbose else lines_of_lists(list_lines(report))),
         *suite_of_change(report.changed_suite),

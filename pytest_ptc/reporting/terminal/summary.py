@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.verdict import VerdictKind
+from pytest_ptc.reporting.merged import named_items
 from pytest_ptc.reporting.run_report import WORST_FIRST, Spent, worst_first
 from pytest_ptc.reporting.wording import (
     MAX_TEXT_CHARS,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.self_test import JudgeReport
     from pytest_ptc.reporting.list_lines import ListLine
+    from pytest_ptc.reporting.merged import MergedFinding
     from pytest_ptc.reporting.run_report import TaskReport
 
 #: Narrowest layout; in a narrower terminal the lines wrap as all of pytest's do.
@@ -35,8 +38,8 @@ _NARROWEST = 20
 #: More items than this that met the same trouble are told together, with so many of their names.
 ALIKE = 3
 
-#: Findings of passing items that are named.
-_PASSING = 10
+#: Findings of passing items that are named, and findings that several items name.
+_PASSING, _SEVERAL = 10, 5
 
 _PLAIN: Mapping[str, bool] = MappingProxyType({})
 _MARKUP: Mapping[VerdictKind, Mapping[str, bool]] = {
@@ -69,6 +72,7 @@ def summary(
     succeeded: bool = True,
     shown: Collection[str] = (),
     judge: JudgeReport | None = None,
+    merged: Sequence[MergedFinding] = (),
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -86,6 +90,7 @@ def summary(
         succeeded: Whether pytest's exit status says so: of what else it runs, too.
         shown: The node ids of items of which pytest shows how they failed.
         judge: How the judge did in its tests.
+        merged: The run's findings, each once, where several items may name one.
     """
     surprises = [task for task in tasks if not task.expected]
     counts = _outcomes(tasks, unasked)
@@ -105,7 +110,8 @@ def summary(
         Line(" ptc summary ".center(width, "="), {"bold": True}),
         _counts(tasks, counts, unasked, succeeded=succeeded),
         *items,
-        *passing_findings(surprises, width, verbosity),
+        *passing_findings(surprises, width, verbosity, merged),
+        *findings_of_several(merged, width),
         *judge_lines(judge),
         *without_evidence(tasks),
         *_kept(tasks),
@@ -277,14 +283,29 @@ def _details(task: TaskReport) -> str:
     return ", ".join(parts)
 
 
-def passing_findings(tasks: Sequence[TaskReport], width: int, verbosity: int) -> Iterator[Line]:
-    """Yield how many findings passing items have, and the worst of them."""
+def passing_findings(
+    tasks: Sequence[TaskReport],
+    width: int,
+    verbosity: int,
+    merged: Sequence[MergedFinding] = (),
+) -> Iterator[Line]:
+    """Yield how many findings passing items have, and the worst of them.
+
+    Those that other items name, too, stand elsewhere: see `findings_of_several`.
+    """
+    others = {
+        (one.task.nodeid, one.number)
+        for several in merged
+        if len(several.members) > 1
+        for one in several.members
+    }
     found = [
         (finding, task.nodeid)
         for task in tasks
         # Findings of a planted defect are what its test is about.
         if task.reason.kind is VerdictKind.PASS and not task.unfinished and not task.tests_judge
-        for finding in task.findings
+        for number, finding in enumerate(task.findings)
+        if (task.nodeid, number) not in others
     ]
     if not found:
         return
@@ -300,6 +321,25 @@ def passing_findings(tasks: Sequence[TaskReport], width: int, verbosity: int) ->
         yield Line(printable(f"  | in {nodeid}"))
     if len(found) > _PASSING:
         yield Line(f"  +{len(found) - _PASSING} more")
+
+
+def findings_of_several(
+    merged: Sequence[MergedFinding], width: int, most: int = _SEVERAL
+) -> Iterator[Line]:
+    """Yield the findings that several items name, each once, the worst first."""
+    several = [one for one in merged if len(one.members) > 1]
+    if not several:
+        return
+    several.sort(key=lambda one: (one.excuse is not None, WORST_FIRST.index(one.severity)))
+    yield Line(f"{count(len(several), 'finding')} of several items:")
+    for one in several[:most]:
+        # With the place that most items name.
+        place = one.place.finding
+        text = finding_text(replace(one.speaker.finding, path=place.path, line=place.line))
+        yield from map(Line, hung(wrap(text, width - 4, _NORMAL.each)))
+        yield Line(printable(f"  | {one.in_items}: {named_items(one.nodeids)}"))
+    if len(several) > most:
+        yield Line(f"  +{len(several) - most} more")
 
 
 def without_evidence(tasks: Sequence[TaskReport]) -> list[Line]:

@@ -13,6 +13,9 @@ from pytest_ptc.reporting.formats.gitlab import gitlab
 from pytest_ptc.reporting.formats.sarif import sarif
 from pytest_ptc.reporting.issues import issues_of
 from pytest_ptc.reporting.merged import merged_findings
+from pytest_ptc.reporting.result_lines import result_lines
+from pytest_ptc.reporting.terminal.brief import brief_summary
+from pytest_ptc.reporting.terminal.summary import summary
 from tests.support.documents import Item, finding, run_of
 
 if TYPE_CHECKING:
@@ -165,3 +168,22 @@ def test_nothing_is_dropped_and_nothing_is_better_than_it_was(told: list[Any]) -
         failing = [member.task.is_failed_by(member.finding) for member in one.members]
         assert one.fails is any(failing)
         assert (one.excuse is None) is any(member.stands for member in one.members)
+
+
+def test_the_terminal_has_a_line_for_it() -> None:
+    """In the summary of a run, in brief, and beside each item's own finding."""
+    run = run_of(*THREE)
+    merged = merged_findings(run)
+    for lines in (
+        summary(run.as_collected, wall=1.0, journal="runs/r", width=80, merged=merged),
+        brief_summary(run, journal="runs/r"),
+    ):
+        text = "\n".join(line.text for line in lines)
+        assert (
+            "1 finding in passing items: 1 info\n  - info src/b.py: x\n  | in t.py::test_b\n"
+            "1 finding of several items:\n  - high src/a.py:9 sql: worst\n"
+            "  | in 3 items: t.py::test_d, t.py::test_a, t.py::test_c\n"
+        ) in text
+    lines_of_findings = [line for line in result_lines(run, verbose=True) if "  - " in line]
+    assert lines_of_findings[0] == "  - f1 medium src/a.py:9 sql: in words (in 3 items)"
+    assert lines_of_findings[1] == "  - f2 info src/b.py: x"
