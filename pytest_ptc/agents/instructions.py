@@ -52,12 +52,19 @@ sentences", {_FINDINGS}, {_LOOKED}, "data": null}}}}
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def acp_prompt(task_id: str, prompt: str, schema: Mapping[str, object] | None) -> str:
+def acp_prompt(
+    task_id: str,
+    prompt: str,
+    schema: Mapping[str, object] | None,
+    *,
+    require_checked: bool = False,
+) -> str:
     """Return the prompt for a client of the Agent Client Protocol: the task, and how to record.
 
     It begins with the task's id: a text that begins with `/` would be a command to some clients.
     Bytes of file names that are not UTF-8 are escaped.
     """
+    required = _REQUIRED if require_checked else ""
     form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
     text = f"""\
 Task ID: {task_id}
@@ -65,8 +72,8 @@ Task ID: {task_id}
 
 When you are done, record your verdict with one call of the tool record_verdict of the MCP server \
 ptc: {{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", {_FINDINGS}, \
-"data": null}}
-{_MEANING}{form}"""
+{_LOOKED}, "data": null}}
+{_MEANING}{required}{form}"""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

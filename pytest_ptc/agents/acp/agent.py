@@ -155,7 +155,7 @@ class _Work:
         #: Whether the client did not end its turn when it was told to.
         self.stuck = False
         self._job = job
-        self._turn = Turn(job.attempt.task_id, job.spec.schema, job.journal)
+        self._turn = Turn(job.attempt.task_id, job.spec.schema, job.journal, job.checked)
         self._updates = Updates()
         self._recorded = asyncio.Event()
         self._denied: list[str] = []
@@ -169,7 +169,12 @@ class _Work:
     async def converse(self, process: ClientProcess, session: str) -> Trouble | None:
         """Have the client do the task until a verdict is recorded, or it gives up."""
         spec = self._job.spec
-        text: str | None = acp_prompt(self._job.attempt.task_id, spec.prompt, spec.schema)
+        text: str | None = acp_prompt(
+            self._job.attempt.task_id,
+            spec.prompt,
+            spec.schema,
+            require_checked=spec.require_checked,
+        )
         assert text is not None
         self.log.asked(text, session)
         while text is not None:

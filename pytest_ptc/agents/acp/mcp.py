@@ -34,7 +34,18 @@ TOOL = {
                 "type": "array",
                 "items": {"type": "object"},
                 "description": 'each {"severity": "info|low|medium|high|critical", "message": '
-                '"...", "path": "src/x.py", "line": 12, "rule": "short-slug"}; may be left out',
+                '"...", "path": "src/x.py", "line": 12, "quote": "text of that line", "rule": '
+                '"short-slug"}; may be left out',
+            },
+            "checked": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "what you looked at; may be left out, unless the task asks for it",
+            },
+            "open": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "what you could not look at; may be left out",
             },
             "data": {"description": "what the task asks for besides; may be left out"},
         },

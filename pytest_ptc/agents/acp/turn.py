@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.interfaces.agent import as_it_is
 from pytest_ptc.model.errors import JournalError, VerdictError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
@@ -17,7 +18,7 @@ from pytest_ptc.verdicts.recording import Record, settle
 from pytest_ptc.verdicts.verdict_json import read_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_ptc.interfaces.ledger import Ledger
 
@@ -45,12 +46,20 @@ class Turn:
         task_id: The attempt's task.
         schema: JSON Schema for the verdict's `data`.
         ledger: Takes accepted and refused records.
+        checked: Returns a valid verdict with its findings looked up; see `Job.checked`.
     """
 
-    def __init__(self, task_id: str, schema: Mapping[str, Any] | None, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        task_id: str,
+        schema: Mapping[str, Any] | None,
+        ledger: Ledger,
+        checked: Callable[[Verdict], Verdict] = as_it_is,
+    ) -> None:
         self._task_id = task_id
         self._schema = schema
         self._ledger = ledger
+        self._checked = checked
         self._lock = Lock()
         self._records: list[Record] = []
         #: What the client shows of the calls of our tool, by their ids; None for nothing.
@@ -70,6 +79,8 @@ class Turn:
 
     def take(self, value: object) -> Taken:
         """Take a recording; it returns when the record is on disk, and blocks until then.
+
+        It reads the files that findings name.
 
         Args:
             value: The arguments of the tool's call: whatever the model has sent.
@@ -139,7 +150,7 @@ class Turn:
 
     def _take(self, call: str, answer: str, value: object) -> Taken:
         try:
-            verdict = read_verdict(value, self._schema)
+            verdict = self._checked(read_verdict(value, self._schema))
             record = Record(call=call, verdict=verdict, answer=answer)
             if self._ledger.record(record).result():
                 return Taken(False, "The time of this task is over: only a fail counts by now.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_ptc.agents.acp.turn import MAX_DENIALS, MAX_REMINDERS, Turn
-from pytest_ptc.model.errors import JournalError
+from pytest_ptc.model.errors import JournalError, VerdictError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
 
@@ -171,3 +171,17 @@ def test_a_model_is_reminded_a_few_times() -> None:
     assert [text is not None for text in told] == [True] * (len(told) - 1) + [False]
     assert "not allowed" in str(told[0])
     assert "task 7" in str(told[MAX_DENIALS])
+
+
+def test_a_finding_that_does_not_hold_is_refused_and_its_fail_is_kept() -> None:
+    """The model hears why, and the fail stands whatever it records then."""
+
+    def checked(_: Verdict) -> Verdict:
+        raise VerdictError("src/b.py is not there")
+
+    ledger = Put()
+    one = Turn("7", None, ledger, checked)  # type: ignore[arg-type]
+    taken = one.take(FAIL)
+    assert (taken.recorded, "src/b.py is not there" in taken.message) == (False, True)
+    assert [record.fail for record in ledger.records] == [True]
+    assert ended(one) == "malformed verdict"
