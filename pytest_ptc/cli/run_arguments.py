@@ -127,6 +127,21 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
         "standard input",
     )
     add(
+        "--canary",
+        action="append",
+        default=[],
+        metavar="FILE:RULE",
+        help="one more item, with a planted defect: a finding in FILE must have this rule, or, as "
+        "FILE:/pattern/, a message like that; may be given again",
+    )
+    add(
+        "--control",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="one more item, which is clean and must pass; may be given again",
+    )
+    add(
         "--no-files",
         action="store_true",
         help="items that read like files need not be there: they are names of something else",
@@ -272,6 +287,8 @@ def suite_of(arguments: argparse.Namespace) -> InlineSuite:
             rows=rows,
             exclude=arguments.exclude,
             each=arguments.each,
+            canaries=arguments.canary,
+            controls=arguments.control,
         ),
         _keywords(arguments, folder),
         folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,9 @@ class InlineCollector(pytest.Collector):
             yield InlineItemNode.from_parent(
                 self,
                 name=item.name,
-                suite=with_change(suite, item.params),
+                suite=replace(
+                    with_change(suite, item.params), canary=item.canary, control=item.control
+                ),
                 params=dict(item.params),
                 place=_place(Path(given.folder), item.params),
             )

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_ptc.collection.inline_tests import inline_tests, rows_with_tests
 from pytest_ptc.collection.item_ids import unique_ids
 from pytest_ptc.collection.keywords import fields_in
 from pytest_ptc.collection.markdown import fanned_out
@@ -52,6 +53,8 @@ class Sources:
             is a value, or values by their fields.
         exclude: Patterns of files to leave out.
         each: Assignments such as `pr=123..127`.
+        canaries: Files with a planted defect, each with what must be found.
+        controls: Files that are clean.
     """
 
     items: Sequence[str] = ()
@@ -60,6 +63,8 @@ class Sources:
     rows: tuple[str, Sequence[str | Mapping[str, Any]]] | None = None
     exclude: Sequence[str] = ()
     each: Sequence[str] = ()
+    canaries: Sequence[str] = ()
+    controls: Sequence[str] = ()
 
 
 class _Listed(NamedTuple):
@@ -102,7 +107,11 @@ def inline_suite(
     products = [_assigned(text) for text in sources.each]
     _refuse_twice([one.option for one in products], "--each")
     given = {name for one in products for name in one.rows[0]}
+    tests = inline_tests(sources.canaries, sources.controls)
     listed = _listed(sources, [name for name in fields if name not in given], folder)
+    if listed is None and tests:
+        raise ListingError("--canary, --control: need items behind PROMPT, --files or --changed")
+    field = ""
     if listed is not None:
         if listed.nothing is not None:
             return InlineSuite(
@@ -113,17 +122,31 @@ def inline_suite(
                 since=sources.changed,
                 nothing=listed.nothing,
             )
+        if tests:
+            field, with_tests = rows_with_tests(listed.rows, tests)
+            listed = listed._replace(rows=with_tests)
         products.insert(0, listed)
     rows = _product(products)
     _check_fields(fields, products, rows)
     # What a worktree of another commit holds is not seen here.
     if check_files and listed is not None and "ref" not in keywords:
         _refuse_unknown_files(prompt, listed, folder)
+        missing = next((path for path in tests if not _is_there(folder, path)), None)
+        if missing is not None:
+            raise ListingError(
+                f"--canary, --control: {printable(missing)} is no file in {folder}: correct the "
+                "name, or say --no-files"
+            )
     shown = ["-".join(_names_of(row)) or "prompt" for row in rows]
     return InlineSuite(
         prompt=prompt,
         items=tuple(
-            InlineItem(name=name, params=row)
+            InlineItem(
+                name=name,
+                params=row,
+                canary=tests.get(row.get(field, "")),
+                control=row.get(field, "") in tests and tests[row[field]] is None,
+            )
             for name, row in zip(unique_ids(shown), rows, strict=True)
         ),
         keywords=dict(keywords),

@@ -25,10 +25,14 @@ class InlineItem:
     Args:
         name: Its id, unique in the suite.
         params: What the prompt's fields are filled from.
+        canary: The finding that must name its planted defect; None where none is planted.
+        control: Whether it is clean, and tests the judge by that.
     """
 
     name: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    canary: Mapping[str, Any] | None = None
+    control: bool = False
 
     @property
     def nodeid(self) -> str:

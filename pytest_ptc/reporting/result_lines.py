@@ -366,7 +366,8 @@ def _judge(report: RunReport, max_bytes: int | None) -> list[str]:
 def _why_not(report: RunReport, items: Sequence[_Item]) -> list[str]:
     """Return why a run is no success, where its items' lines do not say it."""
     why = report.why_not_successful
-    if why is None or (report.complete and any(item.bad for item in items)):
+    told = report.complete and any(item.bad for item in items) and not report.judge.blind
+    if why is None or told:
         return []
     return [_bytes_cut(f"not successful: {printable(why[:MAX_TEXT_CHARS])}", _REASON)]
 
