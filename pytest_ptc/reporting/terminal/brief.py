@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Most bytes of the lines of items and totals. With all else that is printed below, above and
 #: beside it, a run stays below 20,000 characters.
-_MAX_RESULT_BYTES = 14_000
+_MAX_RESULT_BYTES = 13_000
 #: Most columns of any other line, most problems, and most findings of several items.
 _WIDTH, _PROBLEMS, _SEVERAL = 200, 5, 3
 
