@@ -154,8 +154,13 @@ class RunOutline:
     @property
     def running(self) -> int:
         """Return on how many items a worker is at work."""
+        return len(self._busy)
+
+    @property
+    def _busy(self) -> set[str]:
+        """Return the items that a worker is at work on, also on a vote or a verification."""
         tasks = [*self.tasks.items(), *self.parts.items()]
-        return len({task.item or name for name, task in tasks if task.worker is not None})
+        return {task.item or name for name, task in tasks if task.worker is not None}
 
     def item_of(self, task_id: str) -> str:
         """Return the id of the item that a task is a part of."""
@@ -163,15 +168,17 @@ class RunOutline:
         return task_id if part is None or part.item is None else part.item
 
     @property
-    def behind_group(self) -> int:
-        """Return how many open tasks wait while another task of their group is at work."""
-        at_work = {task.group for task in self.tasks.values() if task.worker is not None}
-        return sum(
-            task.group is not None
+    def behind_group(self) -> Mapping[str, int]:
+        """Return how many open tasks wait for each group of which a task is at work."""
+        busy = self._busy
+        at_work = {self.tasks[item].group for item in busy}
+        return Counter(
+            task.group
+            for item, task in self.tasks.items()
+            if task.group is not None
             and task.group in at_work
             and task.kind is None
-            and task.worker is None
-            for task in self.tasks.values()
+            and item not in busy
         )
 
     @property

@@ -40,7 +40,7 @@ def test_members_of_a_group_take_turns_while_others_are_at_work(suite: Suite) ->
     (suite.path / "go").touch()
     output, _ = run.communicate(timeout=60)
     assert "4 passed" in output, output
-    assert "2 running, 2 queued (2 wait for their group)" in status
+    assert "2 running, 2 queued (2 wait for group users)" in status
     assert len(suite.events("worker started")) == 2
     lines = log.read_text().splitlines()
     assert {*lines[:2]} == {"begin a", "begin other"}

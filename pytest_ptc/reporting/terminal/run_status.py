@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ptc.reporting.item_names import item_names
-from pytest_ptc.reporting.wording import behind_group, clock, count, listed, plural
+from pytest_ptc.reporting.wording import clock, count, listed, plural
 from pytest_ptc.text.printable import clip, clip_left, columns, printable
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Columns of an item's name, at most, and of a line that is not for a terminal.
 _NAME_COLUMNS, _WIDTH = 40, 200
+#: Groups that are named, and columns of a name.
+_MOST_GROUPS, _GROUP_COLUMNS = 3, 24
 #: Workers that have a line.
 MAX_WORKERS = 40
 _KINDS = ("pass", "fail", "skip", "error")
@@ -93,10 +95,23 @@ def _totals(outline: RunOutline, *, active: bool) -> str:
     parts = [f"{standing.done} of {standing.total} done" + (f": {counts}" if counts else "")]
     if active:
         queued = f"{standing.total - standing.done - running} queued"
-        parts += [f"{running} running", queued + behind_group(outline.behind_group)]
+        parts += [f"{running} running", queued + _behind_groups(outline.behind_group)]
     if outline.retries:
         parts.append(count(outline.retries, "retry", "retries"))
     return ", ".join([*parts, *([outline.cost] if outline.cost else [])])
+
+
+def _behind_groups(waiting: Mapping[str, int]) -> str:
+    """Return how many tasks wait for which groups, the groups that most wait for first."""
+    if not waiting:
+        return ""
+    ordered = sorted(waiting, key=lambda group: (-waiting[group], group))
+    names = [clip(printable(group), _GROUP_COLUMNS) for group in ordered[:_MOST_GROUPS]]
+    more = [f"+{len(ordered) - len(names)}"] if len(ordered) > len(names) else []
+    tasks = sum(waiting.values())
+    wait = "waits" if tasks == 1 else "wait"
+    groups = plural(len(ordered), "group")
+    return f" ({tasks} {wait} for {groups} {', '.join([*names, *more])})"
 
 
 def _worker_lines(

@@ -46,6 +46,73 @@ def test_a_result_is_a_finding() -> None:
     )
 
 
+ROOT = {"ROOT": {"uri": "file:///w/"}}
+BELOW_A = [{"physicalLocation": {"artifactLocation": {"uri": "a", "uriBaseId": "A"}}}]
+CONTAINER = {"%SRCROOT%": {"uri": "file:///src/"}}
+
+
+@pytest.mark.parametrize(
+    ("location", "bases", "path"),
+    [
+        ({"uri": "a.py", "uriBaseId": "ROOT"}, ROOT, "a.py"),
+        ({"uri": "a%20b.py", "uriBaseId": "IN"}, {"IN": {"uri": "file:///w/src"}}, "src/a b.py"),
+        (
+            {"uri": "a.py", "uriBaseId": "IN"},
+            {"IN": {"uri": "src/", "uriBaseId": "ROOT"}, **ROOT},
+            "src/a.py",
+        ),
+        ({"uri": "a.py", "uriBaseId": "ELSEWHERE"}, ROOT, "a.py"),
+        ({"uri": "src/a.py", "uriBaseId": "ROOT"}, {"ROOT": {"description": {}}}, "src/a.py"),
+        # What is absolute is below no base.
+        ({"uri": "file:///w/a.py", "uriBaseId": "IN"}, {"IN": {"uri": "file:///x/"}}, "a.py"),
+        # A single root that is elsewhere is what a container calls the task's directory.
+        ({"uri": "a.py", "uriBaseId": "%SRCROOT%"}, CONTAINER, "a.py"),
+        (
+            {"uri": "a.py", "uriBaseId": "IN"},
+            {"IN": {"uri": "lib", "uriBaseId": "%SRCROOT%"}, **CONTAINER},
+            "lib/a.py",
+        ),
+        ({"uri": "a.py", "uriBaseId": "R"}, {"R": {"uri": "https://git.test/x/"}}, "a.py"),
+        ({"uri": "go.mod", "uriBaseId": "R"}, {"R": {"uri": "file:///"}}, "go.mod"),
+        ({"uri": "a.h", "uriBaseId": "%SRCROOT%"}, {**ROOT, **CONTAINER}, "/src/a.h"),
+        ({"index": 1}, {}, "b.py"),
+        ({"index": 0, "uriBaseId": "ROOT"}, {"ROOT": {"uri": "file:///w/x/"}}, "x/a.py"),
+        ({"description": {"text": "no place"}}, {}, None),
+    ],
+)
+def test_a_place_is_below_the_base_that_it_names(
+    location: dict[str, Any], bases: dict[str, Any], path: str | None
+) -> None:
+    """The run says where its bases are, and which artifacts there are."""
+    artifacts = [{"location": {"uri": "a.py", "uriBaseId": "ROOT"}}, {"location": {"uri": "b.py"}}]
+    place = [{"physicalLocation": {"artifactLocation": location, "region": {"startLine": 2}}}]
+    text = document(result(locations=place), originalUriBaseIds=bases, artifacts=artifacts)
+    (found,) = sarif_findings(text, "/w")
+    assert (found.path, found.line) == (path, None if path is None else 2)
+
+
+def test_a_rule_may_be_an_extensions_and_named_by_index() -> None:
+    """As CodeQL writes it."""
+    component = {"toolComponent": {"index": 0}}
+    rule = {"id": "R1", "properties": {"security-severity": "9.1"}}
+    extension = {"name": "queries", "rules": [{"id": "R0"}, rule]}
+    given: list[dict[str, Any]] = [
+        {"ruleId": "R1", "rule": {"id": "R1", **component}},
+        {"ruleId": None, "ruleIndex": 1, "rule": component},
+        {"ruleId": None, "rule": {"index": 1, **component}},
+    ]
+    tool = {"driver": {"name": "CodeQL"}, "extensions": [extension]}
+    found = sarif_findings(document(*(result(**one) for one in given), tool=tool), "/w")
+    assert [(one.rule, one.severity.value) for one in found] == [("R1", "critical")] * 3
+
+
+def test_a_result_that_is_gone_since_an_earlier_run_is_none() -> None:
+    """Its baseline state says so."""
+    states = ["absent", "new", "unchanged", "updated"]
+    found = sarif_findings(document(*(result(baselineState=state) for state in states)), "/w")
+    assert len(found) == 3
+
+
 @pytest.mark.parametrize(
     ("more", "rule", "severity"),
     [
@@ -106,6 +173,13 @@ def test_a_suppressed_result_is_none(suppressions: Any, count: int) -> None:
         document(result(locations=at("a.py", startLine=0))),
         document(result(locations=at("a.py", startLine="1"))),
         document(result(locations=[7])),
+        document(result(locations=BELOW_A), originalUriBaseIds=7),
+        document(result(locations=BELOW_A), originalUriBaseIds={"A": 7}),
+        document(
+            result(locations=BELOW_A),
+            originalUriBaseIds={"A": {"uriBaseId": "B"}, "B": {"uriBaseId": "A"}},
+        ),
+        document(result(rule={"toolComponent": {"index": 3}})),
         document(result(message="bad")),
         document(invocations=[{"executionSuccessful": False}]),
     ],

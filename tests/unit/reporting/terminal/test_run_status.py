@@ -93,10 +93,29 @@ def test_a_task_whose_group_is_at_work_is_shown_as_waiting_for_it() -> None:
         for more, group in ((at_work, 'a", "cwd": "b'), (at_work, None), (at_work[:2], "users"))
     ]
     assert shown == [
-        "1 of 4 done: 1 pass, 1 running, 2 queued (2 wait for their group), $0.12",
+        '1 of 4 done: 1 pass, 1 running, 2 queued (2 wait for group a", "cwd": "b), $0.12',
         "1 of 4 done: 1 pass, 1 running, 2 queued, $0.12",
         "1 of 4 done: 1 pass, 0 running, 3 queued, $0.12",
     ]
+
+
+def test_the_groups_that_tasks_wait_for_are_named_and_bounded() -> None:
+    """Those that most wait for come first; a vote keeps its item's group at work, too."""
+    groups = ["a", "b", "b", "c", "c", "c", "d" * 30, "d" * 30, None]
+    outline = _outline(items=0)
+    for number, group in enumerate([*groups, *groups]):
+        spec = {"nodeid": f"t.py::t[{number}]", "timeout": 9, "group": group}
+        outline.take({"event": "submitted", "at": 0, "task": str(number), "spec": spec})
+    assert _totals(outline).endswith("0 running, 18 queued")
+    outline.take({"event": "vote", "at": 0, "task": "0.v2", "item": "0"})
+    for number, task in enumerate(["0.v2", "1", "3", "6"]):
+        outline.take({"event": "assigned", "at": 0, "attempt": f"{task}.1", "worker": f"w{number}"})
+    told = f"(12 wait for groups c, b, {'d' * 21}..., +1)"
+    assert _totals(outline).endswith(f"4 running, 14 queued {told}")
+
+
+def _totals(outline: RunOutline) -> str:
+    return status_lines(outline, run="1", state="running", now=START_AT, doing=lambda _: None)[1]
 
 
 def test_the_status_of_an_active_run() -> None:
