@@ -249,11 +249,9 @@ class _Work:
             result = await asking
             return None if self._recorded.is_set() else stop_trouble(process.name, _reason(result))
         except AgentError as error:
+            self.stuck = not process.alive
             # Some clients answer a cancelled turn with an error.
-            if self._recorded.is_set():
-                self.stuck = not process.alive
-                return None
-            return error.trouble
+            return None if self._recorded.is_set() else error.trouble
         finally:
             asking.cancel()
             waiting.cancel()

@@ -73,6 +73,11 @@ class Connection:
         self._broken: BrokenConnectionError | None = None
         self._pump = asyncio.create_task(self._read())
 
+    @property
+    def broken(self) -> bool:
+        """Tell whether nothing can be asked any more."""
+        return self._broken is not None
+
     async def call(self, method: str, params: Mapping[str, Any]) -> Any:
         """Send a request, and return its result.
 

@@ -102,7 +102,9 @@ class ClientProcess:
     @property
     def alive(self) -> bool:
         """Tell whether it can be asked."""
-        return self._process is not None and self._process.returncode is None
+        process, connection = self._process, self._connection
+        running = process is not None and process.returncode is None
+        return running and connection is not None and not connection.broken
 
     @property
     def complaints(self) -> str:
