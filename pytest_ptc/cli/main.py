@@ -73,6 +73,7 @@ COMMANDS = (
         "report",
         "write a run's reports from its journal, also if it was killed or is active",
     ),
+    Command("diff", "diff", "print what a run has found against an earlier one"),
     Command("known", "known", "add a finding to the known ones, list them, or check them"),
     Command("stop", "stop", "stop an active run in order, as Ctrl-C does, or one of its tasks"),
     Command("canary", "canary", "propose planted defects, by which a judge is tested"),

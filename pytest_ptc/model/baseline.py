@@ -36,10 +36,17 @@ class PastStatus(str, Enum):
 
     #: The baseline has it, and every later run that looked found it again.
     OPEN = "open"
-    #: A run that looked did not find it any more: the baseline, or a later one.
-    GONE = "gone"
     #: The baseline has it, as a known one.
     KNOWN = "known"
+    #: The baseline has it, and a later run that looked did not find it.
+    GONE = "gone"
+    #: An earlier run had it, and it was gone by the baseline.
+    FORMER = "former"
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether a run that looked did not find it any more."""
+        return self in (PastStatus.GONE, PastStatus.FORMER)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,14 +152,74 @@ def baseline_of(at: PastRun, others: Iterable[PastRun], source: str) -> Baseline
     findings, seen = _after(findings, at, growing=True)
     # What it did not look for is no part of it.
     findings = [
-        one
+        replace(one, status=PastStatus.FORMER) if one.status.is_over else one
         for number, one in enumerate(findings)
-        if number in seen or one.status is PastStatus.GONE
+        if number in seen or one.status.is_over
     ]
     for run in runs:
         if run.began >= at.began:
             findings = _after(findings, run, growing=False).findings
     return Baseline(source=source, run_id=at.run_id, commit=at.commit, findings=tuple(findings))
+
+
+class FoundAgain(NamedTuple):
+    """A finding of a run, what it is against the baseline, and the node id of its item."""
+
+    state: FindingState
+    item: str
+    claim: Claim
+
+
+class Difference(NamedTuple):
+    """A run against a baseline.
+
+    Args:
+        baseline: The baseline.
+        run_id: The run.
+        found: What the run found.
+        gone: What the baseline has, and the run looked for and did not find.
+        not_looked_for: What the baseline has, and none of whose items the run judged.
+    """
+
+    baseline: Baseline
+    run_id: str
+    found: Sequence[FoundAgain]
+    gone: Sequence[PastFinding]
+    not_looked_for: Sequence[PastFinding]
+
+    def of(self, state: FindingState) -> list[FoundAgain]:
+        """Return the findings of a state."""
+        return [one for one in self.found if one.state is state]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many there are of each."""
+        return {
+            **{state.value: len(self.of(state)) for state in FindingState},
+            "gone": len(self.gone),
+            "not looked for": len(self.not_looked_for),
+        }
+
+
+def difference(baseline: Baseline, run: PastRun) -> Difference:
+    """Return a run against a baseline."""
+    found: list[FoundAgain] = []
+    again: set[int | None] = set()
+    for item, claims in run.found.items():
+        known_as = recognised(baseline.findings, claims)
+        again.update(known_as)
+        for claim, at in zip(claims, known_as, strict=True):
+            state = _state(claim, _past(baseline.findings, at))
+            if state is not None:
+                found.append(FoundAgain(state, item, claim))
+    gone: list[PastFinding] = []
+    not_looked_for: list[PastFinding] = []
+    for at, one in enumerate(baseline.findings):
+        if at in again or one.status is PastStatus.FORMER:
+            continue
+        looked_for = any(item in run.found for item in one.items)
+        (gone if looked_for else not_looked_for).append(one)
+    return Difference(baseline, run.run_id, found, gone, not_looked_for)
 
 
 def states_of(baseline: Baseline, claims: Sequence[Claim]) -> list[FindingState | None]:
@@ -183,7 +250,7 @@ def _state(claim: Claim, past: PastFinding | None) -> FindingState | None:
     if past is None:
         return FindingState.NEW
     known = past.status is PastStatus.KNOWN and claim.excuse is not Excuse.KNOWN
-    if known or past.status is PastStatus.GONE:
+    if known or past.status.is_over:
         return FindingState.REGRESSED
     return FindingState.OPEN
 
@@ -219,7 +286,7 @@ def _after(findings: Sequence[PastFinding], run: PastRun, *, growing: bool) -> _
     for at, one in enumerate(made):
         if at in told:
             made[at] = _seen_again(one, told[at], growing=growing)
-        elif any(item in run.found for item in one.items):
+        elif not one.status.is_over and any(item in run.found for item in one.items):
             made[at] = replace(one, status=PastStatus.GONE)
     return _After(made, set(told))
 
@@ -252,7 +319,7 @@ class _Pair(NamedTuple):
     """That a finding may be an earlier one; the best pair is the least."""
 
     by: int
-    is_gone: bool
+    is_over: bool
     apart: int
     claim: int
     past: int
@@ -314,7 +381,7 @@ class _Index:
     def _pair(self, by: int, number: int, at: int, claim: Claim) -> _Pair:
         past = self._all[number]
         apart = abs((past.line or 0) - (claim.seen.line or 0))
-        return _Pair(by, past.status is PastStatus.GONE, apart, at, number)
+        return _Pair(by, past.status.is_over, apart, at, number)
 
 
 def _may_be(past: PastFinding, claim: Claim) -> bool:

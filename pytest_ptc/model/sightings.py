@@ -25,6 +25,13 @@ class Sighting(NamedTuple):
     anchor: str | None = None
 
     @property
+    def location(self) -> str:
+        """Return `path:line`, `path`, or the empty string."""
+        if self.path is None:
+            return ""
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+    @property
     def place(self) -> tuple[str | None, int | None]:
         """Return its file and line: what is at one place is there once."""
         return self.path, self.line

@@ -1,73 +1,86 @@
-"""A run against its baseline: what is new, open, gone and regressed. Pure."""
+"""A run against its baseline: in lines, and as JSON. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.model.baseline import PastStatus, recognised
-from pytest_ptc.model.excuses import claim_of
-from pytest_ptc.model.sightings import Roots
+from pytest_ptc.model.baseline import difference
 from pytest_ptc.model.verdict import FindingState
 from pytest_ptc.reporting.past_runs import past_run
+from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-    from pytest_ptc.model.baseline import Baseline, PastFinding
-    from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
-
-
-class Compared(NamedTuple):
-    """A run against a baseline.
-
-    Args:
-        baseline: The baseline.
-        findings: What the run found, with what each is against the baseline.
-        gone: What the baseline has, and the run looked for and did not find.
-        not_looked_for: What the baseline has, and none of whose items the run judged.
-    """
-
-    baseline: Baseline
-    findings: Sequence[tuple[TaskReport, Finding]]
-    gone: Sequence[PastFinding]
-    not_looked_for: Sequence[PastFinding]
-
-    def found(self, state: FindingState) -> list[tuple[TaskReport, Finding]]:
-        """Return the findings of a state, in the order of their items."""
-        return [pair for pair in self.findings if pair[1].facts.state is state]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Return how many there are of each."""
-        return {
-            **{state.value: len(self.found(state)) for state in FindingState},
-            "gone": len(self.gone),
-            "not looked for": len(self.not_looked_for),
-        }
+    from pytest_ptc.model.baseline import Difference, FoundAgain, PastFinding
+    from pytest_ptc.reporting.run_report import RunReport
 
 
-def compared(run: RunReport) -> Compared | None:
+def compared(run: RunReport) -> Difference | None:
     """Return a run against its baseline; None where it has none."""
-    baseline = run.baseline
-    if baseline is None:
-        return None
-    facts = run.facts
-    roots = Roots(facts.rootdir, facts.repository)
-    again: set[int | None] = set()
-    for task in run.standing:
-        claims = [claim_of(one, task.spec.cwd, roots, facts.rootdir) for one in task.findings]
-        again.update(recognised(baseline.findings, claims))
-    judged = past_run(run).found
-    absent = [
-        one
-        for number, one in enumerate(baseline.findings)
-        if number not in again and one.status is not PastStatus.GONE
-    ]
-    looked_for = [any(item in judged for item in one.items) for one in absent]
-    return Compared(
-        baseline=baseline,
-        findings=[(task, one) for task in run.as_collected for one in task.findings],
-        gone=[one for one, looked in zip(absent, looked_for, strict=True) if looked],
-        not_looked_for=[one for one, looked in zip(absent, looked_for, strict=True) if not looked],
-    )
+    return None if run.baseline is None else difference(run.baseline, past_run(run))
+
+
+def counts_text(found: Difference) -> str:
+    """Return how many there are of each, in words."""
+    numbers = found.counts.items()
+    return ", ".join(f"{number} {state}" for state, number in numbers if number or state == "new")
+
+
+def difference_lines(found: Difference, *, verbose: bool) -> Iterator[str]:
+    """Yield a line for each finding: what is new, regressed and gone; `verbose`: all others too."""
+    states = [FindingState.NEW, FindingState.REGRESSED]
+    for state in states:
+        yield from (_found_line(one) for one in _worst_first(found.of(state)))
+    yield from (_past_line("gone", one) for one in found.gone)
+    if verbose:
+        yield from (_found_line(one) for one in _worst_first(found.of(FindingState.OPEN)))
+        yield from (_past_line("not looked for", one) for one in found.not_looked_for)
+
+
+def difference_json(found: Difference) -> dict[str, Any]:
+    """Return a run against a baseline, as JSON."""
+    return {
+        "baseline": {
+            "source": found.baseline.source,
+            "run_id": found.baseline.run_id,
+            "commit": found.baseline.commit,
+        },
+        "run": found.run_id,
+        "counts": found.counts,
+        **{state.value: list(map(_found_json, found.of(state))) for state in FindingState},
+        "gone": list(map(past_finding_json, found.gone)),
+        "not_looked_for": list(map(past_finding_json, found.not_looked_for)),
+    }
+
+
+def past_finding_json(past: PastFinding) -> dict[str, Any]:
+    """Return a finding of an earlier run, as JSON."""
+    fields = {name: getattr(past, name) for name in past.__slots__}
+    return {**fields, "items": list(past.items)}
+
+
+def _found_json(one: FoundAgain) -> dict[str, Any]:
+    return {"item": one.item, "severity": one.claim.severity, "message": one.claim.message} | {
+        **one.claim.seen._asdict(),
+        "excuse": one.claim.excuse,
+    }
+
+
+def _worst_first(found: list[FoundAgain]) -> list[FoundAgain]:
+    return sorted(found, key=lambda one: -one.claim.severity.rank)
+
+
+def _found_line(one: FoundAgain) -> str:
+    claim = one.claim
+    beside = f" ({claim.excuse})" if claim.excuse is not None else ""
+    head = _words(one.state.value, claim.severity, claim.seen.location, claim.seen.rule)
+    return printable(f"{head}{beside}: {claim.message}")
+
+
+def _past_line(word: str, one: PastFinding) -> str:
+    return printable(f"{_words(word, one.severity, one.location, one.rule)}: {one.message}")
+
+
+def _words(*words: str | None) -> str:
+    return " ".join(filter(None, words))

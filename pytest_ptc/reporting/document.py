@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.model.result import told_facts
 from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import FindingFacts, Severity, VerdictKind
-from pytest_ptc.reporting.compared import compared
+from pytest_ptc.reporting.compared import compared, difference_json
 from pytest_ptc.reporting.issues import issues_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_ptc.model.baseline import PastFinding
     from pytest_ptc.model.item_states import PhaseReport
     from pytest_ptc.model.known import KnownEntry
     from pytest_ptc.model.reports import ReportTarget
@@ -108,22 +107,12 @@ def _baseline(run: RunReport) -> dict[str, Any] | None:
     found = compared(run)
     if found is None:
         return None
-    return {
-        "source": found.baseline.source,
-        "run_id": found.baseline.run_id,
-        "commit": found.baseline.commit,
-        "counts": found.counts,
-        "gone": list(map(past_finding_json, found.gone)),
-        "not_looked_for": list(map(past_finding_json, found.not_looked_for)),
-    }
+    told = difference_json(found)
+    gone = {name: told[name] for name in ("counts", "gone", "not_looked_for")}
+    return {**told["baseline"], **gone}
 
 
-def past_finding_json(past: PastFinding) -> dict[str, Any]:
-    """Return a finding of an earlier run, as JSON."""
-    return {**_fields(past), "items": list(past.items)}
-
-
-def _fields(value: KnownEntry | PastFinding) -> dict[str, Any]:
+def _fields(value: KnownEntry) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 

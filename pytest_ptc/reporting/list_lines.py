@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.verdict import Excuse
-from pytest_ptc.reporting.compared import compared
+from pytest_ptc.reporting.compared import compared, counts_text
 from pytest_ptc.reporting.wording import count, cut
 from pytest_ptc.text.printable import printable
 
@@ -44,10 +44,8 @@ def _compared(run: RunReport) -> Iterator[ListLine]:
     found = compared(run)
     if found is None:
         return
-    numbers = [(number, state) for state, number in found.counts.items()]
-    text = ", ".join(f"{number} {state}" for number, state in numbers if number or state == "new")
     source = cut(found.baseline.source, _SHORT_CHARS // 2)
-    yield ListLine(printable(f"against {source}: {text}"))
+    yield ListLine(printable(f"against {source}: {counts_text(found)}"))
 
 
 def _known(run: RunReport) -> Iterator[ListLine]:

@@ -25,7 +25,7 @@ def past_run(run: RunReport) -> PastRun:
     facts = run.facts
     roots = Roots(facts.rootdir, facts.repository)
     found: dict[str, list[Claim]] = defaultdict(list)
-    for task in run.standing:
+    for task in run.reviewing:
         if task.verdict is not None and task.verdict.verdict is not VerdictKind.ERROR:
             found[task.nodeid] += [
                 claim_of(one, task.spec.cwd, roots, start=facts.rootdir) for one in task.findings
@@ -53,6 +53,7 @@ class _Task(msgspec.Struct):
     cwd: str
     superseded: bool
     verdict: _Verdict | None
+    self_test: object = None
 
 
 class _Run(msgspec.Struct):
@@ -90,7 +91,9 @@ def past_run_in(content: bytes) -> PastRun:
     found: dict[str, list[Claim]] = defaultdict(list)
     for task in document.tasks:
         verdict = task.verdict
-        if verdict is not None and verdict.verdict is not VerdictKind.ERROR and not task.superseded:
+        if verdict is None or verdict.verdict is VerdictKind.ERROR or task.superseded:
+            continue
+        if task.self_test is None:
             found[task.nodeid] += [_claim(one, task.cwd, roots) for one in verdict.findings]
     return PastRun(run.id, run.began, run.commit, found)
 

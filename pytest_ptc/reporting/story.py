@@ -344,7 +344,7 @@ class _Story:
             return verdict
         rootdir = self._began.rootdir
         findings = [_placed(finding, spec.cwd, rootdir) for finding in verdict.findings]
-        if self._baseline is not None:
+        if self._baseline is not None and spec.self_test is None:
             roots = Roots(rootdir, self._began.repository)
             claims = [claim_of(one, spec.cwd, roots, start=rootdir) for one in findings]
             states = states_of(self._baseline, claims)

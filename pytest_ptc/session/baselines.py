@@ -41,19 +41,25 @@ class Project(NamedTuple):
     runs: Sequence[RecordedRun | RefusedRun]
 
 
-def read_baseline(wanted: str, project: Project) -> Baseline:
+def read_baseline(wanted: str, project: Project, *, until: float | None = None) -> Baseline:
     """Return the baseline that a word means.
 
     Args:
-        wanted: The end of a run's id, `LAST`, the name of a JSON report, or that of a commit.
+        wanted: As for `past_run_named`.
         project: Where it is looked for.
+        until: When the run began that is compared with it: of later ones nothing is taken; None for
+            now.
 
     Raises:
-        ConfigError: It means none, or several, or its run is not to be believed.
+        ConfigError: As `past_run_named`.
     """
-    source, at = _found(wanted, project)
+    source, at = past_run_named(wanted, project)
     others = [run for run in project.runs if isinstance(run, RecordedRun) and _is_over(run)]
-    history = [past_run(run_report(run.events)) for run in others[-MAX_HISTORY:]]
+    history = [
+        past_run(run_report(run.events))
+        for run in others[-MAX_HISTORY:]
+        if until is None or run.began.at < until
+    ]
     return baseline_of(at, history, source)
 
 
@@ -62,8 +68,16 @@ def report_file(wanted: str, root: Path) -> Path | None:
     return root / os.path.expanduser(wanted) if wanted.endswith(".json") else None  # noqa: PTH111
 
 
-def _found(wanted: str, project: Project) -> tuple[str, PastRun]:
-    """Return what a word means, in words, and that run."""
+def past_run_named(wanted: str, project: Project) -> tuple[str, PastRun]:
+    """Return what a word means, in words, and that run.
+
+    Args:
+        wanted: The end of a run's id, `LAST`, the name of a JSON report, or that of a commit.
+        project: Where it is looked for.
+
+    Raises:
+        ConfigError: It means none, or several, or its run is not to be believed.
+    """
     file = report_file(wanted, project.root)
     if file is not None:
         return wanted, _of_report(file)

@@ -13,6 +13,7 @@ from pytest_ptc.model.baseline import (
     PastRun,
     PastStatus,
     baseline_of,
+    difference,
     recognised,
     states_of,
 )
@@ -158,7 +159,8 @@ KNOWN = claim(excuse=Excuse.KNOWN)
         ([run(5, claim()), run(6, claim(), claim(90, "a2"))], ["open"]),
         ([run(5), run(6, claim())], []),
         # Found before, and gone by then; found before, and not looked for then.
-        ([run(1, claim()), run(5)], ["gone"]),
+        ([run(1, claim()), run(5)], ["former"]),
+        ([run(1, claim()), run(5), run(6, claim())], ["former"]),
         ([run(1, claim()), run(5, judged=False)], []),
         ([run(1, claim()), run(2), run(5, claim())], ["open"]),
         # Refuted in between is gone: nobody has found it.
@@ -183,10 +185,29 @@ def test_the_same_finding_of_two_items_is_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "gone"),
+    [
+        (PastStatus.OPEN, True),
+        (PastStatus.KNOWN, True),
+        (PastStatus.GONE, True),
+        # The baseline did not have it.
+        (PastStatus.FORMER, False),
+    ],
+)
+def test_what_the_baseline_has_and_is_not_found_is_gone(status: PastStatus, gone: bool) -> None:
+    baseline = Baseline(source="it", run_id="r", findings=(past(status=status),))
+    assert bool(difference(baseline, run(9)).gone) is gone
+    assert not difference(baseline, run(9, claim())).gone
+    assert not difference(baseline, run(9, judged=False)).gone
+    assert bool(difference(baseline, run(9, judged=False)).not_looked_for) is gone
+
+
+@pytest.mark.parametrize(
     ("status", "excuse", "expected"),
     [
         (PastStatus.OPEN, None, OPEN),
         (PastStatus.GONE, None, REGRESSED),
+        (PastStatus.FORMER, None, REGRESSED),
         (PastStatus.KNOWN, Excuse.KNOWN, OPEN),
         # It was known, and is not any more.
         (PastStatus.KNOWN, None, REGRESSED),

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
+from pytest_ptc.cli.diff import bounded
 from pytest_ptc.journal.events import BaselineRead, event_from_json, event_to_json
 from pytest_ptc.model.baseline import baseline_of
 from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.sightings import Sighting
-from pytest_ptc.model.verdict import FindingState
-from pytest_ptc.reporting.compared import compared
+from pytest_ptc.reporting.compared import compared, difference_json, difference_lines
 from pytest_ptc.reporting.document import document, document_text
 from pytest_ptc.reporting.list_lines import list_lines
 from pytest_ptc.reporting.past_runs import past_run, past_run_in
@@ -26,8 +26,8 @@ BEFORE = run_with(
 )
 BASELINE = baseline_of(past_run(BEFORE), [], "run r0")
 NOW = run_with(
-    judged("a", found(anchor="a1", line=80, state=FindingState.OPEN)),
-    judged("b", found("race", 50, "a5", state=FindingState.NEW)),
+    judged("a", found(anchor="a1", line=80)),
+    judged("b", found("race", 50, "a5")),
     unjudged("c"),
     baseline=BASELINE,
 )
@@ -44,6 +44,25 @@ def test_only_what_was_looked_for_is_gone() -> None:
     text = "against run r0: 1 new, 1 open, 2 gone, 1 not looked for"
     assert [line.text for line in list_lines(NOW)] == [text]
     assert compared(BEFORE) is None
+    assert list(difference_lines(result, verbose=True)) == [
+        "new high src/a.py:50 race: a query of words",
+        "gone high src/a.py:20 naming: a query of words",
+        "gone high src/a.py:5 race: a query of words",
+        "open high src/a.py:80 sql-injection: a query of words",
+        "not looked for high src/a.py:7 xss: a query of words",
+    ]
+    assert len(list(difference_lines(result, verbose=False))) == 3
+    told = difference_json(result)
+    assert [one["rule"] for one in told["gone"]] == ["naming", "race"]
+    assert (told["new"][0]["item"], told["new"][0]["line"]) == ("t.py::t[b]", 50)
+
+
+def test_lines_of_a_difference_are_bounded() -> None:
+    lines = [f"{number} " + "x" * 500 for number in range(100)]
+    few = bounded(lines, 2000)
+    assert sum(len(line) + 1 for line in few[:-1]) <= 2000
+    assert few[-1] == f"{100 - len(few[:-1])} more; --all prints them"
+    assert bounded(lines[:2], 2000) == [f"{line[:297]}..." for line in lines[:2]]
 
 
 def test_a_json_report_is_as_good_as_its_run() -> None:
