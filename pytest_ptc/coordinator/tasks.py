@@ -11,12 +11,12 @@ from pytest_ptc.coordinator.ready import ReadyQueue
 from pytest_ptc.model.lifecycle import TaskState
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
 from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.model.verdict import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.model.verdict import VerdictKind
 
 #: Seconds before the first retry; each further one waits twice as long, up to the cap.
 FIRST_BACKOFF_S = 0.5
@@ -305,7 +305,7 @@ class Tasks:
         assert result is not None, "an item that is done has a result"
         self._spare(item)
         self.results.append(result)
-        self.verdicts[result.verdict.counts_as if result.verdict else VerdictKind.ERROR] += 1
+        self.verdicts[result.kind] += 1
         for dependent in self._dependents.pop(item.id, []):
             self._need_ended(self._items[dependent], item)
 

@@ -22,6 +22,8 @@ _START = b'{"event": "'
 _LEFT_OUT = frozenset({b"content", b"claimed", b"suite changed", b"collected", b"loop problem"})
 #: How it is on a line that an item has passed a phase; within a text the quotes are escaped.
 _PASSED = b'"outcome": "passed"'
+#: What an item has that tests the judge: it passes by a verdict of fail.
+_TESTS_JUDGE = b'"self_test": {'
 #: Causes by which a task was ended that could have gone on.
 _NOT_DONE = frozenset({"run stopped", "run timeout", "budget spent"})
 _KINDS = ("pass", "fail", "skip", "error")
@@ -122,7 +124,8 @@ class RunOutline:
         self.exit_status: int | None = None
         #: When the last event was written.
         self.last = float(began["at"])
-        self._failed: set[str] = set()
+        #: What items came to by their tests, where that is not what their verdict says.
+        self._kinds: dict[str, str] = {}
 
     @classmethod
     def of(cls, texts: Iterable[bytes]) -> RunOutline:
@@ -135,7 +138,8 @@ class RunOutline:
         outline = cls(first_event(first))
         for text in rest:
             kind = text[len(_START) : text.index(b'"', len(_START))]
-            if kind in _LEFT_OUT or (kind == b"item" and _PASSED in text):
+            passed = kind == b"item" and _PASSED in text and _TESTS_JUDGE not in text
+            if kind in _LEFT_OUT or passed:
                 continue
             outline.take(_submitted(text) if kind == b"submitted" else json.loads(text))
         return outline
@@ -144,7 +148,7 @@ class RunOutline:
     def standing(self) -> Standing:
         """Return how its tasks stand."""
         kinds = Counter(
-            "fail" if task.kind == "pass" and task.nodeid in self._failed else task.kind
+            self._kinds.get(task.nodeid, task.kind) if task.kind in ("pass", "fail") else task.kind
             for task in self.tasks.values()
             if task.kind is not None
         )
@@ -213,7 +217,9 @@ class RunOutline:
                 task = self.tasks.get(event["task"]) or TaskOutline("", 0.0)
                 task.kind, task.worker = _kind({"verdict": None, **event}), None
             case "item" if event["outcome"] in ("failed", "error"):
-                self._failed.add(event["nodeid"])
+                self._kinds[event["nodeid"]] = "fail"
+            case "item" if event.get("self_test") and event["outcome"] == "passed":
+                self._kinds.setdefault(event["nodeid"], "pass")
             case "held":
                 self.held = event["why"], event["at"] + event["seconds"]
             case "worker started":

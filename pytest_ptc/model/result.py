@@ -267,6 +267,13 @@ class Result:
         return verdict.blocking if verdict is not None and self.spec.gate else []
 
     @property
+    def kind(self) -> VerdictKind:
+        """Return what it comes to: of a test of the judge, whether the judge was right."""
+        if (outcome := self.test_outcome) is not None and outcome is not JudgeOutcome.UNJUDGED:
+            return VerdictKind.PASS if outcome.good else VerdictKind.FAIL
+        return self.verdict.counts_as if self.verdict else VerdictKind.ERROR
+
+    @property
     def test_outcome(self) -> JudgeOutcome | None:
         """Return what it came to as a test of the judge; None if it is none."""
         return test_outcome(self.spec, self.verdict)

@@ -48,10 +48,12 @@ def item_lines(
         calls: The tool calls of its last attempt, as far as they are known.
         session: The session that can be talked to; None where there is none.
     """
+    known = _stands(found) and not task.tests_judge
     lines = [
         f"{name}  {task.state.value} in run {run}",
         *([task.nodeid] if task.nodeid != name else []),
         task.reason.text,
+        *_self_test(task),
         *_findings(found),
         *(cut(f"  {text}", _LINE_CHARS) for text in looked_at(task.verdict)),
         *(line for attempt in task.attempts for line in _attempt(attempt)),
@@ -61,10 +63,17 @@ def item_lines(
         *output_lines(task, journal),
         "go on:",
         f"  ptc rerun {run} {shlex.quote(name)}",
-        *([f"  ptc known add {run} {found[0].name} --reason '...'"] if _stands(found) else []),
+        *([f"  ptc known add {run} {found[0].name} --reason '...'"] if known else []),
         *([f"  ptc talk {run} {shlex.quote(name)}"] if session else []),
     ]
     return [printable(line) for line in lines if line]
+
+
+def _self_test(task: TaskReport) -> Iterator[str]:
+    """Yield what an item tests of the judge, and what must be found."""
+    if (test := task.spec.self_test) is not None:
+        finding = "" if test.expect is None else f": a finding must name {test.expect.text}"
+        yield f"a {test.kind}, which tests the judge{finding}"
 
 
 def _stands(found: Sequence[NamedFinding]) -> bool:

@@ -271,8 +271,11 @@ def test_what_becomes_of_an_item_that_tests_the_judge(tolerated: bool) -> None:
         (ended_as("error", CANARY, tolerated=tolerated), Ruling.ERROR),
         (ended_as(None, CANARY, tolerated=tolerated), Ruling.ERROR),
     ]
+    kinds = {Ruling.FOUND: "pass", Ruling.BODY: "pass", missed: "fail"}
     for ended, ruling in rows:
         assert ruling_on(ended) is ruling
+        skipped = ruling is Ruling.SKIP_IS_ERROR
+        assert ended.kind == kinds.get(ruling, "skip" if skipped else "error")
         wrong = ruling in (Ruling.FAILED, Ruling.TOLERATED)
         unjudged = ruling in (Ruling.ERROR, Ruling.SKIP_IS_ERROR)
         assert is_no_skip("skipped", ended, expected=True) is (

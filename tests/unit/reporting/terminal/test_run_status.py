@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_ptc.journal import events
 from pytest_ptc.journal.events import Event, event_to_json
 from pytest_ptc.journal.outline import RunOutline
 from pytest_ptc.model.result import Usage
+from pytest_ptc.model.self_test import SelfTest
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
@@ -224,3 +226,25 @@ def test_the_list_shows_results_age_cost_and_command() -> None:
 def test_ages(seconds: float, text: str) -> None:
     """As people say them."""
     assert age_text(seconds) == text
+
+
+def test_a_planted_defect_that_is_found_is_a_pass() -> None:
+    """Its agent has recorded a fail, as it must; what its test makes of it counts."""
+    fail = Verdict(verdict=VerdictKind.FAIL, summary="eval")
+    item = events.ItemReported(
+        at=START_AT + 9,
+        task="0",
+        nodeid="t.py::test_module[module_0]",
+        outcome="passed",
+        phase="call",
+        message=None,
+        path=None,
+        line=None,
+        xfail=None,
+        self_test=SelfTest(kind="control"),
+    )
+    attempt = (_assigned("0.1", "w1", START_AT + 3), _ended("0", START_AT + 4, verdict=fail))
+    assert str(_outline(*attempt, items=1).standing) == "1 item: 1 fail"
+    assert str(_outline(*attempt, item, items=1).standing) == "1 item: 1 pass"
+    unlike = replace(item, self_test=None)
+    assert str(_outline(*attempt, unlike, items=1).standing) == "1 item: 1 fail"
