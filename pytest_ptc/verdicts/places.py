@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import replace
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_ptc.model.errors import VerdictError
@@ -31,8 +32,20 @@ _MAX_QUOTE_CHARS = 400
 #: Hexadecimal digits of an anchor.
 _ANCHOR_DIGITS = 32
 
-_SUFFIX = re.compile(r"[\w\])]\.[A-Za-z][A-Za-z0-9]{0,9}$")
-_WITH_LINE = re.compile(r"(?P<path>.+?):(?P<line>[0-9]{1,9})(:[0-9]{1,9})?(-[0-9]{1,9})?$")
+_SUFFIX = re.compile(r"[\w\])]\.(?P<suffix>[A-Za-z][A-Za-z0-9]{0,9})$")
+#: How files of source, text and configuration end; `example.com` is a host.
+_SUFFIXES = frozenset(
+    {"adoc", "bash", "bat", "bazel", "c", "cc", "cfg", "cjs", "clj", "cmake", "conf", "cpp"}
+    | {"cs", "css", "csv", "cxx", "dart", "ejs", "erb", "erl", "ex", "exs", "fs", "gradle"}
+    | {"graphql", "groovy", "h", "hbs", "hcl", "hpp", "hs", "htm", "html", "hxx", "ini"}
+    | {"ipynb", "j2", "java", "jinja", "jl", "js", "json", "json5", "jsonl", "jsx", "kt"}
+    | {"kts", "less", "lock", "lua", "m", "md", "mdx", "mjs", "mk", "ml", "mm", "mts", "php"}
+    | {"pl", "pm", "proto", "ps1", "py", "pyi", "pyx", "r", "rb", "rego", "rs", "rst", "sass"}
+    | {"scala", "scss", "sh", "sol", "sql", "svelte", "svg", "swift", "tex", "tf", "tfvars"}
+    | {"toml", "ts", "tsv", "tsx", "txt", "v", "vb", "vue", "xml", "yaml", "yml", "zig"}
+    | {"zsh"}
+)
+_WITH_LINE = re.compile(r"(?P<path>.+?)(?::|#L)(?P<line>[0-9]{1,9})(:[0-9]{1,9})?(-L?[0-9]{1,9})?$")
 _NO_NAME_OF_A_FILE = re.compile(r"[\s{}<>*?|\"]|://")
 
 
@@ -44,6 +57,8 @@ class Kind(Enum):
     #: A FIFO, a device, or a link that leads out of what was reviewed.
     OTHER = "other"
     ABSENT = "absent"
+    #: Nobody had the time to look.
+    UNKNOWN = "unknown"
     #: The path leads out of what was reviewed.
     OUTSIDE = "outside"
 
@@ -105,15 +120,19 @@ def checked_places(
     Raises:
         VerdictError: A finding does not stand where it says; the message is for the agent.
     """
-    looked_up = [_placed(one, reviewed, touches) for one in verdict.findings]
-    problems = [
-        f'"findings[{number}]{problem}' for number, (_, problem) in enumerate(looked_up) if problem
-    ]
+    findings: list[Finding] = []
+    problems: list[str] = []
+    for number, one in enumerate(verdict.findings):
+        hints = len(problems) < _MAX_PROBLEMS
+        finding, problem = _placed(one, reviewed, touches, hints=hints)
+        findings.append(finding)
+        if problem is not None:
+            problems.append(f'"findings[{number}]{problem}')
     if problems:
         more = len(problems) - _MAX_PROBLEMS
         beside = [f"and {more} more findings do not stand where they say"] if more > 0 else []
         raise VerdictError("; ".join([*problems[:_MAX_PROBLEMS], *beside, _FIX]))
-    return replace(verdict, findings=tuple(one.finding for one in looked_up))
+    return replace(verdict, findings=tuple(findings))
 
 
 def noted_places(
@@ -131,7 +150,7 @@ def noted_places(
         if one.facts != NO_FACTS:
             findings.append(one)
             continue
-        finding, problem = _placed(one, reviewed, touches)
+        finding, problem = _placed(one, reviewed, touches, hints=False)
         if problem is not None:
             finding = one.with_facts(misplaced=_shown(problem.partition('": ')[2]))
         findings.append(finding)
@@ -161,11 +180,13 @@ def reads_like_a_file(path: str, *, known_start: bool) -> bool:
         path: The path.
         known_start: Whether its first directory is there.
     """
-    if known_start or _WITH_LINE.fullmatch(path):
+    if known_start:
         return True
     if _NO_NAME_OF_A_FILE.search(path):
         return False
-    return not path.startswith("/") and _SUFFIX.search(path) is not None
+    with_line = _WITH_LINE.fullmatch(path)
+    ending = _SUFFIX.search(with_line["path"] if with_line else path)
+    return ending is not None and ending["suffix"].lower() in _SUFFIXES
 
 
 _FIX = (
@@ -175,16 +196,30 @@ _FIX = (
 
 
 def _placed(
-    finding: Finding, reviewed: Reviewed, touches: Callable[[str, int | None], bool | None]
+    finding: Finding,
+    reviewed: Reviewed,
+    touches: Callable[[str, int | None], bool | None],
+    *,
+    hints: bool,
 ) -> Placed:
+    """Return a finding with what is known of its place.
+
+    Args:
+        finding: The finding.
+        reviewed: What was reviewed.
+        touches: As for `checked_places`.
+        hints: Whether a problem says where else to look, which takes its time.
+    """
     if finding.path is None:
         return Placed(finding)
     seen = reviewed.look(finding.path)
     match seen.kind:
         case Kind.ABSENT | Kind.OUTSIDE:
-            return _nowhere(finding, seen, reviewed)
+            return _nowhere(finding, seen, reviewed if hints else None)
+        case Kind.UNKNOWN:
+            return Placed(finding)
         case Kind.FILE:
-            found = _in_file(finding, seen)
+            found = _in_file(finding, seen, hints=hints)
         case Kind.DIRECTORY | Kind.OTHER if _claims_a_line(finding):
             what = "a directory" if seen.kind is Kind.DIRECTORY else "no regular file in there"
             return Placed(finding, f'.line": {_name(finding)} is {what}, and has no lines')
@@ -207,7 +242,7 @@ def _placed(
     )
 
 
-def _nowhere(finding: Finding, seen: Seen, reviewed: Reviewed) -> Placed:
+def _nowhere(finding: Finding, seen: Seen, reviewed: Reviewed | None) -> Placed:
     path = finding.path or ""
     claims = _claims_a_line(finding)
     if seen.kind is Kind.OUTSIDE:
@@ -215,7 +250,8 @@ def _nowhere(finding: Finding, seen: Seen, reviewed: Reviewed) -> Placed:
         if claims or not path.startswith("/"):
             return Placed(finding, f'.path": {_name(finding)} is outside of what was reviewed')
     elif claims or reads_like_a_file(path, known_start=seen.known_start):
-        return Placed(finding, f'.path": {_name(finding)} is not there{_hint(path, reviewed)}')
+        hint = _hint(path, reviewed) if reviewed is not None else ""
+        return Placed(finding, f'.path": {_name(finding)} is not there{hint}')
     return Placed(finding.with_facts(misplaced="the path names no file of what was reviewed"))
 
 
@@ -227,7 +263,7 @@ def _hint(path: str, reviewed: Reviewed) -> str:
     return f"; there is {', '.join(near)}" if near else ""
 
 
-def _in_file(finding: Finding, seen: Seen) -> Placed:
+def _in_file(finding: Finding, seen: Seen, *, hints: bool) -> Placed:
     """Return a finding in a file, its line corrected to where its quote stands nearby."""
     lines, line = seen.lines, finding.line
     quote = plain(finding.quote or "")[:_MAX_QUOTE_CHARS].rstrip()
@@ -236,7 +272,7 @@ def _in_file(finding: Finding, seen: Seen) -> Placed:
     if line is not None and line > max(1, len(lines)):
         held = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
         had = "had" if seen.gone else "has"
-        stands = _stands(_lines_of(quote, lines))
+        stands = _stands(_lines_of(quote, lines)) if hints else ""
         return Placed(finding, f'.line": {_name(finding)} {had} {held}, not {line}{stands}')
     if not quote:
         return Placed(finding)
@@ -245,11 +281,16 @@ def _in_file(finding: Finding, seen: Seen) -> Placed:
         if not found:
             return Placed(finding, f'.quote": {_name(finding)} has no such text; {_COPY}')
         return Placed(replace(finding, line=found[0]) if len(found) == 1 else finding)
-    around = range(line - NEAR_LINES, line + NEAR_LINES + 1)
-    for near in sorted(around, key=lambda at: abs(at - line)):
-        if 0 < near <= len(lines) and _begins_in(quote, lines, near):
-            return Placed(replace(finding, line=near))
-    stands = _stands(_lines_of(quote, lines)) or f"; it stands nowhere in the file, {_COPY}"
+    near = [at for at in range(line - NEAR_LINES, line + NEAR_LINES + 1) if 0 < at <= len(lines)]
+    near.sort(key=lambda at: abs(at - line))
+    # In one line, before a quote of several is looked for.
+    whole = (at for at in near if quote in lines[at - 1])
+    several = (at for at in near if _begins_in(quote, lines, at))
+    stands_at = next(chain(whole, several), None)
+    if stands_at is not None:
+        return Placed(replace(finding, line=stands_at))
+    elsewhere = _lines_of(quote, lines) if hints else ()
+    stands = _stands(elsewhere) or f"; {'it stands nowhere in the file, ' if hints else ''}{_COPY}"
     there = f"line {line} is `{_shown(lines[line - 1] if lines else '')}`"
     return Placed(finding, f'.quote": in {_name(finding)}, {there}, not the quote{stands}')
 

@@ -26,7 +26,7 @@ from pytest_ptc.system.processes import end_marked
 from pytest_ptc.system.threads import in_thread
 from pytest_ptc.text.template import with_diff, with_notes
 from pytest_ptc.verdicts.recording import Record
-from pytest_ptc.worker.places import Places, changed_lines
+from pytest_ptc.worker.places import NOTE_TIMEOUT_S, Places, changed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.worker.ledger import AttemptLedger
 
-#: Seconds that findings are looked up for at the end of an attempt; what is not known by then
-#: excuses nothing.
-NOTE_TIMEOUT_S = 8.0
+#: Seconds more that are waited for the findings at the end of an attempt, on a disk that hangs.
+_HANGING_S = 2.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -205,7 +204,7 @@ class AttemptRun:
         if self.places is None or isinstance(ended, Trouble):
             return ended
         try:
-            return await in_thread(self.places.noted, ended, seconds=NOTE_TIMEOUT_S)
+            return await in_thread(self.places.noted, ended, seconds=NOTE_TIMEOUT_S + _HANGING_S)
         except Exception:  # noqa: BLE001 - a verdict counts, whatever its findings or the disk are
             return ended
 

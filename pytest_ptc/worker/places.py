@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from pytest_ptc.model.errors import VerdictError
 from pytest_ptc.model.verdict import NO_FACTS
 from pytest_ptc.system.git.changed_lines import lines_between, lines_until_now
 from pytest_ptc.verdicts.places import checked_places, noted_places
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from pytest_ptc.model.changed_lines import ChangedLines
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Verdict
+
+#: Seconds that the findings of a verdict are looked up for, while its agent waits, and at the end
+#: of an attempt. What is not known by then is not refused, and excuses nothing.
+CHECK_TIMEOUT_S, NOTE_TIMEOUT_S = 15.0, 6.0
 
 
 class Places:
@@ -42,14 +47,21 @@ class Places:
         if not any(finding.path for finding in verdict.findings):
             return verdict
         with self._lock:
+            self._files.begin(CHECK_TIMEOUT_S)
             how = checked_places if self._strict else noted_places
-            return how(verdict, self._files, self._touches)
+            try:
+                return how(verdict, self._files, self._touches)
+            except VerdictError:
+                raise
+            except Exception:  # noqa: BLE001 - a verdict counts, whatever the disk is
+                return verdict
 
     def noted(self, verdict: Verdict) -> Verdict:
         """Return a verdict that nobody can correct any more, with notes of what does not hold."""
         if not any(finding.path and finding.facts == NO_FACTS for finding in verdict.findings):
             return verdict
         with self._lock:
+            self._files.begin(NOTE_TIMEOUT_S)
             return noted_places(verdict, self._files, self._touches)
 
     def _touches(self, name: str, line: int | None) -> bool | None:

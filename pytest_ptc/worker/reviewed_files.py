@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import stat
+import time
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 8 * 1024 * 1024
 #: Files whose lines are kept in memory.
 _MAX_KEPT = 8
-#: Characters of a path, entries of a directory, and seconds that git may take for a hint.
-_MAX_PATH_CHARS, _MAX_ENTRIES, _GIT_TIMEOUT_S = 4096, 2000, 20.0
+#: Characters of a path, entries of a directory, and seconds that one call of git may take.
+_MAX_PATH_CHARS, _MAX_ENTRIES, _GIT_TIMEOUT_S = 4096, 2000, 5.0
 #: Files that are not there and are searched for in commits: a linter's file may name thousands.
 _MAX_SEARCHES = 100
 #: Names that a hint has.
@@ -59,10 +60,17 @@ class ReviewedFiles:
         self._base = base
         self._kept: dict[str, Seen] = {}
         self._searches = 0
+        self._until = float("inf")
+
+    def begin(self, seconds: float) -> None:
+        """Begin with another verdict: so long from now, what is asked for is looked at."""
+        self._until = time.monotonic() + seconds
 
     def look(self, path: str) -> Seen:
         """Return what is at a path: from the directory, from the top, or absolute inside of it."""
         if path not in self._kept:
+            if time.monotonic() > self._until:
+                return Seen(Kind.UNKNOWN)
             if len(self._kept) >= _MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[path] = self._look(path)
@@ -92,12 +100,15 @@ class ReviewedFiles:
                 return seen
         if spots and not inside:
             return Seen(Kind.OUTSIDE)
+        return Seen(Kind.ABSENT, known_start=self._knows_start(path, inside))
+
+    def _knows_start(self, path: str, spots: Sequence[str]) -> bool:
+        """Tell whether the first directory of a path is there; of an absolute one, the last."""
+        if path.startswith("/"):
+            folders = [os.path.dirname(spot) for spot in spots]  # noqa: PTH120
+            return any(folder != "/" and os.path.isdir(folder) for folder in folders)  # noqa: PTH112
         first, slash, _ = path.partition("/")
-        return Seen(
-            Kind.ABSENT,
-            known_start=path.startswith("/")
-            or (bool(slash) and any((root / first).is_dir() for root in self._roots())),
-        )
+        return bool(slash) and any((root / first).is_dir() for root in self._roots())
 
     def _roots(self) -> list[Path]:
         return [Path(root) for root in dict.fromkeys((self._cwd, self._top))]

@@ -108,6 +108,9 @@ def test_a_place_holds_and_is_corrected_by_its_quote(
         ({"path": "src/b.py"}, '"findings[0].path": src/b.py is not there; there is src/c.py'),
         ({"path": "b.py"}, "b.py is not there"),
         ({"path": "b.py:7"}, "b.py:7 is not there"),
+        ({"path": "b.py#L7-L9"}, "b.py#L7-L9 is not there"),
+        ({"path": "lib/b.PY"}, "lib/b.PY is not there"),
+        ({"path": "src/nothing"}, "src/nothing is not there"),
         ({"path": "src/a.py:7"}, 'src/a.py:7 is not there; put 7 into "line"'),
         ({"path": "GET /users", "line": 3}, "GET /users is not there"),
         ({"path": "dir", "line": 3}, '"findings[0].line": dir is a directory, and has no lines'),
@@ -145,6 +148,13 @@ DISK = Disk(
     [
         *("GET /users", "/users", "/", "/users/{id}", "https://example.org/a.html", "users"),
         *("POST /a/b.json", "users/{id}.json", "UserService.login()", "users/list", "SELECT *"),
+        *(
+            "http://localhost:8000",
+            "localhost:8000",
+            "example.com",
+            "api.example.com:443",
+            "pkg.mod",
+        ),
     ],
 )
 def test_a_name_is_no_place_and_not_refused(name: str) -> None:
@@ -227,3 +237,26 @@ def test_an_anchor_is_of_path_and_line_but_not_of_white_space(path: str, line: s
     assert anchor(path, line) == anchor(path, f"\t {plain(line)}  ")
     assert anchor(path, line) != anchor(f"{path}x", line)
     assert anchor(path, line) != anchor(path, f"{line}x")
+
+
+def test_hints_are_for_the_problems_that_are_told() -> None:
+    """A linter's file may have thousands, and each hint takes its time."""
+    asked: list[str] = []
+
+    class Asked(Disk):
+        def near(self, path: str) -> Sequence[str]:
+            asked.append(path)
+            return ()
+
+    many = [{"path": f"{number}.py"} for number in range(50)]
+    problem(Asked(), *many)
+    assert asked == [f"{number}.py" for number in range(5)]
+    noted_places(verdict(*many), Asked())
+    assert len(asked) == 5
+
+
+def test_what_nobody_had_the_time_to_look_at_stays_as_it_is() -> None:
+    """It is not refused, and not said to be anywhere."""
+    disk = Disk(seen={"src/a.py": Seen(Kind.UNKNOWN)})
+    given = verdict({"line": 99, "quote": "nowhere"}, {})
+    assert checked_places(given, disk) == noted_places(given, disk) == given

@@ -171,3 +171,30 @@ def test_searches_in_commits_are_bounded(
     monkeypatch.setattr(files, "_commits_with", no_commits)
     assert {files.look(f"{number}.py").kind for number in range(9)} == {Kind.ABSENT}
     assert asked == ["0.py", "1.py", "2.py"]
+
+
+def test_when_its_time_is_over_nothing_more_is_looked_at(repository: Repository) -> None:
+    """What was seen before is known."""
+    files = ReviewedFiles(str(repository.top))
+    assert files.look("src/a.py").kind is Kind.FILE
+    files.begin(-1)
+    assert files.look("src/a.py").kind is Kind.FILE
+    assert files.look("docs/guide.md").kind is Kind.UNKNOWN
+    files.begin(60)
+    assert files.look("docs/guide.md").kind is Kind.FILE
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("src/x", True),
+        ("{top}/src/x", True),
+        ("{top}/none/x", False),
+        ("none/x", False),
+        ("x", False),
+    ],
+)
+def test_the_start_of_a_path_that_leads_nowhere(shared: Repository, path: str, known: bool) -> None:
+    """It tells a file's name from one of something else."""
+    seen = ReviewedFiles(str(shared.top)).look(path.format(top=shared.top))
+    assert (seen.kind, seen.known_start) == (Kind.ABSENT, known)
