@@ -60,7 +60,7 @@ class _Apis(_Handler):
                     path=self.path,
                     headers=dict(self.headers),
                     size=len(data),
-                    body={"messages": dialect.messages, "tools": dialect.tools},
+                    body={"messages": dialect.messages, "tools": dialect.tools, "as sent": body},
                 )
                 api = self.server.api
                 answer = api.take(request) if dialect.tools else _polite(dialect, api, request)

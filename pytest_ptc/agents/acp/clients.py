@@ -100,6 +100,7 @@ _GEMINI = Client(
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
             "advanced": {"ignoreLocalEnv": True},
+            # Files of its own name are read beside the one named here.
             "context": {"fileName": _NO_FILE},
             "mcp": {"allowed": ["ptc"]},
             "hooksConfig": {"enabled": False},
@@ -107,7 +108,7 @@ _GEMINI = Client(
         }
     },
     model="--model",
-    project_files=(".gemini",),
+    project_files=(".gemini", "GEMINI.md"),
 )
 _COPILOT = Client(
     name="copilot",
@@ -125,7 +126,12 @@ _COPILOT = Client(
     login_files=(".copilot/config.json", ".config/gh/hosts.yml"),
     environ={"COPILOT_HOME": "{home}/.copilot", "COPILOT_ALLOW_ALL": "false"},
     model="--model",
-    project_files=(".github/hooks", ".github/mcp.json", ".mcp.json", ".vscode/mcp.json"),
+    project_files=(
+        *(".github/hooks", ".github/mcp.json", ".mcp.json", ".vscode/mcp.json", ".copilot"),
+        # As a server it reads instructions in spite of `--no-custom-instructions`.
+        *(".github/copilot-instructions.md", ".github/instructions"),
+        *("AGENTS.md", "CLAUDE.md", "GEMINI.md"),
+    ),
 )
 _QWEN = Client(
     name="qwen",
@@ -187,6 +193,8 @@ _OPENCODE = Client(
         }
     },
     model_json=("OPENCODE_CONFIG_CONTENT", "model"),
+    # Plugins there are loaded, whatever it is told of the project's configuration.
+    project_files=(".opencode", "opencode.json", "opencode.jsonc"),
 )
 
 #: The known clients.
