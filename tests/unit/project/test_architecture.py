@@ -59,10 +59,12 @@ PURE = (
     "verdicts.endings",
     "verdicts.entries",
     "verdicts.fail_signs",
+    "verdicts.places",
     "verdicts.recording",
     "verdicts.report_json",
     # Data that may take too long to check is checked by another process, in `schemas`.
     "verdicts.verdict_json",
+    "system.git.hunks",
     "interfaces.messages",
     "interfaces.names",
     "interfaces.plain_json",
