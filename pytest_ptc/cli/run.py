@@ -15,7 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.printing import print_lines
-from pytest_ptc.cli.run_arguments import add_arguments, parse, suite_of
+from pytest_ptc.cli.run_arguments import parse, suite_of
+from pytest_ptc.cli.run_options import add_arguments
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.variables import RUN_COOKIE
 from pytest_ptc.text.printable import clip, printable

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_ptc.collection.inline_items import Sources, inline_suite
+from pytest_ptc.cli.run_options import NAMES, NOT_HERE
+from pytest_ptc.collection.inline_items import Rows, Sources, inline_suite
 from pytest_ptc.collection.keywords import KEYWORDS, checked_keywords
+from pytest_ptc.collection.openapi import is_openapi, operations_in
 from pytest_ptc.collection.rows import rows_in
 from pytest_ptc.model.errors import ConfigError, ListingError, MarkerError
+from pytest_ptc.text.template import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,177 +25,6 @@ if TYPE_CHECKING:
 
 #: Workers by default, where there are as many items.
 _WORKERS = 5
-#: Keywords of the marker that a command line has no use for: there are no tests to name, and no
-#: body that could judge.
-_NOT_HERE = ("needs", "gate", "agent")
-_EXAMPLES = """\
-examples:
-  ptc run "Process {each}." a.txt b.txt c.txt d.txt e.txt
-  ptc run "Test GET, POST, PUT and DELETE of {endpoint}." /users /orders /items
-  ptc run "Review pull request {pr}." --each pr=123..127 \\
-      --isolation worktree --ref "pr-{pr}" --base main
-
-exit status: 0 all passed, 1 an item failed, 10 not everything was judged, 2 refused
-or interrupted"""
-#: Options whose name is not that of their keyword; what `--help` says of some, and of their values.
-_NAMES = {"budget_usd": "task-budget"}
-_HELP = {
-    "timeout": "seconds that one attempt may take (default: 600)",
-    "tools": "what Claude Code may do, such as Read,Grep or 'Bash(git show *)' (default: "
-    "Read,Grep,Glob)",
-    "permission_mode": "Claude Code's permission mode (default: dontAsk, which denies what --tools "
-    "does not name)",
-    "cwd": "the agents' directory (default: the current one); may hold fields",
-    "env": "a variable for the agents; may be given again",
-    "schema": "a JSON Schema, which `data` of each verdict must meet",
-    "budget_usd": "maximum US dollars of one attempt",
-    "isolation": "each attempt has a git worktree of its own",
-    "ref": "with --isolation: the commit or branch of the worktree, such as {branch}",
-    "base": "the commit or branch that the change under review is against: with --isolation, its "
-    "difference to --ref is put behind the prompt",
-    "gate_on": "which findings may fail an item, by the change from --base: all, file (in a "
-    "changed file), context (within 3 lines of a change), added (on lines that it adds)",
-    "places": "what becomes of a finding that does not stand where it says: check refuses the "
-    "verdict, for the agent to correct; note marks the finding",
-    "unplaced": "whether a finding without a place in a file fails its item by --fail-on",
-    "fail_on": "a finding of this severity or worse fails its item, whatever the verdict is",
-    "group": "never two items of a group are at work at the same time; may hold fields, such as "
-    "{tenant}",
-    "require_checked": "a pass must say what it checked",
-    "require_evidence": "a pass of an agent that used no tool is an error",
-    "votes": "how many conversations judge each item (default: 1)",
-    "quorum": "how many of all votes must pass: majority (the default), all, or a number",
-    "voters": "who casts the votes, in turns: AGENT, AGENT:MODEL or :MODEL",
-    "verify": "each finding that blocks goes to a fresh conversation that tries to refute it",
-    "verify_limit": "how many findings of an item are verified at most (default: 20)",
-}
-_METAVARS = {
-    "timeout": "SECONDS",
-    "retries": "N",
-    "tools": "TOOL,...",
-    "cwd": "DIR",
-    "env": "NAME=VALUE",
-    "max_turns": "N",
-    "budget_usd": "USD",
-    "schema": "FILE",
-    "isolation": "worktree",
-    "fail_on": "SEVERITY",
-    "gate_on": "added|context|file|all",
-    "group": "NAME",
-    "places": "check|note",
-    "unplaced": "block|advisory",
-    "votes": "N",
-    "quorum": "N",
-    "voters": "VOTER,...",
-    "verify_limit": "N",
-}
-
-
-def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
-    """Declare the arguments of `ptc run`."""
-    parser.usage = "ptc run PROMPT [ITEM ...] [options] [-- options of pytest]"
-    parser.epilog = _EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add = parser.add_argument
-    add("prompt", metavar="PROMPT", help="what to do; {each} stands for the item")
-    add("items", metavar="ITEM", nargs="*", help="the values of {each}, or of the only field")
-    add("-n", "--workers", type=int, metavar="N", help="workers (default: one an item, at most 5)")
-    add(
-        "--each",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE,...",
-        help="values of {NAME}, also a range as in pr=123..127; given again: all combinations",
-    )
-    add(
-        "--files",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="the files that match, as {path} or the only field; may be given again",
-    )
-    add("--changed", metavar="REF", help="the files that have changed since a commit or branch")
-    add(
-        "--exclude",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="files to leave out of --files and --changed; may be given again",
-    )
-    add(
-        "--from",
-        dest="source",
-        metavar="FILE",
-        help="the rows of a file: lines, CSV with a header, JSON lines or a JSON list; - for "
-        "standard input",
-    )
-    add(
-        "--canary",
-        action="append",
-        default=[],
-        metavar="FILE:RULE",
-        help="one more item, with a planted defect: a finding in FILE must have this rule, or, as "
-        "FILE:/pattern/, a message like that; may be given again",
-    )
-    add(
-        "--control",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="one more item, which is clean and must pass; may be given again",
-    )
-    add(
-        "--no-files",
-        action="store_true",
-        help="items that read like files need not be there: they are names of something else",
-    )
-    for name in KEYWORDS:
-        if name not in _NOT_HERE:
-            _add_keyword(parser, name)
-    add("--agent", metavar="NAME", help="what does an item: claude, command, or a place in Python")
-    add(
-        "--known",
-        metavar="FILE",
-        help="the file of known findings, which block nothing; see `ptc known`",
-    )
-    add(
-        "--baseline",
-        metavar="RUN|FILE|COMMIT",
-        help="the earlier run to compare findings with; --fail-on new:high asks for new ones",
-    )
-    add("--budget", type=float, metavar="USD", help="maximum US dollars of the whole run")
-    add(
-        "--resume",
-        nargs="?",
-        const="last",
-        metavar="=RUN",
-        help="keep verdicts of that run, or of the last one, for what is unchanged",
-    )
-    add("--json", action="store_true", help="print a JSON object for each item, and one of totals")
-    add("-v", "--verbose", action="store_true", help="print whole summaries, and all findings")
-    add(
-        "--background",
-        action="store_true",
-        help="print the run's id as soon as it has begun, and leave it to `ptc wait`",
-    )
-
-
-def _add_keyword(parser: argparse.ArgumentParser, name: str) -> None:
-    keyword = KEYWORDS[name]
-    option = f"--{_NAMES.get(name, name).replace('_', '-')}"
-    text = _HELP.get(name, keyword.help)
-    if keyword.type.ini == "bool":
-        parser.add_argument(option, dest=name, action="store_true", default=None, help=text)
-        return
-    types: dict[str, Any] = {"int": int, "float": float}
-    parser.add_argument(
-        option,
-        dest=name,
-        action="append" if name == "env" else "store",
-        type=types.get(keyword.type.ini, str),
-        metavar=_METAVARS.get(name, name.rpartition("_")[2].upper()),
-        help=text,
-    )
 
 
 class _OneSentence(argparse.ArgumentParser):
@@ -273,18 +105,13 @@ def suite_of(arguments: argparse.Namespace) -> InlineSuite:
         raise ConfigError("--ref: needs --isolation worktree")
     if arguments.base and not arguments.isolation and arguments.gate_on in (None, "all"):
         raise ConfigError("--base: needs --isolation worktree or --gate-on")
-    rows = (
-        None
-        if arguments.source is None
-        else (f"--from {arguments.source}", _rows(arguments.source))
-    )
     suite = inline_suite(
         arguments.prompt,
         Sources(
             items=arguments.items,
             files=arguments.files,
             changed=arguments.changed,
-            rows=rows,
+            rows=_rows(arguments.source, fields_of(arguments.prompt)),
             exclude=arguments.exclude,
             each=arguments.each,
             canaries=arguments.canary,
@@ -302,12 +129,12 @@ def _keywords(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     given: dict[str, Any] = {"cwd": str(folder)}
     for name in KEYWORDS:
         value = getattr(arguments, name, None)
-        if value is not None and name not in _NOT_HERE:
+        if value is not None and name not in NOT_HERE:
             given[name] = _value(name, value, folder)
     try:
         checked = checked_keywords("ptc run", given, folder)
     except MarkerError as error:
-        option = _NAMES.get(error.field, error.field).replace("_", "-")
+        option = NAMES.get(error.field, error.field).replace("_", "-")
         raise ConfigError(f"--{option}: {error.problem}") from None
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in checked.items()
@@ -362,12 +189,18 @@ def _schema(name: str) -> Any:
     return value
 
 
-def _rows(name: str) -> Sequence[str | Mapping[str, str]]:
+def _rows(name: str | None, fields: Sequence[str]) -> Rows | None:
+    if name is None:
+        return None
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"--from {name}: cannot be read: {error}") from None
+        problem = getattr(error, "strerror", None) or error
+        raise ConfigError(f"--from {name}: cannot be read: {problem}") from None
     try:
-        return rows_in(name, text)
+        if is_openapi(name, text):
+            operations = [operation._asdict() for operation in operations_in(text)]
+            return Rows(f"--from {name}", operations, are_operations=True)
+        return Rows(f"--from {name}", rows_in(name, text, fields))
     except ListingError as error:
         raise ConfigError(f"--from {name}: {error}") from None

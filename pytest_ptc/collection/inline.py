@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pytest_ptc.model.inline_suite import InlineSuite
 
 
+#: Extra attempts of an item, where neither an option nor the ini file says how many: who gave a
+#: command wants results, and not to give it again for a worker that died.
+_RETRIES = 1
+
+
 class InlinePlugin:
     """Has a session collect the items of a suite that is in memory.
 
@@ -32,6 +37,8 @@ class InlinePlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Have the run know its suite, before it is planned."""
         config.stash[INLINE_SUITE] = self.suite
+        if config.option.ptc_retries is None and _unset(config, "ptc_retries"):
+            config.option.ptc_retries = _RETRIES
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool:
@@ -52,6 +59,14 @@ class InlinePlugin:
         config.hook.pytest_collection_finish(session=session)
         session.testscollected = len(session.items)
         return True
+
+
+def _unset(config: pytest.Config, key: str) -> bool:
+    try:
+        return config.getini(key) in (None, "")
+    except (TypeError, ValueError, pytest.UsageError):
+        # Whoever reads the options says what is wrong.
+        return False
 
 
 class InlineCollector(pytest.Collector):

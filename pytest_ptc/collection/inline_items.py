@@ -41,6 +41,20 @@ _FILE_FIELDS = re.compile(r"(?:\w+_)?(?:path|file|filename)")
 _SAYS_FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
 
 
+class Rows(NamedTuple):
+    """What was read from a file or a program's output.
+
+    Args:
+        option: What gives it, for messages.
+        rows: Each a value, or values by their fields.
+        are_operations: Whether they are operations of an API, whose `path` is no file.
+    """
+
+    option: str
+    rows: Sequence[str | Mapping[str, Any]]
+    are_operations: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """What the items come from; of the first four there is at most one, but `files` by `changed`.
@@ -49,8 +63,7 @@ class Sources:
         items: Values, as they stand on the command line.
         files: Patterns of files.
         changed: A commit or branch: the files that have changed since.
-        rows: What was read from a file or a program's output, and its name for messages; each row
-            is a value, or values by their fields.
+        rows: What was read from a file or a program's output.
         exclude: Patterns of files to leave out.
         each: Assignments such as `pr=123..127`.
         canaries: Files with a planted defect, each with what must be found.
@@ -60,7 +73,7 @@ class Sources:
     items: Sequence[str] = ()
     files: Sequence[str] = ()
     changed: str | None = None
-    rows: tuple[str, Sequence[str | Mapping[str, Any]]] | None = None
+    rows: Rows | None = None
     exclude: Sequence[str] = ()
     each: Sequence[str] = ()
     canaries: Sequence[str] = ()
@@ -129,7 +142,8 @@ def inline_suite(
     rows = _product(products)
     _check_fields(fields, products, rows)
     # What a worktree of another commit holds is not seen here.
-    if check_files and listed is not None and "ref" not in keywords:
+    operations = sources.rows is not None and sources.rows.are_operations
+    if check_files and listed is not None and "ref" not in keywords and not operations:
         _refuse_unknown_files(prompt, listed, folder)
         missing = next((path for path in tests if not _is_there(folder, path)), None)
         if missing is not None:
@@ -156,7 +170,9 @@ def inline_suite(
 
 
 def _names_of(row: Mapping[str, Any]) -> list[str]:
-    """Return what an item is named by: of a changed file, its path alone."""
+    """Return what an item is named by: a changed file's path, an operation's method and path."""
+    if {"method", "path", "operation"} <= set(row):
+        row = {name: value for name, value in row.items() if name != "operation"}
     beside = {"status", "old", "change"}
     told = beside if beside <= set(row) else set()
     return [
@@ -224,13 +240,14 @@ def _listed(sources: Sources, free: Sequence[str], folder: Path) -> _Listed | No
             return _values("ITEM", sources.items, "each", free)
         case ["--from"]:
             assert sources.rows is not None
-            return _from(*sources.rows, free)
+            return _from(sources.rows, free)
         case ["--files" | "--changed" as option]:
             return _of_files(option, sources, free, folder)
     return None
 
 
-def _from(option: str, rows: Sequence[str | Mapping[str, Any]], free: Sequence[str]) -> _Listed:
+def _from(given: Rows, free: Sequence[str]) -> _Listed:
+    option, rows, _ = given
     if not rows:
         raise ListingError(f"{option}: is empty: nothing would be done")
     texts = [row for row in rows if isinstance(row, str)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.collection.rows import once
@@ -16,7 +17,7 @@ from pytest_ptc.model.errors import ListingError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Operation", "operations_in"]
+__all__ = ["Operation", "is_openapi", "operations_in"]
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 #: What a path item may have beside operations.
@@ -25,12 +26,41 @@ _VERSION_3 = re.compile(r"3\.[01]\.\d+(-.+)?")
 _TEMPLATE = re.compile(r"\{[^{}/]+\}")
 
 
+#: How a document begins, for which no ending speaks.
+_BEGINS = re.compile(r"""\{\s*["'](openapi|swagger)["']\s*:|(openapi|swagger):\s""")
+_BEFORE = re.compile(r"(?:\s*(?:#.*|---.*)?\n)*\s*")
+
+
 class Operation(NamedTuple):
     """A method of a path; `operation` is its `operationId`, or else method and path."""
 
     method: str
     path: str
     operation: str
+
+
+def is_openapi(name: str, text: str) -> bool:
+    """Tell whether a text is meant as a document, and not as rows.
+
+    Args:
+        name: The name of the file that it is from; `-` for standard input.
+        text: The text.
+    """
+    suffix = PurePath(name).suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        return True
+    if suffix not in (".json", "", ".txt"):
+        return False
+    start = _BEFORE.match(text)
+    if _BEGINS.match(text, start.end() if start else 0):
+        return True
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return "openapi" in value or "swagger" in value
 
 
 def operations_in(text: str) -> list[Operation]:

@@ -14,31 +14,44 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.model.errors import ListingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _CSV, _JSON = (".csv",), (".json", ".jsonl", ".ndjson")
 
 
-def rows_in(name: str, text: str) -> Sequence[str | Mapping[str, str]]:
+def rows_in(
+    name: str, text: str, fields: Collection[str] = ()
+) -> Sequence[str | Mapping[str, str]]:
     """Return the rows of a text.
 
     Its kind is that of the file's ending. Where that says nothing, what begins with `{` or `[{` is
-    JSON, and all else is lines; empty lines are none.
+    JSON, what begins with a header that names a field is CSV, and all else is lines; empty lines
+    are none.
 
     Args:
         name: The name of the file that it is from; `-` for standard input.
         text: The text.
+        fields: The fields that rows are for.
 
     Raises:
         ListingError: It is not what it looks like; the message names the line.
     """
     suffix = PurePath(name).suffix.lower()
-    if suffix in _CSV:
+    if suffix in _CSV or (suffix not in _JSON and _has_header(text, fields)):
         return list(_of_csv(text))
     start = "".join(text[:4096].split())
     if suffix in _JSON or start.startswith(("{", "[{")):
         return list(_of_json(text))
     return [line for line in text.splitlines() if line.strip()]
+
+
+def _has_header(text: str, fields: Collection[str]) -> bool:
+    """Tell whether a text begins with names of columns, one of which is a field.
+
+    A name that stands alone is a line: an item may be called so.
+    """
+    names = [name.strip(' "\r') for name in text.partition("\n")[0].split(",")]
+    return len(names) > 1 and any(name in fields for name in names)
 
 
 def json_rows(text: str, pick: str = "") -> Sequence[str | Mapping[str, str]]:

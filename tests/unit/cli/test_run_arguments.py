@@ -9,6 +9,8 @@ import pytest
 
 from pytest_ptc.cli.main import COMMANDS, command_parser, main
 from pytest_ptc.cli.run_arguments import parse, suite_of, tools_in
+from pytest_ptc.cli.run_options import NOT_HERE
+from pytest_ptc.collection.keywords import KEYWORDS
 from pytest_ptc.model.variables import RUN_COOKIE
 
 if TYPE_CHECKING:
@@ -95,6 +97,28 @@ def test_keywords_are_those_of_the_marker(folder: Path) -> None:
     }
 
 
+def test_every_keyword_is_an_option_in_a_group_of_the_help() -> None:
+    """But those that are about tests; what a screen of 80 columns shows is not broken."""
+    parser = command_parser(RUN)
+    with_option = {
+        action.dest for group in parser._action_groups for action in group._group_actions
+    }
+    assert {*KEYWORDS} - with_option == {*NOT_HERE} - {"agent"}
+    formatter = parser._get_formatter()
+    formatter._width = 78
+    text = parser.format_help()
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert "](" not in text
+
+
+def test_the_operations_of_a_document_are_items(folder: Path) -> None:
+    """Fields as in a suite's front matter; an error in it names its place."""
+    document = {"openapi": "3.1.0", "paths": {"/users": {"get": {}, "post": {}}}}
+    (folder / "api.json").write_text(json.dumps(document))
+    suite = suite_of(parsed("Test {method} {path}.", "--from", "api.json"))
+    assert [item.name for item in suite.items] == ["GET-/users", "POST-/users"]
+
+
 @pytest.mark.parametrize(
     ("text", "tools"),
     [
@@ -131,6 +155,7 @@ def test_tools_are_apart_by_commas_or_blanks(text: str, tools: list[str]) -> Non
         (["Do {each}.", "1", "--from", "text"], "ITEM and --from: give one of them"),
         (["Do {each}.", "--from", "none"], "--from none: cannot be read"),
         (["Do {each}.", "--from", "empty"], "--from empty: is empty"),
+        (["Do {path}.", "--from", "api.yaml"], "--from api.yaml: paths['/a']: 'gett' is no method"),
         (["Do {each}.", "1", "--ref", "main"], "--ref: needs --isolation worktree"),
         (["Do {each}.", "1", "--base=x"], "--base: needs --isolation worktree or --gate-on"),
         (["Do {each}.", "1", "--gate-on=new"], "--gate-on: must be one of all, file, context"),
@@ -146,6 +171,7 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(
         "list": "[]",
         "bad": '{"type": 3}',
         "empty": "\n",
+        "api.yaml": "openapi: 3.0.0\npaths: {/a: {gett: {}}}",
     }.items():
         (folder / name).write_text(text)
     assert main(["run", *words]) == 2

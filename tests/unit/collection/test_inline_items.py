@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.collection.inline_items import MAX_ITEMS, Sources, inline_suite
+from pytest_ptc.collection.inline_items import MAX_ITEMS, Rows, Sources, inline_suite
 from pytest_ptc.model.errors import ListingError
 
 if TYPE_CHECKING:
@@ -86,9 +86,18 @@ def test_files_are_listed_as_path_or_as_the_only_field(tmp_path: Path) -> None:
 
 def test_rows_of_a_source_are_values_or_fields(tmp_path: Path) -> None:
     """A line is a value, an object has fields."""
-    assert items(tmp_path, "{each}", rows=("--from f", ["x y"])) == {"x y": {"each": "x y"}}
-    rows = ("--from f", [{"name": "n", "size": 3}])
+    assert items(tmp_path, "{each}", rows=Rows("--from f", ["x y"])) == {"x y": {"each": "x y"}}
+    rows = Rows("--from f", [{"name": "n", "size": 3}])
     assert items(tmp_path, "{name}", rows=rows) == {"n-3": {"name": "n", "size": 3}}
+
+
+def test_the_path_of_an_operation_is_no_file(tmp_path: Path) -> None:
+    """An item is named by method and path, as in a suite's front matter."""
+    operation = {"method": "GET", "path": "/users/{id}", "operation": "get_user"}
+    rows = Rows("--from api.json", [operation], are_operations=True)
+    assert items(tmp_path, "{method} {path}", rows=rows) == {"GET-/users/{id}": operation}
+    rows = Rows("--from f", [operation])
+    assert "is no file" in refusal(tmp_path, "{method} {path}", rows=rows)
 
 
 def test_a_field_of_a_keyword_takes_values_too(tmp_path: Path) -> None:
@@ -121,12 +130,12 @@ def test_a_field_of_a_keyword_takes_values_too(tmp_path: Path) -> None:
         ("Do {each}.", {"items": ["a"], "files": ["*"]}, "ITEM and --files: give one"),
         ("Do {each}.", {"items": ["a"], "exclude": ["*"]}, "--exclude: needs --files"),
         ("Do {path}.", {"files": ["*.nothing"]}, "--files: no file below"),
-        ("Do {each}.", {"rows": ("--from f", [])}, "--from f: is empty"),
-        ("Do {each}.", {"rows": ("--from f", ["a", {"b": 1}])}, "mixes values and objects"),
-        ("{a} {b}", {"rows": ("--from f", [{"a": 1, "b": 2}, {"a": 1}])}, "row 2"),
+        ("Do {each}.", {"rows": Rows("--from f", [])}, "--from f: is empty"),
+        ("Do {each}.", {"rows": Rows("--from f", ["a", {"b": 1}])}, "mixes values and objects"),
+        ("{a} {b}", {"rows": Rows("--from f", [{"a": 1, "b": 2}, {"a": 1}])}, "row 2"),
         (
             "{a} {b}",
-            {"rows": ("--from f", [{"a": 1, "b": 2}]), "each": ["a=1"]},
+            {"rows": Rows("--from f", [{"a": 1, "b": 2}]), "each": ["a=1"]},
             "--from f and --each a: both give {a}",
         ),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_ptc.collection.openapi import operations_in
+from pytest_ptc.collection.openapi import is_openapi, operations_in
 from pytest_ptc.model.errors import ListingError
 
 YAML = """\
@@ -36,6 +36,32 @@ def test_operations_of_yaml_in_its_order() -> None:
         ("POST", "/users", "POST /users"),
         ("DELETE", "/users/{id}", "no"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("-", YAML, True),
+        ("-", f"# ours\n---\n\n{YAML}", True),
+        ("-", '{"openapi": "3.1.0", "paths": }', True),
+        ("api.json", document({}, info={}), True),
+        ("api.json", '{"info": {}, "swagger": "2.0"}', True),
+        ("api.yaml", "- a", True),
+        ("rows.json", '[{"openapi": "3.1.0"}]', False),
+        ("rows.json", '{"path": "a"}', False),
+        ("rows.json", '{"a": ' * 99_999, False),
+        ("rows.jsonl", '{"openapi": "3.1.0"}', False),
+        ("rows.csv", "openapi: a,b", False),
+        ("-", "a.txt\nopenapi: a", False),
+        ("-", "openapi.yaml", False),
+        ("-", "", False),
+    ],
+)
+def test_a_document_is_known_by_its_ending_or_its_beginning(
+    name: str, text: str, expected: bool
+) -> None:
+    """One with an error, too: then the error is told, and its lines are no items."""
+    assert is_openapi(name, text) is expected
 
 
 def test_operations_of_swagger_2() -> None:

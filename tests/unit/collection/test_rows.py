@@ -45,6 +45,24 @@ def test_rows_of_each_kind(name: str, text: str, rows: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "rows"),
+    [
+        ("-", 'path, "owner"\r\na,Ann\n', [{"path": "a", "owner": "Ann"}]),
+        ("people", "name,age\nx,1\n", ["name,age", "x,1"]),
+        # A name that stands alone may be an item's: none is left out in silence.
+        ("-", "path\na\n", ["path", "a"]),
+        ("-", "a,path.txt\n", ["a,path.txt"]),
+        ("f.json", "[1]", ["1"]),
+    ],
+)
+def test_a_header_that_names_a_field_makes_rows_of_a_table(
+    name: str, text: str, rows: list[Any]
+) -> None:
+    """Where no ending says what a text is."""
+    assert list(rows_in(name, text, ["path"])) == rows
+
+
+@pytest.mark.parametrize(
     ("name", "text", "words"),
     [
         ("f.csv", "", "line 1: a column has no name"),
