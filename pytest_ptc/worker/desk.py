@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.interfaces.agent import as_it_is
 from pytest_ptc.interfaces.recording import MAX_CALL_BYTES, Form, RecordAnswer, RecordCall
 from pytest_ptc.model.errors import JournalError, VerdictError
+from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.system.threads import in_thread
 from pytest_ptc.verdicts.fail_signs import says_fail
 from pytest_ptc.verdicts.recording import Record
@@ -135,7 +136,11 @@ async def _record(case: _Open, call: RecordCall) -> RecordAnswer:
     try:
         payload = _payload(call)
         # In a thread: checking data against a schema may take seconds, and findings read files.
-        verdict = await in_thread(_verdict, payload, case)
+        verdict = await in_thread(_verdict, payload, case.schema)
+        if verdict.verdict is VerdictKind.FAIL and any(one.path for one in verdict.findings):
+            # Now: this process may end while findings are looked up.
+            ledger.record(Record(call=name, verdict=verdict, answer=name))
+        verdict = await in_thread(case.checked, verdict)
     except VerdictError as error:
         if says_fail(_text_or_object(call), given=True):
             # An agent that said fail is not asked again until it says otherwise.
@@ -174,10 +179,10 @@ def _text_or_object(call: RecordCall) -> bytes | dict[str, Any] | str:
     return call.given
 
 
-def _verdict(payload: bytes | dict[str, Any], case: _Open) -> Verdict:
+def _verdict(payload: bytes | dict[str, Any], schema: Mapping[str, Any] | None) -> Verdict:
     if isinstance(payload, dict):
-        return case.checked(read_verdict(payload, case.schema))
-    return case.checked(parse_verdict(payload, case.schema))
+        return read_verdict(payload, schema)
+    return parse_verdict(payload, schema)
 
 
 def _wrong_attempt(call: RecordCall) -> str:

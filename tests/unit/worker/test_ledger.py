@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from pytest_ptc.cli import record as client
 from pytest_ptc.cli.record import _call_worker
 from pytest_ptc.interfaces import messages
+from pytest_ptc.interfaces.agent import as_it_is
 from pytest_ptc.interfaces.recording import Form, RecordAnswer
 from pytest_ptc.model.errors import JournalError, VerdictError
 from pytest_ptc.model.result import Attempt
@@ -196,13 +198,14 @@ def at_desk(
     folder: Path,
     use: Callable[[Desk], Coroutine[Any, Any, None]],
     schema: dict[str, Any] | None = None,
+    checked: Callable[[Verdict], Verdict] = as_it_is,
 ) -> None:
     """Use a desk at which an attempt is open."""
 
     async def whole() -> None:
         desk = Desk(folder)
         await desk.desk.open()
-        desk.desk.begin(ATTEMPT, desk.coordinator.ledger, schema)
+        desk.desk.begin(ATTEMPT, desk.coordinator.ledger, schema, checked)
         try:
             await asyncio.wait_for(use(desk), 30)
         finally:
@@ -212,6 +215,34 @@ def at_desk(
 
 
 GIVEN = b'{"verdict": "pass", "summary": "x", "data": 3}'
+PLACED = (
+    b'{"verdict": "fail", "summary": "x", "findings": '
+    b'[{"severity": "low", "message": "m", "path": "a.py", "line": 9}]}'
+)
+
+
+def test_a_fail_is_on_disk_before_its_findings_are_looked_up(tmp_path: Path) -> None:
+    """Its worker may end meanwhile; a refusal then takes its place, and says fail."""
+    began, go_on = threading.Event(), threading.Event()
+
+    def checked(_: Verdict) -> Verdict:
+        began.set()
+        go_on.wait(20)
+        raise VerdictError("a.py has 2 lines, not 9")
+
+    async def use(desk: Desk) -> None:
+        calling = asyncio.create_task(desk.call(Form.TEXT, PLACED))
+        await asyncio.to_thread(began.wait, 20)
+        (early,) = desk.coordinator.ledger.story()[0]
+        assert early.says_fail
+        assert early.verdict is not None
+        go_on.set()
+        answer = await calling
+        assert (answer.recorded, answer.message) == (False, "a.py has 2 lines, not 9")
+        (kept,) = desk.coordinator.ledger.story()[0]
+        assert (kept.call, kept.refused, kept.fail) == (early.call, answer.message, True)
+
+    at_desk(tmp_path, use, checked=checked)
 
 
 def test_a_recording_is_held_to_its_schema_and_acknowledged(tmp_path: Path) -> None:
