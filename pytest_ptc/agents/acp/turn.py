@@ -150,13 +150,18 @@ class Turn:
 
     def _take(self, call: str, answer: str, value: object) -> Taken:
         try:
-            verdict = self._checked(read_verdict(value, self._schema))
+            verdict = read_verdict(value, self._schema)
+            if verdict.verdict is VerdictKind.FAIL and any(one.path for one in verdict.findings):
+                # Now: this process may end while findings are looked up.
+                self._ledger.record(Record(call=call, verdict=verdict, answer=answer))
+            verdict = self._checked(verdict)
             record = Record(call=call, verdict=verdict, answer=answer)
             if self._ledger.record(record).result():
                 return Taken(False, "The time of this task is over: only a fail counts by now.")
             self._records.append(record)
         except VerdictError as error:
-            self._refuse(str(error), fail=says_fail(value, given=True), answer=answer)
+            fail = says_fail(value, given=True)
+            self._refuse(str(error), fail=fail, answer=answer, call=call)
             return Taken(False, f"Refused: {error}. Fix that and call record_verdict again.")
         except JournalError as error:
             if says_fail(value, given=True):
@@ -165,8 +170,10 @@ class Turn:
             return Taken(False, f"Refused: {error}.")
         return Taken(True, f"recorded {verdict.verdict} for task {self._task_id}")
 
-    def _refuse(self, why: str, *, fail: bool, answer: str | None = None) -> None:
-        record = Record(call=f"refused-{len(self._records)}", refused=why, fail=fail)
+    def _refuse(
+        self, why: str, *, fail: bool, answer: str | None = None, call: str | None = None
+    ) -> None:
+        record = Record(call=call or f"refused-{len(self._records)}", refused=why, fail=fail)
         if answer is not None:
             record = replace(record, answer=answer)
         self._records.append(record)

@@ -181,7 +181,11 @@ def test_a_finding_that_does_not_hold_is_refused_and_its_fail_is_kept() -> None:
 
     ledger = Put()
     one = Turn("7", None, ledger, checked)  # type: ignore[arg-type]
-    taken = one.take(FAIL)
+    placed = {"severity": "low", "message": "m", "path": "src/b.py"}
+    taken = one.take({**FAIL, "findings": [placed]})
     assert (taken.recorded, "src/b.py is not there" in taken.message) == (False, True)
-    assert [record.fail for record in ledger.records] == [True]
+    # On disk before it is looked up, and then in place of that.
+    early, kept = ledger.records
+    assert (early.says_fail, early.fail, kept.fail) == (True, False, True)
+    assert early.call == kept.call
     assert ended(one) == "malformed verdict"
