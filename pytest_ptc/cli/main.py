@@ -75,6 +75,11 @@ COMMANDS = (
     ),
     Command("diff", "diff", "print what a run has found against an earlier one"),
     Command("known", "known", "add a finding to the known ones, list them, or check them"),
+    Command(
+        "stats",
+        "stats",
+        "compare the kept runs: verdicts that flip on the same input, agreement, cost and time",
+    ),
     Command("stop", "stop", "stop an active run in order, as Ctrl-C does, or one of its tasks"),
     Command("canary", "canary", "propose planted defects, by which a judge is tested"),
     Command("plugin", "plugin", "print or install the plugin for Claude Code sessions"),

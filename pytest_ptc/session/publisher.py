@@ -192,6 +192,7 @@ class Publisher:
                     journal=self._run.shown_folder,
                     verbose=self._config.get_verbosity() > 0,
                     problems=self._run.problems,
+                    flaky=self._run.flaky,
                 )
         several = sum(bool(task.findings) for task in self._book.tasks) > 1
         report = self._report() if several or self._run.lists.events else None
@@ -209,6 +210,7 @@ class Publisher:
             succeeded=self.session is not None and self.session.exitstatus == pytest.ExitCode.OK,
             shown=self.output.shown,
             judge=self._book.judge(self._settings.minimums),
+            flaky=self._run.flaky if self.session is not None else [],
             merged=merged_findings(report) if report is not None and several else [],
         )
 

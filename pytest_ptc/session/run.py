@@ -32,6 +32,7 @@ from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.aliases import Aliases
 from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
+from pytest_ptc.session.flakiness import flaky_lines
 from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.refusals import (
     refuse_shared_findings,
@@ -201,6 +202,11 @@ class Run:
         Before there is one, that is the start itself.
         """
         return self._place.shown(self.folder) if self.folder is not None else Path()
+
+    @property
+    def flaky(self) -> list[str]:
+        """Return a line for each item that an earlier run judged otherwise on the same input."""
+        return flaky_lines(self.folder, self._place)
 
     @property
     def snapshot(self) -> Snapshot:

@@ -10,6 +10,7 @@ from pytest_ptc.reporting.result_lines import result_lines, worst_lines
 from pytest_ptc.reporting.terminal.summary import (
     Line,
     findings_of_several,
+    flaky_items,
     judge_lines,
     lines_of_lists,
     passing_findings,
@@ -37,6 +38,7 @@ def brief_summary(
     journal: Path | str,
     verbose: bool = False,
     problems: Sequence[str] = (),
+    flaky: Sequence[str] = (),
 ) -> list[Line]:
     """Return the lines that close a run.
 
@@ -45,6 +47,7 @@ def brief_summary(
         journal: The run's folder, as a reader should find it.
         verbose: Whether items that passed have a line, too.
         problems: What the run could not write down or tidy up, a sentence each.
+        flaky: A line for each item that an earlier run judged otherwise on the same input.
     """
     lines = result_lines if verbose else worst_lines
     *items, totals = lines(report, max_bytes=_MAX_RESULT_BYTES)
@@ -54,6 +57,7 @@ def brief_summary(
         *(() if verbose else passing_findings(report.as_collected, _WIDTH, 0, merged)),
         *findings_of_several(merged, _WIDTH, _SEVERAL),
         *without_evidence(report.as_collected),
+        *flaky_items(flaky),
         *(() if verbose else lines_of_lists(list_lines(report))),
         *suite_of_change(report.changed_suite),
         *(Line(printable(problem)) for problem in problems[:_PROBLEMS]),

@@ -73,6 +73,7 @@ def summary(
     shown: Collection[str] = (),
     judge: JudgeReport | None = None,
     merged: Sequence[MergedFinding] = (),
+    flaky: Sequence[str] = (),
 ) -> list[Line]:
     """Return the section that closes the run.
 
@@ -91,12 +92,18 @@ def summary(
         shown: The node ids of items of which pytest shows how they failed.
         judge: How the judge did in its tests.
         merged: The run's findings, each once, where several items may name one.
+        flaky: A line for each item that an earlier run judged otherwise on the same input.
     """
     surprises = [task for task in tasks if not task.expected]
     counts = _outcomes(tasks, unasked)
     if verbosity < 0:
         quiet = _quiet(tasks, counts, wall, journal, budget, shown=shown)
-        more = [*judge_lines(judge), *lines_of_lists(lists), *suite_of_change(changed_suite)]
+        more = [
+            *judge_lines(judge),
+            *flaky_items(flaky),
+            *lines_of_lists(lists),
+            *suite_of_change(changed_suite),
+        ]
         return [*quiet, *more, *map(_problem, problems)]
     width = max(width, _NARROWEST)
     items = [
@@ -114,6 +121,7 @@ def summary(
         *findings_of_several(merged, width),
         *judge_lines(judge),
         *without_evidence(tasks),
+        *flaky_items(flaky),
         *_kept(tasks),
         *lines_of_lists(lists),
         *suite_of_change(changed_suite),
@@ -350,6 +358,14 @@ def without_evidence(tasks: Sequence[TaskReport]) -> list[Line]:
     more = f", +{len(named) - ALIKE} more" if len(named) > ALIKE else ""
     text = f"{count(len(named), 'pass', 'passes')} without a tool call: {', '.join(named[:ALIKE])}"
     return [Line(printable(f"{text}{more}"), _MARKUP[VerdictKind.SKIP])]
+
+
+def flaky_items(lines: Sequence[str]) -> Iterator[Line]:
+    """Yield which items an earlier run judged otherwise on the same input."""
+    for line in lines[:ALIKE]:
+        yield Line(f"flaky {line}", _MARKUP[VerdictKind.SKIP])
+    if len(lines) > ALIKE:
+        yield Line(f"+{len(lines) - ALIKE} more flaky items; see `ptc stats`")
 
 
 def _kept(tasks: Sequence[TaskReport]) -> list[Line]:
