@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.item_states import FINE, ItemState
 from pytest_ptc.model.rule_names import FINDING
-from pytest_ptc.model.verdict import Severity, VerdictKind
+from pytest_ptc.model.verdict import NO_FACTS, Severity, VerdictKind
 from pytest_ptc.reporting.merged import (
     merged_findings,
     named_items,
@@ -24,12 +24,13 @@ from pytest_ptc.reporting.merged import (
     repository_path,
 )
 from pytest_ptc.reporting.run_report import WORST_FIRST
-from pytest_ptc.reporting.wording import count, cut
+from pytest_ptc.reporting.wording import count, cut, finding_marks
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_ptc.model.verdict import Excuse, FindingFacts
     from pytest_ptc.reporting.merged import MergedFinding
     from pytest_ptc.reporting.run_report import RunReport, TaskReport
 
@@ -154,6 +155,28 @@ class Issue(NamedTuple):
         return f"found by {number} of {count(self.judged, 'item')}: {names}"
 
     @property
+    def excuse(self) -> Excuse | None:
+        """Return why it blocks nothing; None for what is no finding, or is not excused."""
+        return None if self.found is None else self.found.excuse
+
+    @property
+    def facts(self) -> FindingFacts:
+        """Return what is known of the finding; nothing for what is none."""
+        return NO_FACTS if self.found is None else self.found.speaker.finding.facts
+
+    @property
+    def marks(self) -> str:
+        """Return what is known of the finding, in words, printable; empty for nothing."""
+        if self.found is None:
+            return ""
+        return printable(finding_marks(self.found.speaker.finding))
+
+    @property
+    def marked_message(self) -> str:
+        """Return the message, behind what is known of the finding."""
+        return f"({self.marks}) {self.message}" if self.marks else self.message
+
+    @property
     def of_run(self) -> bool:
         """Tell whether it is about the run as a whole, or about items that it never came to."""
         return self.task is None or self.task.undone
@@ -172,7 +195,7 @@ class _Observation(NamedTuple):
 
 
 def issues_of(run: RunReport) -> list[Issue]:
-    """Return the issues of a run, worst first, else in the order of the tasks.
+    """Return the issues of a run, worst first, else in the order of the tasks; excused ones last.
 
     Items that the run never came to are one issue: nothing was found out about any of them. A run
     that is no success has at least one issue that fails something: its own, if no item's does.
@@ -201,7 +224,12 @@ def issues_of(run: RunReport) -> list[Issue]:
         why = run.why_not_successful
         one = _Observation(ERROR, Severity.HIGH, "run not successful", why, fails=True)
         found.append(_issue(one, None, run, seen))
-    return sorted(found, key=lambda issue: (_RANKS[issue.severity], not issue.fails))
+    return sorted(found, key=_badness)
+
+
+def _badness(issue: Issue) -> tuple[bool, int, bool]:
+    # What is excused is the last that anybody must look at, however bad it is.
+    return issue.excuse is not None, _RANKS[issue.severity], not issue.fails
 
 
 def cleaned_text(text: str, most: int = MAX_MESSAGE_CHARS) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pytest_ptc.model.item_states import PhaseReport
@@ -41,7 +42,8 @@ def judged(name: str, *findings: Finding, kind: str = "fail", **spec: Any) -> Ta
         reports=(AttemptReport(attempt=attempt, seconds=1.0, verdict=verdict),),
     )
     outcome = "passed" if result.verdict and result.verdict.passed else "failed"
-    return TaskReport.of(result, [PhaseReport("call", outcome, None, None)])
+    report = TaskReport.of(result, [PhaseReport("call", outcome, None, None)])
+    return replace(report, submitted=1.0)
 
 
 def unjudged(name: str) -> TaskReport:

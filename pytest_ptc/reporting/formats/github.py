@@ -21,6 +21,7 @@ from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.document import json_text
 from pytest_ptc.reporting.issues import OURS, issues_of
+from pytest_ptc.reporting.list_lines import list_lines
 from pytest_ptc.reporting.run_report import WORST_FIRST
 from pytest_ptc.reporting.wording import count, cut, listed
 from pytest_ptc.text.printable import clip_left, printable, utf8
@@ -82,7 +83,7 @@ def annotation_lines(run: RunReport) -> list[str]:
     """Return the commands that annotate the run's files, worst first, as many as GitHub shows.
 
     What keeps an item from passing is an error; of other findings, from `medium` on a warning, and
-    below a notice. What was expected is none.
+    below a notice, as what is excused. What was expected is none.
     """
     kinds: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
     for issue in issues_of(run):
@@ -104,17 +105,19 @@ def annotation_lines(run: RunReport) -> list[str]:
 def _kind(issue: Issue) -> str:
     if issue.fails:
         return "error"
+    if issue.excuse is not None:
+        return "notice"
     return "warning" if issue.severity.rank >= Severity.MEDIUM.rank else "notice"
 
 
 def _annotation(kind: str, issue: Issue) -> str:
-    title = issue.label
+    title = issue.label if issue.excuse is None else f"{issue.label} ({issue.excuse})"
     if not issue.of_run:
         title = f"{title}: {clip_left(issue.nodeid, _LONGEST_TITLE)}{_and_more(issue)}"
     place = {} if issue.path is None else {"file": printable(issue.path)}
     if place and issue.line is not None:
         place["line"] = str(issue.line)
-    return _command(kind, issue.message, **place, title=title)
+    return _command(kind, issue.marked_message, **place, title=title)
 
 
 def _and_more(issue: Issue) -> str:
@@ -159,7 +162,7 @@ def step_summary(run: RunReport, *, room: int = MAX_SUMMARY_BYTES, files: str | 
     if findings:
         severities = Counter(issue.severity for issue in findings)
         by_severity = listed((severity, severities[severity]) for severity in WORST_FIRST)
-        heading = f"### {count(len(findings), 'finding')}: {by_severity}"
+        heading = f"### {count(len(findings), 'finding')}: {by_severity}{_excused(findings)}"
         columns = ("severity", "place", "what", "rule", "test")
         page.table(heading, columns, findings, partial(_finding, files=files))
     answers = [
@@ -171,6 +174,11 @@ def step_summary(run: RunReport, *, room: int = MAX_SUMMARY_BYTES, files: str | 
         "### Answers of passing items", ("test", "answer", "data"), answers, _answer, folded=True
     )
     return page.done()
+
+
+def _excused(findings: Sequence[Issue]) -> str:
+    excuses = Counter(issue.excuse for issue in findings if issue.excuse is not None)
+    return f"; excused: {listed(excuses.items())}" if excuses else ""
 
 
 class _Page:
@@ -249,6 +257,8 @@ def _facts(run: RunReport) -> Iterator[str]:
     if run.changed_suite:
         names = ", ".join(map(_escaped, run.changed_suite))
         yield f"The change brings suite, configuration or reviewer of its own: {names}."
+    for line in list_lines(run):
+        yield f"{_escaped(line.text)}."
     if run.judge.text:
         yield f"{_escaped(run.judge.text)}."
     unseen = [task.nodeid for task in run.standing if task.without_evidence]
@@ -294,7 +304,7 @@ def _finding(issue: Issue, files: str | None) -> Sequence[str]:
     return (
         issue.severity.value,
         _place(issue, files),
-        _escaped(issue.message),
+        _escaped(issue.marked_message),
         "" if issue.rule == FINDING else _escaped(issue.rule),
         f"{_code_cell(issue.nodeid)}{_and_more(issue)}",
     )

@@ -51,7 +51,7 @@ def _entry(issue: Issue) -> dict[str, Any]:
             "repository, and the repository has no file that could stand for them"
         )
     return {
-        "description": f"{issue.message} ({issue.found_by})",
+        "description": f"{issue.marked_message} ({issue.found_by})",
         "check_name": issue.rule,
         "fingerprint": issue.fingerprint,
         "severity": _SEVERITIES[issue.severity],

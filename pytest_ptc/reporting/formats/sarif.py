@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.rule_names import FINDING
-from pytest_ptc.model.verdict import Severity
+from pytest_ptc.model.verdict import Excuse, FindingState, Severity
 from pytest_ptc.reporting.document import judge_json
 from pytest_ptc.reporting.issues import (
     ERROR,
@@ -136,7 +136,12 @@ def sarif(run: RunReport, *, most: int = MAX_RESULTS) -> dict[str, Any]:
         },
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(issue, numbers[issue.rule], alone=at_place[_place(issue)] == 1)
+            {
+                **_result(issue, numbers[issue.rule], alone=at_place[_place(issue)] == 1),
+                # If one result of a run has this, all must. What is gone is left out: code
+                # scanning closes an alert that is not there any more.
+                **({} if run.baseline is None else _state(issue)),
+            }
             for issue in kept
         ],
         "properties": {
@@ -232,6 +237,12 @@ def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
         items = [printable(task.nodeid) for task in issue.tasks]
         properties["items"] = items[:_MAX_ITEMS]
         properties["foundBy"] = {"items": len(items), "judged": issue.judged}
+    facts = issue.facts
+    if facts.state is not None:
+        properties["state"] = facts.state.value
+    if issue.excuse is not None:
+        properties["excuse"] = issue.excuse.value
+        properties["why"] = cleaned_text(facts.why, _MAX_SUMMARY_CHARS) if facts.why else ""
     if verdict is not None:
         properties["verdict"] = verdict.verdict.value
         properties["summary"] = cleaned_text(verdict.summary, _MAX_SUMMARY_CHARS)
@@ -261,6 +272,10 @@ def _result(issue: Issue, rule: int, *, alone: bool) -> dict[str, Any]:
     }
 
 
+def _state(issue: Issue) -> dict[str, Any]:
+    return {"baselineState": _BASELINE_STATES[issue.facts.state]}
+
+
 def _related(issue: Issue) -> dict[str, Any]:
     """Return what the other items say of a finding, each where it says so."""
     members = issue.found.members[1:] if issue.found is not None else ()
@@ -276,7 +291,23 @@ def _related(issue: Issue) -> dict[str, Any]:
     return {"relatedLocations": places}
 
 
+#: Excuses by which somebody has turned a finding down. What is old is not: it has a state.
+_TURNED_DOWN = (Excuse.KNOWN, Excuse.OUTVOTED, Excuse.REFUTED)
+
+#: What a finding is against the baseline, in SARIF's words; what has regressed is there anew.
+_BASELINE_STATES = {
+    FindingState.NEW: "new",
+    FindingState.OPEN: "unchanged",
+    FindingState.REGRESSED: "new",
+    # What is no finding, or was turned down, no baseline has.
+    None: "new",
+}
+
+
 def _suppressions(issue: Issue) -> list[dict[str, Any]]:
+    if issue.excuse in _TURNED_DOWN:
+        why = issue.facts.why or str(issue.excuse)
+        return [_suppression(why if issue.excuse is Excuse.KNOWN else f"{issue.excuse}: {why}")]
     if not issue.expected:
         return []
     test = issue.task.spec.self_test if issue.task else None
@@ -285,7 +316,11 @@ def _suppressions(issue: Issue) -> list[dict[str, Any]]:
     if test is not None:
         item = "an item with a planted defect" if test.kind == "canary" else "a clean item"
         why = f"it is about {item}, which tests the judge"
-    return [{"kind": "external", "status": "accepted", "justification": cleaned_text(why)}]
+    return [_suppression(why)]
+
+
+def _suppression(why: str) -> dict[str, Any]:
+    return {"kind": "external", "status": "accepted", "justification": cleaned_text(why)}
 
 
 def _location(issue: Issue) -> dict[str, Any]:
