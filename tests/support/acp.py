@@ -9,20 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from pytest_ptc.agents.acp.clients import client_named
+from tests.support.suite import Suite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pytest
+
+    from tests.support.model_apis import ModelApis
+
+#: Where clients are installed; tests have other homes than whoever runs them.
+CACHES = Path(os.environ.get("PTC_TEST_CACHE") or Path.home() / ".cache" / "pytest-ptc-tests")
 PINS = Path(__file__).parents[1] / "data" / "acp"
 
 
@@ -36,13 +44,12 @@ def command_of(name: str) -> tuple[str, ...]:
 def _installed(name: str) -> Path:
     pinned = PINS / name / "package-lock.json"
     number = hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]
-    caches = Path(os.environ.get("PTC_TEST_CACHE") or Path.home() / ".cache" / "pytest-ptc-tests")
-    caches.mkdir(parents=True, exist_ok=True)
-    place = caches / f"{name}-{number}"
-    with FileLock(caches / f"{name}.lock"):
+    CACHES.mkdir(parents=True, exist_ok=True)
+    place = CACHES / f"{name}-{number}"
+    with FileLock(CACHES / f"{name}.lock"):
         if not place.exists():
             # Put into place when it is complete: a test session may be ended meanwhile.
-            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=caches) as folder:
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=CACHES) as folder:
                 new = Path(folder, "new")
                 shutil.copytree(PINS / name, new)
                 # Not `npm ci`: it wants the packages of every other system in the lock file.
@@ -156,3 +163,48 @@ _ENVIRONMENTS = {
     "qwen": _qwen,
     "opencode": _opencode,
 }
+
+
+class AcpSuite(Suite):
+    """A project whose marked tests are prompts with a script for the model of a known client.
+
+    Args:
+        pytester: Pytest's own.
+        api: The stand-in of the client's API.
+        name: The client.
+    """
+
+    def __init__(self, pytester: pytest.Pytester, api: ModelApis, name: str = "codex") -> None:
+        super().__init__(pytester)
+        self.api = api
+        self.name = name
+        pytester.makeini(
+            f"[pytest]\nptc_agent = acp:{name}\nptc_host = process\nptc_timeout = 60\n"
+            f"ptc_acp_command = {shlex.join(command_of(name))}\n"
+        )
+
+    def tasks(self, **scripts: str | tuple[str, dict[str, Any]]) -> None:
+        """Write a test for each script; with marker keywords where it is a pair."""
+        lines = []
+        for name, given in scripts.items():
+            script, options = given if isinstance(given, tuple) else (given, {})
+            text = "Look at it.\n" + "\n".join(f"> {line}" for line in script.splitlines())
+            said = "".join(f", {key}={value!r}" for key, value in options.items())
+            lines.append(f"@pytest.mark.ptc({text!r}{said})\ndef test_{name}(): pass\n")
+        self.write(test_it="\n".join(lines))
+
+    def reports(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the reports of all attempts of the last run, by test."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for folder in sorted((self.runs[-1] / "attempts").iterdir()):
+            nodeid = json.loads((folder / "task.json").read_bytes())["spec"]["nodeid"]
+            report = json.loads((folder / "report.json").read_bytes())
+            found.setdefault(nodeid.rpartition("::test_")[2], []).append(report)
+        return found
+
+    def ended(self) -> dict[str, list[str]]:
+        """Return the verdict or the cause of every attempt, by test."""
+        return {
+            name: [(one["verdict"] or {}).get("verdict") or one["trouble"]["cause"] for one in all_]
+            for name, all_ in self.reports().items()
+        }
