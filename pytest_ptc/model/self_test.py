@@ -256,9 +256,12 @@ class Rate(NamedTuple):
     @property
     def names(self) -> str:
         """Return which were judged wrongly, or not at all, as many as are named; else nothing."""
-        marked = [*self.wrong, *(f"{one} (not judged)" for one in self.unjudged)]
-        more = f", +{len(marked) - MAX_NAMES} more" if len(marked) > MAX_NAMES else ""
-        return ", ".join(marked[:MAX_NAMES]) + more
+        return _some([*self.wrong, *(f"{one} (not judged)" for one in self.unjudged)])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", +{len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
 
 
 class Blind(NamedTuple):
@@ -304,13 +307,17 @@ class JudgeReport(NamedTuple):
     def text(self) -> str:
         """Return how it did in a line: the numbers, then what it got wrong; empty without tests."""
         canaries, controls = self.canaries, self.controls
-        counts, names = [], []
+        counts = []
         if total := canaries.total:
             counts.append(f"{canaries.good} of {total} planted defect{'s' * (total != 1)} found")
-            names += [f"missed: {canaries.names}"] if canaries.bad else []
         if total := controls.total:
             counts.append(f"{controls.bad} of {total} control{'s' * (total != 1)} failed")
-            names += [f"failed: {controls.names}"] if controls.bad else []
+        named = {
+            "missed": canaries.wrong,
+            "failed": controls.wrong,
+            "not judged": (*canaries.unjudged, *controls.unjudged),
+        }
+        names = [f"{word}: {_some(nodeids)}" for word, nodeids in named.items() if nodeids]
         return "; ".join([f"judge: {', '.join(counts)}", *names]) if counts else ""
 
     @property

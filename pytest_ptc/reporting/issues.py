@@ -43,9 +43,6 @@ JUDGE = "ptc/judge"
 #: An item has at most one of each of these.
 OURS = (VERDICT, TEST, ERROR, JUDGE)
 
-#: What stands of an item that tests the judge.
-_STANDING = (JUDGE, TEST, ERROR)
-
 #: Most characters of one message.
 MAX_MESSAGE_CHARS = 4000
 
@@ -121,15 +118,8 @@ class Issue(NamedTuple):
 
     @property
     def expected(self) -> bool:
-        """Tell whether the item was expected to fail, and did; or is one that tests the judge.
-
-        Of several items, each of them. What one that tests the judge has found is about a planted
-        defect, or is a false alarm; that the judge erred is an issue of its own.
-        """
-        tests_judge = self.rule not in _STANDING
-        return bool(self.tasks) and all(
-            task.expected or (tests_judge and task.tests_judge) for task in self.tasks
-        )
+        """Tell whether the item was expected to fail, and did; of several items, each of them."""
+        return bool(self.tasks) and all(task.expected for task in self.tasks)
 
     @property
     def tasks(self) -> list[TaskReport]:
@@ -198,7 +188,8 @@ def issues_of(run: RunReport) -> list[Issue]:
     """Return the issues of a run, worst first, else in the order of the tasks; excused ones last.
 
     Items that the run never came to are one issue: nothing was found out about any of them. A run
-    that is no success has at least one issue that fails something: its own, if no item's does.
+    that is no success has at least one issue that fails something: its own, if no item's does. What
+    an item that tests the judge has found is none: it is about a planted defect, or a false alarm.
     """
     seen: Counter[str] = Counter()
     tasks = run.standing
@@ -209,7 +200,8 @@ def issues_of(run: RunReport) -> list[Issue]:
         of_findings.update({(id(one.task), one.number): issue for one in merged.members})
     found: list[Issue] = []
     for task in tasks:
-        found += (of_findings[id(task), number] for number in range(len(task.findings)))
+        if not task.tests_judge:
+            found += (of_findings[id(task), number] for number in range(len(task.findings)))
         found += (_issue(one, task, run, seen) for one in _observations(task))
     # Of one that several items name, the first of them has it.
     found = list({id(issue): issue for issue in found}.values())

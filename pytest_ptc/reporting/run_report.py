@@ -623,7 +623,8 @@ class RunReport:
             if (test := task.spec.self_test) and (outcome := task.test_outcome)
         ]
         minimums = Minimums(self.facts.min_catch, self.facts.max_false_alarm)
-        return JudgeReport.of(tested, minimums, judges=bool(items))
+        # Of a run that is active or was killed, nothing is known of its judge as a whole.
+        return JudgeReport.of(tested, minimums, judges=bool(items) and self.complete)
 
     @property
     def as_collected(self) -> list[TaskReport]:

@@ -59,7 +59,7 @@ def test_a_judge_is_tested_and_does_not_know(suite: Suite, rates: bool) -> None:
     names = [f"test_planted.py::test_{name}" for name in ("missed", "blind", "refused", "unjudged")]
     line = (
         "judge: 1 of 4 planted defects found, 1 of 2 controls failed; "
-        f"missed: {names[0]}, {names[1]}, {names[3]} (not judged); failed: {names[2]}"
+        f"missed: {names[0]}, {names[1]}; failed: {names[2]}; not judged: {names[3]}"
     )
     result.stdout.fnmatch_lines([line])
     told = report_of(suite)

@@ -310,12 +310,8 @@ def _suppressions(issue: Issue) -> list[dict[str, Any]]:
         return [_suppression(why if issue.excuse is Excuse.KNOWN else f"{issue.excuse}: {why}")]
     if not issue.expected:
         return []
-    test = issue.task.spec.self_test if issue.task else None
     reason = issue.task.final.xfail if issue.task and issue.task.final else None
     why = f"the test is expected to fail: {reason}" if reason else "the test is expected to fail"
-    if test is not None:
-        item = "an item with a planted defect" if test.kind == "canary" else "a clean item"
-        why = f"it is about {item}, which tests the judge"
     return [_suppression(why)]
 
 

@@ -241,6 +241,9 @@ def test_a_line_has_the_numbers_first_and_then_names() -> None:
         "judge: 0 of 4 planted defects found, 1 of 2 controls failed; "
         "missed: canary0, canary1, canary2, +1 more; failed: control1"
     )
+    assert judged(0, 1, 1).text == (
+        "judge: 0 of 2 planted defects found; missed: canary0; not judged: canary1"
+    )
     assert judged(1).text == "judge: 1 of 1 planted defect found"
 
 
