@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ptc.collection.keyword_types import DefaultOption, Keyword
 from pytest_ptc.collection.keywords import (
     KEYWORDS,
-    DefaultOption,
-    Keyword,
     checked_keywords,
     fields_in,
     keywords_table,
