@@ -284,12 +284,14 @@ class Supervisor:
     def _stop_task(self, task_id: str) -> str | None:
         """End the item of a task that somebody has stopped; return why not, if so."""
         task = self._board.tasks.get(task_id)
-        if task is None:
+        # A vote that nobody has needed yet is no task on the board.
+        item = task.item if task is not None else self._board.tasks.item(task_id)
+        if item is None:
             return f"the run has no task {task_id:.100}"
-        if task.item.result is not None:
+        if item.result is not None:
             return "it has ended"
         trouble = Trouble(cause=Cause.TASK_STOPPED, message="it was ended by `ptc stop`")
-        working = self._board.tasks.give_up_item(task.item.id, trouble)
+        working = self._board.tasks.give_up_item(item.id, trouble)
         self._wake.set()
         ended = [self._end_attempt(one, trouble) for one in working]
         return None if all(ended) else "it is ending"

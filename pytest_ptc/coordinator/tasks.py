@@ -47,8 +47,6 @@ class Tasks:
         #: How many tasks have not ended, and how many of each group.
         self.open_tasks = 0
         self._open_in_group: Counter[str] = Counter()
-        #: Why nothing more is begun, once that is so.
-        self._stopping: Trouble | None = None
 
     def __repr__(self) -> str:
         return f"<Tasks {self.open} open of {len(self)}>"
@@ -128,6 +126,8 @@ class Tasks:
         item = self._items[item_id]
         if item.stage is Stage.DONE:  # it was stopped meanwhile
             return
+        # Kept votes may have been decided before what the item needs has ended.
+        state = TaskState.BLOCKED if item.unmet else TaskState.READY
         tasks = [
             (
                 check.finding,
@@ -135,7 +135,7 @@ class Tasks:
                     id=check.task_id,
                     spec=check.spec,
                     item=item,
-                    state=TaskState.READY,
+                    state=state,
                     reports=[] if check.kept is None else [check.kept.report],
                     kept_from=None if check.kept is None else check.kept.run_id,
                 ),
@@ -145,15 +145,16 @@ class Tasks:
         item.add_checks(tasks)
         for _, task in tasks:
             self._take_task(task)
-        if self._stopping is not None:
-            self._end_waiting(item, self._stopping)
+        if item.stopped is not None:
+            self._end_waiting(item, item.stopped)
         self._advance(item)
 
     def give_up_checks(self, item_id: str, why: str) -> None:
         """Take that no verifier can be asked of an item's findings: they stand."""
         item = self._items[item_id]
-        item.give_up_checks(why)
-        self._advance(item)
+        if item.stage is Stage.CHECKING:  # else it was stopped meanwhile
+            item.give_up_checks(why)
+            self._advance(item)
 
     def take_to_check(self) -> list[Item]:
         """Return the items whose findings are to be verified, since the last call."""
@@ -190,6 +191,9 @@ class Tasks:
             self._finish(task)
             return
         task.state = task.state.move(TaskState.READY)
+        if task.item.holds(task):
+            task.state = task.state.move(TaskState.BLOCKED)
+            return
         pause = min(FIRST_BACKOFF_S * 2 ** (len(task.reports) - 1), MAX_BACKOFF_S)
         heapq.heappush(self.resting, (now + pause, task.id))
 
@@ -212,7 +216,6 @@ class Tasks:
 
     def give_up_waiting(self, trouble: Trouble) -> None:
         """End all tasks that are not running, and begin nothing more."""
-        self._stopping = trouble
         self.ready.clear()
         self.resting.clear()
         for item in list(self._items.values()):
@@ -255,11 +258,7 @@ class Tasks:
     def _drop(self, task: Task, trouble: Trouble | None) -> None:
         """End a task, whatever its item makes of that."""
         if task.state is TaskState.READY:
-            if task.id in self.ready:
-                self.ready.remove(task.id)
-            elif any(entry[1] == task.id for entry in self.resting):
-                self.resting = [entry for entry in self.resting if entry[1] != task.id]
-                heapq.heapify(self.resting)
+            self._unqueue(task)
         task.trouble = trouble
         task.state = task.state.move(TaskState.DONE)
         self.open_tasks -= 1
@@ -268,6 +267,13 @@ class Tasks:
             if not self._open_in_group[group]:
                 del self._open_in_group[group]
 
+    def _unqueue(self, task: Task) -> None:
+        if task.id in self.ready:
+            self.ready.remove(task.id)
+        elif any(entry[1] == task.id for entry in self.resting):
+            self.resting = [entry for entry in self.resting if entry[1] != task.id]
+            heapq.heapify(self.resting)
+
     def _end_waiting(self, item: Item, trouble: Trouble) -> None:
         for task in item.tasks:
             if task.state in (TaskState.READY, TaskState.BLOCKED):
@@ -275,28 +281,37 @@ class Tasks:
 
     def _advance(self, item: Item) -> None:
         """Have an item go on, after one of its tasks has ended or its checks are known."""
-        before = item.stage
-        if before is Stage.DONE:
+        if item.stage is Stage.DONE:
             return
+        rounds = item.rounds
         match item.next_stage():
             case Stage.DONE:
                 self._take_end(item)
-            case Stage.CHECKING if before is not Stage.CHECKING:
-                self._spare(item)
+            case Stage.CHECKING if item.rounds > rounds:
+                self._hold_votes(item)
                 self._to_check.append(item.id)
             case Stage.VOTING if item.stopped is None:
+                for task in item.held_votes():
+                    self._make_ready(task)
                 for task in item.next_votes():
                     self._take_task(task)
+
+    def _hold_votes(self, item: Item) -> None:
+        for task in item.votes.values():
+            if task.state is TaskState.READY and item.holds(task):
+                self._unqueue(task)
+                task.state = task.state.move(TaskState.BLOCKED)
+
+    def _make_ready(self, task: Task) -> None:
+        task.state = task.state.move(TaskState.READY)
+        self.ready.append(task.id, task.spec.group)
 
     def _spare(self, item: Item) -> None:
         """End the votes that are not needed any more."""
         for task in item.votes.values():
-            if task.state is TaskState.DONE:
-                continue
-            task.spared = True
             if task.state is TaskState.RUNNING:
                 self._surplus.append(task.id)
-            else:
+            elif task.state is not TaskState.DONE:
                 message = "the other votes had decided"
                 self._drop(task, Trouble(cause=Cause.DECIDED, message=message))
 
@@ -320,11 +335,13 @@ class Tasks:
             self._doom(item, need.id)
             return
         item.unmet.discard(need.id)
-        if not item.unmet:
-            for task in item.tasks:
-                if task.state is TaskState.BLOCKED:
-                    task.state = task.state.move(TaskState.READY)
-                    self.ready.append(task.id, task.spec.group)
+        if item.unmet:
+            return
+        # Votes of an item that is being checked wait for that.
+        waiting = item.votes.values() if item.stage is Stage.VOTING else [t for _, t in item.checks]
+        for task in waiting:
+            if task.state is TaskState.BLOCKED:
+                self._make_ready(task)
 
     def _doom(self, item: Item, need: str) -> None:
         message = f"needs {self._items[need].spec.nodeid}, which did not pass"

@@ -303,6 +303,7 @@ def _kind(report: Mapping[str, Any]) -> str | None:
     if (verdict := report["verdict"]) is not None:
         findings = verdict["findings"]
         excused = findings and all("excuse" in one.get("facts", {}) for one in findings)
+        excused = excused and not verdict.get("stands")
         # As `Verdict.counts_as` has it.
         return "pass" if verdict["verdict"] == "fail" and excused else str(verdict["verdict"])
     return None if (report["trouble"] or {}).get("cause") in _NOT_DONE else "error"

@@ -35,7 +35,8 @@ class TaskState(Enum):
 
 MOVES: Mapping[TaskState, frozenset[TaskState]] = {
     TaskState.BLOCKED: frozenset({TaskState.READY, TaskState.DONE}),
-    TaskState.READY: frozenset({TaskState.RUNNING, TaskState.DONE}),
+    # A vote that is ready waits again while what the others found is checked.
+    TaskState.READY: frozenset({TaskState.RUNNING, TaskState.DONE, TaskState.BLOCKED}),
     TaskState.RUNNING: frozenset({TaskState.READY, TaskState.DONE}),
     TaskState.DONE: frozenset(),
 }

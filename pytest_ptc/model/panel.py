@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.same_findings import groups_of_same
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Excuse, Finding, Verdict, VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from pytest_ptc.model.result import AttemptReport
 
@@ -171,14 +171,18 @@ def panel_verdict(votes: Sequence[Vote], decision: Decision, fail_on: str) -> Ve
     speaker = deciding[kinds.index(side.value) if side.value in kinds else 0].verdict
     assert speaker is not None, "a vote that decides has a verdict"
     kind = VerdictKind.FAIL if side is VoteState.FAIL else speaker.verdict
+    winners = {vote.number for vote in deciding}
+    findings = tuple(_merged(group, winners, len(votes)) for group in same_named(votes))
+    fails = side is VoteState.FAIL
     return Verdict(
         verdict=kind,
         summary=f"{len(deciding)} of {len(votes)} votes {side.value}: {speaker.summary}",
-        findings=_merged_findings(votes, [state is side for state in states]),
+        findings=findings,
         data=speaker.data,
         fail_on=fail_on,
         checked=_united(vote.verdict.checked for vote in deciding if vote.verdict is not None),
         open=_united(vote.verdict.open for vote in deciding if vote.verdict is not None),
+        stands=fails and all(one.facts.excuse is not None for one in findings),
     )
 
 
@@ -186,33 +190,47 @@ def _united(texts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for of_one in texts for text in of_one))
 
 
-def _merged_findings(votes: Sequence[Vote], winning: Sequence[bool]) -> tuple[Finding, ...]:
-    """Return the findings of all votes, each once, with how many votes name it.
+class Named(NamedTuple):
+    """A finding, and the number of the vote that names it."""
 
-    What a vote of the winning side found stands. All else was outvoted: it stays listed.
+    vote: int
+    finding: Finding
+
+
+def same_named(votes: Sequence[Vote]) -> list[list[Named]]:
+    """Return the findings of all votes, those of one thing together.
+
+    A panel's verdict has each group as one finding, in this order.
     """
     named = [
-        (vote.number, wins, finding)
-        for vote, wins in zip(votes, winning, strict=True)
+        Named(vote.number, finding)
+        for vote in sorted(votes, key=lambda vote: vote.number)
         if vote.verdict is not None
         for finding in vote.verdict.findings
     ]
-    merged = []
-    for group in groups_of_same([finding for _, _, finding in named]):
-        members = [named[index] for index in group]
-        standing = [one for _, counts, one in members if counts and one.facts.excuse is None]
-        first = max(standing or [one for _, _, one in members], key=lambda one: one.severity.rank)
-        excuse = None if standing else first.facts.excuse or Excuse.OUTVOTED
-        numbers = {number for number, _, _ in members}
-        merged.append(first.with_facts(named_by=len(numbers), votes=len(votes), excuse=excuse))
-    return tuple(merged)
+    groups = groups_of_same([one.finding for one in named])
+    return [[named[index] for index in group] for group in groups]
+
+
+def _merged(group: Sequence[Named], winners: Collection[int], votes: int) -> Finding:
+    """Return the findings of one thing as one, with how many votes name it.
+
+    What a vote of the winning side found stands. All else was outvoted: it stays listed.
+    """
+    standing = [
+        one.finding for one in group if one.vote in winners and one.finding.facts.excuse is None
+    ]
+    first = max(standing or [one.finding for one in group], key=lambda one: one.severity.rank)
+    excuse = None if standing else first.facts.excuse or Excuse.OUTVOTED
+    named_by = len({one.vote for one in group})
+    return first.with_facts(named_by=named_by, votes=votes, excuse=excuse)
 
 
 def _no_agreement(votes: Sequence[Vote], states: Sequence[VoteState]) -> Trouble:
     missing = [vote.why_missing for vote, s in zip(votes, states, strict=True) if s is _MISSING]
     troubles = [trouble for trouble in missing if trouble is not None]
     causes = {trouble.cause for trouble in troubles}
-    if len(missing) == len(votes) == len(troubles) and len(causes) == 1:
+    if all(vote.verdict is None for vote in votes) and len(causes) == 1:
         # Nobody has voted, for one reason: that is what is to be fixed.
         return troubles[0]
     said = ", ".join(
@@ -230,4 +248,6 @@ def _vote_text(vote: Vote, state: VoteState) -> str:
     trouble = vote.why_missing
     if state is VoteState.MISSING and trouble is not None:
         return trouble.cause.value
+    if state is VoteState.OPEN:
+        return "not needed"
     return "verdict error" if state is VoteState.MISSING else state.value

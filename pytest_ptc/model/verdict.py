@@ -168,6 +168,8 @@ class Verdict:
             `verdict`: none.
         checked: What it is based on: each a file, a request, a claim that was looked at.
         open: What its agent could not look at.
+        stands: Whether votes without findings make it a fail: then no excuse of a finding sets it
+            aside.
     """
 
     verdict: VerdictKind
@@ -177,6 +179,7 @@ class Verdict:
     fail_on: str = "verdict"
     checked: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    stands: bool = False
 
     @property
     def set_aside(self) -> bool:
@@ -184,7 +187,8 @@ class Verdict:
 
         A fail without findings always counts: nothing can be checked of it.
         """
-        return self.verdict is VerdictKind.FAIL and bool(self.findings) and not self._standing
+        excused = bool(self.findings) and not self._standing and not self.stands
+        return self.verdict is VerdictKind.FAIL and excused
 
     @property
     def counts_as(self) -> VerdictKind:
@@ -229,4 +233,5 @@ class Verdict:
             "findings": [finding.to_json() for finding in self.findings],
             "data": self.data,
             **{name: texts for name, texts in looked.items() if texts},
+            **({"stands": True} if self.stands else {}),
         }

@@ -2,6 +2,9 @@
 
 Pure. A finding stands unless it is refuted in a valid answer: whatever becomes of a verifier, it
 takes nothing back.
+
+One verifier is asked of a finding. Another one is asked only where the first has refuted it and one
+refutation is not enough: a verifier that does not refute has settled it.
 """
 
 from __future__ import annotations
@@ -10,8 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.model.panel import Decision, decide, panel_verdict
-from pytest_ptc.model.same_findings import is_same
+from pytest_ptc.model.panel import Decision, VoteState, decide, panel_verdict, same_named
 from pytest_ptc.model.verdict import Excuse, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
     from pytest_ptc.model.result import AttemptReport
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
-    from pytest_ptc.model.verdict import Finding
+    from pytest_ptc.model.verdict import Finding, FindingFacts
 
 #: How many findings of one item are verified, the worst first.
 DEFAULT_LIMIT = 20
 #: So often a finding that several votes name must be refuted: one verifier errs more easily than
 #: two voters do.
 REFUTATIONS_OF_SHARED = 2
+#: What is said of a finding that was refuted, but less often than it has to be.
+NOT_OFTEN_ENOUGH = "refuted once"
 
 
 class CheckState(Enum):
@@ -103,11 +107,24 @@ class Check:
         return "its answer is no valid one" if self.verdict is not None else "not asked"
 
 
-def findings_to_check(verdict: Verdict, limit: int) -> list[int]:
-    """Return the indexes of the findings that block, the worst first, at most so many."""
-    blocking = _blocking(verdict)
-    blocking.sort(key=lambda index: -verdict.findings[index].severity.rank)
-    return blocking[:limit]
+def findings_to_check(verdict: Verdict, checks: Sequence[Check], limit: int) -> list[int]:
+    """Return the indexes of the findings of which a verifier is to be asked now, the worst first.
+
+    Args:
+        verdict: The verdict.
+        checks: What was asked so far, and is answered.
+        limit: How many findings are verified at most.
+    """
+    asked = {check.finding for check in checks}
+    blocking = sorted(_blocking(verdict), key=lambda index: -verdict.findings[index].severity.rank)
+    new = [index for index in blocking if index not in asked][: max(0, limit - len(asked))]
+    return [index for index in blocking if index in new or _wants_another(verdict, index, checks)]
+
+
+def _wants_another(verdict: Verdict, index: int, checks: Sequence[Check]) -> bool:
+    states = [check.state for check in checks if check.finding == index]
+    refuted = bool(states) and all(state is CheckState.REFUTED for state in states)
+    return refuted and len(states) < refutations_needed(verdict.findings[index])
 
 
 def _blocking(verdict: Verdict) -> list[int]:
@@ -123,15 +140,6 @@ def _blocking(verdict: Verdict) -> list[int]:
 def refutations_needed(finding: Finding) -> int:
     """Return how often a finding must be refuted: as often as votes name it, at most twice."""
     return min(finding.facts.named_by or 1, REFUTATIONS_OF_SHARED)
-
-
-def check_specs(spec: TaskSpec, verdict: Verdict, limit: int) -> list[tuple[int, TaskSpec]]:
-    """Return the tasks of the verifiers of a verdict, each with the index of its finding."""
-    return [
-        (index, check_spec(spec, verdict.findings[index]))
-        for index in findings_to_check(verdict, limit)
-        for _ in range(refutations_needed(verdict.findings[index]))
-    ]
 
 
 def check_spec(spec: TaskSpec, finding: Finding) -> TaskSpec:
@@ -193,50 +201,75 @@ def checked(verdict: Verdict, checks: Sequence[Check], limit: int) -> Verdict:
 
 def _marked(finding: Finding, checks: Sequence[Check]) -> Finding:
     states = [check.state for check in checks]
-    if all(state is CheckState.REFUTED for state in states):
-        why = next(check.quote for check in checks)
+    refuted = all(state is CheckState.REFUTED for state in states)
+    if refuted and len(states) >= refutations_needed(finding):
+        why = checks[0].quote
         return finding.with_facts(check=CheckState.REFUTED.value, excuse=Excuse.REFUTED, why=why)
     for state in (CheckState.CONFIRMED, CheckState.PLAUSIBLE):
         if state in states:
             return finding.with_facts(check=state.value)
-    nothing = next(check for check in checks if check.state is None)
-    return finding.with_facts(check=f"not verified: {nothing.why_nothing}")
+    nothing = [check.why_nothing for check in checks if check.state is None]
+    return finding.with_facts(check=f"not verified: {nothing[0] if nothing else NOT_OFTEN_ENOUGH}")
 
 
-def recounted(verdict: Verdict, votes: Sequence[Vote], needed: int, fail_on: str) -> Verdict:
-    """Return a panel's verdict after its checks: a vote all of whose findings are refuted passes.
-
-    It stays a fail unless the votes that were cast are a quorum of passes now: a vote that was
-    spared is not cast for it.
+def recast(votes: Sequence[Vote], marked: Verdict) -> list[Vote]:
+    """Return votes with what verifiers say of their findings.
 
     Args:
-        verdict: The panel's verdict, its findings marked.
-        votes: Its votes.
-        needed: How many must pass.
-        fail_on: The item's threshold.
+        votes: The votes.
+        marked: The verdict that they came to, its findings marked.
     """
-    recast = [_recast(vote, verdict) for vote in votes]
-    decision = decide([vote.state(fail_on) for vote in recast], needed)
-    if decision is not Decision.PASS:
-        return verdict
-    passed = panel_verdict(recast, decision, fail_on)
-    assert isinstance(passed, Verdict), "what passes is a verdict"
-    return passed
+    facts = {
+        (one.vote, id(one.finding)): finding.facts
+        for group, finding in zip(same_named(votes), marked.findings, strict=True)
+        for one in group
+    }
+    return [_recast(vote, facts) for vote in votes]
 
 
-def _recast(vote: Vote, verdict: Verdict) -> Vote:
+def _recast(vote: Vote, facts: Mapping[tuple[int, int], FindingFacts]) -> Vote:
     if vote.verdict is None or vote.report is None:
         return vote
-    findings = tuple(_as_checked(finding, verdict.findings) for finding in vote.verdict.findings)
+    findings = tuple(
+        _as_checked(finding, facts[vote.number, id(finding)]) for finding in vote.verdict.findings
+    )
     report = replace(vote.report, verdict=replace(vote.verdict, findings=findings))
     return replace(vote, report=report)
 
 
-def _as_checked(finding: Finding, marked: Sequence[Finding]) -> Finding:
+def _as_checked(finding: Finding, facts: FindingFacts) -> Finding:
     """Return a vote's finding with what a verifier said of it."""
-    facts = next((one.facts for one in marked if is_same(one, finding)), None)
-    if facts is None or facts.check is None:
+    if facts.check is None:
         return finding
     if facts.excuse is Excuse.REFUTED:
         return finding.with_facts(check=facts.check, excuse=facts.excuse, why=facts.why)
     return finding.with_facts(check=facts.check)
+
+
+def recounted(
+    marked: Verdict, votes: Sequence[Vote], needed: int, fail_on: str
+) -> Verdict | Trouble | None:
+    """Return what a panel that failed comes to after checks; None where votes are still to be cast.
+
+    A vote all of whose findings are refuted counts as a pass. What is decided then is what all
+    votes decide together, and no more: while it is open, the votes that are left are cast. A vote
+    of fail that stands makes it a fail, also where the others do not agree.
+
+    Args:
+        marked: The panel's verdict, its findings marked.
+        votes: Its votes, as `recast` returns them.
+        needed: How many must pass.
+        fail_on: The item's threshold.
+    """
+    states = [vote.state(fail_on) for vote in votes]
+    decision = decide(states, needed)
+    if decision is None:
+        return None
+    if decision is Decision.NO_AGREEMENT and VoteState.FAIL in states:
+        return as_fail(marked)
+    return panel_verdict(votes, decision, fail_on)
+
+
+def as_fail(marked: Verdict) -> Verdict:
+    """Return a verdict of fail that no refutation sets aside, since a vote of fail stands."""
+    return replace(marked, stands=True)

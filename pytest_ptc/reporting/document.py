@@ -227,8 +227,10 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
     return {
-        **verdict.to_json(),
+        "verdict": verdict.verdict.value,
+        "summary": verdict.summary,
         "findings": [finding_json(finding) for finding in verdict.findings],
+        "data": verdict.data,
         "checked": list(verdict.checked),
         "open": list(verdict.open),
     }

@@ -67,13 +67,15 @@ def read_verdict(
     Args:
         value: The value from any JSON reader, strict or not.
         schema: JSON Schema for `data`, from the marker.
-        ours: Whether we wrote it: only then may its findings have facts.
+        ours: Whether we wrote it: only then may its findings have facts, and it may stand.
 
     Raises:
         VerdictError: It is not a verdict, or holds what is not JSON.
     """
     _check_json(value, _number_problem)
-    fields = _object(value, "the verdict", _VERDICT_FIELDS)
+    fields = _object(
+        value, "the verdict", _VERDICT_FIELDS | {"stands"} if ours else _VERDICT_FIELDS
+    )
     kind = _choice(fields.get("verdict"), "verdict", VerdictKind)
     summary = fields.get("summary")
     if not isinstance(summary, str) or not summary.strip():
@@ -90,6 +92,7 @@ def read_verdict(
         data=fields.get("data"),
         checked=_texts(fields.get("checked"), "checked"),
         open=_texts(fields.get("open"), "open"),
+        stands=fields.get("stands") is True,
     )
     # Other texts are made printable; data stays unchanged, so it must be portable.
     _check_json(verdict.data, _text_problem)

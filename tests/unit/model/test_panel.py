@@ -23,6 +23,7 @@ from pytest_ptc.model.panel import (
 from pytest_ptc.model.result import Attempt, AttemptReport
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Excuse, Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.verdicts.verdict_json import read_verdict
 
 P, F, S, M, O = (  # noqa: E741 - one letter a vote
     *(VoteState.PASS, VoteState.FAIL, VoteState.SKIP, VoteState.MISSING, VoteState.OPEN),
@@ -255,3 +256,24 @@ def test_without_agreement_each_vote_is_told() -> None:
 def test_where_nobody_votes_for_one_reason_that_is_the_reason() -> None:
     gone = Trouble(cause=Cause.AGENT_MISSING, message="no program")
     assert panel_verdict([vote(1, gone), vote(2, gone)], Decision.NO_AGREEMENT, "verdict") == gone
+
+
+def test_where_the_votes_that_were_cast_are_missing_for_one_reason_that_is_the_reason() -> None:
+    """The third was not cast: two that are missing had decided."""
+    gone = Trouble(cause=Cause.AGENT_MISSING, message="no program")
+    votes = [vote(1, gone), vote(2, gone), Vote(number=3)]
+    assert panel_verdict(votes, Decision.NO_AGREEMENT, "verdict") == gone
+    votes[1] = vote(2, "skip")
+    said = panel_verdict(votes, Decision.NO_AGREEMENT, "verdict")
+    assert isinstance(said, Trouble)
+    assert said.message == "vote 1: agent not found, vote 2: skip, vote 3: not needed"
+
+
+def test_fails_without_findings_stand_whatever_another_vote_found() -> None:
+    """All findings were outvoted: they set no fail aside in which they have no part."""
+    votes = [vote(1, "fail"), vote(2, "pass", finding(3, Severity.INFO)), vote(3, "fail")]
+    merged = panel_verdict(votes, Decision.FAIL, "verdict")
+    assert isinstance(merged, Verdict)
+    assert [one.facts.excuse for one in merged.findings] == [Excuse.OUTVOTED]
+    assert merged.counts_as is VerdictKind.FAIL
+    assert read_verdict(merged.to_json(), ours=True) == merged
