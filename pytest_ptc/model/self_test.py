@@ -149,7 +149,7 @@ def _own(verdict: Verdict) -> list[Finding]:
 def _refuses(verdict: Verdict, fail_on: str) -> bool:
     own = _own(verdict)
     if verdict.verdict is VerdictKind.FAIL:
-        return bool(own) or not verdict.findings
+        return bool(own) or not verdict.findings or verdict.stands
     if fail_on == "verdict":
         return False
     floor = Severity(fail_on).rank

@@ -7,6 +7,7 @@
     python -m tests.bench reports                what reports of 10,000 findings cost
     python -m tests.bench run-command            what `ptc run` adds to a suite file
     python -m tests.bench status                 what a status of a large run costs
+    python -m tests.bench judges                 what votes, verification and canaries are worth
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
     python -m tests.bench main-session           what a fan-out costs the session that wants it
@@ -35,6 +36,7 @@ import pytest
 from tests.bench import (
     claude,
     importing,
+    judges,
     latency,
     main_session,
     reports,
@@ -50,6 +52,7 @@ PARTS = {
     "throughput": throughput,
     "import": importing,
     "reports": reports,
+    "judges": judges,
     "resuming": resuming,
     "run-command": run_command,
     "status": status,

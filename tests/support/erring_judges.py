@@ -15,12 +15,22 @@ from typing import TYPE_CHECKING
 from pytest_ptc.coordinator.items import Ballot, NewCheck
 from pytest_ptc.coordinator.tasks import Tasks
 from pytest_ptc.model.result import AttemptReport
+from pytest_ptc.model.self_test import (
+    Expectation,
+    JudgedTest,
+    JudgeReport,
+    Minimums,
+    SelfTest,
+    outcome_of,
+)
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.model.verification import ANSWER_SCHEMA, CheckState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_ptc.model.result import Attempt
 
 #: So many conversations are held at once; any of them may be the next to end.
@@ -28,6 +38,9 @@ WORKERS = 8
 
 #: Where defects are, and where false alarms are that are all at one place: far from each other.
 DEFECT_LINE, ALARM_LINE, LINES = 500, 100, 10_000
+
+#: What all findings violate.
+RULE = "unchecked input"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,49 +96,43 @@ class Quality:
     requests: int
 
 
-class Panel:
-    """One run: items whose number is even have a defect where so many are to have one."""
+class Court:
+    """One run of items that are judged in one form by one judge."""
 
-    def __init__(self, form: Form, judge: Judge, seed: int, items: int, defective: float) -> None:
+    def __init__(self, form: Form, judge: Judge, seed: int) -> None:
         self._form, self._judge, self._seed = form, judge, seed
-        self._defects = {
-            str(n) for n in range(items) if (n + 1) * defective // 1 > n * defective // 1
-        }
-        self._items = [str(n) for n in range(items)]
         self._tasks = Tasks()
         #: The item and the part in it of each task.
         self._parts: dict[str, tuple[str, str]] = {}
+        self._defects: frozenset[str] = frozenset()
         self._order = random.Random(seed)  # noqa: S311 - a simulation
+        #: How many conversations were begun.
+        self.requests = 0
 
-    def run(self) -> Quality:
-        """Have all items judged."""
-        tasks = self._tasks
-        for name in self._items:
+    def judge(self, items: Sequence[str], defects: frozenset[str]) -> dict[str, Verdict | None]:
+        """Have items judged, of which some have a defect; return their verdicts."""
+        self._defects = defects
+        for name in items:
             self._submit(name)
         at_work: list[Attempt] = []
-        requests = 0
-        while tasks.open:
-            while tasks.ready and len(at_work) < WORKERS:
-                task_id = next(iter(tasks.ready))
-                at_work.append(tasks.begin(task_id, f"w{len(at_work)}"))
-                requests += 1
+        while self._tasks.open:
+            self._begin(at_work)
             attempt = at_work.pop(self._order.randrange(len(at_work)))
             self._end(attempt, self._verdict(attempt.task_id))
-            for task_id in tasks.take_surplus():
+            for task_id in self._tasks.take_surplus():
                 attempt = next(one for one in at_work if one.task_id == task_id)
                 at_work.remove(attempt)
                 self._end(attempt, Trouble(cause=Cause.DECIDED, message="the others had decided"))
-            for item in tasks.take_to_check():
+            for item in self._tasks.take_to_check():
                 self._check(item.id)
-        passed = {r.task_id.partition(".")[0] for r in tasks.take_results() if _passes(r.verdict)}
-        defects = len(self._defects)
-        return Quality(
-            defects=defects,
-            clean=len(self._items) - defects,
-            missed=len(passed & self._defects),
-            blocked=len(self._items) - len(passed | self._defects),
-            requests=requests,
-        )
+        results = self._tasks.take_results()
+        return {self._parts[result.task_id][0]: result.shown_verdict for result in results}
+
+    def _begin(self, at_work: list[Attempt]) -> None:
+        ready = self._tasks.ready
+        while ready and len(at_work) < WORKERS:
+            at_work.append(self._tasks.begin(next(iter(ready)), f"w{len(at_work)}"))
+            self.requests += 1
 
     def _submit(self, item: str) -> None:
         form = self._form
@@ -173,7 +180,9 @@ class Panel:
         line = DEFECT_LINE if defect else ALARM_LINE
         if not defect and judge.spread:
             line = drawn.randrange(LINES)
-        found = Finding(severity=Severity.HIGH, message="bad", path=f"{item}.py", line=line)
+        found = Finding(
+            severity=Severity.HIGH, message="bad", path=f"{item}.py", line=line, rule=RULE
+        )
         return Verdict(verdict=VerdictKind.FAIL, summary="bad", findings=(found,))
 
     def _answer(self, item: str, prompt: str, drawn: random.Random) -> Verdict:
@@ -185,10 +194,6 @@ class Panel:
         state = CheckState.REFUTED if drawn.random() < likely else CheckState.CONFIRMED
         data = {"state": state.name, "quote": "x = 1"}
         return Verdict(verdict=VerdictKind.PASS, summary="looked", data=data)
-
-
-def _passes(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.passed
 
 
 def quality(
@@ -203,4 +208,35 @@ def quality(
         items: How many items there are.
         defective: Which part of them has a defect.
     """
-    return Panel(form, judge, seed, items, defective).run()
+    names = [str(number) for number in range(items)]
+    defects = frozenset(names[: round(items * defective)])
+    court = Court(form, judge, seed)
+    verdicts = court.judge(names, defects)
+    passed = {name for name, verdict in verdicts.items() if verdict is not None and verdict.passed}
+    return Quality(
+        defects=len(defects),
+        clean=items - len(defects),
+        missed=len(passed & defects),
+        blocked=items - len(passed | defects),
+        requests=court.requests,
+    )
+
+
+def self_test(judge: Judge, seed: int, minimums: Minimums, *, canaries: int = 12) -> JudgeReport:
+    """Return how a judge does in a self-test of so many planted defects and as many controls."""
+    planted = [f"canary{number}" for number in range(canaries)]
+    clean = [f"control{number}" for number in range(canaries)]
+    verdicts = Court(Form(), judge, seed).judge([*planted, *clean], frozenset(planted))
+    tests = {
+        name: SelfTest(
+            kind="canary",
+            expect=Expectation(path=f"{name}.py", line=DEFECT_LINE, rules=(RULE,)),
+            tolerated=True,
+        )
+        for name in planted
+    } | {name: SelfTest(kind="control", tolerated=True) for name in clean}
+    judged = [
+        JudgedTest(name, test, outcome_of(test, verdicts[name], cwd="/", fail_on="verdict"))
+        for name, test in tests.items()
+    ]
+    return JudgeReport.of(judged, minimums)
