@@ -184,7 +184,11 @@ def _add_verdict(group: argparse._ArgumentGroup) -> None:
 def _add_run(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("-n", "--workers", type=int, metavar="N", help="workers (default: one an item, at most 5)")
-    add("--agent", metavar="NAME", help="what does an item: claude, command, or a place in Python")
+    add(
+        "--agent",
+        metavar="NAME",
+        help="what does an item: claude, command, acp:codex and others, or a place in Python",
+    )
     add("--budget", type=float, metavar="USD", help="maximum US dollars of the whole run")
     add(
         "--resume",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from pytest_ptc.agents.acp.agent import make
@@ -29,6 +31,8 @@ from tests.support.model_apis import ModelApis
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_ptc.agents.acp.recorder import Desk
 
 NAMES = [
     pytest.param(client.name, marks=[] if client.name == "codex" else pytest.mark.slow)
@@ -109,6 +113,16 @@ class Bench:
         launch = launch_file(folder, agent=agent, scratch=folder)
         outside = {"PATH": os.environ["PATH"], "HOME": str(folder)}
         self._agent = make(launch, {**outside, **acp.environment_of(name, api.url)})
+        self.keys: list[str] = []
+        #: Where a process shows the address of its attempt to others of the machine.
+        self.shown: list[str] = []
+        opened = self._agent._recorder.open
+
+        def keep(desk: Desk) -> str:
+            self.keys.append(desk.key)
+            return opened(desk)
+
+        self._agent._recorder.open = keep  # type: ignore[method-assign]
 
     def run(self, *scripts: str) -> list[Verdict | Trouble]:
         """Have the client's model play scripts, one after the other, and end the client."""
@@ -139,8 +153,25 @@ class Bench:
             journal=ledger,
             deadline=deadline,
             cookie="c",
-            show=lambda _: None,
+            show=self._look,
         )
+
+    def _look(self, _: str) -> None:
+        """Look for the address, in the middle of a turn."""
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                said = " ".join([*process.cmdline(), *process.environ().values()])
+                self.shown += [process.name() for key in self.keys if key in said]
+
+    def on_disk(self, folder: Path) -> list[str]:
+        """Return the files that have the address of an attempt."""
+        files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+        return [
+            str(path)
+            for path in files
+            for content in [path.read_bytes()]
+            if any(key.encode() in content for key in self.keys)
+        ]
 
     def ran(self) -> list[str]:
         """Return what programs of the repository have left."""
@@ -181,10 +212,14 @@ def test_a_one_step_task_is_one_request_and_may_only_read(name: str, tmp_path: P
         script = [acp.shell(name, f"touch {target}"), "record fail not allowed"]
         if name != "codex":  # it writes by commands
             script.insert(1, acp.write(name, written))
-        one, denied = bench.run("record pass fine", "\n".join(script))
+        one, denied = bench.run("say I look. && record pass fine", "\n".join(script))
         assert isinstance(one, Verdict), one
         assert isinstance(denied, Verdict), denied
         assert denied.summary == "not allowed"
         assert bench.ran() == []
         first = [request for request in api.of_tasks() if "record pass fine" in request.prompt]
         assert len(first) == 1
+        # Nobody else can record for it.
+        assert len(set(bench.keys)) == 2
+        assert bench.shown == []
+        assert bench.on_disk(tmp_path) == []
