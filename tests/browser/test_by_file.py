@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_ptc.reporting.page.by_file import by_file
 from pytest_ptc.reporting.page.page import page
+from tests.support.found import run_with_excuses
 from tests.support.samples import run_of
 
 if TYPE_CHECKING:
@@ -63,4 +66,23 @@ def test_findings_by_file_are_filtered_and_lead_to_their_items(
     chromium.click(f"#by-file li:not([hidden]) > div > a[href='{target}']")
     chromium.wait_for(f"document.querySelector('{target}').open")
     assert chromium.value("location.hash") == target
+    assert chromium.said == []
+
+
+@pytest.mark.slow
+def test_findings_are_filtered_by_what_is_new_and_what_is_excused(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    run, _ = run_with_excuses()
+    file = tmp_path / "page.html"
+    file.write_text(page(run), encoding="utf-8")
+    chromium.open(file.as_uri(), width=1280)
+    chromium.click("#by-file > summary")
+    rules = f"{ROWS}.map((row) => row.closest('div').firstChild.textContent).sort().join()"
+    chromium.click(".flags .tile[data-value=new]")
+    assert chromium.value(rules) == "back,new"
+    chromium.click(".flags .tile[data-value=excused]")
+    assert chromium.value(rules) == "back,new,no,old,sql,style"
+    chromium.click(".flags .tile[data-value=new]")
+    assert chromium.value(rules) == "no,old,sql,style"
     assert chromium.said == []

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pytest_ptc.model.baseline import baseline_of
 from pytest_ptc.model.item_states import PhaseReport
+from pytest_ptc.model.known import KnownEntry, KnownFindings
 from pytest_ptc.model.result import Attempt, AttemptReport, Result
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.model.verdict import (
+    Excuse,
+    Finding,
+    FindingState,
+    Severity,
+    Verdict,
+    VerdictKind,
+)
+from pytest_ptc.reporting.past_runs import past_run
 from pytest_ptc.reporting.run_report import RunFacts, RunReport, Session, TaskReport
 
 #: The top of the repository that the runs take place in, and pytest's root directory there.
@@ -82,3 +92,33 @@ def run_with(*tasks: TaskReport, run_id: str = "r1", began: float = 1.0, **more:
         tasks=tasks,
         **more,
     )
+
+
+def run_with_excuses() -> tuple[RunReport, RunReport]:
+    """Return a run with a finding of each kind in one verdict, and its baseline."""
+    first = run_with(judged("a", found("back", 50)), run_id="r", began=0.5)
+    before = run_with(judged("a", found("old", 20), found("gone", 90)), run_id="r0")
+    known = KnownFindings(
+        file="known.yaml",
+        today="2027-01-31",
+        entries=(
+            KnownEntry(
+                number=1, line=1, reason="ours", rule="sql", path="src/a.py", until="2099-01-01"
+            ),
+            KnownEntry(number=2, line=5, reason="r", rule="x", path="*", until="2020-01-01"),
+        ),
+    )
+    run = run_with(
+        judged(
+            "a",
+            found("sql", 10, excuse=Excuse.KNOWN, why="ours | <b>", state=FindingState.NEW),
+            found("old", 20, excuse=Excuse.BASELINE, state=FindingState.OPEN),
+            found("style", 30, excuse=Excuse.PRE_EXISTING, state=FindingState.NEW),
+            found("no", 40, excuse=Excuse.REFUTED, why="line 40: checked"),
+            found("back", 50, state=FindingState.REGRESSED),
+            found("new", 60, severity="low", state=FindingState.NEW),
+        ),
+        known=known,
+        baseline=baseline_of(past_run(before), [past_run(first)], "run r0"),
+    )
+    return run, before

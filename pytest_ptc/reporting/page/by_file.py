@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.reporting.merged import merged_findings
-from pytest_ptc.reporting.page.titles import anchor
+from pytest_ptc.reporting.page.titles import anchor, is_new
 from pytest_ptc.reporting.run_report import WORST_FIRST, places_worst_first
 from pytest_ptc.reporting.wording import cut, finding_marks, grouped, plural
 
@@ -58,6 +58,7 @@ class FoundRow(NamedTuple):
         message: The beginning of what it says, in one line.
         state: Why it blocks nothing, or what a verifier or several votes say of it.
         excused: Whether it blocks nothing because of that.
+        new: Whether the baseline does not have it, or it has regressed.
         blocks: Whether an item does not pass because of it.
         items: The items that name it.
     """
@@ -68,6 +69,7 @@ class FoundRow(NamedTuple):
     message: str
     state: str
     excused: bool
+    new: bool
     blocks: bool
     items: Sequence[ItemLink]
 
@@ -180,6 +182,7 @@ def _row(one: _Found, href: Callable[[Finding, TaskReport], str], shown: _Shown)
         message=cut(f"{message}{more}", _MAX_MESSAGE_CHARS),
         state=cut(finding_marks(finding), _MAX_STATE_CHARS),
         excused=merged.excuse is not None,
+        new=any(is_new(member.finding) for member in merged.members),
         blocks=merged.fails,
         items=[
             ItemLink(

@@ -60,8 +60,12 @@
         if (!lists.has(item)) lists.set(item, item.querySelectorAll(".findings li"));
         return { item, whole: lists.get(item)[link.dataset.n] || row };
       });
-      const blocks = "b" in row.dataset;
-      return { row, named, blocks, severity: row.firstElementChild.className };
+      const flags = [
+        ["blocking", "b" in row.dataset],
+        ["new", "new" in row.dataset],
+        ["excused", row.className === "excused"],
+      ];
+      return { row, named, flags, severity: row.firstElementChild.className };
     });
     return rows;
   };
@@ -80,9 +84,10 @@
     if (!view || (!narrowed && !filtering())) return;
     narrowed = filtering();
     let number = 0;
-    for (const { row, named, blocks, severity } of rowsOf()) {
+    for (const { row, named, flags, severity } of rowsOf()) {
+      const asked = flags.filter(([flag]) => wanted.flag.has(flag));
       const shown = (!wanted.severity.size || wanted.severity.has(severity)) &&
-        (blocks || !wanted.flag.has("blocking")) &&
+        (!asked.length || asked.some(([, has]) => has)) &&
         named.some(({ item, whole }) => !item.hidden &&
           words.every((word) => ownOf(item).includes(word) ||
             whole.textContent.toLowerCase().includes(word)));

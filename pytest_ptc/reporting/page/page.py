@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.self_test import JudgeOutcome, outcome_text
+from pytest_ptc.reporting.compared import compared, counts_text
 from pytest_ptc.reporting.page.by_file import by_file
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.items import groups
@@ -63,10 +64,15 @@ _TITLES: Mapping[ItemState, str] = {
 #: The flags that a reader can filter by.
 _FLAGS: Mapping[str, tuple[str, str]] = {
     "blocking": ("item failed by findings", "items failed by findings"),
+    "new": ("item with new findings", "items with new findings"),
+    "excused": ("item with excused findings", "items with excused findings"),
     "blind": ("pass without a tool call", "passes without a tool call"),
     "retried": ("item tried again", "items tried again"),
     "resumed": ("verdict of an earlier run", "verdicts of an earlier run"),
 }
+
+#: Void entries that are named.
+_MAX_VOID = 5
 
 _HOSTS = {"tmux": "in tmux", "process": "as child processes"}
 
@@ -205,6 +211,8 @@ def _first_facts(run: RunReport) -> list[tuple[str, str]]:
         ("Workers", f"{facts.workers} {_HOSTS.get(facts.host, facts.host)}"),
         ("Agent", facts.agent),
     ]
+    if (found := compared(run)) is not None:
+        rows.append(("Baseline", f"{found.baseline.source}: {counts_text(found)}"))
     return rows if facts.resumes is None else [*rows, ("Resumes", facts.resumes)]
 
 
@@ -295,6 +303,9 @@ def _warnings(run: RunReport) -> Iterator[tuple[str, str]]:
         yield "This run was stopped", f"{run.stopped}. {open_items}"
     for blind in run.judge.blind:
         yield "The judge is blind", f"{blind.text}."
+    if void := [entry.text for entry in run.void_known]:
+        more = f", and {len(void) - _MAX_VOID} more" if len(void) > _MAX_VOID else ""
+        yield "Known findings are void", f"{'; '.join(void[:_MAX_VOID])}{more}."
     explained = (
         bool(run.judge.blind) or run.stopped is not None or any(counts[state] for state, _ in _BAD)
     )

@@ -9,46 +9,18 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_ptc.model.baseline import baseline_of
-from pytest_ptc.model.known import KnownEntry, KnownFindings
-from pytest_ptc.model.verdict import Excuse, FindingState
 from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.formats.comment import comment
 from pytest_ptc.reporting.formats.github import annotation_lines, step_summary
 from pytest_ptc.reporting.formats.gitlab import gitlab
 from pytest_ptc.reporting.formats.sarif import sarif
 from pytest_ptc.reporting.issues import issues_of
-from pytest_ptc.reporting.past_runs import past_run
-from tests.support.found import found, judged, run_with
+from pytest_ptc.reporting.page.page import page
+from tests.support.found import run_with_excuses
 from tests.support.reported import SCHEMA as DOCUMENT_SCHEMA
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "data/sarif-2.1.0.schema.json").read_text())
-FIRST = run_with(judged("a", found("back", 50)), run_id="r", began=0.5)
-BEFORE = run_with(judged("a", found("old", 20), found("gone", 90)), run_id="r0")
-KNOWN = KnownFindings(
-    file="known.yaml",
-    today="2027-01-31",
-    entries=(
-        KnownEntry(
-            number=1, line=1, reason="ours", rule="sql", path="src/a.py", until="2099-01-01"
-        ),
-        KnownEntry(number=2, line=5, reason="r", rule="x", path="*", until="2020-01-01"),
-    ),
-)
-#: A finding of each kind, all of them in one verdict.
-RUN = run_with(
-    judged(
-        "a",
-        found("sql", 10, excuse=Excuse.KNOWN, why="ours | <b>", state=FindingState.NEW),
-        found("old", 20, excuse=Excuse.BASELINE, state=FindingState.OPEN),
-        found("style", 30, excuse=Excuse.PRE_EXISTING, state=FindingState.NEW),
-        found("no", 40, excuse=Excuse.REFUTED, why="line 40: checked"),
-        found("back", 50, state=FindingState.REGRESSED),
-        found("new", 60, severity="low", state=FindingState.NEW),
-    ),
-    known=KNOWN,
-    baseline=baseline_of(past_run(BEFORE), [past_run(FIRST)], "run r0"),
-)
+RUN, BEFORE = run_with_excuses()
 RULES = {"sql", "old", "style", "no", "back", "new"}
 
 
@@ -129,3 +101,13 @@ def test_the_document_tells_of_lists_and_states() -> None:
         ("known", "new", False),
         ("in the baseline", "open", False),
     ]
+
+
+def test_the_page_filters_by_what_is_new_and_what_is_excused() -> None:
+    text = page(RUN)
+    for flag in ("new", "excused"):
+        assert f'data-value="{flag}">1 item with {flag} findings</a>' in text
+    assert text.count('<li class="excused"') == 4 * 2  # with their item, and by file and rule
+    assert text.count("<li data-new") == 2
+    assert "run r0: 3 new, 1 open, 1 regressed, 1 gone" in text
+    assert "known finding 2 (x in *) is void: its date, 2020-01-01, has passed" in text
