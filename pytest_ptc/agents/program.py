@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from pytest_ptc.journal.attempt_files import OUTPUT, PROMPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import ATTEMPT_COOKIE
+from pytest_ptc.system.commands import make_commands, remove_commands
 from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree_and_marked, running
 from pytest_ptc.system.strays import end_strays
 from pytest_ptc.text.command_fields import filled_command
@@ -68,8 +70,8 @@ class Programs:
         self._task_list_id = launch.task_list_id
         self._scratch = launch.scratch
         self._command = tuple(launch.agent.argv)
-        path = f"{launch.commands}{os.pathsep}{environ.get('PATH', os.defpath)}"
-        self._environ = {**environ, "PATH": path}
+        self._commands = launch.commands
+        self._environ = dict(environ)
 
     async def run(
         self,
@@ -98,11 +100,11 @@ class Programs:
             AgentError: It cannot be started, or `reader` broke.
         """
         job.journal.keep(PROMPT, text)
-        async with self._params_file(job) as params:
+        async with self._params_file(job) as params, self._own_commands(job) as commands:
             output = Output(job.folder / OUTPUT, show or job.show, job.journal.redactor, reader)
             others = running()
             try:
-                program = _Program(self._start(job, argv, params), job.cookie, others)
+                program = _Program(self._start(job, argv, params, commands), job.cookie, others)
                 try:
                     status = await program.attend(text, output, exited)
                 finally:
@@ -130,6 +132,20 @@ class Programs:
         finally:
             path.unlink(missing_ok=True)
 
+    @contextlib.asynccontextmanager
+    async def _own_commands(self, job: Job) -> AsyncIterator[Path]:
+        """Make a folder with the attempt's own `ptc`: nobody has had time to replace it."""
+        folder = self._commands / job.attempt.name
+        try:
+            make_commands(folder, sys.executable)
+        except OSError as error:
+            message = f"the command ptc cannot be made: {folder}: {error.strerror}"
+            raise AgentError(Trouble(cause=Cause.MACHINERY, message=message)) from error
+        try:
+            yield folder
+        finally:
+            remove_commands(folder)
+
     def _filled(self, job: Job, argv: Sequence[str]) -> list[str]:
         # Braces in what an agent adds are its own matter: it may be a prompt.
         size = len(self._command) if tuple(argv[: len(self._command)]) == self._command else 0
@@ -137,9 +153,12 @@ class Programs:
         own = [word.replace("{cwd}", spec.cwd) for word in argv[size:]]
         return [*filled_command(argv[:size], spec.params, spec.cwd), *own]
 
-    def _start(self, job: Job, argv: Sequence[str], params: Path) -> subprocess.Popen[bytes]:
+    def _start(
+        self, job: Job, argv: Sequence[str], params: Path, commands: Path
+    ) -> subprocess.Popen[bytes]:
+        path = f"{commands}{os.pathsep}{self._environ.get('PATH', os.defpath)}"
         environ = agent_environment(
-            self._environ,
+            {**self._environ, "PATH": path},
             attempt=job.attempt,
             spec=job.spec,
             folder=job.folder,

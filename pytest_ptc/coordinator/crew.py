@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.host import Host, WorkerHandle
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.system.processes import ProcessIdentity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +76,10 @@ class Crew:
             note=self._note_broken,
             proof=journal.key.control,
             stop_task=stop_task,
+            process_of=self._process_of,
         )
+        #: The processes of workers that are, or are being, started; of the loop's thread alone.
+        self._processes: dict[str, asyncio.Future[ProcessIdentity | None]] = {}
         #: Workers that were started and not killed yet; of the hosts' thread alone.
         self._handles: dict[str, WorkerHandle] = {}
         # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
@@ -91,6 +95,7 @@ class Crew:
 
     async def launch(self, worker: str) -> None:
         """Start a worker and wait for its end; a worker that cannot be started has ended, too."""
+        started = self._processes[worker] = asyncio.get_running_loop().create_future()
         try:
             handle = await self._on_host(self._start, self._launch_plan(worker))
         except (HostError, JournalError) as error:
@@ -100,10 +105,16 @@ class Crew:
             self._gone(worker, f"it cannot be started: {error!r}")
             return
         process = handle.identity
+        started.set_result(process)
         pid, created = (None, None) if process is None else (process.pid, process.created)
         self._journal.append(WorkerStarted(worker=worker, pid=pid, created=created))
         await handle.ended()
         self._gone(worker, "its process ended")
+
+    async def _process_of(self, worker: str) -> ProcessIdentity | None:
+        """Return a worker's process once it is started; None where it cannot be seen."""
+        # Shielded: several callers may wait for the same one.
+        return await asyncio.shield(self._processes[worker])
 
     def say(self, worker: str, message: messages.Message) -> None:
         """Send a message; one to a gone worker is dropped, since its end is reported separately."""

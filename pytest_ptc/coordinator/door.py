@@ -1,9 +1,10 @@
 """The door: the socket that workers connect to, and the check that a caller is a worker.
 
-It is a Unix socket: any process of the same user can connect to it. A caller that has not shown a
-worker's key is a stranger: it may send one short line, within a timeout, and the number of
-strangers is bounded. A worker's lines have a maximal length; a line that is no message ends that
-worker, and no other.
+It is a Unix socket: any process of the same user can connect to it. A worker shows its key. Where
+the system tells who has connected, it must also be the process that was started as that worker, or
+descend from it: a key that somebody has read opens nothing. Any other caller is a stranger: it may
+send one short line, within a timeout, and the number of strangers is bounded. A worker's lines have
+a maximal length; a line that is no message ends that worker, and no other.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.line import MAX_LINE_BYTES, StreamLine
+from pytest_ptc.system.peers import descends, peer_pid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from pytest_ptc.interfaces.line import Line
+    from pytest_ptc.system.processes import ProcessIdentity
+
+
+async def _unseen(_: str) -> None:
+    """Tell that a worker's process cannot be seen from here."""
+
 
 #: Seconds that a stranger has for its hello; a worker sends it at once.
 HELLO_TIMEOUT_S = 30.0
@@ -44,6 +52,7 @@ class Door:
         note: Takes the worker of a broken connection, if it is known, and why.
         proof: What the run's user has to show; empty where nobody may ask for anything.
         stop_task: Stops a task, by its id; returns why it does not, if so.
+        process_of: Returns a worker's process once it is started; None where it cannot be seen.
     """
 
     def __init__(
@@ -54,7 +63,9 @@ class Door:
         note: Callable[[str | None, str], None],
         proof: str = "",
         stop_task: Callable[[str], str | None] = lambda _: "nobody stops tasks here",
+        process_of: Callable[[str], Awaitable[ProcessIdentity | None]] = _unseen,
     ) -> None:
+        self._process_of = process_of
         self._heard = heard
         self._gone = gone
         self._note = note
@@ -104,11 +115,16 @@ class Door:
             line.close()
         await asyncio.sleep(0)  # transports close in the loop's next round
 
-    async def take(self, line: Line) -> None:
-        """Serve one caller, from its hello to the end of its connection."""
+    async def take(self, line: Line, pid: int | None = None) -> None:
+        """Serve one caller, from its hello to the end of its connection.
+
+        Args:
+            line: The line to it.
+            pid: Its process; None where nobody knows.
+        """
         worker = None
         try:
-            hello = await self._read_hello(line)
+            hello = await self._read_hello(line, pid)
             if isinstance(hello, messages.StopTask):
                 line.say(messages.Answered(self._stop_task(hello.task)))
                 return
@@ -130,9 +146,9 @@ class Door:
             self._gone(worker, "its connection ended")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self.take(StreamLine(reader, writer))
+        await self.take(StreamLine(reader, writer), peer_pid(writer))
 
-    async def _read_hello(self, line: Line) -> messages.Hello | messages.StopTask:
+    async def _read_hello(self, line: Line, pid: int | None) -> messages.Hello | messages.StopTask:
         """Return the hello of a caller that is a worker, or the request of the run's user.
 
         Raises:
@@ -146,6 +162,8 @@ class Door:
             first.close()
         try:
             hello = await asyncio.wait_for(line.hear(), HELLO_TIMEOUT_S)
+            if isinstance(hello, messages.Hello):
+                await self._check_worker(hello, pid)
         finally:
             self._strangers.pop(line, None)
         if isinstance(hello, messages.StopTask):
@@ -156,12 +174,30 @@ class Door:
             return hello
         if not isinstance(hello, messages.Hello):
             raise ValueError("its first message is not a hello")  # noqa: TRY004 - as broken as others
-        key = self._keys.get(hello.worker)
-        if key is None or not hmac.compare_digest(key.encode(), hello.key.encode()):
-            raise ValueError(f"it does not have the key of worker {hello.worker!r:.40}")
-        # Not before: a wrong hello must not lock the worker out.
-        del self._keys[hello.worker]
         return hello
+
+    async def _check_worker(self, hello: messages.Hello, pid: int | None) -> None:
+        """Use up the key in a worker's hello.
+
+        Raises:
+            ValueError: It has not the key, or is another process.
+        """
+        worker = f"worker {hello.worker!r:.40}"
+        if not self._has_key(hello):
+            raise ValueError(f"it does not have the key of {worker}")
+        if pid is not None:
+            # It may call before the host has told which process it is.
+            process = await asyncio.wait_for(self._process_of(hello.worker), HELLO_TIMEOUT_S)
+            if process is not None and not descends(pid, process.pid):
+                raise ValueError(f"process {pid} has the key of {worker}, and is not that worker")
+        # Not before: a wrong hello must not lock the worker out. Of two right ones one counts.
+        if not self._has_key(hello):
+            raise ValueError(f"the key of {worker} is used up")
+        del self._keys[hello.worker]
+
+    def _has_key(self, hello: messages.Hello) -> bool:
+        key = self._keys.get(hello.worker)
+        return key is not None and hmac.compare_digest(key.encode(), hello.key.encode())
 
     def _end_event(self, worker: str) -> asyncio.Event:
         """Return the event that is set when a worker's connection has ended."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import sys
 import time
@@ -30,6 +29,7 @@ from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_jou
 from pytest_ptc.session.run_facts import run_began
 from pytest_ptc.session.run_ids import last_run_id, new_run_id
 from pytest_ptc.session.run_lists import NO_LISTS
+from pytest_ptc.system.commands import make_commands
 from pytest_ptc.system.machine import processors
 from pytest_ptc.system.processes import ProcessIdentity
 from pytest_ptc.system.scratch import make_scratch
@@ -166,7 +166,8 @@ def open_run(
         undo.callback(task_list.close)
         journal = make_journal(place, plan.run_id, key, known_secrets(place, settings, plan))
         with journal_errors(journal.folder):
-            commands = _make_commands_folder(journal.folder)
+            commands = journal.folder / "bin"
+            make_commands(commands, sys.executable)
         event = replace(
             began_without_task(place, settings, plan, resumes),
             attach=plan.host.attach,
@@ -308,18 +309,3 @@ def _launch_files(
         )
 
     return launch_file
-
-
-def _make_commands_folder(journal: Path) -> Path:
-    """Make the folder, put before PATH for agents, in which `ptc` is the one of this run."""
-    folder = journal / "bin"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # A script's own folder is what Python puts first on its path: with `-m` that would be the
-    # agent's directory, where the code under review could stand in for a standard module.
-    script = folder / "ptc.py"
-    script.write_text("import sys\nfrom pytest_ptc.cli.main import main\nsys.exit(main())\n")
-    command = folder / "ptc"
-    python, path = shlex.quote(sys.executable), shlex.quote(str(script))
-    command.write_text(f'#!/bin/sh\nexec {python} {path} "$@"\n')
-    command.chmod(0o700)
-    return folder

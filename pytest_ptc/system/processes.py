@@ -238,6 +238,12 @@ def children(parent: int) -> frozenset[ProcessIdentity]:
     )
 
 
+def parent_of(pid: int) -> int | None:
+    """Return the parent of the process with this pid; None if there is no such process."""
+    entry = _source().entry(pid)
+    return None if entry is None else entry.parent
+
+
 def running() -> frozenset[int]:
     """Return the pids of all processes that there are."""
     return frozenset(_source().pids())

@@ -17,6 +17,8 @@ from pytest_ptc.system.processes import ProcessIdentity, children, end_trees
 
 #: PR_SET_CHILD_SUBREAPER of prctl(2).
 _SET_CHILD_SUBREAPER = 36
+#: PR_SET_DUMPABLE of prctl(2).
+_SET_DUMPABLE = 4
 #: How often we look again for what an ended process has left.
 _ROUNDS = 10
 
@@ -29,14 +31,27 @@ def adopt_orphans() -> bool:
     global _before  # noqa: PLW0603 - it is the process that adopts, and there is one
     if not sys.platform.startswith("linux"):
         return False
+    done = _prctl(_SET_CHILD_SUBREAPER, 1)
+    if done:
+        _before = children(os.getpid())
+    return done
+
+
+def forbid_inspection() -> bool:
+    """Keep other processes of this user out of this one's memory and environment; tell whether so.
+
+    What it starts can be inspected as ever. Root's processes are not kept out.
+    """
+    return sys.platform.startswith("linux") and _prctl(_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> bool:
     import ctypes  # noqa: PLC0415 - for workers alone
 
     try:
-        done: bool = ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+        done: bool = ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
     except (OSError, AttributeError):  # a C library of another kind
         return False
-    if done:
-        _before = children(os.getpid())
     return done
 
 

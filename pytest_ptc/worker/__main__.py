@@ -15,7 +15,7 @@ from pytest_ptc.interfaces.launch import LaunchFile
 from pytest_ptc.model.errors import LaunchFileError
 from pytest_ptc.system.processes import ProcessIdentity, wait_gone
 from pytest_ptc.system.scratch import remove_scratch
-from pytest_ptc.system.strays import adopt_orphans
+from pytest_ptc.system.strays import adopt_orphans, forbid_inspection
 from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.worker.agents import WorkerAgents
 from pytest_ptc.worker.terminal import without_signal_keys
@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The last of the lines that the coordinator shows of a worker that ended.
         print(f"pytest-ptc worker: {error}", file=sys.stderr)  # noqa: T201
         return 2
+    # It has the worker's key, and nobody reads it again.
+    Path(launch_file).unlink(missing_ok=True)
+    forbid_inspection()
     # A worker does not run in the project's directory, and its agents run in several.
     environ = anchored(os.environ, str(launch.start))
     os.environ.clear()

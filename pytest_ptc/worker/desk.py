@@ -1,6 +1,7 @@
 """The worker's socket for `ptc record`.
 
-The caller's token identifies the attempt. The verdict is checked against the task's schema here.
+The caller's token identifies the attempt, and the caller descends from the worker: a token that
+another task's agent has read opens nothing. The verdict is checked against the task's schema here.
 The caller gets "recorded" only after the coordinator has acknowledged the record.
 """
 
@@ -18,6 +19,7 @@ from pytest_ptc.interfaces.agent import as_it_is
 from pytest_ptc.interfaces.recording import MAX_CALL_BYTES, Form, RecordAnswer, RecordCall
 from pytest_ptc.model.errors import JournalError, VerdictError
 from pytest_ptc.model.verdict import VerdictKind
+from pytest_ptc.system.peers import is_ours
 from pytest_ptc.system.threads import in_thread
 from pytest_ptc.verdicts.fail_signs import says_fail
 from pytest_ptc.verdicts.recording import Record
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 
 #: Seconds that a caller has to send its whole call.
 _CALL_TIMEOUT_S = 30.0
+#: What a caller is told that has the token and was not started by the worker.
+_STRANGER = (
+    "not recorded: the caller is no process that the task's agent has started; call ptc record "
+    "where the agent runs, or have the agent print its verdict on its last line"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,9 +101,11 @@ class RecordDesk:
 
     async def _serve_call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one call; a connection without a valid call is closed."""
+        # Asked first: where it comes from can be told as long as it is there.
+        ours = is_ours(writer)
         try:
             call = RecordCall.decode(await asyncio.wait_for(_read_call(reader), _CALL_TIMEOUT_S))
-            writer.write((await self._answer(call)).encode())
+            writer.write((await self._answer(call, ours=ours)).encode())
             await writer.drain()
         except (ConnectionError, ValueError, asyncio.TimeoutError):
             pass
@@ -105,12 +114,14 @@ class RecordDesk:
         finally:
             writer.close()
 
-    async def _answer(self, call: RecordCall) -> RecordAnswer:
+    async def _answer(self, call: RecordCall, *, ours: bool) -> RecordAnswer:
         case = self._open
         if case is None or not _same(case.ledger.token, call.token):
             return RecordAnswer(recorded=False, message=self._not_open(call))
         if call.attempt != case.attempt.name:
             return RecordAnswer(recorded=False, message=_wrong_attempt(call))
+        if not ours:
+            return RecordAnswer(recorded=False, message=_STRANGER)
         try:
             return await _record(case, call)
         except JournalError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.agents.claude import hook_client
 from pytest_ptc.agents.claude.diagnosis import RECORDING_TOOL
 from pytest_ptc.agents.claude.turn import Answer
+from pytest_ptc.system.peers import is_ours
 from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ class HookServer:
         self._key = key
 
     async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one call of the hook."""
+        """Answer one call of the hook, which descends from the worker as the session does."""
+        ours = is_ours(writer)
         try:
             key, _, call = (await _read_call(reader)).partition(b"\n")
-            if key.decode("utf-8", "replace") != self._key:
+            if key.decode("utf-8", "replace") != self._key or not ours:
                 return
             answer = await self._answer(json.loads(call))
             writer.write(json.dumps(answer.to_json()).encode())

@@ -92,7 +92,7 @@ def test_a_program_gets_its_text_and_the_attempts_environment(
     assert set(lines.taken) == {
         ("stdout", f"hello {tmp_path}/x".encode()),
         ("stdout", json.dumps({"n": 1}).encode()),
-        ("stderr", f"7 {tmp_path}/bin".encode()),
+        ("stderr", f"7 {tmp_path}/bin/7.1".encode()),
     }
     assert (job.folder / PROMPT).read_text() == "hello\n"
     assert f"hello {tmp_path}/x\n" in (job.folder / OUTPUT).read_text()
