@@ -25,8 +25,9 @@ def test_a_key_that_was_read_opens_nothing(tmp_path: Path) -> None:
     heard: list[str] = []
     notes: list[str] = []
 
+    other = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+
     async def use() -> None:
-        other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         processes = {"w1": ProcessIdentity.of(other.pid), "w2": None}
 
         async def process_of(worker: str) -> ProcessIdentity | None:
@@ -60,8 +61,11 @@ def test_a_key_that_was_read_opens_nothing(tmp_path: Path) -> None:
         assert await says("w2", door.key_for("w2"))
         await door.close()
         server.close()
-        other.communicate()
 
-    asyncio.run(asyncio.wait_for(use(), 30))
+    try:
+        asyncio.run(asyncio.wait_for(use(), 30))
+    finally:
+        other.kill()
+        other.communicate()
     assert heard == ["w1", "w2"]
     assert [note for note in notes if "is not that worker" in note]
