@@ -359,6 +359,7 @@ def test_an_item_unfolds_to_all_that_is_known() -> None:
         "about": {"client": "C 1", "model": "M", "session": "S", "tool_calls": 4, "x": {"y": 1}},
     }
     ended["verdict"]["data"] = {"answer": 42}
+    ended["verdict"] |= {"checked": ["a.py", "b.py"], "open": ["c.py"]}
     trouble = {"cause": "timeout", "message": "too slow", "evidence": "last words"}
     first = {**ended, "verdict": None, "trouble": trouble, "usage": None, "about": {}}
     told = story(
@@ -369,7 +370,8 @@ def test_an_item_unfolds_to_all_that_is_known() -> None:
     )
     row = read(page(told, transcripts={"1.2": "what it did"})).one("details", "item")
     assert row.one("span", "line").text == "it is broken"
-    assert row.one("p", "said").text == "Verdict failit is broken"
+    said = ["Verdict failit is broken", "Checkeda.py; b.py", "Openc.py"]
+    assert [one.text for one in row.all("p", "said")] == said
     assert [one.text for one in row.one("ul", "findings").all("p")] == ["two\nlines", "a remark"]
     assert "a.py:7" in row.text
     assert [node.text for node in row.all("th")] == [
