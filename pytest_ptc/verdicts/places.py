@@ -11,7 +11,6 @@ import hashlib
 import re
 from dataclasses import replace
 from enum import Enum
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_ptc.model.errors import VerdictError
@@ -94,10 +93,17 @@ class Reviewed(Protocol):
 
 
 class Placed(NamedTuple):
-    """A finding that was looked up, and why its place does not hold; None if it does."""
+    """A finding that was looked up.
+
+    Args:
+        finding: The finding.
+        problem: Why its place does not hold; None if it does.
+        others: Other lines nearby that its line could have been corrected to.
+    """
 
     finding: Finding
     problem: str | None = None
+    others: Sequence[int] = ()
 
 
 def nobody_knows(_: str, __: int | None) -> bool | None:
@@ -124,7 +130,7 @@ def checked_places(
     problems: list[str] = []
     for number, one in enumerate(verdict.findings):
         hints = len(problems) < _MAX_PROBLEMS
-        finding, problem = _placed(one, reviewed, touches, hints=hints)
+        finding, problem, _ = _placed(one, reviewed, touches, hints=hints)
         findings.append(finding)
         if problem is not None:
             problems.append(f'"findings[{number}]{problem}')
@@ -150,7 +156,7 @@ def noted_places(
         if one.facts != NO_FACTS:
             findings.append(one)
             continue
-        finding, problem = _placed(one, reviewed, touches, hints=False)
+        finding, problem, _ = _placed(one, reviewed, touches, hints=False)
         if problem is not None:
             finding = one.with_facts(misplaced=_shown(problem.partition('": ')[2]))
         findings.append(finding)
@@ -237,9 +243,20 @@ def _placed(
     return Placed(
         placed.with_facts(
             anchor=None if text is None else anchor(seen.name, text),
-            touched=True if seen.gone else touches(seen.name, placed.line),
+            touched=True if seen.gone else _touched(seen.name, placed.line, found.others, touches),
         )
     )
+
+
+def _touched(
+    name: str,
+    line: int | None,
+    others: Sequence[int],
+    touches: Callable[[str, int | None], bool | None],
+) -> bool | None:
+    """Tell whether the change touches a place; of several that may be meant, any of them."""
+    found = [touches(name, at) for at in (line, *others)]
+    return True if True in found else None if None in found else False
 
 
 def _nowhere(finding: Finding, seen: Seen, reviewed: Reviewed | None) -> Placed:
@@ -281,14 +298,15 @@ def _in_file(finding: Finding, seen: Seen, *, hints: bool) -> Placed:
         if not found:
             return Placed(finding, f'.quote": {_name(finding)} has no such text; {_COPY}')
         return Placed(replace(finding, line=found[0]) if len(found) == 1 else finding)
+    if lines and quote in lines[line - 1]:
+        return Placed(finding)
     near = [at for at in range(line - NEAR_LINES, line + NEAR_LINES + 1) if 0 < at <= len(lines)]
     near.sort(key=lambda at: abs(at - line))
     # In one line, before a quote of several is looked for.
-    whole = (at for at in near if quote in lines[at - 1])
-    several = (at for at in near if _begins_in(quote, lines, at))
-    stands_at = next(chain(whole, several), None)
-    if stands_at is not None:
-        return Placed(replace(finding, line=stands_at))
+    whole = [at for at in near if quote in lines[at - 1]]
+    stands_at = whole or [at for at in near if _begins_in(quote, lines, at)]
+    if stands_at:
+        return Placed(replace(finding, line=stands_at[0]), others=stands_at[1:])
     elsewhere = _lines_of(quote, lines) if hints else ()
     stands = _stands(elsewhere) or f"; {'it stands nowhere in the file, ' if hints else ''}{_COPY}"
     there = f"line {line} is `{_shown(lines[line - 1] if lines else '')}`"

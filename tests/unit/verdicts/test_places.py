@@ -180,7 +180,7 @@ def test_what_the_change_touches_is_asked_of_the_place_that_holds() -> None:
         return False
 
     given = verdict(
-        {"line": 5, "quote": "door()"},
+        {"line": 2, "quote": "import os"},
         {"path": None},
         {"path": "GET /users"},
         {"path": "gone.py", "line": 1},
@@ -188,9 +188,19 @@ def test_what_the_change_touches_is_asked_of_the_place_that_holds() -> None:
         {"path": "dir"},
     )
     findings = checked_places(given, DISK, touches).findings
-    assert asked == [("project/src/a.py", 6), ("dir", None)]
+    assert asked == [("project/src/a.py", 1), ("dir", None)]
     # What the change has deleted is its own work.
     assert [one.facts.touched for one in findings] == [False, None, None, True, None, False]
+
+
+def test_of_several_lines_that_may_be_meant_one_of_the_change_is_enough() -> None:
+    """A copy of an old line beside it does not make a new one old."""
+    lines = ("door()", "", "door()", "", "")
+    disk = Disk(seen={"src/a.py": FILE._replace(lines=lines)})
+    for line, first, expected in ((2, 1, True), (1, 1, False), (3, 3, True)):
+        given = verdict({"line": line, "quote": "door()"})
+        (found,) = checked_places(given, disk, lambda _, at: at == 3).findings
+        assert (found.line, found.facts.touched) == (first, expected)
 
 
 def test_all_that_is_wrong_is_told_up_to_a_bound() -> None:
