@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from typing import get_args
 
 import jsonschema
 import pytest
 
+from pytest_ptc.model.baseline import PastStatus
+from pytest_ptc.model.choices import FailOn
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.trouble import Cause
-from pytest_ptc.model.verdict import Severity, VerdictKind
+from pytest_ptc.model.verdict import Excuse, FindingState, Severity, VerdictKind
 from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.formats.github import step_summary
 from pytest_ptc.reporting.formats.gitlab import gitlab_text
@@ -38,6 +41,17 @@ def test_the_schema_has_every_word_that_a_document_may_have(
     """And no other: a reader may rely on the lists."""
     named = SCHEMA["$defs"][place]["properties"][field]["enum"]
     assert sorted(named) == sorted(one.value for one in known)
+
+
+def test_the_schema_has_every_excuse_state_and_threshold() -> None:
+    defined = SCHEMA["$defs"]
+    finding = defined["finding"]["properties"]
+    assert finding["excuse"]["enum"] == [*(one.value for one in Excuse), None]
+    assert finding["state"]["enum"] == [*(one.value for one in FindingState), None]
+    assert defined["past_finding"]["properties"]["status"]["enum"] == [
+        one.value for one in PastStatus
+    ]
+    assert defined["task"]["properties"]["fail_on"]["enum"] == list(get_args(FailOn))
 
 
 def test_a_document_of_everything_meets_its_schema() -> None:

@@ -339,3 +339,8 @@ def test_what_a_change_brings_of_its_own_judge_is_found(repo: Repository) -> Non
     repo.git("checkout", "-q", "main")
     assert changed_suite(repo.top, [(str(repo.top), None, head)], [], own) == expected
     assert changed_suite(repo.top, [(str(repo.top), None, repo.base)], [], own) == ()
+    # A list of known findings by its own name alone.
+    lists = [repo.top / "tools/data.txt"]
+    assert changed_suite(repo.top, ranges, [], own, lists) == tuple(
+        sorted([*expected, "tools/data.txt"])
+    )
