@@ -15,7 +15,7 @@ from pytest_ptc.model.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_ptc.reporting.run_report import TaskReport
     from pytest_ptc.runs.recorded import RecordedRun
@@ -42,8 +42,25 @@ def run(arguments: argparse.Namespace) -> NoReturn:
         raise ConfigError(f"{name}: {problem}")
     words = _client(found)
     os.chdir(task.spec.cwd)
-    environ = {**os.environ, "CLAUDE_CONFIG_DIR": str(_config(found))}
+    environ = client_environment(os.environ, _config(found), Path.home())
     os.execvpe(words[0], [*words, "--resume", _session(task)], environ)
+
+
+def client_environment(environ: Mapping[str, str], config: Path, home: Path) -> dict[str, str]:
+    """Return the environment in which Claude Code has a configuration directory.
+
+    The usual one is not named: Claude Code would look within it for what is beside it, the state
+    with a person's login and answers.
+
+    Args:
+        environ: The caller's environment.
+        config: The directory.
+        home: The caller's home directory.
+    """
+    if environ.get("CLAUDE_CONFIG_DIR") == str(config):
+        return dict(environ)
+    others = {name: value for name, value in environ.items() if name != "CLAUDE_CONFIG_DIR"}
+    return others if config == home / ".claude" else {**others, "CLAUDE_CONFIG_DIR": str(config)}
 
 
 def talk_problem(found: RecordedRun, task: TaskReport) -> str | None:

@@ -164,17 +164,17 @@ def _talkable(suite: Suite, **more: object) -> tuple[str, Path]:
 
 
 def test_a_session_is_taken_up_where_it_was(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Claude Code itself, in the attempt's directory, with its configuration directory."""
+    """Claude Code itself, in the attempt's directory; the usual configuration is not named."""
     name, file = _talkable(suite)
     client = suite.path / "client"
-    client.write_text('#!/bin/sh\necho "$PWD $CLAUDE_CONFIG_DIR $*"\n')
+    client.write_text('#!/bin/sh\necho "$PWD ${CLAUDE_CONFIG_DIR-none} $*"\n')
     client.chmod(0o755)
     monkeypatch.setenv("CLAUDE_CODE", f"{client} --verbose")
     shown = ptc(suite, "show", name, "test_a").stdout
     assert shown.endswith("  ptc rerun 000aa test_a\n  ptc talk 000aa test_a\n")
     assert "  denied tools: Bash\n" in shown
     talked = ptc(suite, "talk", name, "test_a")
-    wanted = f"{suite.path} {suite.path / '.claude'} --verbose --resume {file.stem}\n"
+    wanted = f"{suite.path} none --verbose --resume {file.stem}\n"
     assert talked.stdout == wanted, talked.stderr
     file.unlink()
     gone = ptc(suite, "talk", name, "test_a")

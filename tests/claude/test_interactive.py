@@ -86,6 +86,34 @@ def test_a_person_may_attach_watch_and_type(claude: ClaudeSuite) -> None:
     assert "Mind the plums." in json.dumps([request.body for request in claude.api.requests])
 
 
+@pytest.mark.slow
+def test_no_key_ends_the_worker_of_a_screen(claude: ClaudeSuite) -> None:
+    """Keys of signals do nothing to it; who ends the session ends an attempt, which is repeated."""
+    first = shell(f"touch ready; {until('[ -e typed ]')}")
+
+    def attend() -> None:
+        wait_for(claude.path / "ready")
+        for key in ("C-\\", "C-d"):
+            tmux(claude, "send-keys", "-t", ":w1", key)
+        wait_until(lambda: "again to exit" in tmux(claude, "capture-pane", "-p", "-t", ":w1"))
+        tmux(claude, "send-keys", "-t", ":w1", "C-d")
+        wait_for(claude.path / "other")
+        tmux(claude, "send-keys", "-t", ":w1", "C-z")
+        wait_until(lambda: "suspended" in tmux(claude, "capture-pane", "-p", "-t", ":w1"))
+        (claude.path / "typed").touch()
+
+    claude.tasks(
+        it=(f"{first}\nrecord pass x", {"tools": ["Bash"], "retries": 1}),
+        other=(f"{first.replace('ready', 'other')}\nrecord pass y", {"tools": ["Bash"]}),
+    )
+    with meanwhile(attend):
+        claude.run("--ptc-interactive", "--ptc-workers=1").assert_outcomes(passed=2)
+    assert claude.events("worker lost") == []
+    assert len(claude.events("worker started")) == 1
+    ends = [event["trouble"] and event["trouble"]["cause"] for event in claude.events("ended")]
+    assert ends == ["agent failed", None, None]
+
+
 @pytest.mark.fault("list-broken")
 @pytest.mark.parametrize("purged", [False, True], ids=["kept", "purged"])
 @pytest.mark.slow
