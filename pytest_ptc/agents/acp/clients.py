@@ -181,6 +181,8 @@ _OPENCODE = Client(
             "autoupdate": False,
             "share": "disabled",
             "snapshot": False,
+            # No request for a title that nobody sees.
+            "agent": {"title": {"disable": True}},
             # By default it asks for nothing.
             "permission": {
                 "*": "ask",

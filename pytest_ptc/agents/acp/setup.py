@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import partial
 from typing import TYPE_CHECKING
@@ -40,8 +41,17 @@ def configure(client: Client, request: AgentRequest) -> AgentPlan:
     return AgentPlan(
         argv=argv,
         source=ACP_OPTION,
-        unclear=relative_names(argv, request.rootpath),
-        options={"client": client.name, "setting_sources": list(settings.setting_sources)},
+        # The words of the table name no files.
+        unclear=relative_names(argv, request.rootpath) if settings.acp_command.strip() else (),
+        options={
+            "client": client.name,
+            "setting_sources": list(settings.setting_sources),
+            # They choose models and providers; a key may be among them.
+            "configured": {
+                name: hashlib.sha256(request.environ.get(name, "").encode()).hexdigest()[:16]
+                for name in client.json_environ
+            },
+        },
         words=client.project_files,
     )
 

@@ -84,6 +84,18 @@ def test_a_known_client_may_have_another_program(tmp_path: Path) -> None:
     assert choice.plan.options["client"] == "codex"
 
 
+def test_another_configuration_is_another_agent(tmp_path: Path) -> None:
+    """A run with another model keeps no verdicts of this one; a key in it is not in the options."""
+    options = [
+        choose_agent(
+            request_of(tmp_path, {"CODEX_CONFIG": text}, agent="acp:codex", acp_command="sh")
+        ).plan.options
+        for text in ('{"model": "a", "key": "sk-secret"}', '{"model": "b"}')
+    ]
+    assert options[0] != options[1]
+    assert "sk-secret" not in json.dumps(options)
+
+
 @pytest.mark.parametrize("client", [client.name for client in CLIENTS])
 def test_a_client_has_a_home_of_its_own_and_the_users_login(client: str, tmp_path: Path) -> None:
     """Its login is linked: what it renews is the user's."""
