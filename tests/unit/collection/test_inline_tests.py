@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.collection.inline_items import Sources, inline_suite
+from pytest_ptc.collection.inline_items import Rows, Sources, inline_suite
 from pytest_ptc.collection.inline_tests import inline_tests
 from pytest_ptc.model.errors import ListingError
 
@@ -71,7 +71,7 @@ def test_tests_are_items_like_the_others(tmp_path: Path) -> None:
         ("{path}", {"files": ["a.py"], "canaries": ["nope.py:x"]}, "nope.py is no file"),
         (
             "{a} {b}",
-            {"rows": ("--from f", [{"a": "1", "b": "2"}]), "controls": ["a.py"]},
+            {"rows": Rows("--from f", [{"a": "1", "b": "2"}]), "controls": ["a.py"]},
             "items have several fields (a, b)",
         ),
     ],
