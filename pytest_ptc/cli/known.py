@@ -15,13 +15,15 @@ from pytest_ptc.reporting.finding_names import finding_of
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import write_report
 from pytest_ptc.runs.recorded import RecordedRun
+from pytest_ptc.session.lines_in_tree import lines_in_tree
 from pytest_ptc.session.report_hooks import project_top
 from pytest_ptc.session.run_lists import read_known, text_of, today
 from pytest_ptc.text.printable import clip, printable
+from pytest_ptc.verdicts.places import anchor
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_ptc.model.known import KnownFindings
     from pytest_ptc.reporting.finding_names import FoundFinding
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "known.yaml"
 #: Most columns and lines of a list; `--json` has all.
 _WIDTH, _MAX_LINES = 200, 90
+_PATTERN_SIGNS = {"*", "?"}
 #: The status of a check that has found something.
 _VOID = 1
 
@@ -55,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     listing = actions.add_parser("list", help="print the entries of the file, and which are void")
     listing.add_argument("--json", action="store_true", help="print the entries as a JSON list")
     check = actions.add_parser(
-        "check", help="print what is void by its date, or by the last run; status 1 if anything is"
+        "check",
+        help="print what is void by its date, by its line in the working tree, or by the last run; "
+        "status 1 if anything is",
     )
     for action in (add, listing, check):
         action.add_argument(
@@ -76,9 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
         return _add(arguments)
     file, report = _file_and_run(arguments.file)
     known = read_known(file, _shown(file))
-    void = {one.entry.number: one.why for one in void_entries(known, ())}
-    if report is not None and report.known is not None:
-        void = {**_void_in(known, report), **void}
+    void = {} if report is None else _void_in(known, report)
+    void |= dict(_void_in_tree(known, project_top(Path.cwd())))
+    void |= {one.entry.number: one.why for one in void_entries(known, ())}
     if arguments.action == "check":
         lines = [_line(entry, void) for entry in known.entries if entry.number in void]
         return _printed([*lines, _total(known, void)]) or (_VOID if void else 0)
@@ -175,8 +180,24 @@ def _shown(file: Path) -> str:
 
 
 def _void_in(known: KnownFindings, report: RunReport) -> dict[int, str]:
-    seen = [report.sighting(one, task) for task in report.standing for one in task.findings]
+    seen = [report.sighting(one, task) for task in report.reviewing for one in task.findings]
     return {one.entry.number: one.why for one in void_entries(known, seen)}
+
+
+def _void_in_tree(known: KnownFindings, top: Path) -> Iterator[tuple[int, str]]:
+    """Yield which entries mean a line that is not in the working tree, and why."""
+    for entry in known.entries:
+        if entry.fingerprint is None or entry.path is None or _PATTERN_SIGNS & {*entry.path}:
+            continue
+        try:
+            lines = lines_in_tree(top / entry.path)
+        except FileNotFoundError:
+            yield entry.number, "its file is not there any more"
+            continue
+        if lines is not None and entry.fingerprint not in (
+            anchor(entry.path, line) for line in lines
+        ):
+            yield entry.number, "its line changed"
 
 
 def _line(entry: KnownEntry, void: dict[int, str]) -> str:

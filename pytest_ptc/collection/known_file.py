@@ -1,16 +1,13 @@
 """The file of known findings: YAML, a list of entries, each one finding or several of a rule. Pure.
 
-- fingerprint: 0f7c...           the anchor of a finding, as `ptc known add` writes it
-path: src/api.py               from the top of the repository; or a pattern of files
-rule: sql-injection
-reason: the table is our own
-until: 2027-01-31              the last day; an entry that names no line must have one
+`docs/guides/known-findings.md` has what an entry may say.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.known import KnownEntry
 from pytest_ptc.text.printable import printable
+from pytest_ptc.verdicts.places import anchor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +28,7 @@ _MAX_CHARS = 2000
 #: Levels of lists and mappings within each other; a list and its entries are two.
 _MAX_DEPTH = 10
 
-FIELDS = ("fingerprint", "path", "rule", "reason", "until")
+FIELDS = ("fingerprint", "path", "rule", "quote", "reason", "until")
 _FINGERPRINT = re.compile("[0-9a-f]{32}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -162,7 +160,12 @@ def _entry(file: str, number: int, node: yaml.Node) -> KnownEntry:
             raise KnownFileError(
                 f"{file}:{lines[name]}: entry {number}: {name}: {wrong.problem}"
             ) from None
+    quote = values.pop("quote", None)
     entry = KnownEntry(number=number, line=line, **{"reason": "", **values})
+    if quote is not None:
+        if (problem := _quote_problem(entry, quote)) is not None:
+            raise KnownFileError(f"{file}:{lines['quote']}: entry {number}: quote: {problem}")
+        entry = replace(entry, fingerprint=anchor(entry.path or "", quote))
     if (problem := _shortfall(entry)) is not None:
         raise KnownFileError(f"{file}:{line}: entry {number}: {problem}")
     return entry
@@ -190,6 +193,15 @@ def _values(node: yaml.Node) -> tuple[dict[str, Any], dict[str, int]]:
     return values, lines
 
 
+def _quote_problem(entry: KnownEntry, quote: str) -> str | None:
+    """Return why the text of a line cannot stand for its fingerprint."""
+    if entry.path is None or {"*", "?"} & {*entry.path}:
+        return "needs the path of one file, whose line it is"
+    if entry.fingerprint not in (None, anchor(entry.path, quote)):
+        return "is not the line of the fingerprint; leave one of them out"
+    return None
+
+
 def _meant(name: str) -> str:
     near = get_close_matches(name.lower(), FIELDS, n=1)
     return f"; did you mean {near[0]}?" if near else ""
@@ -204,7 +216,7 @@ def _shortfall(entry: KnownEntry) -> str | None:
         if missing:
             return (
                 f"{missing[0]}: is missing; an entry has a fingerprint, as `ptc known add` writes "
-                "it, or both rule and path"
+                "it, path and quote, or path and rule"
             )
         if entry.until is None:
             return (
@@ -266,6 +278,7 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "fingerprint": _fingerprint,
     "path": _path,
     "rule": _text,
+    "quote": _text,
     "reason": _text,
     "until": _until,
 }

@@ -137,7 +137,9 @@ def void_entries(known: KnownFindings, seen: Iterable[Sighting]) -> list[VoidEnt
         elif entry.of_a_line and entry.path is not None and entry.rule is not None:
             alike = [one for one in seen if _is_alike(entry, one)]
             if alike and not any(covers(entry, one) for one in alike):
-                found.append(VoidEntry(entry, "its line changed"))
+                read = any(one.anchor is not None for one in alike)
+                why = "its line changed" if read else "nobody could read the finding's line"
+                found.append(VoidEntry(entry, why))
     return found
 
 

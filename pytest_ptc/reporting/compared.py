@@ -48,7 +48,10 @@ def difference_json(found: Difference) -> dict[str, Any]:
         },
         "run": found.run_id,
         "counts": found.counts,
-        **{state.value: list(map(_found_json, found.of(state))) for state in FindingState},
+        **{
+            state.value: list(map(_found_json, _worst_first(found.of(state))))
+            for state in FindingState
+        },
         "gone": list(map(past_finding_json, found.gone)),
         "not_looked_for": list(map(past_finding_json, found.not_looked_for)),
     }
@@ -67,8 +70,13 @@ def _found_json(one: FoundAgain) -> dict[str, Any]:
     }
 
 
+def _badness(one: FoundAgain) -> tuple[int, str, int]:
+    # Then by place: items are in the order in which they ended.
+    return -one.claim.severity.rank, one.claim.seen.path or "", one.claim.seen.line or 0
+
+
 def _worst_first(found: list[FoundAgain]) -> list[FoundAgain]:
-    return sorted(found, key=lambda one: -one.claim.severity.rank)
+    return sorted(found, key=_badness)
 
 
 def _found_line(one: FoundAgain) -> str:

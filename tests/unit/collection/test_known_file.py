@@ -13,6 +13,7 @@ from pytest_ptc.collection.known_file import (
     with_entry,
 )
 from pytest_ptc.model.known import KnownEntry
+from pytest_ptc.verdicts.places import anchor
 
 FINGERPRINT = "0123456789abcdef" * 2
 FILE = f"""\
@@ -74,6 +75,12 @@ def test_entries_have_their_numbers_and_lines() -> None:
         ("\n- until: soon\n  reason: y", "known.yaml:2: entry 1: until: must be a date, such as"),
         ("- until: 2027-02-30\n  reason: y", "known.yaml:1: entry 1: until: must be a date"),
         ("- until: 2027-02-03 10:00:00\n  reason: y", "known.yaml:1: entry 1: until: must be a da"),
+        ("- quote: x\n  reason: y", "known.yaml:1: entry 1: quote: needs the path of one file"),
+        ("- path: a/*\n  quote: x\n  reason: y", "known.yaml:2: entry 1: quote: needs the path of"),
+        (
+            f"- path: a\n  quote: x\n  reason: y\n  fingerprint: {FINGERPRINT}",
+            "known.yaml:2: entry 1: quote: is not the line of the fingerprint",
+        ),
         (f"{FILE}- until: x", "known.yaml:10: entry 3: until: must be a date"),
     ],
 )  # fmt: skip
@@ -81,6 +88,15 @@ def test_an_error_names_file_line_entry_field_and_fix(text: str, message: str) -
     with pytest.raises(KnownFileError) as raised:
         known_entries("known.yaml", text)
     assert str(raised.value).startswith(message)
+
+
+def test_the_text_of_a_line_is_as_good_as_its_fingerprint() -> None:
+    """White space does not count."""
+    text = "- path: src/a.py\n  quote: '  run( x )  # why'\n  reason: ours\n"
+    (entry,) = known_entries("known.yaml", text)
+    assert entry.fingerprint == anchor("src/a.py", "\trun( x )   # why")
+    both = f"{text}  fingerprint: {entry.fingerprint}\n"
+    assert known_entries("known.yaml", both) == (entry,)
 
 
 GIVEN = Given(FINGERPRINT, "src/ö [1].py", 'it\'s: "#"', "no\nmore", "2027-01-31")

@@ -87,7 +87,6 @@ def test_a_line_s_twin_is_another_finding() -> None:
         ([], False),
         ([HERE], False),
         ([HERE._replace(anchor="f2")], True),
-        ([HERE._replace(anchor=None)], True),
         ([HERE._replace(anchor="f2"), HERE], False),
         # Of other files and rules nothing follows.
         ([Sighting("src/b.py", 3, "sql-injection", "f2"), Sighting("src/a.py", 3, "x")], False),
@@ -96,6 +95,11 @@ def test_a_line_s_twin_is_another_finding() -> None:
 def test_an_entry_is_void_where_its_line_has_changed(seen: list[Sighting], void: bool) -> None:
     text = "known finding 1 (sql-injection in src/a.py) is void: its line changed"
     assert [one.text for one in void_entries(known(OF_A_LINE), seen)] == ([text] if void else [])
+
+
+def test_a_finding_whose_line_nobody_read_does_not_say_that_it_changed() -> None:
+    (void,) = void_entries(known(OF_A_LINE), [HERE._replace(anchor=None)])
+    assert void.why == "nobody could read the finding's line"
 
 
 ROOTS = Roots("/repo/tests", "/repo")
