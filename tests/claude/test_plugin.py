@@ -16,6 +16,7 @@ import pytest
 
 from pytest_ptc.cli.plugin import PLUGIN_FOLDER
 from tests.support.claude_helpers import client
+from tests.support.claude_suite import OTHER_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,9 +96,11 @@ def files(suite: ClaudeSuite, *names: str) -> None:
 
 @pytest.mark.slow
 def test_validates() -> None:
-    """Claude Code itself finds nothing to warn of."""
+    """Claude Code itself finds nothing to warn of, also of what its directory of plugins asks."""
+    # Clients before that of claude-agent-sdk know no such checks.
+    profile = () if OTHER_CLIENT else ("--profile", "directory")
     ended = subprocess.run(
-        [client(), "plugin", "validate", "--strict", str(PLUGIN_FOLDER)],
+        [client(), "plugin", "validate", "--strict", *profile, str(PLUGIN_FOLDER)],
         env={**os.environ, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
         capture_output=True,
         text=True,
