@@ -7,8 +7,11 @@ numbers included. A check that is removed takes its lines with it.
 from __future__ import annotations
 
 import ast
+import codecs
+import io
 import random
 import re
+import tokenize
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,10 +75,19 @@ class _Code:
             self._starts.append(self._starts[-1] + len(line))
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
-        return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
+        """Yield nodes, but none within an f-string: before Python 3.12 their places are wrong."""
+        waiting: list[ast.AST] = [self.tree]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, kinds):
+                yield node
+            if not isinstance(node, ast.JoinedStr):
+                waiting += ast.iter_child_nodes(node)
 
     def at(self, line: int, column: int = 0) -> int:
-        return self._starts[line - 1] + column
+        # The mark at the beginning of a file is in no column.
+        mark = len(codecs.BOM_UTF8) if self.source.startswith(codecs.BOM_UTF8) else 0
+        return self._starts[line - 1] + column + (mark if line == 1 else 0)
 
     def start(self, node: ast.expr | ast.stmt) -> int:
         return self.at(node.lineno, node.col_offset)
@@ -308,6 +320,9 @@ def mutations(path: str, source: bytes, rules: Sequence[str]) -> list[Mutation]:
         PlantingError: It is no Python, or not in UTF-8.
     """
     try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        if encoding not in ("utf-8", "utf-8-sig"):
+            raise PlantingError(f"{path}: is in {encoding}, not in UTF-8; leave it out")
         source.decode("utf-8")
         code = _Code(source)
     except (SyntaxError, ValueError, RecursionError) as error:

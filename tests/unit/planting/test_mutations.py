@@ -80,6 +80,8 @@ def edits(rule: str, source: str) -> list[str]:
         ("shared-default", "def f(b=None):\n    return b\n", []),
         ("unsafe-call", "ast.literal_eval(x)\n", ["-ast.literal_eval(x) +eval(x)"]),
         ("unsafe-call", "literal_eval(x)\n", []),
+        ("off-by-one", "f'{x < y}'\n", []),
+        ("off-by-one", "\ufeffx < y\n", ["-\ufeffx < y +\ufeffx <= y"]),
     ],
 )
 def test_a_rule_makes_one_small_edit(rule: str, source: str, expected: list[str] | int) -> None:
@@ -110,6 +112,13 @@ def test_ends_of_lines_stay() -> None:
         "a.py", b"\xef\xbb\xbfx = 1\r\nif x == 1:\r\n    y = 2\r\n", ["inverted-condition"]
     )
     assert one.source == b"\xef\xbb\xbfx = 1\r\nif x != 1:\r\n    y = 2\r\n"
+
+
+def test_another_encoding_is_refused() -> None:
+    """Its columns would not be its bytes."""
+    source = "# coding: latin-1\né = x < y\n".encode()
+    with pytest.raises(PlantingError, match=r"a\.py: is in iso-8859-1, not in UTF-8"):
+        mutations("a.py", source, ["off-by-one"])
 
 
 @pytest.mark.parametrize("source", [b"def", b"\xff", b"x = '\0'"])
