@@ -9,6 +9,7 @@ refutation is not enough: a verifier that does not refute has settled it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,9 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
     "required": ["state", "quote"],
     "additionalProperties": False,
 }
+
+
+_PLACE = re.compile(r"^Place: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +180,15 @@ def _prompt(asked: str, finding: Finding) -> str:
         "PLAUSIBLE. LINE is the line of code, or of the output, that shows it, as it stands there. "
         "Record error if you cannot look."
     )
+
+
+def checked_place(prompt: str) -> str:
+    """Return the place of the finding that a verifier is asked about, from its prompt.
+
+    What an agent says is quoted there: no line of it begins so. Empty where it has no place.
+    """
+    found = _PLACE.search(prompt)
+    return found[1] if found else ""
 
 
 def checked(verdict: Verdict, checks: Sequence[Check], limit: int) -> Verdict:

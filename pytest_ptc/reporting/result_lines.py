@@ -311,8 +311,10 @@ def _words(label: str, text: str) -> str:
 
 
 def _short_finding(finding: Finding) -> str:
+    excuse = finding.facts.excuse
     parts = (
-        finding.severity.value,
+        # It stands behind what became of the item: it must not look like the reason.
+        finding.severity.value if excuse is None else f"({excuse} {finding.severity})",
         finding.location[:MAX_TEXT_CHARS],
         finding.message[:MAX_TEXT_CHARS],
     )

@@ -49,6 +49,8 @@ _STATES = tuple(ItemState)
 _FAIL = VerdictKind.FAIL
 #: The part of an attempt that verifies a finding.
 CHECK_PART = "verification"
+#: The state of a vote that was not cast.
+NOT_NEEDED = "not needed"
 
 
 class ItemReason(NamedTuple):
@@ -87,7 +89,8 @@ class TaskAttempt:
         claimed: When the worker took it.
         ended: When it ended.
         sha256: The hash of its report on disk.
-        part: What it was for, where an item has several: `vote 2 of 3`, `verification`.
+        part: What it was for, where an item has several: `vote 2 of 3 (opus)`,
+            `verification of src/a.py:3`.
     """
 
     name: str
@@ -127,11 +130,25 @@ class TaskAttempt:
         return self.verdict.verdict if self.verdict else None
 
     @property
+    def is_check(self) -> bool:
+        """Tell whether it verified a finding."""
+        return self.part.startswith(CHECK_PART)
+
+    @property
+    def said(self) -> str:
+        """Return its verdict's summary, or the line that a verifier quotes."""
+        if self.verdict is None:
+            return ""
+        data = self.verdict.data
+        quote = str(data.get("quote") or "").strip() if isinstance(data, dict) else ""
+        return quote if self.is_check and quote else self.verdict.summary
+
+    @property
     def ended_as(self) -> str:
         """Return how it ended in a word or two: the cause of its trouble, else its verdict."""
         if self.trouble is not None:
             return self.trouble.cause.value
-        if self.part == CHECK_PART and self.verdict is not None:
+        if self.is_check and self.verdict is not None:
             data = self.verdict.data
             return str(data.get("state") if isinstance(data, dict) else self.kind).lower()
         return self.kind.value if self.kind else "did not end"
@@ -161,7 +178,7 @@ class VoteReport(NamedTuple):
     def of(cls, vote: Vote) -> VoteReport:
         verdict, trouble = vote.verdict, vote.why_missing
         if vote.spared or (verdict is None and trouble is None):
-            return cls(vote.number, vote.voter, "not needed", "")
+            return cls(vote.number, vote.voter, NOT_NEEDED, "")
         if verdict is None:
             cause = trouble.cause.value if trouble is not None else ""
             return cls(vote.number, vote.voter, cause, "")
@@ -462,6 +479,12 @@ class TaskReport:
         costs = [cost for cost in known if cost is not None]
         return sum(costs) if costs else None
 
+    def only_said_by(self, attempt: TaskAttempt) -> list[Finding]:
+        """Return the findings of a vote that are nowhere else: its panel came to no verdict."""
+        if self.verdict is not None or not self.votes or attempt.verdict is None:
+            return []
+        return [] if attempt.is_check else worst_first(attempt.verdict.findings)
+
     @property
     def retried(self) -> bool:
         """Tell whether a task took more than one attempt; a kept verdict brings its last alone."""
@@ -470,14 +493,23 @@ class TaskReport:
 
 def attempts_of(result: Result) -> Iterator[TaskAttempt]:
     """Yield the attempts at an item, each with its part where there are several."""
-    parts = {vote.task_id: vote_part(vote.number, len(result.votes)) for vote in result.votes}
-    parts |= {check.task_id: CHECK_PART for check in result.checks}
+    parts = {
+        vote.task_id: vote_part(vote.number, len(result.votes), vote.voter) for vote in result.votes
+    }
+    found = result.verdict.findings if result.verdict is not None else ()
+    for check in result.checks:
+        place = found[check.finding].location if check.finding < len(found) else ""
+        parts[check.task_id] = check_part(place)
     for report in result.reports:
         yield TaskAttempt.of(report, parts.get(report.attempt.task_id, ""))
 
 
-def vote_part(number: int, votes: int) -> str:
-    return f"vote {number} of {votes}"
+def vote_part(number: int, votes: int, voter: str) -> str:
+    return f"vote {number} of {votes}{f' ({voter})' if voter else ''}"
+
+
+def check_part(place: str) -> str:
+    return f"{CHECK_PART} of {place}" if place else CHECK_PART
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

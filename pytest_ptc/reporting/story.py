@@ -40,9 +40,10 @@ from pytest_ptc.model.item_states import PhaseReport
 from pytest_ptc.model.result import Attempt
 from pytest_ptc.model.sightings import Roots
 from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.model.verification import checked_place
 from pytest_ptc.model.voters import voter_of
 from pytest_ptc.reporting.run_report import (
-    CHECK_PART,
+    NOT_NEEDED,
     Hold,
     RunFacts,
     RunReport,
@@ -51,6 +52,7 @@ from pytest_ptc.reporting.run_report import (
     TaskReport,
     VoteReport,
     WorkerReport,
+    check_part,
     vote_part,
 )
 
@@ -146,7 +148,7 @@ class _Draft:
             yield VoteReport(
                 number,
                 voter_of(self.spec, number),
-                last.ended_as if last else "not needed",
+                last.ended_as if last else NOT_NEEDED,
                 last.verdict.summary if last and last.verdict else "",
             )
 
@@ -210,7 +212,8 @@ class _Story:
                     votes={1: event.task},
                 )
                 if event.spec.votes > 1:
-                    self._parts[event.task] = event.task, vote_part(1, event.spec.votes)
+                    part = vote_part(1, event.spec.votes, voter_of(event.spec, 1))
+                    self._parts[event.task] = event.task, part
             case VerdictKept():
                 self._keep(event)
             case VoteSubmitted() | VoteKept() | CheckSubmitted() | CheckKept() | ItemDecided():
@@ -264,9 +267,11 @@ class _Story:
                 verdict = self._placed(event.verdict, draft.spec)
                 draft.decided = replace_struct(event, verdict=verdict)
             case CheckSubmitted() | CheckKept():
-                self._parts[event.task] = event.item, CHECK_PART
+                part = check_part(checked_place(event.spec.prompt))
+                self._parts[event.task] = event.item, part
             case VoteSubmitted() | VoteKept():
-                part = vote_part(event.number, draft.spec.votes)
+                voter = voter_of(draft.spec, event.number)
+                part = vote_part(event.number, draft.spec.votes, voter)
                 self._parts[event.task] = event.item, part
                 draft.votes[event.number] = event.task
         if isinstance(event, VoteKept | CheckKept):

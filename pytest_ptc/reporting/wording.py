@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_ptc.model.verdict import Finding, Verdict
     from pytest_ptc.reporting.run_report import TaskReport
 
+#: Most characters of a line of code that is quoted beside a finding.
+_MAX_QUOTE = 80
+
 #: Most characters of one text that are looked at: an agent's may be megabytes.
 MAX_TEXT_CHARS = 8000
 
@@ -45,7 +48,11 @@ def finding_marks(finding: Finding) -> str:
     state = facts.state if facts.excuse is not Excuse.BASELINE else None
     excuse = facts.excuse.value if facts.excuse is not None else None
     check = facts.check if facts.check != excuse else None
-    excuse = f"{excuse}: {facts.why[:MAX_TEXT_CHARS]}" if excuse and facts.why else excuse
+    if excuse and facts.why:
+        why = " ".join(facts.why[:MAX_TEXT_CHARS].split())
+        # What refutes a finding is a line of code: it is told from our words.
+        refuted = facts.excuse is Excuse.REFUTED
+        excuse = f'{excuse}: "{cut(why, _MAX_QUOTE)}"' if refuted else f"{excuse}: {why}"
     # A text of an agent's names, or of a file's lines.
     place = facts.misplaced[:MAX_TEXT_CHARS]
     return ", ".join(filter(None, (votes, check, state, excuse, place)))

@@ -57,6 +57,10 @@ def test_findings_by_file_are_filtered_and_lead_to_their_items(
     chromium.click("#clear")
     assert chromium.value(COUNT) == everything
     assert chromium.value(f"{ROWS}.length") == total
+
+    chromium.click(".flags .tile[data-value=blocking]")
+    assert chromium.value(f"{ROWS}.length") == sum(row.blocks for row in found) < total
+    chromium.click("#clear")
     chromium.type("sql-injection")
     rules = f"new Set({ROWS}.map((row) => row.closest('div').firstChild.textContent))"
     chromium.wait_for(f"{COUNT} !== {everything!r}")

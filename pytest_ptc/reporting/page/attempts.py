@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.texts import Cut, cut_text, json_lines
-from pytest_ptc.reporting.wording import thousands
+from pytest_ptc.reporting.run_report import NOT_NEEDED, vote_part
+from pytest_ptc.reporting.wording import finding_text, thousands
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 #: What is told of an attempt in places of its own; whatever else its agent told is with the rest.
 SHOWN_FACTS = frozenset({"client", "model", "session", "transcript", "turns", "denied"})
+
+
+#: Most findings of a vote whose panel came to nothing.
+_MAX_FINDINGS = 20
 
 
 class Cell(NamedTuple):
@@ -44,11 +49,12 @@ class AttemptRow(NamedTuple):
 
 
 class AttemptTable(NamedTuple):
-    """The attempts at an item; no column is empty."""
+    """The attempts at an item, no column of which is empty, and the votes that were not cast."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[AttemptRow]
+    notes: Sequence[str]
 
 
 def attempts(task: TaskReport, places: Places) -> AttemptTable:
@@ -58,7 +64,12 @@ def attempts(task: TaskReport, places: Places) -> AttemptTable:
     ]
     # An agent that counts neither calls nor money has no empty columns for them.
     columns = [name for name in rows[0].cells if any(row.cells[name].cut.text for row in rows)]
-    return AttemptTable("Attempts" if len(rows) > 1 else "Attempt", columns, rows)
+    notes = [
+        f"{vote_part(one.number, len(task.votes), one.voter)}: {one.state}"
+        for one in task.votes
+        if one.state == NOT_NEEDED
+    ]
+    return AttemptTable("Attempts" if len(rows) > 1 else "Attempt", columns, rows, notes)
 
 
 def _cells(attempt: TaskAttempt) -> dict[str, Cell]:
@@ -102,6 +113,10 @@ def _facts(task: TaskReport, attempt: TaskAttempt, places: Places) -> Iterator[F
     # The last attempt's trouble is the item's own, and stands above.
     if attempt.trouble and attempt is not task.attempts[-1]:
         yield Fact("Trouble", cut_text(attempt.trouble.message), "wide")
+    if attempt.part and attempt.said:
+        yield Fact("Quoted" if attempt.is_check else "Said", cut_text(attempt.said), "wide")
+    if found := task.only_said_by(attempt):
+        yield Fact("Found", cut_text("\n".join(map(finding_text, found[:_MAX_FINDINGS]))), "wide")
     for name in ("client", "model", "session", "turns"):
         if about.get(name) is not None:
             yield Fact(name.capitalize(), cut_text(_text(about[name])))

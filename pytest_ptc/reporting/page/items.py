@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,8 +23,8 @@ from pytest_ptc.reporting.page.texts import (
     json_lines,
 )
 from pytest_ptc.reporting.page.titles import STATES, anchor, flags
-from pytest_ptc.reporting.run_report import worst_first
-from pytest_ptc.reporting.wording import finding_marks, grouped
+from pytest_ptc.reporting.run_report import vote_part, worst_first
+from pytest_ptc.reporting.wording import finding_marks, grouped, listed
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
@@ -186,9 +187,12 @@ def _marks(task: TaskReport, flag_names: Sequence[str]) -> Iterator[Mark]:
     for severity, number in task.severities.items():
         yield Mark(f"{grouped(number)} {severity}", f"severity {severity}")
     if task.votes:
-        passes = sum(vote.state == VerdictKind.PASS.value for vote in task.votes)
-        votes = [f"vote {one.number} {one.voter}: {one.state}" for one in task.votes]
-        yield Mark(f"{passes} of {len(task.votes)} votes pass", "chip", ", ".join(votes))
+        states = Counter(vote.state for vote in task.votes)
+        votes = [
+            f"{vote_part(one.number, len(task.votes), one.voter)}: {one.state}"
+            for one in task.votes
+        ]
+        yield Mark(f"votes: {listed((s, n) for s, n in states.items())}", "chip", ", ".join(votes))
     number = max((attempt.number for attempt in task.attempts), default=0)
     if number > 1:
         yield Mark(f"{number} attempts", "chip")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ptc.reporting.run_report import CHECK_PART, worst_first
+from pytest_ptc.reporting.run_report import NOT_NEEDED, vote_part, worst_first
 from pytest_ptc.reporting.wording import MAX_TEXT_CHARS, cut, finding_text, hung, output_lines
 from pytest_ptc.text.printable import printable, wrap
 
@@ -22,6 +22,9 @@ _HEADLINE, _HEADLINE_FINDING = 280, 170
 
 #: Most findings and last lines of evidence in an item's own report.
 _REPORT_FINDINGS, _EVIDENCE_LINES = 20, 20
+#: Most findings of a vote whose panel came to nothing, and most characters of a line that a
+#: verifier quotes.
+_VOTE_FINDINGS, _QUOTE = 5, 120
 
 
 def failure_text(task: TaskReport, journal: Path | str) -> str:
@@ -70,13 +73,19 @@ def _tried(task: TaskReport) -> Iterator[str]:
         if task.kept_from is not None:
             what += f", in run {task.kept_from}"
         yield printable(f"{what}: {_how(attempt, details)}")
+        for finding in task.only_said_by(attempt)[:_VOTE_FINDINGS]:
+            yield from hung(wrap(finding_text(finding), 96, 5))
+    for vote in task.votes:
+        if vote.state == NOT_NEEDED:
+            part = vote_part(vote.number, len(task.votes), vote.voter)
+            yield printable(f"{part}: {NOT_NEEDED}")
 
 
 def _how(attempt: TaskAttempt, details: str) -> str:
     trouble = attempt.trouble
     if trouble is None:
-        if attempt.part == CHECK_PART:
-            return attempt.ended_as
+        if attempt.is_check:
+            return f'{attempt.ended_as}: "{cut(printable(attempt.said[:MAX_TEXT_CHARS]), _QUOTE)}"'
         return f"verdict {attempt.kind}" if attempt.kind else "no result"
     # The message of the last attempt is the headline already.
     if trouble.message == details:

@@ -56,7 +56,7 @@ def item_lines(
         *_self_test(task),
         *_findings(found),
         *(cut(f"  {text}", _LINE_CHARS) for text in looked_at(task.verdict)),
-        *(line for attempt in task.attempts for line in _attempt(attempt)),
+        *(line for attempt in task.attempts for line in _attempt(attempt, task)),
         *([f"kept from run {task.kept_from}"] if task.kept_from else []),
         *_calls(calls),
         *_prompt(task.spec.prompt),
@@ -90,8 +90,9 @@ def _findings(found: Sequence[NamedFinding]) -> Iterator[str]:
         yield f"  - and {count(len(found) - MAX_FINDINGS, 'finding')} more"
 
 
-def _attempt(attempt: TaskAttempt) -> Iterator[str]:
-    parts = [f"attempt {attempt.name}", attempt.worker, attempt.ended_as]
+def _attempt(attempt: TaskAttempt, task: TaskReport) -> Iterator[str]:
+    part = f", {attempt.part}" if attempt.part else ""
+    parts = [f"attempt {attempt.name}{part}", attempt.worker, attempt.ended_as]
     if attempt.seconds is not None:
         parts.append(seconds_text(attempt.seconds))
     if attempt.usage is not None and attempt.usage.cost_usd is not None:
@@ -100,7 +101,12 @@ def _attempt(attempt: TaskAttempt) -> Iterator[str]:
         parts.append(count(attempt.tool_calls, "tool call"))
     if attempt.about.get("session"):
         parts.append(f"session {cut(str(attempt.about['session']), 60)}")
-    yield ", ".join(parts)
+    yield cut(", ".join(parts), _LINE_CHARS)
+    if attempt.part and attempt.said:
+        # Of one of several: what the item comes to says only what one of them said.
+        yield cut(f"  | {attempt.said}", _LINE_CHARS)
+    for finding in task.only_said_by(attempt)[:MAX_FINDINGS]:
+        yield cut(f"  - {finding_text(finding)}", _LINE_CHARS)
     denied = attempt.about.get("denied")
     if isinstance(denied, list | tuple) and denied:
         names = ", ".join(cut(str(one), 80) for one in denied[:MAX_DENIED])

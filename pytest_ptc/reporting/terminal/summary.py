@@ -317,13 +317,17 @@ def passing_findings(
     ]
     if not found:
         return
-    severities = Counter(finding.severity for finding, _ in found)
-    by_severity = listed((severity, severities[severity]) for severity in WORST_FIRST)
-    yield Line(f"{count(len(found), 'finding')} in passing items: {by_severity}")
+    severities = Counter(one.severity for one, _ in found if one.facts.excuse is None)
+    excuses = Counter(one.facts.excuse for one, _ in found if one.facts.excuse is not None)
+    numbers = [(severity, severities[severity]) for severity in WORST_FIRST]
+    by_kind = listed([*numbers, *excuses.items()])
+    yield Line(f"{count(len(found), 'finding')} in passing items: {by_kind}")
     if verbosity > 0:
         # They stand with their items.
         return
-    found.sort(key=lambda pair: WORST_FIRST.index(pair[0].severity))
+    found.sort(
+        key=lambda pair: (pair[0].facts.excuse is not None, WORST_FIRST.index(pair[0].severity))
+    )
     for finding, nodeid in found[:_PASSING]:
         yield from map(Line, hung(wrap(finding_text(finding), width - 4, _NORMAL.each)))
         yield Line(printable(f"  | in {nodeid}"))
