@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pytest_ptc.model.errors import ConfigError
@@ -29,10 +30,14 @@ def flaky_lines(folder: Path | None, place: RunPlace) -> list[str]:
     """
     if folder is None:
         return []
-    try:
-        key = key_to_read(place.root)
-    except ConfigError:
-        return []
+    # It is news about other runs: that they cannot be read is no problem of this one.
+    with contextlib.suppress(ConfigError, OSError):
+        return _lines(folder, place)
+    return []
+
+
+def _lines(folder: Path, place: RunPlace) -> list[str]:
+    key = key_to_read(place.root)
     own = read_history([RunFolder(folder, place.root)], key).runs
     if not any(one.input is not None for run in own for one in run.judgements):
         return []

@@ -45,10 +45,6 @@ def test_a_verdict_that_differs_on_the_same_input_is_named(
     result.assert_outcomes(passed=1, failed=1)
     line = f"flaky test_a.py::test_whim: fail; the same input: pass in run {first}"
     result.stdout.fnmatch_lines([line])
-    suite.write(test_a=TESTS.replace("'pass'", "'pass indeed'"))
-    suite.commit()
-    again = suite.run("-q")
-    assert not [line for line in again.outlines if line.startswith("flaky")]
 
     capsys.readouterr()
     monkeypatch.chdir(suite.path)
@@ -56,7 +52,7 @@ def test_a_verdict_that_differs_on_the_same_input_is_named(
     told = json.loads(capsys.readouterr().out)
     (one,) = told["suites"]
     assert [run.name for run in suite.runs] == told["runs"]
-    assert (one["items"], one["judgements"], one["repeats"], one["flips"]) == (2, 6, 2, 1)
+    assert (one["items"], one["judgements"], one["repeats"], one["flips"]) == (2, 4, 2, 1)
     assert one["flaky"] == [
         {
             "nodeid": "test_a.py::test_whim",

@@ -102,6 +102,10 @@ def test_votes_and_verifiers_decide(judged: Suite) -> None:
     assert "high a.py:10 (2 of 3 votes, plausible): bad" in output
     # One of a worker that was killed, and one of an agent that said nothing.
     assert "14 items: 7 pass, 4 fail, 3 error" in output
+    # What they name at one line is one finding, which fails the run.
+    (merged,) = [one for one in document["findings"] if one["line"] == 10]
+    assert (merged["fails"], merged["severity"], merged["judged"]) == (True, "high", 11)
+    assert f"in {merged['found_by']} items: test_a.py::test_" in output
 
 
 def test_votes_that_were_cast_are_kept_and_the_others_are_cast(judged: Suite) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +23,8 @@ from tests.support.documents import Item, finding, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+SARIF_SCHEMA = json.loads((Path(__file__).parents[2] / "data/sarif-2.1.0.schema.json").read_text())
 
 #: As three items name one thing, the last of which has no gate.
 THING: dict[str, Any] = {"path": "src/a.py", "rule": "sql"}
@@ -50,7 +55,9 @@ def test_every_report_has_it_once() -> None:
     assert one.found_by == "found by 3 of 4 items: t.py::test_d, t.py::test_a, t.py::test_c"
     assert other.found_by == "t.py::test_b"
 
-    result, _ = sarif(run)["runs"][0]["results"]
+    whole = sarif(run)
+    jsonschema.validate(whole, SARIF_SCHEMA)
+    result, _ = whole["runs"][0]["results"]
     assert (result["level"], result["properties"]["foundBy"]) == (
         "error",
         {"items": 3, "judged": 4},
