@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,9 +30,10 @@ from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
 from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.lifecycle import WorkerState
 from pytest_ptc.model.result import Attempt, AttemptReport, Result, Usage
+from pytest_ptc.model.self_test import Expectation, SelfTest
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 
 LIMITS = Limits(workers=2, max_worker_restart=3)
 PASS = Verdict(verdict=VerdictKind.PASS, summary="fine")
@@ -56,6 +59,7 @@ class World:
         retries: int = 0,
         needs: tuple[str, ...] = (),
         budget_usd: float | None = None,
+        self_test: SelfTest | None = None,
     ) -> None:
         for name in names:
             spec = TaskSpec(
@@ -65,6 +69,7 @@ class World:
                 cwd="/",
                 retries=retries,
                 budget_usd=budget_usd,
+                self_test=self_test,
             )
             self.board.submitted(name, spec, needs)
 
@@ -252,6 +257,23 @@ def test_an_unmet_need_ends_all_that_hang_on_it(world: World) -> None:
         trouble = results[name].trouble
         assert trouble is not None
         assert trouble.cause is Cause.NEEDS
+
+
+@pytest.mark.parametrize("missed", [False, True])
+def test_what_needs_a_canary_waits_until_its_planted_defect_is_found(
+    world: World, missed: bool
+) -> None:
+    """Its verdict is a fail, as it must be; a pass has missed it."""
+    expect = Expectation(path="a.py", rules=("eval",))
+    world.submit("a", self_test=SelfTest(kind="canary", expect=expect))
+    world.submit("b", needs=("a",))
+    world.turn()
+    world.ready("w1")
+    world.turn()
+    found = Finding(severity=Severity.HIGH, message="m", path="a.py", rule="eval")
+    world.end(world.attempts[0], PASS if missed else replace(FAIL, findings=(found,)))
+    assert ("b" in world.results()) is missed
+    assert world.turn() == ([] if missed else [Assign("b", "w1")])
 
 
 def test_lost_workers_are_replaced_only_so_often(world: World) -> None:
