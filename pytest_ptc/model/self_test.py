@@ -19,6 +19,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from pytest_ptc.model.choices import severity_of
 from pytest_ptc.model.verdict import Excuse, Severity, VerdictKind
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def _refuses(verdict: Verdict, fail_on: str) -> bool:
         return bool(own) or not verdict.findings or verdict.stands
     if fail_on == "verdict":
         return False
-    floor = Severity(fail_on).rank
+    # That a finding is not new says nothing of the judge.
+    floor = Severity(severity_of(fail_on)).rank
     return any(finding.severity.rank >= floor for finding in own)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_ptc.model.choices import FailOn
 from pytest_ptc.model.item_states import ItemState, item_state
 from pytest_ptc.model.ruling import Ruling, is_no_skip, ruling_on
 from pytest_ptc.model.self_test import (
@@ -103,6 +104,14 @@ def test_a_planted_defect_is_named_and_not_merely_failed(
     """And a defect that is named beside a pass would be let through."""
     assert came_to(CANARY, kind, *findings, fail_on=fail_on) is of_canary
     assert came_to(CONTROL, kind, *findings, fail_on=fail_on) is of_control
+
+
+@pytest.mark.parametrize("fail_on", get_args(FailOn))
+def test_every_threshold_can_be_met(fail_on: str) -> None:
+    """A finding beside a pass finds what is planted if it is as bad as the threshold."""
+    critical = replace(NAMED, severity=Severity.CRITICAL)
+    found = MISSED if fail_on == "verdict" else FOUND
+    assert came_to(CANARY, "pass", critical, fail_on=fail_on) is found
 
 
 @pytest.mark.parametrize("excuse", Excuse)
