@@ -205,11 +205,10 @@ def difference(baseline: Baseline, run: PastRun) -> Difference:
     """Return a run against a baseline."""
     found: list[FoundAgain] = []
     again: set[int | None] = set()
+    comparer = Comparer(baseline)
     for item, claims in run.found.items():
-        known_as = recognised(baseline.findings, claims)
-        again.update(known_as)
-        for claim, at in zip(claims, known_as, strict=True):
-            state = _state(claim, _past(baseline.findings, at))
+        again.update(comparer.recognised(claims))
+        for claim, state in zip(claims, comparer.states(claims), strict=True):
             if state is not None:
                 found.append(FoundAgain(state, item, claim))
     gone: list[PastFinding] = []
@@ -222,26 +221,31 @@ def difference(baseline: Baseline, run: PastRun) -> Difference:
     return Difference(baseline, run.run_id, found, gone, not_looked_for)
 
 
-def states_of(baseline: Baseline, claims: Sequence[Claim]) -> list[FindingState | None]:
-    """Return what each finding of one verdict is against the baseline; None for none at all."""
-    past = [_past(baseline.findings, at) for at in recognised(baseline.findings, claims)]
-    return [_state(claim, one) for claim, one in zip(claims, past, strict=True)]
+class Comparer:
+    """Compares verdicts with one baseline, whose findings are looked through once.
 
-
-def recognised(past: Sequence[PastFinding], claims: Sequence[Claim]) -> list[int | None]:
-    """Return which earlier finding each of one verdict is, by its place in `past`.
-
-    An earlier finding is at one place: another line with the same text is a new one. The best pairs
-    are made first.
+    Args:
+        baseline: The baseline.
     """
-    index = _Index()
-    for one in past:
-        index.add(one)
-    return index.recognised(claims)
 
+    def __init__(self, baseline: Baseline) -> None:
+        self._past = baseline.findings
+        self._index = _Index(baseline.findings)
 
-def _past(past: Sequence[PastFinding], at: int | None) -> PastFinding | None:
-    return None if at is None else past[at]
+    def states(self, claims: Sequence[Claim]) -> list[FindingState | None]:
+        """Return what each finding of one verdict is; None for none at all."""
+        return [
+            _state(claim, None if at is None else self._past[at])
+            for claim, at in zip(claims, self.recognised(claims), strict=True)
+        ]
+
+    def recognised(self, claims: Sequence[Claim]) -> list[int | None]:
+        """Return which earlier finding each of one verdict is, by its place in the baseline.
+
+        An earlier finding is at one place: another line with the same text is a new one. The best
+        pairs are made first.
+        """
+        return self._index.recognised(claims)
 
 
 def _state(claim: Claim, past: PastFinding | None) -> FindingState | None:
@@ -270,9 +274,7 @@ def _after(findings: Sequence[PastFinding], run: PastRun, *, growing: bool) -> _
         run: The run.
         growing: Whether what it found belongs to the baseline; else it tells only what is gone.
     """
-    index = _Index()
-    for one in findings:
-        index.add(one)
+    index = _Index(findings)
     told: dict[int, list[tuple[str, Claim]]] = defaultdict(list)
     made = list(findings)
     for item, claims in run.found.items():
@@ -328,10 +330,12 @@ class _Pair(NamedTuple):
 class _Index:
     """Earlier findings by what they may be recognised by."""
 
-    def __init__(self) -> None:
+    def __init__(self, findings: Iterable[PastFinding]) -> None:
         self._all: list[PastFinding] = []
         #: For each key their lines and numbers, sorted.
         self._by: dict[object, list[tuple[int, int]]] = defaultdict(list)
+        for one in findings:
+            self.add(one)
 
     def add(self, past: PastFinding) -> None:
         number = len(self._all)

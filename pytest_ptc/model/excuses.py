@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model.baseline import Claim, states_of
+from pytest_ptc.model.baseline import Claim, Comparer
 from pytest_ptc.model.choices import asks_for_new
-from pytest_ptc.model.known import is_expired_known, known_among
+from pytest_ptc.model.known import expired_among, known_among
 from pytest_ptc.model.sightings import Roots, sighting
 from pytest_ptc.model.verdict import Excuse, FindingState
 from pytest_ptc.model.weighing import Excused
@@ -34,7 +33,6 @@ def claim_of(finding: Finding, cwd: str, roots: Roots, start: str | None = None)
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Excuses:
     """What excuses the findings of a verdict; one of these is an `ExcuseOf`.
 
@@ -44,14 +42,17 @@ class Excuses:
         baseline: What the run is compared with, if it is.
     """
 
-    roots: Roots
-    known: KnownFindings | None = None
-    baseline: Baseline | None = None
+    def __init__(
+        self, roots: Roots, known: KnownFindings | None = None, baseline: Baseline | None = None
+    ) -> None:
+        self._roots = roots
+        self._known = known
+        self._comparer = None if baseline is None else Comparer(baseline)
 
     def __call__(self, findings: Sequence[Finding], spec: TaskSpec) -> list[Excused | None]:
-        claims = [claim_of(finding, spec.cwd, self.roots) for finding in findings]
-        known = self._known(claims)
-        is_open = self._is_open(claims, known, spec)
+        claims = [claim_of(finding, spec.cwd, self._roots) for finding in findings]
+        known = self._known_among(claims)
+        is_open = self._are_open(claims, known, spec)
         return [
             Excused(Excuse.KNOWN, entry.reason)
             if entry is not None
@@ -61,25 +62,25 @@ class Excuses:
             for entry, old in zip(known, is_open, strict=True)
         ]
 
-    def _known(self, claims: Sequence[Claim]) -> Sequence[KnownEntry | None]:
-        if self.known is None:
+    def _known_among(self, claims: Sequence[Claim]) -> Sequence[KnownEntry | None]:
+        if self._known is None:
             return [None] * len(claims)
-        return known_among(self.known, [claim.seen for claim in claims])
+        return known_among(self._known, [claim.seen for claim in claims])
 
-    def _is_open(
+    def _are_open(
         self, claims: Sequence[Claim], known: Sequence[KnownEntry | None], spec: TaskSpec
     ) -> Sequence[bool]:
         """Return which findings the baseline excuses: not one that was known until a day."""
-        if self.baseline is None or not asks_for_new(spec.fail_on):
+        if self._comparer is None or not asks_for_new(spec.fail_on):
             return [False] * len(claims)
         told = [
             claim if entry is None else claim._replace(excuse=Excuse.KNOWN)
             for claim, entry in zip(claims, known, strict=True)
         ]
+        expired = [False] * len(claims)
+        if self._known is not None:
+            expired = expired_among(self._known, [claim.seen for claim in claims])
         return [
-            state is FindingState.OPEN and not self._was_known(claim)
-            for claim, state in zip(claims, states_of(self.baseline, told), strict=True)
+            state is FindingState.OPEN and not over
+            for state, over in zip(self._comparer.states(told), expired, strict=True)
         ]
-
-    def _was_known(self, claim: Claim) -> bool:
-        return self.known is not None and is_expired_known(self.known, claim.seen)

@@ -7,14 +7,15 @@ does not excuse.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.model.rule_names import is_same_rule
+from pytest_ptc.model.rule_names import is_same_rule, rule_key
 from pytest_ptc.text.globs import glob_matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.model.sightings import Sighting
 
@@ -102,12 +103,11 @@ def known_among(known: KnownFindings, seen: Sequence[Sighting]) -> list[KnownEnt
     An entry of a line stands for one place in each verdict: a line's twin elsewhere in the file is
     another finding, which nobody has looked at.
     """
+    entries = _Entries([entry for entry in known.entries if not known.is_expired(entry)])
     found: list[KnownEntry | None] = [None] * len(seen)
     taken: dict[int, object] = {}
     for at in sorted(range(len(seen)), key=lambda at: seen[at].line or 0):
-        for entry in known.entries:
-            if known.is_expired(entry) or not covers(entry, seen[at]):
-                continue
+        for entry in entries.that_cover(seen[at]):
             if not entry.of_a_line or taken.setdefault(entry.number, seen[at].place) == (
                 seen[at].place
             ):
@@ -116,9 +116,30 @@ def known_among(known: KnownFindings, seen: Sequence[Sighting]) -> list[KnownEnt
     return found
 
 
-def is_expired_known(known: KnownFindings, seen: Sighting) -> bool:
-    """Tell whether a finding was a known one, and its date has passed."""
-    return any(known.is_expired(entry) and covers(entry, seen) for entry in known.entries)
+def expired_among(known: KnownFindings, seen: Sequence[Sighting]) -> list[bool]:
+    """Return which findings were known ones whose date has passed."""
+    entries = _Entries([entry for entry in known.entries if known.is_expired(entry)])
+    return [any(True for _ in entries.that_cover(one)) for one in seen]
+
+
+class _Entries:
+    """Entries by what they may mean: an agent may find any number of things."""
+
+    def __init__(self, entries: Iterable[KnownEntry]) -> None:
+        self._by: dict[object, list[KnownEntry]] = defaultdict(list)
+        for entry in entries:
+            key = (
+                rule_key(entry.rule)
+                if entry.fingerprint is None
+                else ("fingerprint", entry.fingerprint)
+            )
+            self._by[key].append(entry)
+
+    def that_cover(self, seen: Sighting) -> Iterator[KnownEntry]:
+        """Yield the entries that mean a finding, first those of its line."""
+        of_line = self._by.get(("fingerprint", seen.anchor), ())
+        of_rule = self._by.get(rule_key(seen.rule), ())
+        return (entry for entry in (*of_line, *of_rule) if covers(entry, seen))
 
 
 def void_entries(known: KnownFindings, seen: Iterable[Sighting]) -> list[VoidEntry]:
@@ -129,13 +150,15 @@ def void_entries(known: KnownFindings, seen: Iterable[Sighting]) -> list[VoidEnt
         seen: All findings of a run. Where one of an entry's rule and file is there, and none at its
             line, the line has changed: of a file without such findings nothing is known.
     """
-    seen = list(seen)
+    by_rule: dict[str | None, list[Sighting]] = defaultdict(list)
+    for one in seen:
+        by_rule[rule_key(one.rule)].append(one)
     found = []
     for entry in known.entries:
         if known.is_expired(entry):
             found.append(VoidEntry(entry, f"its date, {entry.until}, has passed"))
         elif entry.of_a_line and entry.path is not None and entry.rule is not None:
-            alike = [one for one in seen if _is_alike(entry, one)]
+            alike = [one for one in by_rule[rule_key(entry.rule)] if _is_alike(entry, one)]
             if alike and not any(covers(entry, one) for one in alike):
                 read = any(one.anchor is not None for one in alike)
                 why = "its line changed" if read else "nobody could read the finding's line"

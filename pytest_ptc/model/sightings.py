@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from pytest_ptc.model.verdict import Finding
 
 
+#: Most characters of a rule, and of a path: longer ones are those of no file.
+_MAX_RULE_CHARS, _MAX_PATH_CHARS = 200, 4096
+
+
 class Sighting(NamedTuple):
     """A finding, by what it is recognised by.
 
@@ -23,6 +27,15 @@ class Sighting(NamedTuple):
     line: int | None = None
     rule: str | None = None
     anchor: str | None = None
+
+    @classmethod
+    def of(
+        cls, path: str | None, line: int | None, rule: str | None, anchor: str | None
+    ) -> Sighting:
+        """Return it with texts of a length that can be kept."""
+        if path is not None and len(path) > _MAX_PATH_CHARS:
+            path = None
+        return cls(path, line, rule and rule[:_MAX_RULE_CHARS], anchor)
 
     @property
     def location(self) -> str:
@@ -62,7 +75,7 @@ def sighting(finding: Finding, cwd: str, roots: Roots, start: str | None = None)
     if finding.path:
         full = posixpath.join(cwd if start is None else start, finding.path)
         path = path_in_repository(full, cwd, roots)
-    return Sighting(path, finding.line, finding.rule, finding.facts.anchor)
+    return Sighting.of(path, finding.line, finding.rule, finding.facts.anchor)
 
 
 def path_in_repository(path: str, cwd: str, roots: Roots) -> str | None:

@@ -100,5 +100,5 @@ def past_run_in(content: bytes) -> PastRun:
 
 def _claim(one: _Finding, cwd: str, roots: Roots) -> Claim:
     path = path_in_repository(one.path, cwd, roots) if one.path else None
-    seen = Sighting(path, one.line, one.rule, one.anchor)
+    seen = Sighting.of(path, one.line, one.rule, one.anchor)
     return Claim(seen, one.severity, one.message[:MAX_MESSAGE_CHARS], one.excuse)

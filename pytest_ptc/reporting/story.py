@@ -34,7 +34,7 @@ from pytest_ptc.journal.events import (
     WorkerReady,
     WorkerStarted,
 )
-from pytest_ptc.model.baseline import states_of
+from pytest_ptc.model.baseline import Comparer
 from pytest_ptc.model.excuses import claim_of
 from pytest_ptc.model.item_states import PhaseReport
 from pytest_ptc.model.result import Attempt
@@ -169,6 +169,7 @@ class _Story:
         self._changed_suite: set[str] = set()
         self._known: KnownFindings | None = None
         self._baseline: Baseline | None = None
+        self._comparer: Comparer | None = None
         #: The items of `ptc run` are in the order given, whatever a plugin made of it.
         self._given = () if began.inline is None else tuple(i.nodeid for i in began.inline.items)
         self._collected: tuple[str, ...] = ()
@@ -248,6 +249,7 @@ class _Story:
                 self._known = event.known
             case BaselineRead():
                 self._baseline = event.baseline
+                self._comparer = Comparer(event.baseline)
 
     def _keep(self, event: VerdictKept) -> None:
         report = event.report.report
@@ -349,10 +351,10 @@ class _Story:
             return verdict
         rootdir = self._began.rootdir
         findings = [_placed(finding, spec.cwd, rootdir) for finding in verdict.findings]
-        if self._baseline is not None and spec.self_test is None:
+        if self._comparer is not None and spec.self_test is None:
             roots = Roots(rootdir, self._began.repository)
             claims = [claim_of(one, spec.cwd, roots, start=rootdir) for one in findings]
-            states = states_of(self._baseline, claims)
+            states = self._comparer.states(claims)
             findings = [
                 one.with_facts(state=state) for one, state in zip(findings, states, strict=True)
             ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from pytest_ptc.model.baseline import baseline_of
 from pytest_ptc.model.errors import ConfigError, GitError, ReportError
 from pytest_ptc.reporting.past_runs import past_run, past_run_in
@@ -26,6 +28,8 @@ LAST = "last"
 MAX_REPORT_BYTES = 256 * 1024 * 1024
 #: How many of the newest runs are looked through for what was gone in between.
 MAX_HISTORY = 50
+#: The longest form of a baseline.
+MAX_BASELINE_BYTES = 32 * 1024 * 1024
 _COMMIT_CHARS = 12
 
 
@@ -60,7 +64,12 @@ def read_baseline(wanted: str, project: Project, *, until: float | None = None) 
         for run in others[-MAX_HISTORY:]
         if until is None or run.began.at < until
     ]
-    return baseline_of(at, history, source)
+    baseline = baseline_of(at, history, source)
+    # It is an event of the journal, which is a line.
+    if len(msgspec.json.encode(baseline)) > MAX_BASELINE_BYTES:
+        number = len(baseline.findings)
+        raise ConfigError(f"{source} has {number} findings, which are too many to be compared with")
+    return baseline
 
 
 def report_file(wanted: str, root: Path) -> Path | None:

@@ -99,6 +99,10 @@ def test_what_is_known_or_old_blocks_nothing_and_stays_listed(suite: Suite) -> N
         "new high src/void.py:8 eval: eval in here",
     ]
     assert ptc(suite, "diff", "old.json", run).returncode == 0
+    # A commit is the last run at it; one without a run, and a word for nothing, are refused.
+    at_commit = ptc(suite, "diff", "HEAD")
+    assert (at_commit.returncode, suite.runs[-1].name in at_commit.stdout) == (0, True)
+    assert ptc(suite, "diff", "nothing").returncode == 2
     check = ptc(suite, "known", "check")
     assert (check.returncode, check.stdout.splitlines()) == (
         1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,13 +11,12 @@ from hypothesis import strategies as st
 from pytest_ptc.model.baseline import (
     Baseline,
     Claim,
+    Comparer,
     PastFinding,
     PastRun,
     PastStatus,
     baseline_of,
     difference,
-    recognised,
-    states_of,
 )
 from pytest_ptc.model.excuses import Excuses
 from pytest_ptc.model.known import KnownEntry, KnownFindings
@@ -31,7 +32,16 @@ from pytest_ptc.model.verdict import (
 )
 from pytest_ptc.model.weighing import weighed
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 NEW, OPEN, REGRESSED = FindingState
+
+
+def recognised(past: Sequence[PastFinding], claims: Sequence[Claim]) -> list[int | None]:
+    """Return which earlier finding each is, by its place among them."""
+    baseline = Baseline(source="it", run_id="r", findings=tuple(past))
+    return Comparer(baseline).recognised(claims)
 
 
 def past(
@@ -218,7 +228,7 @@ def test_what_a_finding_is_against_the_baseline(
     status: PastStatus, excuse: Excuse | None, expected: FindingState | None
 ) -> None:
     baseline = Baseline(source="it", run_id="r", findings=(past(status=status),))
-    assert states_of(baseline, [claim(excuse=excuse), claim(90, "a2")]) == [expected, NEW]
+    assert Comparer(baseline).states([claim(excuse=excuse), claim(90, "a2")]) == [expected, NEW]
 
 
 ROOTS = Roots("/repo", "/repo")
@@ -291,4 +301,4 @@ def test_more_findings_never_make_more_of_them_old(before: list[Claim], now: lis
     for at, one in zip(found, now, strict=True):
         if at is not None:
             assert places.setdefault(at, one.seen.place) == one.seen.place
-    assert NEW not in states_of(baseline, before)
+    assert NEW not in Comparer(baseline).states(before)
