@@ -70,7 +70,8 @@ class RunLists(NamedTuple):
         if spec is not None and self.baseline is None:
             raise ConfigError(
                 f"{spec.nodeid}: fail_on: {spec.fail_on} asks for what is new, and there is no "
-                "baseline: name one with --ptc-baseline=RUN, or leave new: out"
+                "baseline: name one with --ptc-baseline=RUN (ptc run: --baseline RUN), or leave "
+                "new: out"
             )
 
 
