@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from pytest_ptc.reporting.run_report import TaskReport
+    from pytest_ptc.reporting.task_report import TaskReport
     from pytest_ptc.runs.recorded import RecordedRun
 
 #: A session's id: what an agent has put there is no path and no option.

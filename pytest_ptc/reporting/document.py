@@ -25,13 +25,9 @@ if TYPE_CHECKING:
     from pytest_ptc.model.reports import ReportTarget
     from pytest_ptc.model.self_test import JudgeReport, Rate
     from pytest_ptc.model.verdict import Finding, Verdict
-    from pytest_ptc.reporting.run_report import (
-        RunReport,
-        Spent,
-        TaskAttempt,
-        TaskReport,
-        WorkerReport,
-    )
+    from pytest_ptc.reporting.attempts import Spent, TaskAttempt
+    from pytest_ptc.reporting.run_report import RunReport, WorkerReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: The version of the form: the first number changes when a reader of the old one would err.
 VERSION = "1.4"

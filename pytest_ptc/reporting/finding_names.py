@@ -6,12 +6,13 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.errors import ConfigError
-from pytest_ptc.reporting.run_report import worst_first
+from pytest_ptc.reporting.task_report import worst_first
 
 if TYPE_CHECKING:
     from pytest_ptc.model.sightings import Sighting
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: The shortest beginning of a fingerprint that names one: shorter ones are easily others.
 _SHORTEST_FINGERPRINT = 6

@@ -23,7 +23,7 @@ from pytest_ptc.reporting.merged import (
     other_commit,
     repository_path,
 )
-from pytest_ptc.reporting.run_report import WORST_FIRST
+from pytest_ptc.reporting.task_report import WORST_FIRST
 from pytest_ptc.reporting.wording import count, cut, finding_marks
 from pytest_ptc.text.printable import printable
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.verdict import Excuse, FindingFacts
     from pytest_ptc.reporting.merged import MergedFinding
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: The other rules that are ours, beside `FINDING`: no finding of an agent's has one of these names.
 VERDICT = "ptc/verdict"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_ptc.model.verdict import Excuse, Finding, Severity
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: Items that are named of those that name one finding.
 MAX_NAMED = 3

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.verdict import Finding
     from pytest_ptc.reporting.finding_names import NamedFinding
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: Most bytes that an agent which runs a command is given back: about 600 tokens.
 AGENT_MAX_BYTES = 2_400

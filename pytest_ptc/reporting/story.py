@@ -42,19 +42,9 @@ from pytest_ptc.model.sightings import Roots
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verification import checked_place
 from pytest_ptc.model.voters import voter_of
-from pytest_ptc.reporting.run_report import (
-    NOT_NEEDED,
-    Hold,
-    RunFacts,
-    RunReport,
-    Session,
-    TaskAttempt,
-    TaskReport,
-    VoteReport,
-    WorkerReport,
-    check_part,
-    vote_part,
-)
+from pytest_ptc.reporting.attempts import NOT_NEEDED, TaskAttempt, VoteReport, check_part, vote_part
+from pytest_ptc.reporting.run_report import Hold, RunFacts, RunReport, Session, WorkerReport
+from pytest_ptc.reporting.task_report import TaskReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

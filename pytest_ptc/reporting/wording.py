@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.model.verdict import Finding, Verdict
-    from pytest_ptc.reporting.run_report import TaskReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: Most characters of a line of code that is quoted beside a finding.
 _MAX_QUOTE = 80

@@ -15,7 +15,7 @@ from pytest_ptc.model.greenness import state_of
 from pytest_ptc.model.item_states import PhaseReport, final_report, phase_outcome
 from pytest_ptc.model.ruling import Ruling, is_no_skip, ruling_on
 from pytest_ptc.model.verdict import VerdictKind
-from pytest_ptc.reporting.run_report import TaskReport
+from pytest_ptc.reporting.task_report import TaskReport
 from pytest_ptc.reporting.terminal.failure import failure_text
 from pytest_ptc.system import pytest_internals
 from pytest_ptc.text.printable import printable

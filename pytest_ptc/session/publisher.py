@@ -14,8 +14,8 @@ from pytest_ptc.journal.events import ItemReported, ItemsCollected
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.reporting.list_lines import list_lines
 from pytest_ptc.reporting.merged import merged_findings
-from pytest_ptc.reporting.run_report import TaskReport
 from pytest_ptc.reporting.story import run_report
+from pytest_ptc.reporting.task_report import TaskReport
 from pytest_ptc.reporting.terminal.brief import brief_summary
 from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines

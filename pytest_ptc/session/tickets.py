@@ -14,7 +14,7 @@ from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.greenness import state_of
 from pytest_ptc.model.item_states import BAD, final_report
 from pytest_ptc.model.self_test import NO_MINIMUMS, JudgedTest, JudgeOutcome, JudgeReport, Minimums
-from pytest_ptc.reporting.run_report import TaskReport
+from pytest_ptc.reporting.task_report import TaskReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

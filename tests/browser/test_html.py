@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.trouble import Trouble
     from pytest_ptc.model.verdict import Verdict
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
     from tests.support.chromium import Chromium
 
 SHOWN = "[...document.querySelectorAll('.item')].filter((item) => item.checkVisibility())"

@@ -20,7 +20,8 @@ from pytest_ptc.model.verdict import (
     VerdictKind,
 )
 from pytest_ptc.reporting.past_runs import past_run
-from pytest_ptc.reporting.run_report import RunFacts, RunReport, Session, TaskReport
+from pytest_ptc.reporting.run_report import RunFacts, RunReport, Session
+from pytest_ptc.reporting.task_report import TaskReport
 
 #: The top of the repository that the runs take place in, and pytest's root directory there.
 TOP, ROOT = "/repo", "/repo/tests"

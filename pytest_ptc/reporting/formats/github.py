@@ -22,7 +22,7 @@ from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.document import json_text
 from pytest_ptc.reporting.issues import OURS, issues_of
 from pytest_ptc.reporting.list_lines import list_lines
-from pytest_ptc.reporting.run_report import WORST_FIRST
+from pytest_ptc.reporting.task_report import WORST_FIRST
 from pytest_ptc.reporting.wording import count, cut, listed
 from pytest_ptc.text.printable import clip_left, printable, utf8
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_ptc.model.verdict import Verdict
+    from pytest_ptc.reporting.attempts import Spent
     from pytest_ptc.reporting.issues import Issue
-    from pytest_ptc.reporting.run_report import RunReport, Spent, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 T = TypeVar("T")
 

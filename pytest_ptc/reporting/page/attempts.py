@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ptc.reporting.attempts import NOT_NEEDED, vote_part
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.texts import Cut, cut_text, json_lines
-from pytest_ptc.reporting.run_report import NOT_NEEDED, vote_part
 from pytest_ptc.reporting.wording import finding_text, thousands
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_ptc.reporting.attempts import TaskAttempt
     from pytest_ptc.reporting.page.places import Places
-    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: What is told of an attempt in places of its own; whatever else its agent told is with the rest.
 SHOWN_FACTS = frozenset({"client", "model", "session", "transcript", "turns", "denied"})

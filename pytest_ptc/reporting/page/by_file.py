@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.reporting.merged import merged_findings
 from pytest_ptc.reporting.page.titles import anchor, is_new
-from pytest_ptc.reporting.run_report import WORST_FIRST, places_worst_first
+from pytest_ptc.reporting.task_report import WORST_FIRST, places_worst_first
 from pytest_ptc.reporting.wording import cut, finding_marks, grouped, plural
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.verdict import Finding, Severity
     from pytest_ptc.reporting.merged import MergedFinding
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: Most findings, of all files together; the worst of a larger run.
 MAX_FINDINGS = 10_000

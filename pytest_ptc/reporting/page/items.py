@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.verdict import VerdictKind
+from pytest_ptc.reporting.attempts import vote_part
 from pytest_ptc.reporting.page.attempts import SHOWN_FACTS, AttemptTable, attempts
 from pytest_ptc.reporting.page.figures import duration
 from pytest_ptc.reporting.page.texts import (
@@ -23,7 +24,7 @@ from pytest_ptc.reporting.page.texts import (
     json_lines,
 )
 from pytest_ptc.reporting.page.titles import STATES, anchor, flags
-from pytest_ptc.reporting.run_report import vote_part, worst_first
+from pytest_ptc.reporting.task_report import worst_first
 from pytest_ptc.reporting.wording import finding_marks, grouped, listed
 from pytest_ptc.text.printable import printable
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.verdict import Finding
     from pytest_ptc.reporting.page.places import Places
-    from pytest_ptc.reporting.run_report import TaskReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: So much of what was said is in pytest's message, if that is made of it.
 _QUOTED_CHARS = 100

@@ -30,13 +30,14 @@ from pytest_ptc.reporting.page.templates import asset, render
 from pytest_ptc.reporting.page.texts import Room
 from pytest_ptc.reporting.page.timeline import timeline
 from pytest_ptc.reporting.page.titles import STATES, anchor, flags
-from pytest_ptc.reporting.run_report import WORST_FIRST
+from pytest_ptc.reporting.task_report import WORST_FIRST
 from pytest_ptc.reporting.wording import grouped, plural, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_ptc.reporting.run_report import RunReport, Spent
+    from pytest_ptc.reporting.attempts import Spent
+    from pytest_ptc.reporting.run_report import RunReport
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
 #: all findings: a page of ten megabytes is as much as a browser likes.

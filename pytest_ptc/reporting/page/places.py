@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
+    from pytest_ptc.reporting.attempts import TaskAttempt
+    from pytest_ptc.reporting.task_report import TaskReport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,13 +21,9 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from pytest_ptc.reporting.run_report import (
-        Hold,
-        RunReport,
-        TaskAttempt,
-        TaskReport,
-        WorkerReport,
-    )
+    from pytest_ptc.reporting.attempts import TaskAttempt
+    from pytest_ptc.reporting.run_report import Hold, RunReport, WorkerReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 _AXIS, _QUEUE = 20, 44
 #: The heights of a lane and of the bars in it; less where there are many workers.

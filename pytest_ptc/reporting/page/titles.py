@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import TaskReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: The states of a task, worst first, each with a title for several of them. No test's outcome is
 #: what is left of a task that a test handed out itself, of one whose test was run again, and of one

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_ptc.reporting.run_report import NOT_NEEDED, vote_part, worst_first
+from pytest_ptc.reporting.attempts import NOT_NEEDED, vote_part
+from pytest_ptc.reporting.task_report import worst_first
 from pytest_ptc.reporting.wording import MAX_TEXT_CHARS, cut, finding_text, hung, output_lines
 from pytest_ptc.text.printable import printable, wrap
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
+    from pytest_ptc.reporting.attempts import TaskAttempt
+    from pytest_ptc.reporting.task_report import TaskReport
 
 # pytest's JUnit `message` holds whole lines of 500 characters together, and puts
 # "failed on setup with" before them: the first line and the worst finding are made to fit.

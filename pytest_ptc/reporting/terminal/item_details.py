@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pytest_ptc.reporting.attempts import TaskAttempt
     from pytest_ptc.reporting.finding_names import NamedFinding
-    from pytest_ptc.reporting.run_report import TaskAttempt, TaskReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: Most of each that is shown.
 MAX_FINDINGS, MAX_CALLS, MAX_DENIED, MAX_PROMPT_LINES, MAX_PROMPT_CHARS = 20, 20, 10, 30, 3000

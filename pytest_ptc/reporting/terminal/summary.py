@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.verdict import VerdictKind
+from pytest_ptc.reporting.attempts import Spent
 from pytest_ptc.reporting.merged import named_items
-from pytest_ptc.reporting.run_report import WORST_FIRST, Spent, worst_first
+from pytest_ptc.reporting.task_report import WORST_FIRST, worst_first
 from pytest_ptc.reporting.wording import (
     MAX_TEXT_CHARS,
     count,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.self_test import JudgeReport
     from pytest_ptc.reporting.list_lines import ListLine
     from pytest_ptc.reporting.merged import MergedFinding
-    from pytest_ptc.reporting.run_report import TaskReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 #: Narrowest layout; in a narrower terminal the lines wrap as all of pytest's do.
 _NARROWEST = 20

@@ -15,7 +15,8 @@ from pytest_ptc.reporting.terminal.item_details import item_lines
 from tests.support.documents import events_from, finding
 
 if TYPE_CHECKING:
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 NODEID = "a.py::test_it"
 PLACE = {"path": "src/a.py", "line": 3}

@@ -14,6 +14,7 @@ from pytest_ptc.model.result import Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
+from pytest_ptc.reporting.attempts import TaskAttempt
 from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.result_lines import (
     AGENT_MAX_BYTES,
@@ -21,14 +22,9 @@ from pytest_ptc.reporting.result_lines import (
     result_json_lines,
     result_lines,
 )
-from pytest_ptc.reporting.run_report import (
-    RunFacts,
-    RunReport,
-    Session,
-    TaskAttempt,
-    TaskReport,
-)
+from pytest_ptc.reporting.run_report import RunFacts, RunReport, Session
 from pytest_ptc.reporting.short_ids import short_run_id
+from pytest_ptc.reporting.task_report import TaskReport
 from pytest_ptc.text.printable import printable
 from tests.support.samples import run_of
 

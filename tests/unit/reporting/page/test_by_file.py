@@ -15,7 +15,8 @@ from tests.support.samples import run_of as sample_run
 
 if TYPE_CHECKING:
     from pytest_ptc.model.verdict import Finding
-    from pytest_ptc.reporting.run_report import RunReport, TaskReport
+    from pytest_ptc.reporting.run_report import RunReport
+    from pytest_ptc.reporting.task_report import TaskReport
 
 
 def view(run: RunReport) -> ByFile:

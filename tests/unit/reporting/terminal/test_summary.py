@@ -15,7 +15,7 @@ from pytest_ptc.model.result import Attempt, AttemptReport, Result, Usage
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
-from pytest_ptc.reporting.run_report import TaskReport
+from pytest_ptc.reporting.task_report import TaskReport
 from pytest_ptc.reporting.terminal.failure import failure_text
 from pytest_ptc.reporting.terminal.status import header_lines, live_lines, progress_line
 from pytest_ptc.reporting.terminal.summary import summary
