@@ -15,6 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.rule_names import is_same_rule, rule_key
+from pytest_ptc.model.same_findings import NEARBY_LINES
 from pytest_ptc.model.verdict import Excuse, FindingState, Severity
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.sightings import Sighting
 
-#: How many lines apart two findings of a rule may be to be the same.
-NEARBY = 3
 #: Most earlier findings before and behind a line that one is compared with.
 _MOST_NEAR = 20
 
@@ -401,4 +400,4 @@ def _may_be(past: PastFinding, claim: Claim) -> bool:
 def _are_near(one: int | None, other: int | None) -> bool:
     if one is None or other is None:
         return one is other
-    return abs(one - other) <= NEARBY
+    return abs(one - other) <= NEARBY_LINES

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.rule_names import FINDING
 from pytest_ptc.model.verdict import Excuse, FindingState, Severity
+from pytest_ptc.reporting.compared import compared
 from pytest_ptc.reporting.document import judge_json
 from pytest_ptc.reporting.issues import (
     ERROR,
@@ -151,9 +152,19 @@ def sarif(run: RunReport, *, most: int = MAX_RESULTS) -> dict[str, Any]:
             "successful": run.successful,
             "judge": judge_json(run.judge),
             "resultsLeftOut": left_out,
+            **_lists(run),
         },
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [made]}
+
+
+def _lists(run: RunReport) -> dict[str, Any]:
+    """Return what the lists of a run come to by which findings are excused."""
+    void = {} if run.known is None else {"voidKnown": [one.text for one in run.void_known]}
+    found = compared(run)
+    if found is None:
+        return void
+    return {**void, "baseline": {"source": found.baseline.source, "counts": found.counts}}
 
 
 def _invocation(

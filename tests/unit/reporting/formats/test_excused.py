@@ -58,6 +58,12 @@ def test_sarif_has_a_state_for_each_and_suppresses_what_was_turned_down(
     assert result["suppressions"] == ([suppression] if justification else [])
 
 
+def test_sarif_tells_of_what_is_gone_and_void_without_a_result() -> None:
+    told = sarif(RUN)["runs"][0]["properties"]
+    assert told["baseline"]["counts"]["gone"] == 1
+    assert len(told["voidKnown"]) == 1
+
+
 def test_without_a_baseline_there_are_no_states() -> None:
     made = sarif(BEFORE)
     jsonschema.validate(made, SCHEMA)
