@@ -215,7 +215,10 @@ class RunOutline:
                 self._end(event)
             case "given up":
                 task = self.tasks.get(event["task"]) or TaskOutline("", 0.0)
-                task.kind, task.worker = _kind({"verdict": None, **event}), None
+                task.worker = None
+                # What several votes have decided stays, whatever becomes of one of them.
+                if not task.has_panel or task.kind is None:
+                    task.kind = _kind({"verdict": None, **event})
             case "item" if event["outcome"] in ("failed", "error"):
                 self._kinds[event["nodeid"]] = "fail"
             case "item" if event.get("self_test") and event["outcome"] == "passed":
@@ -260,7 +263,9 @@ class RunOutline:
     def _end(self, event: Mapping[str, Any]) -> None:
         task_id = event["task"]
         task = self.task(task_id) or self.tasks.setdefault(task_id, TaskOutline("", 0.0))
-        task.kind, task.worker = None if task.has_panel else _kind(event), None
+        task.worker = None
+        if not task.has_panel:
+            task.kind = _kind(event)
         worker = self.workers.get(event["worker"])
         if worker is not None:
             worker.task, worker.since = None, event["at"]

@@ -116,6 +116,33 @@ def test_the_groups_that_tasks_wait_for_are_named_and_bounded() -> None:
     assert _totals(outline).endswith(f"4 running, 14 queued {told}")
 
 
+@pytest.mark.parametrize("late", ["pass", None])
+def test_what_is_decided_stays_when_a_vote_ends_late(late: str | None) -> None:
+    """The first vote has the item's own id; it may end when the others have decided."""
+    outline = _outline(items=1)
+    said = {"summary": "s", "findings": []}
+    verdict = late and {"verdict": late, **said}
+    trouble = None if late else {"cause": "decided without it", "message": "m"}
+    for event in (
+        {"event": "vote", "task": "0", "item": "0"},
+        {"event": "vote", "task": "0.v2", "item": "0"},
+        {"event": "assigned", "attempt": "0.1", "worker": "w1"},
+        {"event": "assigned", "attempt": "0.v2.1", "worker": "w2"},
+        {"event": "decided", "item": "0", "verdict": {"verdict": "fail", **said}, "trouble": None},
+        {
+            "event": "ended",
+            "task": "0",
+            "worker": "w1",
+            "usage": None,
+            "verdict": verdict,
+            "trouble": trouble,
+        },
+        {"event": "given up", "task": "0", "trouble": {"cause": "timeout", "message": "m"}},
+    ):
+        outline.take({"at": START_AT, **event})
+    assert _totals(outline).startswith("1 of 1 done: 1 fail, ")
+
+
 def _totals(outline: RunOutline) -> str:
     return status_lines(outline, run="1", state="running", now=START_AT, doing=lambda _: None)[1]
 
