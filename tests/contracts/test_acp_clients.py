@@ -16,6 +16,7 @@ import pytest
 
 from pytest_ptc.agents.acp.agent import make
 from pytest_ptc.agents.acp.clients import CLIENTS, client_named
+from pytest_ptc.agents.acp.recorder import RecorderServer
 from pytest_ptc.interfaces.agent import Job
 from pytest_ptc.interfaces.launch import AgentLaunch
 from pytest_ptc.journal.run_journal import Journal
@@ -116,13 +117,14 @@ class Bench:
         self.keys: list[str] = []
         #: Where a process shows the address of its attempt to others of the machine.
         self.shown: list[str] = []
-        opened = self._agent._recorder.open
+        server = self._agent._recorder = RecorderServer()
+        opened = server.open
 
         def keep(desk: Desk) -> str:
             self.keys.append(desk.key)
             return opened(desk)
 
-        self._agent._recorder.open = keep  # type: ignore[method-assign]
+        server.open = keep  # type: ignore[method-assign]
 
     def run(self, *scripts: str) -> list[Verdict | Trouble]:
         """Have the client's model play scripts, one after the other, and end the client."""

@@ -48,7 +48,8 @@ class AcpAgent:
         name = surroundings.client.name
         self.name = f"acp:{name}" if name else "acp"
         self._surroundings = surroundings
-        self._recorder = RecorderServer()
+        #: Made with the first client: an agent that is never asked serves nobody.
+        self._recorder: RecorderServer | None = None
         self._process: ClientProcess | None = None
         #: The pids of all clients that were started, and of their helper processes.
         self._clients: set[int] = set()
@@ -75,13 +76,16 @@ class AcpAgent:
             await self._drop(TERM_GRACE_S)
             raise
         finally:
-            self._recorder.shut()
+            if self._recorder is not None:
+                self._recorder.shut()
             work.log.close()
             end_strays(but=frozenset(self._clients))
 
     async def close(self) -> None:
         """End the client."""
-        self._recorder.close()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.close()
         process, self._process = self._process, None
         if process is not None:
             await process.close()
@@ -94,6 +98,7 @@ class AcpAgent:
             return trouble
         process = await self._process_for(self._surroundings.profile(spec))
         work.log.show([process.name])
+        self._recorder = self._recorder or RecorderServer()
         session = await process.new_session(spec.cwd, self._recorder.open(work.desk))
         harmless = work.rules.harmless
         if not harmless:

@@ -51,7 +51,8 @@ class Surroundings:
         options = launch.agent.options
         self.client: Client = client_named(options["client"])
         self.trusts_project = "project" in options["setting_sources"]
-        self.home = launch.scratch / f"acp-{launch.worker}"
+        # A worker may have several clients.
+        self.home = launch.scratch / f"acp-{launch.worker}-{self.client.name or 'other'}"
         self._argv = tuple(launch.agent.argv)
         self._run_id = launch.run_id
         self._environ = inherited(environ)
