@@ -86,6 +86,12 @@ def pytest_configure(config: pytest.Config) -> None:
         why_not = _why_not(config, settings.workers)
         if why_not is not None:
             config.stash[WHY_NOT] = why_not
+            if config.option.collectonly and settings.part is not None:
+                from pytest_ptc.session.sharding import Sharding  # noqa: PLC0415 - only with shards
+
+                config.pluginmanager.register(
+                    Sharding(config, settings, settings.part), "ptc-shard"
+                )
             if not _only_shows(config) and not _of_another(config):
                 _say_unjudged(config, settings)
             return

@@ -21,6 +21,7 @@ from pytest_ptc.collection.value_types import (
     RATE,
     RUN,
     SECONDS,
+    SHARD,
     TEXT,
     ValueType,
     one_of,
@@ -238,6 +239,15 @@ _OUTCOME = (
         "end with status 0 only if all marked tests, or at least N, were judged by an agent "
         "in this run, or in the one that it resumes",
         metavar="all|N",
+    ),
+    Option(
+        "shard",
+        SHARD,
+        "",
+        "judge the K-th of N parts of the selected marked tests, and deselect the others: for N "
+        "jobs, whose journals `ptc report --merge` makes one report of",
+        env="PTC_SHARD",
+        metavar="K/N",
     ),
     Option(
         "min_catch",

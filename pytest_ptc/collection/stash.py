@@ -11,3 +11,5 @@ if TYPE_CHECKING:
 
 #: The suite of the command line, where that is what the session runs.
 INLINE_SUITE: pytest.StashKey[InlineSuite] = pytest.StashKey()
+#: Whether the session's shard has rightly no item, as other shards have them all.
+EMPTY_SHARD: pytest.StashKey[bool] = pytest.StashKey()

@@ -174,3 +174,17 @@ ALL_OR_NUMBER = ValueType(
     "all, or a number from 1",
     lambda value: value == "all" or (value.isascii() and value.isdigit() and int(value) > 0),
 )
+
+
+def _is_shard(value: object) -> bool:
+    from pytest_ptc.model.shards import Shard  # noqa: PLC0415 - only where one is named
+
+    return isinstance(value, str) and Shard.parse(value) is not None
+
+
+#: A part of the marked tests.
+SHARD = ValueType(
+    "K/N, the part K of N parts, the first of which is 1, as 2/4",
+    _is_shard,
+    convert=str.strip,
+)

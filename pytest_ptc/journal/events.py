@@ -24,6 +24,7 @@ from pytest_ptc.journal.run_events import (
     RunEnded,
     RunStopping,
     SessionEnded,
+    ShardTaken,
     SharedListProblem,
     SuiteChanged,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "RunEnded",
     "RunStopping",
     "SessionEnded",
+    "ShardTaken",
     "SharedListProblem",
     "StaleMessage",
     "SuiteChanged",

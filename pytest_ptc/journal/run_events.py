@@ -117,6 +117,24 @@ class ItemsCollected(Event, frozen=True, kw_only=True, tag="collected"):
     nodeids: tuple[str, ...]
 
 
+class ShardTaken(Event, frozen=True, kw_only=True, tag="shard"):
+    """The session judges one of several shards: the others are deselected, and other jobs' matter.
+
+    Args:
+        number: Its number, from 1.
+        of: How many shards there are.
+        nodeids: The marked items of all shards, in the order in which pytest collected them.
+        shards: The shard of each of them; 0 for one that is in every shard.
+        settings: What was asked of the run, as far as verdicts and the exit status depend on it.
+    """
+
+    number: int
+    of: int
+    nodeids: tuple[str, ...]
+    shards: tuple[int, ...]
+    settings: dict[str, str]
+
+
 class RunStopping(Event, frozen=True, kw_only=True, tag="stopping"):
     """The coordinator begins nothing more, and says why; workers are told to end.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Unplaced,
     )
     from pytest_ptc.model.self_test import Minimums
+    from pytest_ptc.model.shards import Shard
 
 
 class Settings(NamedTuple):
@@ -72,6 +73,7 @@ class Settings(NamedTuple):
     resume: str
     exit_codes: bool
     require: str
+    shard: str
     min_catch: str
     max_false_alarm: str
     on_skip: SkipMeans | None
@@ -94,6 +96,15 @@ class Settings(NamedTuple):
         from pytest_ptc.model.self_test import Minimums  # noqa: PLC0415
 
         return Minimums(self.min_catch, self.max_false_alarm)
+
+    @property
+    def part(self) -> Shard | None:
+        """Return the shard that this job judges; None for all items."""
+        if not self.shard:
+            return None
+        from pytest_ptc.model.shards import Shard  # noqa: PLC0415 - as above
+
+        return Shard.parse(self.shard)
 
     @property
     def skip_means(self) -> SkipMeans:

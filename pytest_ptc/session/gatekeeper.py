@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.session.promises import Promises
     from pytest_ptc.session.publisher import Publisher
+    from pytest_ptc.session.sharding import Sharding
     from pytest_ptc.session.tickets import TicketBook
 
 #: Exit statuses with which pytest's terminal shows a summary of its own.
@@ -49,11 +50,13 @@ class RunUnderGate(NamedTuple):
         book: The items, and how their tasks ended.
         promises: What was submitted, and whether anybody has asked for it.
         publisher: Writes the run's own summary, where pytest shows none, and takes secrets out.
+        sharding: Which of the items are other jobs' matter; None where none is.
     """
 
     book: TicketBook
     promises: Promises
     publisher: Publisher
+    sharding: Sharding | None = None
 
 
 class Gatekeeper:
@@ -212,6 +215,8 @@ class Gatekeeper:
         counted = int(session.exitstatus)
         if counted in _REFUSED:
             return
+        if counted == pytest.ExitCode.NO_TESTS_COLLECTED and self._is_empty_shard:
+            counted = 0
         self._reasons.update(dict.fromkeys(self._reasons_now(counted)))
         status = session_status(
             counted,
@@ -220,7 +225,7 @@ class Gatekeeper:
             unjudged=self._run.book.unjudged if self._run is not None else 0,
             exit_codes=self._settings.exit_codes,
         )
-        if status != counted:
+        if status != int(session.exitstatus):
             session.exitstatus = status
 
     def _reasons_now(self, counted: int) -> list[Reason]:
@@ -229,7 +234,7 @@ class Gatekeeper:
         if self._run is not None:
             return reasons(
                 self._standings(),
-                require=settings.require,
+                require="" if self._is_empty_shard else settings.require,
                 blind=self._run.book.judge(settings.minimums).blind,
                 unawaited=self._run.promises.unawaited(),
                 counted=counted,
@@ -241,8 +246,16 @@ class Gatekeeper:
             return [] if reason is None else [reason]
         return reasons(self._standings(), require=settings.require)
 
+    @property
+    def _is_empty_shard(self) -> bool:
+        """Tell whether there is rightly no item, as other shards have them all."""
+        sharding = self._run.sharding if self._run is not None else None
+        return sharding is not None and sharding.is_empty
+
     def _standings(self) -> list[Standing]:
         book = self._run.book if self._run is not None else None
+        sharding = self._run.sharding if self._run is not None else None
+        elsewhere = sharding.elsewhere if sharding is not None else ()
         return [
             Standing(
                 item.nodeid if book is None else book.name_of(item),
@@ -253,6 +266,7 @@ class Gatekeeper:
                 empty=is_empty(item),
             )
             for item in dict.fromkeys((*self._collected, *self._selected))
+            if item not in elsewhere
         ]
 
     def _outcome_of(self, item: pytest.Item) -> str | None:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pytest_ptc.session.promises import Promises
     from pytest_ptc.session.publisher import Publisher
     from pytest_ptc.session.run import Run
+    from pytest_ptc.session.sharding import Sharding
     from pytest_ptc.session.tickets import Ticket, TicketBook
 
 
@@ -67,6 +68,7 @@ class SessionHooks:
         publisher: Publisher,
         gate: Gatekeeper,
         promises: Promises,
+        sharding: Sharding | None = None,
     ) -> None:
         self._config = config
         self._settings = settings
@@ -75,6 +77,7 @@ class SessionHooks:
         self._publisher = publisher
         self._gate = gate
         self._promises = promises
+        self._sharding = sharding
         self._arrivals = Arrivals(publisher)
         self._servers = LiveServers()
         self._lineup: LineUp | None = None
@@ -156,7 +159,8 @@ class SessionHooks:
                 if not broken:
                     with usage_errors():
                         self._run.take_up()
-                if self._book.selected and not broken:
+                # A shard without items has a journal, too: one without is missing.
+                if (self._book.selected or self._sharding is not None) and not broken:
                     self._publish()
                     self._lineup = self._line_up(session.items)
                     self._lineup.advance(None, None)
@@ -175,7 +179,7 @@ class SessionHooks:
             futures = self._run.submit(
                 [spec for _, spec in tasks], resume=True, since=[name for name in since if name]
             )
-        self._publisher.tell_collected()
+        self._publisher.tell_collected(self._sharding)
         self._publisher.tell_kept()
         tickets = dict(self._book.all())
         for (item, spec), future in zip(tasks, futures, strict=True):

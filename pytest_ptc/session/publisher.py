@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_ptc.reporting.run_report import RunReport
     from pytest_ptc.reporting.terminal.summary import Line
     from pytest_ptc.session.run import Run
+    from pytest_ptc.session.sharding import Sharding
     from pytest_ptc.session.tickets import Ticket, TicketBook
 
 
@@ -105,9 +106,15 @@ class Publisher:
         self._book.results.append(result)
         self._config.hook.pytest_ptc_result(config=self._config, result=result)
 
-    def tell_collected(self) -> None:
-        """Put the order of collection into the journal, in which results are shown."""
+    def tell_collected(self, sharding: Sharding | None = None) -> None:
+        """Put the order of collection into the journal, in which results are shown.
+
+        Args:
+            sharding: The shard that the session has, where it has one.
+        """
         if self._run.begun:
+            if sharding is not None:
+                self._run.tell(sharding.taken)
             nodeids = tuple(ticket.marked.nodeid for ticket in self._book.selected.values())
             self._run.tell(ItemsCollected(nodeids=nodeids))
 

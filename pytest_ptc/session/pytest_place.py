@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.collection.stash import INLINE_SUITE
+from pytest_ptc.collection.stash import EMPTY_SHARD, INLINE_SUITE
 from pytest_ptc.journal.events import SessionEnded
 from pytest_ptc.model.errors import PtcError
 from pytest_ptc.session.place import RunPlace
@@ -71,5 +71,6 @@ def session_end(session: pytest.Session) -> SessionEnded:
     empty = (getattr(item, "ptc_nothing_to_judge", None) for item in session.items)
     return SessionEnded(
         exit_status=int(session.exitstatus),
-        nothing_to_judge=sum(why is not None for why in empty),
+        nothing_to_judge=sum(why is not None for why in empty)
+        + session.config.stash.get(EMPTY_SHARD, False),
     )

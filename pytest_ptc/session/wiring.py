@@ -13,6 +13,7 @@ from pytest_ptc.session.pytest_place import place_of, session_end
 from pytest_ptc.session.report_hooks import Reports
 from pytest_ptc.session.run import Run
 from pytest_ptc.session.run_lists import list_files
+from pytest_ptc.session.sharding import Sharding
 from pytest_ptc.session.tickets import TicketBook
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def register_session(
     )
     # Before anything can be refused.
     reports.remove_stale()
+    sharding = Sharding(config, settings, settings.part) if settings.part is not None else None
     kinds = config.hook.pytest_ptc_agents(config=config)
     run = Run.planned(
         place_of(config, settings),
@@ -59,7 +61,7 @@ def register_session(
     )
     book, promises = TicketBook(), Promises()
     publisher = Publisher(config, settings, run, book)
-    gate = Gatekeeper(config, settings, RunUnderGate(book, promises, publisher))
+    gate = Gatekeeper(config, settings, RunUnderGate(book, promises, publisher, sharding))
     hooks = SessionHooks(
         config,
         settings,
@@ -68,10 +70,14 @@ def register_session(
         publisher=publisher,
         gate=gate,
         promises=promises,
+        sharding=sharding,
     )
     # Before the hooks, which then put the exit status into the journal when the gate is done.
     config.pluginmanager.register(gate, "ptc-gate")
     config.pluginmanager.register(hooks, "ptc-hooks")
+    if sharding is not None:
+        # After the gate, so that it deals what all others have selected.
+        config.pluginmanager.register(sharding, "ptc-shard")
     # Later ones are called earlier: this one around the set-up of our own hooks.
     config.pluginmanager.register(SetUpBypass(), "ptc-set-up")
     config.pluginmanager.register(reports, "ptc-reports")

@@ -214,6 +214,8 @@ def _of_type(annotation: str) -> st.SearchStrategy[Any]:
         "bool": st.booleans(),
         "None": st.none(),
         "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
+        "tuple[int, ...]": st.lists(st.integers(0, 9), max_size=3).map(tuple),
+        "dict[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
         "InlineSuite": INLINE_SUITES,
         "KnownFindings": KNOWN,
         "SelfTest": SELF_TESTS,
