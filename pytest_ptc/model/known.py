@@ -74,15 +74,17 @@ class KnownFindings:
 
 
 class VoidEntry(NamedTuple):
-    """An entry that excuses nothing any more, and why, as the end of a sentence."""
+    """An entry of a file that excuses nothing any more, and why, as the end of a sentence."""
 
+    file: str
     entry: KnownEntry
     why: str
 
     @property
     def text(self) -> str:
         entry = self.entry
-        return f"known finding {entry.number} ({entry.about}) is void: {self.why}"
+        where = f"{self.file}:{entry.line}"
+        return f"known finding {entry.number} ({entry.about}, {where}) is void: {self.why}"
 
 
 def is_expired(entry: KnownEntry, today: str) -> bool:
@@ -156,13 +158,13 @@ def void_entries(known: KnownFindings, seen: Iterable[Sighting]) -> list[VoidEnt
     found = []
     for entry in known.entries:
         if known.is_expired(entry):
-            found.append(VoidEntry(entry, f"its date, {entry.until}, has passed"))
+            found.append(VoidEntry(known.file, entry, f"its date, {entry.until}, has passed"))
         elif entry.of_a_line and entry.path is not None and entry.rule is not None:
             alike = [one for one in by_rule[rule_key(entry.rule)] if _is_alike(entry, one)]
             if alike and not any(covers(entry, one) for one in alike):
                 read = any(one.anchor is not None for one in alike)
                 why = "its line changed" if read else "nobody could read the finding's line"
-                found.append(VoidEntry(entry, why))
+                found.append(VoidEntry(known.file, entry, why))
     return found
 
 

@@ -74,7 +74,7 @@ def test_what_is_known_or_old_blocks_nothing_and_stays_listed(suite: Suite) -> N
         [
             "*1 new finding of high or worse beside a pass: read*",
             "1 known finding (known.yaml)",
-            "known finding 2 (eval in src/void.py) is void: its line changed",
+            "known finding 2 (eval in src/void.py, known.yaml:5) is void: its line changed",
             "against old.json: 2 new, 3 open, 1 gone",
         ]
     )

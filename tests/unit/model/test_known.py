@@ -65,7 +65,8 @@ def test_an_entry_holds_through_its_last_day(today: str, holds: bool) -> None:
     (entry,) = known_among(known(OF_A_RULE, today=today), [seen])
     assert (entry is OF_A_RULE) is holds
     void = [one.text for one in void_entries(known(OF_A_RULE, today=today), [seen])]
-    text = "known finding 2 (naming in src/**/*.py) is void: its date, 2027-01-31, has passed"
+    text = "known finding 2 (naming in src/**/*.py, known.yaml:6) is void: its date, 2027-01-31, "
+    text += "has passed"
     assert void == ([] if holds else [text])
 
 
@@ -93,7 +94,7 @@ def test_a_line_s_twin_is_another_finding() -> None:
     ],
 )
 def test_an_entry_is_void_where_its_line_has_changed(seen: list[Sighting], void: bool) -> None:
-    text = "known finding 1 (sql-injection in src/a.py) is void: its line changed"
+    text = "known finding 1 (sql-injection in src/a.py, known.yaml:1) is void: its line changed"
     assert [one.text for one in void_entries(known(OF_A_LINE), seen)] == ([text] if void else [])
 
 
