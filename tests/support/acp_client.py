@@ -6,6 +6,7 @@ Each line of the prompt that begins with `> ` is done in order:
     call {...}            the same with these arguments
     show ID {...}         an update of a call of the tool, which is not carried out
     say WORDS             a piece of text
+    flood N               so many updates of 1000 bytes
     ask KIND TITLE        permission is asked for
     end REASON            the turn ends so
     fail CODE MESSAGE     the turn ends with this error
@@ -70,6 +71,10 @@ def turn(number: int, session: str, url: str, text: str) -> None:  # noqa: C901,
         elif word == "say":
             content = {"type": "text", "text": rest}
             update(session, sessionUpdate="agent_message_chunk", content=content)
+        elif word == "flood":
+            for number_of_call in range(int(rest)):
+                fields = {"toolCallId": str(number_of_call), "title": "x" * 1000}
+                update(session, sessionUpdate="tool_call", status="completed", **fields)
         elif word == "ask":
             ask(session, first, more)
         elif word == "end":

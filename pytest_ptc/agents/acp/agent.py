@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a client has to end a turn that it was told to cancel.
 CANCEL_TIMEOUT_S = 5.0
+#: Characters of an attempt's events that are kept and shown: a client in a loop fills no disk.
+MAX_LOG_CHARS = 32 * 1024 * 1024
 #: Seconds between SIGTERM and SIGKILL for a client and the processes of its tools.
 TERM_GRACE_S = 0.5
 
@@ -164,6 +166,7 @@ class _Work:
         self._updates = Updates()
         self._recorded = asyncio.Event()
         self._denied: list[str] = []
+        self._logged = 0
         loop = asyncio.get_running_loop()
 
         def recorded() -> None:
@@ -269,7 +272,11 @@ class _Work:
 
     def _see(self, events: Iterable[Event]) -> None:
         for event in events:
-            self.log.event(event)
+            if self._logged <= MAX_LOG_CHARS:
+                self._logged += len(repr(event))
+                self.log.event(event)
+                if self._logged > MAX_LOG_CHARS:
+                    self.log.show(["[the rest is not kept: the client says too much]"])
             if isinstance(event, Said):
                 self._turn.said(event.text)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Characters of a text that is not over: a longer one is passed on in pieces.
 _MAX_PIECE = 64 * 1024
+#: What is kept of a call while it goes on; not its results, which may be large.
+_KEPT = ("toolCallId", "title", "kind", "status", "rawInput", "locations")
 _TOKENS: tuple[str, ...] = ("inputTokens", "outputTokens", "cachedReadTokens", "cachedWriteTokens")
 _QUOTA_TOKENS: tuple[str, ...] = ("input_tokens", "output_tokens")
 
@@ -29,6 +31,7 @@ class Updates:
         self._told: set[str] = set()
         self._done: set[str] = set()
         self._text: list[str] = []
+        self._size = 0
         self._kind = ""
         self._cost: float | None = None
 
@@ -41,12 +44,13 @@ class Updates:
         """Take an update, and yield the events that it completes."""
         kind = update.get("sessionUpdate")
         if kind in ("agent_message_chunk", "agent_thought_chunk"):
-            if kind != self._kind or sum(map(len, self._text)) > _MAX_PIECE:
+            if kind != self._kind or self._size > _MAX_PIECE:
                 yield from self.flush()
             self._kind = kind
             content = update.get("content")
             if isinstance(content, dict) and isinstance(content.get("text"), str):
                 self._text.append(content["text"])
+                self._size += len(content["text"])
             return
         yield from self.flush()
         if kind in ("tool_call", "tool_call_update"):
@@ -57,7 +61,7 @@ class Updates:
     def flush(self) -> Iterator[Event]:
         """Yield the text that has been read so far, as one event."""
         text, kind = "".join(self._text), self._kind
-        self._text, self._kind = [], ""
+        self._text, self._size, self._kind = [], 0, ""
         if text:
             yield Said(text) if kind == "agent_message_chunk" else Thought(text)
 
@@ -92,7 +96,7 @@ class Updates:
 
     def _known(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
         known = self._calls.setdefault(str(call.get("toolCallId")), {})
-        known.update((name, value) for name, value in call.items() if value not in (None, {}, []))
+        known.update((name, call[name]) for name in _KEPT if call.get(name) not in (None, {}, []))
         return known
 
     def _call(self, update: Mapping[str, Any]) -> Iterator[Event]:
@@ -112,6 +116,7 @@ class Updates:
             failed = update["status"] == "failed"
             if not ours and not failed:
                 self._done.add(call_id)
+            self._calls[call_id] = {"toolCallId": call_id}
             yield Returned(call_id, "\n".join(_texts(update.get("content"))), failed)
 
 

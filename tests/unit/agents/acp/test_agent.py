@@ -236,3 +236,16 @@ def test_a_line_without_an_end_is_an_error_of_the_protocol(
     assert isinstance(ended, Trouble)
     assert ended.cause is Cause.PROTOCOL
     assert isinstance(after, Verdict)
+
+
+def test_a_client_that_says_too_much_fills_no_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its verdict counts all the same."""
+    monkeypatch.setattr("pytest_ptc.agents.acp.agent.MAX_LOG_CHARS", 50_000)
+    bench = Bench(tmp_path)
+    (ended,) = bench.run("flood 1000\nrecord fail too much")
+    assert isinstance(ended, Verdict)
+    kept = sum(path.stat().st_size for path in (tmp_path / "runs").rglob("*.jsonl"))
+    assert kept < 200_000
+    assert sum("not kept" in line for line in bench.lines) == 1
