@@ -12,6 +12,7 @@ from pytest_ptc.reporting.finding_names import named_findings
 from pytest_ptc.reporting.short_ids import short_run_id
 from pytest_ptc.reporting.terminal.item_details import item_lines
 from pytest_ptc.runs.activity import tool_calls
+from pytest_ptc.runs.state import RunState
 
 if TYPE_CHECKING:
     import argparse
@@ -44,5 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         journal=found.folder,
         calls=calls,
         session="there" if talk_problem(found, task) is None else None,
+        active=found.state is RunState.RUNNING,
     )
     return 0 if print_lines(lines) else 1

@@ -47,9 +47,10 @@ MIN_BYTES = 1_000
 
 #: What an item's line begins with, the worst first. What is in capitals needs a look.
 _FAIL, _ERROR, _NOT_DONE = "FAIL", "ERROR", "NOT DONE"
-_WORDS = (_FAIL, _ERROR, _NOT_DONE, "xpass", "skip", "xfail", "pass")
+_UNDER_WAY = ("running", "queued")
+_WORDS = (_FAIL, _ERROR, _NOT_DONE, "xpass", "skip", "xfail", *_UNDER_WAY, "pass")
 _BAD = (_FAIL, _ERROR, _NOT_DONE)
-_TOTALS_ORDER = ("pass", _FAIL, _ERROR, "skip", "xfail", "xpass", _NOT_DONE)
+_TOTALS_ORDER = ("pass", _FAIL, _ERROR, "skip", "xfail", "xpass", _NOT_DONE, *_UNDER_WAY)
 
 #: As long as all items are shown, a line is not made shorter than this: one of an item that
 #: somebody must look at, and another.
@@ -99,7 +100,7 @@ def result_lines(
     why_not = [] if active else _why_not(report, items)
     lists = [_bytes_cut(line, _REASON) for line in short_list_lines(report)[:_LISTS]]
     judge = [] if active else _judge(report, max_bytes)
-    last = [*judge, *why_not, *lists, _totals(report, items, run) + ", active" * active]
+    last = [*judge, *why_not, *lists, _totals(report, items, run, active=active)]
     if verbose:
         lines = [line for item in items for line in (item.whole, *item.findings, *item.looked)]
     else:
@@ -267,7 +268,7 @@ def _item(
         label, text = "", "" if task.verdict is None else f"its agent recorded {task.kind}"
     trouble = task.trouble
     return _Item(
-        word=_word(task),
+        word=_word(task, active=active),
         name=printable(name[:MAX_TEXT_CHARS]),
         reason=_words(label, first_sentence(text)),
         worst=_short_finding(found[0].finding) if found else "",
@@ -282,11 +283,11 @@ def _item(
     )
 
 
-def _word(task: TaskReport) -> str:
+def _word(task: TaskReport, *, active: bool) -> str:
     if task.expected:
         return "xfail"
     if task.unfinished:
-        return _NOT_DONE
+        return task.so_far if active and task.so_far in _UNDER_WAY else _NOT_DONE
     kind = task.reason.kind
     if kind is VerdictKind.PASS and task.state is ItemState.XPASSED:
         return "xpass"
@@ -349,14 +350,16 @@ def _item_json(task: TaskReport, name: str, found: Sequence[NamedFinding]) -> di
     }
 
 
-def _totals(report: RunReport, items: Sequence[_Item], run: str) -> str:
+def _totals(report: RunReport, items: Sequence[_Item], run: str, *, active: bool = False) -> str:
     numbers = Counter(item.word for item in items)
     counts = listed((word.lower(), numbers[word]) for word in _TOTALS_ORDER)
-    parts = [f"{len(items)}: {counts}" if items else "0 items", seconds_text(report.seconds)]
+    parts = [f"{len(items)}: {counts}" if items else "0 items"]
+    # Of a run that is active, it is known until its last event alone.
+    parts += [] if active else [seconds_text(report.seconds)]
     spent = report.spent
     if spent is not None and spent.known_cost_usd is not None:
         parts.append(spent.cost_text)
-    return ", ".join([*parts, f"run {run}"])
+    return ", ".join([*parts, f"run {run}", *(["active"] if active else [])])
 
 
 def _judge(report: RunReport, max_bytes: int | None) -> list[str]:

@@ -261,6 +261,14 @@ class TaskReport:
         return self.state is ItemState.UNREPORTED and not self.has_no_item
 
     @property
+    def so_far(self) -> str:
+        """Return how it stands in a run that is active: `running` or `queued`, else its state."""
+        if not self.unfinished or self.trouble is not None:
+            return self.state.value
+        began = self.verdict is not None or any(one.ended is None for one in self.attempts)
+        return "running" if began else "queued"
+
+    @property
     def bad(self) -> bool:
         """Tell whether somebody must look at it."""
         return self.reason.kind in (_FAIL, VerdictKind.ERROR) and not self.unfinished

@@ -37,6 +37,7 @@ def item_lines(
     journal: Path,
     calls: Sequence[str],
     session: str | None,
+    active: bool = False,
 ) -> list[str]:
     """Return what is known of an item, in at most about a hundred lines.
 
@@ -48,16 +49,19 @@ def item_lines(
         journal: The run's folder.
         calls: The tool calls of its last attempt, as far as they are known.
         session: The session that can be talked to; None where there is none.
+        active: Whether the run is still active.
     """
     known = _stands(found) and not task.tests_judge
+    state = task.so_far if active else task.state.value
+    under_way = state != task.state.value
     lines = [
-        f"{name}  {task.state.value} in run {run}",
+        f"{name}  {state} in run {run}{', which is active' if active else ''}",
         *([task.nodeid] if task.nodeid != name else []),
-        task.reason.text,
+        *([] if under_way and task.verdict is None else [task.reason.text]),
         *_self_test(task),
         *_findings(found),
         *(cut(f"  {text}", _LINE_CHARS) for text in looked_at(task.verdict)),
-        *(line for attempt in task.attempts for line in _attempt(attempt, task)),
+        *(line for attempt in task.attempts for line in _attempt(attempt, task, active=active)),
         *([f"kept from run {task.kept_from}"] if task.kept_from else []),
         *_calls(calls),
         *_prompt(task.spec.prompt),
@@ -91,9 +95,10 @@ def _findings(found: Sequence[NamedFinding]) -> Iterator[str]:
         yield f"  - and {count(len(found) - MAX_FINDINGS, 'finding')} more"
 
 
-def _attempt(attempt: TaskAttempt, task: TaskReport) -> Iterator[str]:
+def _attempt(attempt: TaskAttempt, task: TaskReport, *, active: bool) -> Iterator[str]:
+    ended_as = "at work" if active and attempt.ended is None else attempt.ended_as
     part = f", {attempt.part}" if attempt.part else ""
-    parts = [f"attempt {attempt.name}{part}", attempt.worker, attempt.ended_as]
+    parts = [f"attempt {attempt.name}{part}", attempt.worker, ended_as]
     if attempt.seconds is not None:
         parts.append(seconds_text(attempt.seconds))
     if attempt.usage is not None and attempt.usage.cost_usd is not None:

@@ -99,6 +99,32 @@ def finding(message: str, severity: str = "medium", path: str | None = None) -> 
     return Finding(severity=Severity(severity), message=message, path=path, line=line)
 
 
+def test_an_active_run_has_items_that_are_running_and_queued() -> None:
+    """They are no shortfall yet, and so not in capitals; of a killed run they are."""
+    began = TaskAttempt(name="2.1", number=1, worker="w1", assigned=1.0)
+    ended = TaskAttempt(name="3.1", number=1, worker="w1", ended=2.0)
+    late = Verdict(verdict=VerdictKind.PASS, summary="fine")
+    report = run(
+        item("a", "fail", "bad"),
+        TaskReport(spec=spec("b"), attempts=(began,)),
+        TaskReport(spec=spec("c"), attempts=(ended,)),
+        TaskReport(spec=spec("d")),
+        TaskReport(spec=spec("e"), verdict=late),
+        exit_status=None,
+        ended=False,
+    )
+    assert result_lines(report, active=True) == [
+        "FAIL a  bad",
+        "running b",
+        "queued c",
+        "queued d",
+        "running e  its agent recorded pass",
+        "5: 1 fail, 2 running, 2 queued, $0.05, run 5737b, active",
+    ]
+    words = [line.split(" b ")[0] for line in result_lines(report)]
+    assert words[1] == "NOT DONE"
+
+
 def test_a_line_for_each_item_in_the_order_given() -> None:
     """What became of it, its own name, and why; the last line has totals and the run's id."""
     found = (finding("long tag", "low", "c.txt"), finding("unclosed tag", "medium", "c.txt"))
