@@ -235,6 +235,8 @@ def _headline(run: RunReport) -> str:
     bad = [f"{grouped(counts[state])} {word}" for state, word in _BAD if counts[state]]
     if not run.complete and run.exit_status is None:
         return f"Interrupted: {', '.join(bad) or 'no item is known to have failed'}"
+    if run.judge.blind:
+        return "; ".join(["The judge is blind", *([", ".join(bad)] if bad else [])])
     if bad:
         return f"{', '.join(bad)} of {_many(len(run.tasks), 'item')}"
     if not run.tasks:

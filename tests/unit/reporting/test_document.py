@@ -119,6 +119,7 @@ def test_a_blind_judge_is_in_every_report() -> None:
     assert [issue.path for issue in issues_of(told) if not issue.expected and not issue.fails] == []
     for text in (page(told), step_summary(told), sarif_text(told), gitlab_text(told)):
         assert "blind judge" in text.replace("&#58;", ":")
+    assert "<title>The judge is blind; 1 failed - ptc run" in page(told)
     # While a run is active, what is not judged yet is no miss.
     early = run_of(
         Item(outcome=None, verdict=None, spec={"self_test": canary}), over=False, min_catch="0.5"
