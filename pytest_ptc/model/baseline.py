@@ -14,14 +14,16 @@ from enum import Enum
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ptc.model.choices import asks_for_new, severity_of
 from pytest_ptc.model.rule_names import is_same_rule, rule_key
 from pytest_ptc.model.same_findings import NEARBY_LINES
-from pytest_ptc.model.verdict import Excuse, FindingState, Severity
+from pytest_ptc.model.verdict import Excuse, FindingState, Severity, VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_ptc.model.sightings import Sighting
+    from pytest_ptc.model.verdict import FindingFacts
 
 #: Most earlier findings before and behind a line that one is compared with.
 _MOST_NEAR = 20
@@ -105,17 +107,35 @@ class Claim(NamedTuple):
         severity: How bad it is.
         message: What it is, the beginning of it.
         excuse: Why it does not block.
+        refused: Whether its item failed by it because it was new: nobody has taken it for old.
     """
 
     seen: Sighting
     severity: Severity
     message: str
     excuse: Excuse | None = None
+    refused: bool = False
 
     @property
     def counts(self) -> bool:
         """Tell whether it is a finding at all: neither outvoted nor refuted."""
         return self.excuse not in _NONE_AT_ALL
+
+
+def is_refused(severity: Severity, facts: FindingFacts, *, kind: VerdictKind, fail_on: str) -> bool:
+    """Tell whether an item failed by a finding because it was new.
+
+    Args:
+        severity: The finding's.
+        facts: What is known of it.
+        kind: The verdict that it is of.
+        fail_on: The item's threshold.
+    """
+    if not asks_for_new(fail_on) or facts.excuse is not None:
+        return False
+    if facts.state not in (FindingState.NEW, FindingState.REGRESSED):
+        return False
+    return kind is VerdictKind.FAIL or severity.rank >= Severity(severity_of(fail_on)).rank
 
 
 class PastRun(NamedTuple):
@@ -134,7 +154,9 @@ class PastRun(NamedTuple):
     found: Mapping[str, Sequence[Claim]]
 
 
-def baseline_of(at: PastRun, others: Iterable[PastRun], source: str) -> Baseline:
+def baseline_of(
+    at: PastRun, others: Iterable[PastRun], source: str, *, excuses: bool = True
+) -> Baseline:
     """Return the baseline that a run makes.
 
     Args:
@@ -142,7 +164,11 @@ def baseline_of(at: PastRun, others: Iterable[PastRun], source: str) -> Baseline
         others: Other runs that have ended, in any order: what was gone by one of them, and is there
             again, has regressed.
         source: What the baseline is, in words.
+        excuses: Whether what it has is excused: then it has nothing that a run failed by as new, or
+            running twice would be enough.
     """
+    if excuses:
+        at, *others = (_without_refused(run) for run in (at, *others))
     runs = sorted((run for run in others if run.run_id != at.run_id), key=lambda run: run.began)
     findings: list[PastFinding] = []
     for run in runs:
@@ -159,6 +185,13 @@ def baseline_of(at: PastRun, others: Iterable[PastRun], source: str) -> Baseline
         if run.began >= at.began:
             findings = _after(findings, run, growing=False).findings
     return Baseline(source=source, run_id=at.run_id, commit=at.commit, findings=tuple(findings))
+
+
+def _without_refused(run: PastRun) -> PastRun:
+    found = {
+        item: [claim for claim in claims if not claim.refused] for item, claims in run.found.items()
+    }
+    return run._replace(found=found)
 
 
 class FoundAgain(NamedTuple):

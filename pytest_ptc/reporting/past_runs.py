@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_ptc.model.baseline import Claim, PastRun
+from pytest_ptc.model.baseline import Claim, PastRun, is_refused
 from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.excuses import MAX_MESSAGE_CHARS, claim_of
 from pytest_ptc.model.sightings import Roots, Sighting, path_in_repository
-from pytest_ptc.model.verdict import Excuse, Severity, VerdictKind
+from pytest_ptc.model.verdict import Excuse, FindingFacts, FindingState, Severity, VerdictKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_ptc.reporting.run_report import RunReport
 
 #: The form of a report's JSON, as `document` has it, and the beginning of its version.
@@ -24,12 +25,20 @@ def past_run(run: RunReport) -> PastRun:
     """Return a run as far as others are compared with it."""
     facts = run.facts
     roots = Roots(facts.rootdir, facts.repository)
-    found: dict[str, list[Claim]] = defaultdict(list)
+    found: dict[str, list[Claim]] = {}
     for task in run.reviewing:
-        if task.verdict is not None and task.verdict.verdict is not VerdictKind.ERROR:
-            found[task.nodeid] += [
-                claim_of(one, task.spec.cwd, roots, start=facts.rootdir) for one in task.findings
-            ]
+        if task.verdict is None or not _has_looked(task.verdict.verdict, task.findings):
+            continue
+        claims = found.setdefault(task.nodeid, [])
+        for one in task.findings:
+            refused = is_refused(
+                one.severity,
+                one.facts,
+                kind=task.verdict.verdict,
+                fail_on=task.spec.fail_on,
+            )
+            claim = claim_of(one, task.spec.cwd, roots, start=facts.rootdir)
+            claims.append(claim._replace(refused=refused))
     return PastRun(run.run_id, run.began, facts.commit, found)
 
 
@@ -40,6 +49,7 @@ class _Finding(msgspec.Struct):
     line: int | None = None
     rule: str | None = None
     anchor: str | None = None
+    state: FindingState | None = None
     excuse: Excuse | None = None
 
 
@@ -51,6 +61,7 @@ class _Verdict(msgspec.Struct):
 class _Task(msgspec.Struct):
     nodeid: str
     cwd: str
+    fail_on: str
     superseded: bool
     verdict: _Verdict | None
     self_test: object = None
@@ -88,17 +99,28 @@ def past_run_in(content: bytes) -> PastRun:
         )
     run = document.run
     roots = Roots(run.rootdir, run.repository)
-    found: dict[str, list[Claim]] = defaultdict(list)
+    found: dict[str, list[Claim]] = {}
     for task in document.tasks:
         verdict = task.verdict
-        if verdict is None or verdict.verdict is VerdictKind.ERROR or task.superseded:
+        if verdict is None or not _has_looked(verdict.verdict, verdict.findings):
             continue
-        if task.self_test is None:
-            found[task.nodeid] += [_claim(one, task.cwd, roots) for one in verdict.findings]
+        if task.self_test is None and not task.superseded:
+            found.setdefault(task.nodeid, []).extend(
+                _claim(one, task, verdict.verdict, roots) for one in verdict.findings
+            )
     return PastRun(run.id, run.began, run.commit, found)
 
 
-def _claim(one: _Finding, cwd: str, roots: Roots) -> Claim:
-    path = path_in_repository(one.path, cwd, roots) if one.path else None
+def _has_looked(kind: VerdictKind, findings: Sequence[object]) -> bool:
+    """Tell whether a verdict says what is not there: one of skip says at most what it has found."""
+    return kind in (VerdictKind.PASS, VerdictKind.FAIL) or (
+        kind is VerdictKind.SKIP and bool(findings)
+    )
+
+
+def _claim(one: _Finding, task: _Task, kind: VerdictKind, roots: Roots) -> Claim:
+    path = path_in_repository(one.path, task.cwd, roots) if one.path else None
     seen = Sighting.of(path, one.line, one.rule, one.anchor)
-    return Claim(seen, one.severity, one.message[:MAX_MESSAGE_CHARS], one.excuse)
+    facts = FindingFacts(state=one.state, excuse=one.excuse)
+    refused = is_refused(one.severity, facts, kind=kind, fail_on=task.fail_on)
+    return Claim(seen, one.severity, one.message[:MAX_MESSAGE_CHARS], one.excuse, refused)

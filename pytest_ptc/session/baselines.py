@@ -45,7 +45,9 @@ class Project(NamedTuple):
     runs: Sequence[RecordedRun | RefusedRun]
 
 
-def read_baseline(wanted: str, project: Project, *, until: float | None = None) -> Baseline:
+def read_baseline(
+    wanted: str, project: Project, *, until: float | None = None, excuses: bool = True
+) -> Baseline:
     """Return the baseline that a word means.
 
     Args:
@@ -53,6 +55,7 @@ def read_baseline(wanted: str, project: Project, *, until: float | None = None) 
         project: Where it is looked for.
         until: When the run began that is compared with it: of later ones nothing is taken; None for
             now.
+        excuses: As for `baseline_of`.
 
     Raises:
         ConfigError: As `past_run_named`.
@@ -64,7 +67,7 @@ def read_baseline(wanted: str, project: Project, *, until: float | None = None) 
         for run in others[-MAX_HISTORY:]
         if until is None or run.began.at < until
     ]
-    baseline = baseline_of(at, history, source)
+    baseline = baseline_of(at, history, source, excuses=excuses)
     # It is an event of the journal, which is a line.
     if len(msgspec.json.encode(baseline)) > MAX_BASELINE_BYTES:
         number = len(baseline.findings)

@@ -17,6 +17,7 @@ from pytest_ptc.model.baseline import (
     PastStatus,
     baseline_of,
     difference,
+    is_refused,
 )
 from pytest_ptc.model.excuses import Excuses
 from pytest_ptc.model.known import KnownEntry, KnownFindings
@@ -25,6 +26,7 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verdict import (
     Excuse,
     Finding,
+    FindingFacts,
     FindingState,
     Severity,
     Verdict,
@@ -229,6 +231,41 @@ def test_what_a_finding_is_against_the_baseline(
 ) -> None:
     baseline = Baseline(source="it", run_id="r", findings=(past(status=status),))
     assert Comparer(baseline).states([claim(excuse=excuse), claim(90, "a2")]) == [expected, NEW]
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "kind", "state", "excuse", "refused"),
+    [
+        ("new:high", VerdictKind.PASS, NEW, None, True),
+        ("new:high", VerdictKind.PASS, REGRESSED, None, True),
+        ("new:critical", VerdictKind.PASS, NEW, None, False),
+        ("new:critical", VerdictKind.FAIL, NEW, None, True),
+        ("new:high", VerdictKind.PASS, OPEN, Excuse.BASELINE, False),
+        ("new:high", VerdictKind.PASS, NEW, Excuse.KNOWN, False),
+        ("high", VerdictKind.FAIL, NEW, None, False),
+        ("new:high", VerdictKind.PASS, None, None, False),
+    ],
+)
+def test_a_finding_that_its_item_failed_by_as_new_is_refused(
+    fail_on: str,
+    kind: VerdictKind,
+    state: FindingState | None,
+    excuse: Excuse | None,
+    *,
+    refused: bool,
+) -> None:
+    facts = FindingFacts(state=state, excuse=excuse)
+    assert is_refused(Severity.HIGH, facts, kind=kind, fail_on=fail_on) is refused
+
+
+def test_running_twice_does_not_make_a_new_finding_old() -> None:
+    """What a run failed by as new stays new, until it is gone or known; a difference shows it."""
+    refused = claim()._replace(refused=True)
+    assert statuses(run(5, refused)) == []
+    assert statuses(run(5, refused, claim(90, "a2"))) == [(90, "open")]
+    # One that had been gone has regressed again.
+    assert statuses(run(5, refused), run(3, claim()), run(4)) == [(10, "former")]
+    assert len(baseline_of(run(5, refused), [], "it", excuses=False).findings) == 1
 
 
 ROOTS = Roots("/repo", "/repo")

@@ -11,6 +11,7 @@ from pytest_ptc.journal.events import BaselineRead, event_from_json, event_to_js
 from pytest_ptc.model.baseline import baseline_of
 from pytest_ptc.model.errors import ReportError
 from pytest_ptc.model.sightings import Sighting
+from pytest_ptc.model.verdict import FindingState
 from pytest_ptc.reporting.compared import compared, difference_json, difference_lines
 from pytest_ptc.reporting.document import document, document_text
 from pytest_ptc.reporting.list_lines import list_lines
@@ -22,6 +23,7 @@ BEFORE = run_with(
     judged("b", found("race", 5, "a3")),
     judged("c", found("xss", 7, "a4")),
     unjudged("d"),
+    judged("e", kind="skip"),
     run_id="r0",
 )
 BASELINE = baseline_of(past_run(BEFORE), [], "run r0")
@@ -67,6 +69,11 @@ def test_lines_of_a_difference_are_bounded() -> None:
 
 def test_a_json_report_is_as_good_as_its_run() -> None:
     assert past_run_in(document_text(BEFORE).encode()) == past_run(BEFORE)
+    new = found("new", state=FindingState.NEW)
+    failed = run_with(judged("a", new, found("old", 50), kind="pass", fail_on="new:high"))
+    refused = [claim.refused for claim in past_run(failed).found["t.py::t[a]"]]
+    assert refused == [True, False]
+    assert past_run_in(document_text(failed).encode()) == past_run(failed)
     seen = past_run(BEFORE).found["t.py::t[a]"][0].seen
     assert seen == Sighting("src/a.py", 3, "sql-injection", "a1")
     assert set(past_run(BEFORE).found) == {"t.py::t[a]", "t.py::t[b]", "t.py::t[c]"}
