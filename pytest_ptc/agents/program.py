@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.output import Output
+from pytest_ptc.agents.sandbox.sandbox import Sandboxes, readable, sandboxed_environment
+from pytest_ptc.agents.sandbox.status import StatusPipe
 from pytest_ptc.interfaces.environment import agent_environment
 from pytest_ptc.journal.attempt_files import OUTPUT, PROMPT
 from pytest_ptc.model.errors import AgentError
@@ -72,6 +74,7 @@ class Programs:
         self._command = tuple(launch.agent.argv)
         self._commands = launch.commands
         self._environ = dict(environ)
+        self._sandboxes = Sandboxes(launch, environ)
 
     async def run(
         self,
@@ -104,13 +107,18 @@ class Programs:
             output = Output(job.folder / OUTPUT, show or job.show, job.journal.redactor, reader)
             others = running()
             try:
-                program = _Program(self._start(job, argv, params, commands), job.cookie, others)
+                program = self._start(job, argv, params, commands, others)
                 try:
                     status = await program.attend(text, output, exited)
                 finally:
                     program.end_group()
             finally:
                 output.close()
+        if program.never_began:
+            message = "the sandbox could not be made, so that the program was not started"
+            raise AgentError(
+                Trouble(cause=Cause.MACHINERY, message=message, evidence=output.tail())
+            )
         if output.error is not None:
             message = f"reading the program's output failed: {output.error!r}"
             raise AgentError(
@@ -154,8 +162,13 @@ class Programs:
         return [*filled_command(argv[:size], spec.params, spec.cwd), *own]
 
     def _start(
-        self, job: Job, argv: Sequence[str], params: Path, commands: Path
-    ) -> subprocess.Popen[bytes]:
+        self,
+        job: Job,
+        argv: Sequence[str],
+        params: Path,
+        commands: Path,
+        others: frozenset[int],
+    ) -> _Program:
         path = f"{commands}{os.pathsep}{self._environ.get('PATH', os.defpath)}"
         environ = agent_environment(
             {**self._environ, "PATH": path},
@@ -169,9 +182,14 @@ class Programs:
             run_id=self._run_id,
             task_list_id=self._task_list_id,
         )
+        words = self._sandboxes.words(job.spec, readable(commands, params, job.journal.address))
+        status: StatusPipe | None = None
+        if words:
+            environ, status = sandboxed_environment(environ), StatusPipe()
+            words = status.added_to(words)
         try:
-            return subprocess.Popen(
-                self._filled(job, argv),
+            process = subprocess.Popen(
+                [*words, *self._filled(job, argv)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -179,9 +197,13 @@ class Programs:
                 env=environ,
                 # A group of its own, so that all of it can be ended at once.
                 start_new_session=True,
+                pass_fds=() if status is None else (status.writer,),
             )
         except OSError as error:
+            if status is not None:
+                status.close()
             raise AgentError(_start_failure(error, job, argv[0])) from error
+        return _Program(process, job.cookie, others, status)
 
 
 def _start_failure(error: OSError, job: Job, program: str) -> Trouble:
@@ -201,12 +223,22 @@ class _Program:
         process: The program, which leads a group of its own.
         cookie: The mark of it and of all that it starts.
         others: The pids of all processes that were there before it.
+        status: Where its sandbox says how it ended; None for one without a sandbox.
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], cookie: str, others: frozenset[int]
+        self,
+        process: subprocess.Popen[bytes],
+        cookie: str,
+        others: frozenset[int],
+        status: StatusPipe | None,
     ) -> None:
         self.process = process
+        #: Whether it ended before it was started: its sandbox could not be made.
+        self.never_began = False
+        self._status = status
+        if status is not None:
+            status.close_writer()
         # Not waited for yet, so its pid cannot belong to another process.
         self._identity = ProcessIdentity.of(process.pid)
         self._cookie = cookie
@@ -233,7 +265,9 @@ class _Program:
         ended = loop.run_in_executor(None, process.wait)
         try:
             status = await asyncio.shield(ended)
-            exited(status)
+            self.never_began = self._status is not None and not self._status.has_exit_code()
+            if not self.never_began:
+                exited(status)
             # Before the verdict is decided: a process that runs on could record what nobody reads.
             self.end_rest()
             await asyncio.wait([reader.closed for reader in readers], timeout=DRAIN_TIMEOUT_S)
@@ -247,6 +281,8 @@ class _Program:
             raise
         finally:
             feeder.stop()
+            if self._status is not None:
+                self._status.close()
             for transport in transports:
                 transport.close()
         return status
@@ -254,7 +290,14 @@ class _Program:
     def end(self) -> None:
         """End all of it: SIGTERM, then SIGKILL."""
         if self._identity is not None:
-            end_tree_and_marked(self._identity, ATTEMPT_COOKIE, self._cookie, TERM_GRACE_S)
+            end_tree_and_marked(
+                self._identity,
+                ATTEMPT_COOKIE,
+                self._cookie,
+                TERM_GRACE_S,
+                # With its sandbox, a program would end at once.
+                root_last=self._status is not None,
+            )
         self.process.kill()
 
     def end_rest(self) -> None:

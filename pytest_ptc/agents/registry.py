@@ -27,12 +27,15 @@ AGENT_KINDS = (
         make="pytest_ptc.agents.claude.agent:make",
         configure=claude.configure,
         screen="pytest_ptc.agents.claude.interactive:make",
+        sandboxes=True,
     ),
     AgentKind(
         name="command",
         make="pytest_ptc.agents.command:make",
         configure=configure_command,
         tells_tool_calls=False,
+        sandboxes=True,
+        needs_network=False,
     ),
     *ACP_KINDS,
 )
@@ -58,7 +61,15 @@ def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> Agen
         )
     plan = kind.configure(request)
     if kind in AGENT_KINDS:
-        return AgentChoice(name=kind.name, make=make, plan=plan, python=request.python)
+        return AgentChoice(
+            name=kind.name,
+            make=make,
+            plan=plan,
+            python=request.python,
+            # Somebody's own screen and session are not in a sandbox.
+            sandboxes=kind.sandboxes and not settings.interactive,
+            needs_network=kind.needs_network,
+        )
     # Checked here: a worker that cannot import its agent could only fail to start.
     request.python.check_maker(make)
     return AgentChoice(
@@ -67,6 +78,8 @@ def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> Agen
         plan=plan,
         python=request.python,
         module=make.partition(":")[0],
+        sandboxes=kind.sandboxes and not settings.interactive,
+        needs_network=kind.needs_network,
     )
 
 

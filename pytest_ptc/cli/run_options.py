@@ -17,6 +17,7 @@ NOT_HERE = ("needs", "gate", "agent")
 _TASK = (
     *("timeout", "retries", "model", "tools", "permission_mode", "cwd", "env", "isolation", "ref"),
     *("base", "schema", "findings", "group", "max_turns", "budget_usd"),
+    *("sandbox", "sandbox_read", "sandbox_write", "sandbox_network", "sandbox_tmp"),
 )
 _VERDICT = (
     *("fail_on", "gate_on", "places", "unplaced", "require_evidence", "require_checked"),
@@ -46,6 +47,13 @@ _HELP = {
     "schema": "a JSON Schema, which `data` of each verdict must meet",
     "budget_usd": "maximum US dollars of one attempt",
     "findings": "the file of its directory into which agent `command` writes its findings",
+    "sandbox": "whether agents run in a sandbox of bubblewrap: bwrap, auto (where this machine can "
+    "make one), off",
+    "sandbox_read": "a file or directory that agents may read in a sandbox; may be given again",
+    "sandbox_write": "a file or directory that agents may change in a sandbox, besides their own "
+    "directory; may be given again",
+    "sandbox_network": "whether agents have the network in a sandbox: on (the default) or off",
+    "sandbox_tmp": "megabytes of /tmp, /dev/shm and HOME in a sandbox, each (default: 512)",
     "isolation": "each attempt has a git worktree of its own",
     "ref": "with --isolation: the commit or branch of the worktree, such as {branch}",
     "base": "the commit or branch that the change under review is against: with --isolation, its "
@@ -66,6 +74,8 @@ _HELP = {
     "verify": "each finding that blocks goes to a fresh conversation that tries to refute it",
     "verify_limit": "how many findings of an item are verified at most (default: 20)",
 }
+#: Options that may be given again.
+_SEVERAL = ("env", "sandbox_read", "sandbox_write")
 _METAVARS = {
     "timeout": "SECONDS",
     "retries": "N",
@@ -76,6 +86,11 @@ _METAVARS = {
     "budget_usd": "USD",
     "schema": "FILE",
     "isolation": "worktree",
+    "sandbox": "bwrap|auto|off",
+    "sandbox_read": "PATH",
+    "sandbox_write": "PATH",
+    "sandbox_network": "on|off",
+    "sandbox_tmp": "MB",
     "fail_on": "SEVERITY",
     "gate_on": "added|context|file|all",
     "findings": "sarif:FILE",
@@ -215,7 +230,7 @@ def _add_keyword(group: argparse._ArgumentGroup, name: str) -> None:
     group.add_argument(
         option,
         dest=name,
-        action="append" if name == "env" else "store",
+        action="append" if name in _SEVERAL else "store",
         type=types.get(keyword.type.ini, str),
         metavar=_METAVARS.get(name, name.rpartition("_")[2].upper()),
         help=text,

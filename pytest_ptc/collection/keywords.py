@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.collection.keyword_types import DefaultOption, Keyword
+from pytest_ptc.collection.sandbox_keywords import SANDBOX_KEYWORDS
 from pytest_ptc.collection.value_types import (
     ASSIGNMENTS,
     COMMIT,
@@ -294,6 +295,7 @@ _DECLARED = (
         DefaultOption("sarif:FILE: agent 'command' writes its findings into this SARIF file"),
         has_fields=True,
     ),
+    *SANDBOX_KEYWORDS,
     Keyword(
         "isolation",
         one_of(Isolation),

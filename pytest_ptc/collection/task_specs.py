@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,8 @@ def task_spec(
         self_test = replace(self_test, tolerated=bool(rate))
     values["env"] = settings.variables | values.get("env", {})
     values["votes"] = _votes(nodeid, values)
+    for name in ("sandbox_read", "sandbox_write"):
+        values[name] = _places(nodeid, name, values[name], rootpath)
     spec = TaskSpec(
         nodeid=nodeid,
         source=source,
@@ -107,6 +110,17 @@ def _group(nodeid: str, given: str, filled: str) -> str:
     if (problem := GROUP.problem(filled)) is not None:
         raise MarkerError(nodeid, "group", f"{problem}; it is {given!r} with its fields filled")
     return str(GROUP.converted(filled))
+
+
+def _places(nodeid: str, field: str, names: Collection[str], rootpath: Path) -> tuple[str, ...]:
+    """Return files and directories that are there, as absolute paths."""
+    places = tuple(os.path.normpath(rootpath / name) for name in names)
+    for name, place in zip(names, places, strict=True):
+        if not os.path.exists(place):  # noqa: PTH110
+            raise MarkerError(nodeid, field, f"{name!r}: there is no {place}; make it first")
+        if os.path.realpath(place) == "/":
+            raise MarkerError(nodeid, field, f"{name!r} is all there is; name what is needed")
+    return places
 
 
 def _votes(nodeid: str, values: Mapping[str, Any]) -> int:

@@ -82,6 +82,8 @@ class AgentKind:
         screen: The place of the function that makes it for `--ptc-interactive`; None if it has no
             interactive mode.
         tells_tool_calls: Whether it reports its tool calls, for `require_evidence`.
+        sandboxes: Whether it starts what may be an attacker in the sandbox that a task asks for.
+        needs_network: Whether it cannot work in a sandbox without the network.
     """
 
     name: str
@@ -89,6 +91,8 @@ class AgentKind:
     configure: Callable[[AgentRequest], AgentPlan] = no_program
     screen: str | None = None
     tells_tool_calls: bool = True
+    sandboxes: bool = False
+    needs_network: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +105,8 @@ class AgentChoice:
         plan: Its plan.
         python: The Python that runs workers.
         module: The module of an agent that does not come with this package.
+        sandboxes: Whether it can be sandboxed.
+        needs_network: Whether it cannot work in a sandbox without the network.
     """
 
     name: str
@@ -108,6 +114,8 @@ class AgentChoice:
     plan: AgentPlan
     python: WorkerPython
     module: str | None = None
+    sandboxes: bool = False
+    needs_network: bool = True
 
     @property
     def search_path(self) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             killed; empty for none.
         farewell: The program that the worker becomes when pytest was killed; empty for none.
         pytest: The process of pytest.
+        root: Pytest's root directory; None for a worker without one.
+        task_list: The directory of the shared list; None for a worker without one.
     """
 
     worker: str
@@ -85,6 +87,8 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     clean_list: tuple[str, ...] = ()
     farewell: tuple[str, ...] = ()
     pytest: PytestProcess
+    root: Path | None = None
+    task_list: Path | None = None
 
     def encode(self) -> bytes:
         """Return the file's content."""

@@ -34,6 +34,10 @@ Unplaced = Literal["block", "advisory"]
 #: Where findings block: anywhere, in a changed file, at the lines that git shows of a change, or at
 #: lines that the change adds.
 GateOn = Literal["all", "file", "context", "added"]
+#: Whether an agent runs in a sandbox: if there can be one, in bubblewrap, or not.
+SandboxUse = Literal["off", "auto", "bwrap"]
+#: Whether an agent in a sandbox has the network.
+SandboxNetwork = Literal["on", "off"]
 #: What an attempt has of its own.
 Isolation = Literal["worktree"]
 #: Claude Code's permission modes.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         OutputForm,
         PermissionMode,
         PlaceCheck,
+        SandboxNetwork,
+        SandboxUse,
         SettingSource,
         SkipMeans,
         Unplaced,
@@ -66,6 +68,11 @@ class Settings(NamedTuple):
     verify: bool
     verify_limit: int
     findings: str | None
+    sandbox: SandboxUse
+    sandbox_read: tuple[str, ...]
+    sandbox_write: tuple[str, ...]
+    sandbox_network: SandboxNetwork
+    sandbox_tmp: int
     isolation: Isolation | None
     base: str | None
     known: str

@@ -13,6 +13,8 @@ from pytest_ptc.model.choices import (  # noqa: TC001
     Isolation,
     PermissionMode,
     PlaceCheck,
+    SandboxNetwork,
+    SandboxUse,
     SkipMeans,
     Unplaced,
 )
@@ -64,6 +66,11 @@ class TaskSpec:
             item's own agent and model.
         verify: Whether each finding that blocks goes to a verifier.
         verify_limit: How many findings are verified at most, the worst first.
+        sandbox: `bwrap` for a sandbox, `off` for none; `auto` until it is submitted.
+        sandbox_read: More places, absolute, that its agent may read in a sandbox.
+        sandbox_write: More places, absolute, that its agent may change in a sandbox.
+        sandbox_network: Whether its agent has the network in a sandbox.
+        sandbox_tmp: How many megabytes its agent may write in each of a sandbox's own folders.
         self_test: What it tests of its judge, who is not told; None for nothing.
         alias: What it is called before its agent, in place of the node id; None for that.
     """
@@ -103,6 +110,11 @@ class TaskSpec:
     voters: tuple[str, ...] = ()
     verify: bool = False
     verify_limit: int = 20
+    sandbox: SandboxUse = "off"
+    sandbox_read: tuple[str, ...] = ()
+    sandbox_write: tuple[str, ...] = ()
+    sandbox_network: SandboxNetwork = "on"
+    sandbox_tmp: int = 512
     self_test: SelfTest | None = None
     alias: str | None = None
 
@@ -130,7 +142,8 @@ class TaskSpec:
         fields["needs"] = tuple(fields["needs"])
         if fields["tools"] is not None:
             fields["tools"] = tuple(fields["tools"])
-        fields["voters"] = tuple(fields["voters"])
+        for name in ("voters", "sandbox_read", "sandbox_write"):
+            fields[name] = tuple(fields.get(name, ()))
         if fields.get("self_test") is not None:
             fields["self_test"] = SelfTest.from_json(fields["self_test"])
         return cls(**fields)

@@ -29,6 +29,8 @@ from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_jou
 from pytest_ptc.session.run_facts import run_began
 from pytest_ptc.session.run_ids import last_run_id, new_run_id
 from pytest_ptc.session.run_lists import NO_LISTS
+from pytest_ptc.session.sandboxing import sandbox_line
+from pytest_ptc.system.bubblewrap import bubblewrap_problem
 from pytest_ptc.system.commands import make_commands
 from pytest_ptc.system.machine import processors
 from pytest_ptc.system.processes import ProcessIdentity
@@ -61,6 +63,7 @@ class RunPlan:
         host: Where workers live.
         fallback: Why the host is not the one that `auto` would rather have.
         agents: What does its tasks.
+        sandbox: What is to be said of the sandbox; None for nothing.
     """
 
     run_id: str
@@ -68,6 +71,7 @@ class RunPlan:
     host: Host
     fallback: str | None
     agents: RunAgents
+    sandbox: str | None = None
 
     @property
     def agent(self) -> AgentChoice:
@@ -102,6 +106,7 @@ def plan_run(
         python=worker_python(settings.worker_python, place.root, place.start, os.environ),
     )
     agents = RunAgents(request, tuple(more_agents))
+    sandbox = sandbox_line(settings, agents.own, bubblewrap_problem)
     run_id = new_run_id(time.time(), last_run_id(place.runs))
     host, fallback = other_host(run_id), None
     if host is None:
@@ -112,6 +117,7 @@ def plan_run(
         host=host,
         fallback=fallback,
         agents=agents,
+        sandbox=sandbox,
     )
 
 
@@ -303,6 +309,8 @@ def _launch_files(
             key=key,
             clean_list=clean_list,
             farewell=plan.host.farewell,
+            root=place.root,
+            task_list=_task_list(settings, plan).path,
             pytest=PytestProcess(
                 pid=os.getpid(), created=ourselves.created if ourselves is not None else 0.0
             ),

@@ -76,6 +76,7 @@ class Publisher:
             list_id=plan.list_id,
             attach=plan.host.attach,
             note=plan.fallback,
+            sandbox=plan.sandbox,
             budget=self._settings.budget_usd,
             task_budget=self._settings.task_budget_usd,
             resumes=self._run.resumes,

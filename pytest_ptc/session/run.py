@@ -42,7 +42,9 @@ from pytest_ptc.session.refusals import (
 from pytest_ptc.session.resuming import Resumption, run_to_resume
 from pytest_ptc.session.run_facts import story_without_tasks
 from pytest_ptc.session.run_lists import NO_LISTS, read_lists
+from pytest_ptc.session.sandboxing import with_sandboxes
 from pytest_ptc.session.suite_changes import changed_suite
+from pytest_ptc.system.bubblewrap import bubblewrap_problem
 from pytest_ptc.system.git import worktrees
 from pytest_ptc.system.git.repositories import repository_top
 from pytest_ptc.text.secret_names import secret_arguments
@@ -240,6 +242,7 @@ class Run:
         """
         specs = self._aliases.given(specs)
         new_agents = self.plan.agents.take(specs)
+        specs = with_sandboxes(specs, self.plan.agents.all_of, bubblewrap_problem)
         refuse_unclear(specs, self.plan.agents, self._place.root)
         refuse_unfilled(specs, self.plan.agents)
         refuse_shared_findings(specs, self.plan.agents, self._findings)

@@ -183,15 +183,23 @@ def end_marked(
 
 
 def end_tree_and_marked(
-    root: ProcessIdentity, name: str, value: str, grace: float
+    root: ProcessIdentity, name: str, value: str, grace: float, *, root_last: bool = False
 ) -> list[ProcessIdentity]:
-    """End, within one grace, what `end_tree` finds and what `end_marked` finds."""
+    """End, within one grace, what `end_tree` finds and what `end_marked` finds.
+
+    Args:
+        root: The root of the tree.
+        name: The variable that marks processes.
+        value: Its value.
+        grace: Seconds between SIGTERM and SIGKILL; with 0 SIGKILL comes at once.
+        root_last: Ask all but the root to end: with it, all others would end at once.
+    """
 
     def grow(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdentity]:
         return _with_relatives(known | marked(name, value))
 
     known = grow(frozenset([root]))
-    return _end(known, known, grow, grace)
+    return _end(known, known - {root} if root_last else known, grow, grace)
 
 
 def relatives(

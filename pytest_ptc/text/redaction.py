@@ -30,7 +30,7 @@ _CUT = re.compile(r"\Z|[\r\n]|\.\.\.|\u2026|\[|\\n|\\r|[\"'`]")
 OURS = frozenset(
     {"event", "verdict", "severity", "cause", "outcome", "phase", "state", "worker", "task", "run"}
     | {"call", "answer", "commitment", "seal", "mac", "fingerprint", "fail_on", "isolation", "ref"}
-    | {"places", "unplaced", "gate_on"}
+    | {"places", "unplaced", "gate_on", "sandbox", "sandbox_network"}
     | {"base", "permission_mode", "host", "agent", "run_id", "task_list_id", "resumes", "python"}
     | {"pytest_ptc", "scratch", "tmux_socket", "task_list", "rootdir", "repository", "kind"}
     | {"transcript", "session", "session_id", "call_id", "worktree", "digest", "anchor", "excuse"}

@@ -18,6 +18,7 @@ from pytest_ptc.agents.acp.updates import Updates
 from pytest_ptc.agents.claude.events import Denied, Said
 from pytest_ptc.agents.claude.turn_log import TurnLog
 from pytest_ptc.agents.instructions import acp_prompt
+from pytest_ptc.agents.sandbox.sandbox import is_sandboxed
 from pytest_ptc.journal.attempt_files import TRANSCRIPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -113,7 +114,9 @@ class AcpAgent:
         finally:
             process.note = process.permit = None
         # Before `end_strays` ends orphans, which would hide that there were any.
-        if work.stuck or (not harmless and process.left_running()):
+        # What a task may have left in its sandbox must not reach the next one, either.
+        left = not harmless and (is_sandboxed(spec) or process.left_running())
+        if work.stuck or left:
             await self._drop()
         else:
             process.forget(session)

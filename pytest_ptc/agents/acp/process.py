@@ -197,7 +197,9 @@ class ClientProcess:
 
     def _end(self, grace: float) -> None:
         if self._identity is not None:
-            end_tree_and_marked(self._identity, CLIENT_COOKIE, self._cookie, grace)
+            # With its sandbox, all in it would end at once.
+            last = bool(self.profile.sandbox)
+            end_tree_and_marked(self._identity, CLIENT_COOKIE, self._cookie, grace, root_last=last)
         else:
             end_marked(CLIENT_COOKIE, self._cookie, grace)
 
@@ -206,6 +208,7 @@ class ClientProcess:
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
+                *self.profile.sandbox,
                 *self.profile.argv,
                 stdin=pipe,
                 stdout=pipe,

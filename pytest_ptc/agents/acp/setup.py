@@ -90,6 +90,7 @@ ACP_KINDS = tuple(
         name=f"acp:{client.name}" if client.name else "acp",
         make="pytest_ptc.agents.acp.agent:make",
         configure=partial(configure, client),
+        sandboxes=True,
     )
     for client in (OTHER, *CLIENTS)
 )

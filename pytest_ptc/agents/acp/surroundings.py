@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.acp.clients import added_json, client_argv, client_named, merged
 from pytest_ptc.agents.acp.permissions import rules_of
+from pytest_ptc.agents.sandbox.sandbox import (
+    Sandboxes,
+    is_sandboxed,
+    readable,
+    sandboxed_environment,
+    writable,
+)
 from pytest_ptc.interfaces.environment import inherited, with_guarded_git
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.variables import RUN_COOKIE
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_ptc.agents.acp.clients import Client
+    from pytest_ptc.agents.sandbox.arguments import Mount
     from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.task import TaskSpec
 
@@ -33,10 +41,12 @@ class Profile:
     Args:
         argv: Its program and arguments.
         environ: Its environment, sorted.
+        sandbox: The words before it that have it run in a sandbox; none without one.
     """
 
     argv: tuple[str, ...]
     environ: tuple[tuple[str, str], ...]
+    sandbox: tuple[str, ...] = ()
 
 
 class Surroundings:
@@ -56,6 +66,7 @@ class Surroundings:
         self._argv = tuple(launch.agent.argv)
         self._run_id = launch.run_id
         self._environ = inherited(environ)
+        self._sandboxes = Sandboxes(launch, environ)
         self._user_home = Path(environ.get("HOME") or "/nonexistent")
 
     def profile(self, spec: TaskSpec) -> Profile:
@@ -76,7 +87,10 @@ class Surroundings:
         if client.own_home:
             ours["HOME"] = str(self.home)
         variables = with_guarded_git({**users, **ours})
+        if is_sandboxed(spec):
+            variables = sandboxed_environment(variables)
         return Profile(
+            sandbox=self._sandboxes.words(spec, self._seen()),
             argv=client_argv(client, self._argv, spec.model),
             environ=tuple(sorted({**variables, RUN_COOKIE: self._run_id}.items())),
         )
@@ -107,6 +121,15 @@ class Surroundings:
             file.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(content).replace("{login}", login)
             file.write_text(text, encoding="utf-8")
+
+    def _seen(self) -> list[Mount]:
+        """Return what it needs in a sandbox: its own home, and where links in it lead."""
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        logins = [self._users(name) for name in self.client.login_files]
+        return [
+            *writable(self.home, *(file for file in logins if file.is_file())),
+            *readable(*filter(Path.is_file, map(self._users, _COMMON_FILES))),
+        ]
 
     def _users(self, name: str) -> Path:
         """Return where the user's file is: a variable may name another place."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.agents.claude.client import CLIENT_COOKIE, Session
 from pytest_ptc.agents.claude.diagnosis import WAITABLE, api_cause, refused_so_far
 from pytest_ptc.agents.claude.events import Called, Finished, Retrying, Said, Thought
+from pytest_ptc.agents.claude.sandbox import ClientSandbox
 from pytest_ptc.agents.claude.setup import surroundings_of
 from pytest_ptc.agents.claude.turn import Turn
 from pytest_ptc.agents.claude.turn_log import TurnLog
@@ -46,8 +47,9 @@ class ClaudeAgent:
 
     name = "claude"
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, sandbox: ClientSandbox) -> None:
         self._surroundings = surroundings
+        self._sandbox = sandbox
         self._session: Session | None = None
         self._clearing: asyncio.Task[None] | None = None
         #: The pids of all clients that were started, and of their helper processes.
@@ -59,7 +61,11 @@ class ClaudeAgent:
         """Start a client for a task like this one."""
         # A permanent error is kept in `_unfit`; any other comes again with the task.
         with contextlib.suppress(AgentError):
-            await self._session_for(self._surroundings.profile(spec))
+            await self._session_for(self._profile(spec))
+
+    def _profile(self, spec: TaskSpec) -> Profile:
+        profile = self._surroundings.profile(spec)
+        return replace(profile, sandbox=self._sandbox.words(spec))
 
     async def run(self, job: Job) -> Verdict | Trouble:
         """Do the job and return what the model recorded, or why that does not count."""
@@ -88,7 +94,7 @@ class ClaudeAgent:
             await session.close()
 
     async def _attempt(self, job: Job, turn: Turn, log: TurnLog) -> Verdict | Trouble:
-        profile = self._surroundings.profile(job.spec)
+        profile = self._profile(job.spec)
         pause = FIRST_BACKOFF_S
         while True:
             session = await self._session_for(profile)
@@ -141,6 +147,8 @@ class ClaudeAgent:
         if trouble is not None:
             raise AgentError(trouble)
         client = self._surroundings.client
+        if profile.sandbox:
+            environ, client = self._sandbox.environment(environ), self._sandbox.client(profile)
         try:
             return await Session.open(profile, environ, client=client, cookie=cookie)
         finally:
@@ -151,7 +159,9 @@ class ClaudeAgent:
         """Clear the conversation while the worker reports, so that the next task need not wait."""
         session.turn = None
         # Before `end_strays` ends orphans, which would hide that there were any.
-        left = not session.profile.harmless and session.left_running()
+        profile = session.profile
+        # What a task may have left in its sandbox must not reach the next one, either.
+        left = not profile.harmless and (bool(profile.sandbox) or session.left_running())
         self._clearing = asyncio.create_task(self._clear(session, left=left))
 
     async def _clear(self, session: Session, *, left: bool) -> None:
@@ -232,4 +242,5 @@ def make(launch: LaunchFile, environ: MutableMapping[str, str]) -> ClaudeAgent:
     # The SDK passes all of this process's environment to a client: remove what it must not get.
     for name in set(environ) - set(inherited(environ)):
         environ.pop(name)
-    return ClaudeAgent(surroundings_of(launch, environ))
+    surroundings = surroundings_of(launch, environ)
+    return ClaudeAgent(surroundings, ClientSandbox(launch, environ, surroundings.client))

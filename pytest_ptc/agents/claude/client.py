@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,13 @@ from pytest_ptc.agents.claude.turn import Answer
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.result import Usage
 from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.system.processes import ProcessIdentity, end_marked, end_tree_and_marked, marked
+from pytest_ptc.system.processes import (
+    ProcessIdentity,
+    children,
+    end_marked,
+    end_tree_and_marked,
+    marked,
+)
 from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
@@ -176,7 +183,9 @@ class Session:
 
     def _end(self, grace: float) -> None:
         if self._process is not None:
-            end_tree_and_marked(self._process, CLIENT_COOKIE, self._cookie, grace)
+            # With its sandbox, all in it would end at once.
+            last = bool(self.profile.sandbox)
+            end_tree_and_marked(self._process, CLIENT_COOKIE, self._cookie, grace, root_last=last)
         else:
             end_marked(CLIENT_COOKIE, self._cookie, grace)
 
@@ -223,11 +232,17 @@ class Session:
         with _client_errors(self):
             await self._client.connect()
             info = await self._client.get_server_info() or {}
-        pid = info.get("pid")
-        self._process = ProcessIdentity.of(pid) if isinstance(pid, int) else None
+        self._process = self._found(info.get("pid"))
         self.version = str(info.get("claude_code_version") or "")
         await self.clear()
         self._own = marked(CLIENT_COOKIE, self._cookie)
+
+    def _found(self, pid: object) -> ProcessIdentity | None:
+        """Return its process: it knows its own pid, but not from the inside of a sandbox."""
+        if self.profile.sandbox:
+            ours = marked(CLIENT_COOKIE, self._cookie) & children(os.getpid())
+            return next(iter(ours), None)
+        return ProcessIdentity.of(pid) if isinstance(pid, int) else None
 
     async def _events(self) -> AsyncGenerator[Event, None]:
         async with contextlib.aclosing(self._client.receive_messages()) as messages:

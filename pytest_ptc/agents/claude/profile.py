@@ -61,6 +61,7 @@ class Profile:
         max_turns: The most turns of a conversation.
         budget_usd: The most US dollars of a conversation.
         setting_sources: Which settings files it reads.
+        sandbox: The words before it that have it run in a sandbox; none without one.
     """
 
     cwd: str
@@ -73,6 +74,7 @@ class Profile:
     max_turns: int | None
     budget_usd: float | None
     setting_sources: tuple[str, ...]
+    sandbox: tuple[str, ...] = ()
 
     @property
     def harmless(self) -> bool:
@@ -81,8 +83,10 @@ class Profile:
 
     def facts(self) -> dict[str, Any]:
         """Return it as plain JSON; of the environment only the names."""
-        facts = {name: getattr(self, name) for name in self.__slots__ if name != "env"}
-        return {**facts, "env": [name for name, _ in self.env]}
+        left_out = ("env", "sandbox")
+        facts = {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
+        names = [name for name, _ in self.env]
+        return {**facts, "env": names, "sandbox": bool(self.sandbox)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,6 +31,7 @@ def header_lines(
     list_id: str,
     attach: str | None = None,
     note: str | None = None,
+    sandbox: str | None = None,
     budget: float | None = None,
     task_budget: float | None = None,
     resumes: str | None = None,
@@ -44,6 +45,7 @@ def header_lines(
         list_id: The shared task list.
         attach: The command with which a person can watch.
         note: What went otherwise than asked, such as `NO_TMUX`.
+        sandbox: What is to be said of the agents' sandbox.
         budget: US dollars that the run may cost.
         task_budget: US dollars that an attempt may cost.
         resumes: The earlier run whose verdicts stand for what is unchanged.
@@ -52,8 +54,7 @@ def header_lines(
     lines = [f"ptc: {count(workers, 'worker')} in {place}, {agent} agent, list {list_id}"]
     if attach:
         lines.append(f"ptc: watch with: {attach}")
-    if note:
-        lines.append(f"ptc: {note}")
+    lines += [f"ptc: {text}" for text in (note, sandbox) if text]
     if budget is not None:
         lines.append(f"ptc: budget {usd(budget)}; {_overshoot(workers, task_budget)}")
     if resumes is not None:

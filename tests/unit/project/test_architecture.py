@@ -112,6 +112,8 @@ PURE = (
     "reporting.terminal.failure",
     "reporting.terminal.status",
     "reporting.terminal.summary",
+    "agents.sandbox.arguments",
+    "session.sandboxing",
     "agents.claude.diagnosis",
     "agents.claude.events",
     "agents.claude.narrative",

@@ -1,0 +1,161 @@
+"""What a sandbox shows of this machine: most of it is looked up once in each worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_ptc.agents.sandbox.arguments import Access, Mount
+from pytest_ptc.journal.keys import state_folder
+from pytest_ptc.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_ptc.interfaces.launch import LaunchFile
+
+#: Folders of the system, where they are. Neither data of services nor homes are among them.
+_SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix"),
+    *("/gnu", "/snap", "/run/current-system", "/run/systemd/resolve", "/run/resolvconf"),
+    *("/run/NetworkManager", "/var/lib/ca-certificates"),
+)
+#: Folders for temporary files.
+_TEMPORARY = "/tmp"  # noqa: S108 - inside a sandbox it is its own
+_PROGRAM_FOLDERS = frozenset({"bin", "sbin", ".bin"})
+
+
+class View:
+    """What every task of a worker sees, and what none does.
+
+    Args:
+        launch: The worker's launch file.
+        environ: The environment that agents inherit from.
+    """
+
+    def __init__(self, launch: LaunchFile, environ: Mapping[str, str]) -> None:
+        self._launch = launch
+        self.home = os.path.realpath(environ.get("HOME") or "/nonexistent")
+        self._path = environ.get("PATH")
+        state = _state(environ)
+        #: Of these nothing is shown that is not said by itself.
+        self._closed = [
+            os.path.realpath(launch.journal.parent),
+            os.path.realpath(launch.scratch),
+            *state,
+        ]
+        self._hidden = [*self._closed, os.path.realpath(launch.claude_config)]
+        #: What has one of these in it is shown only where it is the task's own directory.
+        self._guarded = [self.home, *state]
+        self._shown = [*self._base(environ)]
+
+    def mounts(self, cwd: str, read: Sequence[str], write: Sequence[str]) -> list[Mount]:
+        """Return what a task sees.
+
+        Args:
+            cwd: Its directory.
+            read: More places that it may read.
+            write: More places that it may change.
+        """
+        place = os.path.realpath(cwd)
+        mounts: list[Mount] = [*self._shown, *self._readable([str(self._launch.root or cwd)])]
+        mounts += [mount for path in read for mount in _both(path, Access.READ)]
+        mounts += _both(cwd, Access.WRITE)
+        mounts += [Mount(path, Access.READ) for path in git_places(Path(place))]
+        mounts += [mount for path in write for mount in _both(path, Access.WRITE)]
+        mounts += [Mount(path, Access.HIDDEN) for path in self._hidden if os.path.isdir(path)]  # noqa: PTH112
+        return mounts
+
+    def program(self, word: str) -> list[Mount]:
+        """Return what is needed of an installed program: its own folder, or all of its package."""
+        if not os.path.isabs(word) or not os.path.exists(word):  # noqa: PTH110, PTH117
+            found = shutil.which(word, path=self._path) if os.sep not in word else None
+            if found is None:
+                return []
+            word = found
+        return list(self._readable([_package(os.path.realpath(word)), word]))
+
+    def _base(self, environ: Mapping[str, str]) -> Iterator[Mount]:
+        for path in _SYSTEM:
+            if os.path.islink(path):  # noqa: PTH114
+                yield Mount(path, Access.LINK, os.readlink(path))  # noqa: PTH115
+            elif os.path.isdir(path):  # noqa: PTH112
+                yield Mount(path, Access.READ)
+        yield Mount(_TEMPORARY, Access.SCRATCH)
+        yield Mount("/var/tmp", Access.LINK, _TEMPORARY)  # noqa: S108 - inside
+        if self.home not in ("/", _TEMPORARY):
+            yield Mount(self.home, Access.SCRATCH)
+        named = (entry for entry in environ.get("PATH", "").split(os.pathsep) if entry)
+        ours = Path(__file__).parents[2]
+        yield from self._readable(
+            [*named, sys.prefix, sys.base_prefix, str(ours), *sys.path],
+        )
+        for at, word in enumerate(self._launch.agent.argv):
+            # Of the others only a path is one for sure.
+            if at == 0 or os.path.isabs(word):  # noqa: PTH117
+                yield from self.program(word)
+
+    def _readable(self, paths: Iterable[str]) -> Iterator[Mount]:
+        """Yield the places that are there and show nothing that is guarded."""
+        for path in paths:
+            real = os.path.realpath(path)
+            if os.path.isabs(path) and os.path.exists(real) and not self._shows_guarded(real):  # noqa: PTH110, PTH117
+                yield from _both(path, Access.READ)
+
+    def _shows_guarded(self, real: str) -> bool:
+        return any(_is_in(guarded, real) for guarded in self._guarded) or any(
+            _is_in(real, closed) for closed in self._closed
+        )
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _both(path: str, access: Access) -> list[Mount]:
+    """Return a place as it is, and by the name that leads to it over a link."""
+    real, named = os.path.realpath(path), os.path.normpath(path)
+    if real == named or any(_is_in(named, system) for system in _SYSTEM):
+        return [Mount(real, access)]
+    return [Mount(real, access), Mount(named, access, real)]
+
+
+def _package(program: str) -> str:
+    """Return the folder of all that an installed program consists of."""
+    parts = Path(program).parts
+    if "node_modules" in parts:
+        return str(Path(*parts[: parts.index("node_modules") + 1]))
+    folder = Path(program).parent
+    return str(folder.parent if folder.name in _PROGRAM_FOLDERS else folder)
+
+
+def _state(environ: Mapping[str, str]) -> list[str]:
+    try:
+        return [os.path.realpath(state_folder(environ))]
+    except ConfigError:
+        return []
+
+
+def git_places(folder: Path) -> list[str]:
+    """Return git's own folders for a directory: what is in them would decide what git runs."""
+    for top in (folder, *folder.parents):
+        git = top / ".git"
+        if git.is_dir():
+            return [os.path.realpath(git)]
+        if git.is_file():
+            return [str(git), *_linked(git)]
+    return []
+
+
+def _linked(file: Path) -> list[str]:
+    """Return the folders that the file of a worktree, or of a submodule, leads to."""
+    try:
+        own = (file.parent / file.read_text("utf-8").removeprefix("gitdir:").strip()).resolve()
+        common = own / "commondir"
+        shared = (own / common.read_text("utf-8").strip()).resolve() if common.is_file() else own
+    except (OSError, ValueError):
+        return []
+    return [str(place) for place in dict.fromkeys((shared, own)) if place.is_dir()]

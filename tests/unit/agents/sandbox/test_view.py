@@ -1,0 +1,124 @@
+"""What a sandbox shows of a machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.agents.sandbox.arguments import Access, Mount, placed_mounts
+from pytest_ptc.agents.sandbox.view import View, git_places
+from pytest_ptc.interfaces.launch import AgentLaunch
+from tests.support.launch import launch_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has it")
+
+
+class Machine:
+    """A home with a project, its journals, and programs that are installed at home."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.project = self.home / "project"
+        self.installed = {
+            "node": self.home / ".nvm/versions/node/v22/bin/node",
+            "tool": self.home / ".local/bin/tool",
+            "judge": self.home / "tools/judge.py",
+        }
+        self.package = self.home / ".local/lib/node_modules"
+        for file in (*self.installed.values(), self.package / "client/bin/client.js"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o755)
+        (self.home / ".local/bin/client").symlink_to(self.package / "client/bin/client.js")
+        self.launch = launch_file(
+            self.project / ".cache",
+            root=self.project,
+            claude_config=self.home / ".claude",
+            agent=AgentLaunch(make="x:y", argv=("client", str(self.installed["judge"]), "word")),
+        )
+        self.state = self.home / ".local/state/pytest-ptc"
+        for path in (self.launch.journal, self.launch.scratch, self.state, self.home / ".claude"):
+            path.mkdir(parents=True)
+        self.environ = {
+            "HOME": str(self.home),
+            "PATH": f"{self.home}/.local/bin:{self.home}/.nvm/versions/node/v22/bin:/usr/bin",
+        }
+
+    def shown(self, cwd: Path, *read: str, write: tuple[str, ...] = ()) -> dict[Path, Access]:
+        """Return the places that are made of this machine's folder, below its home."""
+        mounts = View(self.launch, self.environ).mounts(str(cwd), read, write)
+        found = {mount.path: mount.access for mount in placed_mounts(mounts)}
+        places = (self.home.joinpath(path) for path in found)
+        return {
+            place.relative_to(self.home): found[str(place)]
+            for place in places
+            if place.is_relative_to(self.home)
+        }
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine in a folder."""
+    return Machine(tmp_path)
+
+
+def test_a_home_is_empty_but_for_programs_and_the_tasks_own_directory(machine: Machine) -> None:
+    """Folders of programs are shown; what is above the key of the journals, never."""
+    shown = {str(path): access for path, access in machine.shown(machine.project).items()}
+    assert shown == {
+        ".": Access.SCRATCH,
+        ".local/bin": Access.READ,
+        ".local/lib/node_modules": Access.READ,
+        ".nvm/versions/node/v22/bin": Access.READ,
+        "tools": Access.READ,
+        "project": Access.WRITE,
+        "project/.cache": Access.WRITE,
+        "project/.cache/runs": Access.HIDDEN,
+        "project/.cache/scratch": Access.HIDDEN,
+    }
+
+
+def test_a_task_in_a_worktree_reads_the_project(machine: Machine) -> None:
+    """And changes its own directory alone; git's folders are read-only, wherever they are."""
+    subprocess.run(["git", "init", "--quiet", str(machine.project)], check=True)
+    worktree = machine.launch.scratch / "worktrees/7.1"
+    who = ("-c", "user.name=n", "-c", "user.email=n@example.org")
+    for words in (("commit", "--allow-empty", "-qm", "x"), ("worktree", "add", "-q", worktree)):
+        subprocess.run(["git", *who, *words], cwd=machine.project, check=True)
+    other = machine.home / "other"
+    other.mkdir()
+    shown = machine.shown(worktree, str(machine.state), write=(str(other),))
+    assert shown[machine.project.relative_to(machine.home)] is Access.READ
+    own = worktree.relative_to(machine.home)
+    assert (shown[own], shown[own / ".git"]) == (Access.WRITE, Access.READ)
+    assert shown[other.relative_to(machine.home)] is Access.WRITE
+    git = machine.project / ".git"
+    assert git_places(worktree) == [
+        *(str(worktree / ".git"), str(git), str(git / "worktrees/7.1")),
+    ]
+    assert git_places(machine.project / "below") == [str(git)]
+
+
+def test_whoever_works_at_home_sees_it_without_our_own(machine: Machine) -> None:
+    """The key of the journals and Claude Code's files stay hidden."""
+    shown = machine.shown(machine.home)
+    assert shown[machine.home.relative_to(machine.home)] is Access.WRITE
+    for hidden in (machine.state, machine.home / ".claude", machine.launch.journal.parent):
+        assert shown[hidden.relative_to(machine.home)] is Access.HIDDEN
+
+
+def test_a_program_is_shown_with_its_package(machine: Machine) -> None:
+    """Not one that is not there."""
+    view = View(machine.launch, machine.environ)
+    assert view.program("no-such-program") == []
+    node = machine.installed["node"]
+    assert Mount(str(node.parents[1]), Access.READ) in view.program(str(node))
+    # All of ~/.local has the key of the journals in it.
+    assert view.program(str(machine.installed["tool"])) == [
+        Mount(str(machine.installed["tool"]), Access.READ)
+    ]
