@@ -17,7 +17,7 @@ from pytest_ptc.model.lifecycle import Snapshot, WorkerState, WorkerView
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_ptc.coordinator.items import Ballot
+    from pytest_ptc.coordinator.item_tasks import Ballot
     from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble

@@ -6,10 +6,11 @@ shared list: one for each vote, and one for each verifier. The schedule knows ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from pytest_ptc.coordinator.item_tasks import Task
 from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.lifecycle import TaskState
 from pytest_ptc.model.panel import (
@@ -23,7 +24,7 @@ from pytest_ptc.model.panel import (
     votes_to_open,
 )
 from pytest_ptc.model.result import Result
-from pytest_ptc.model.trouble import Cause, Trouble
+from pytest_ptc.model.trouble import Trouble
 from pytest_ptc.model.verdict import NO_FACTS, Verdict
 from pytest_ptc.model.verification import (
     Check,
@@ -39,7 +40,7 @@ from pytest_ptc.model.voters import vote_spec, voter_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_ptc.model.result import AttemptReport, Kept
+    from pytest_ptc.coordinator.item_tasks import Ballot
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.verdict import Finding
 
@@ -69,75 +70,6 @@ _MOVES: Mapping[Stage, frozenset[Stage]] = {
     Stage.CHECKING: frozenset({Stage.VOTING, Stage.DONE}),
     Stage.DONE: frozenset(),
 }
-
-
-class Ballot(NamedTuple):
-    """A vote that may be cast: its number, its task on the shared list, and a kept verdict."""
-
-    number: int
-    task_id: str
-    kept: Kept | None = None
-
-
-class NewCheck(NamedTuple):
-    """A verifier's task: its finding's index, its id on the list, and what is kept in its place."""
-
-    finding: int
-    task_id: str
-    spec: TaskSpec
-    kept: Kept | None = None
-
-
-@dataclass(kw_only=True, slots=True)
-class Task:
-    """One task on the board.
-
-    Args:
-        id: Its id on the shared list.
-        spec: What is asked.
-        item: The item that it has a part in.
-        state: Where it stands.
-        reports: How its attempts have ended, in order.
-        trouble: Why it ended without an attempt, or after the last one.
-        kept_from: The earlier run whose verdict is kept for it.
-        spared: Whether it was not needed: the other votes had decided.
-    """
-
-    id: str
-    spec: TaskSpec
-    item: Item
-    state: TaskState
-    reports: list[AttemptReport] = field(default_factory=list)
-    trouble: Trouble | None = None
-    kept_from: str | None = None
-    spared: bool = False
-
-    @property
-    def unmet(self) -> set[str]:
-        """Return the ids of the items that must still pass before it is ready."""
-        return self.item.unmet
-
-    @property
-    def retries_left(self) -> int:
-        """Return how many more attempts may end in an infrastructure error."""
-        return self.spec.retries + 1 - len(self.reports)
-
-    @property
-    def may_be_retried(self) -> bool:
-        """Tell whether its last attempt may be followed by another."""
-        last = self.reports[-1]
-        return (
-            last.trouble is not None
-            and last.trouble.retryable
-            and self.retries_left > 0
-            and not self.spared
-            # An agent that said fail is not asked again until it says otherwise.
-            and not any(report.said_fail for report in self.reports)
-        )
-
-    @property
-    def last_report(self) -> AttemptReport | None:
-        return self.reports[-1] if self.reports and self.state is TaskState.DONE else None
 
 
 class Item:
@@ -178,7 +110,7 @@ class Item:
         #: The votes as they count after refutations.
         self._recast: list[Vote] | None = None
         #: Why no verifier can be asked.
-        self._unasked = ""
+        self._unasked: Trouble | None = None
 
     def __repr__(self) -> str:
         return f"<Item {self.id} {self.stage.value}, {len(self.votes)} votes>"
@@ -256,14 +188,14 @@ class Item:
         self.checks += [(found[index], task) for index, task in tasks]
         self.wanted_checks = []
 
-    def give_up_checks(self, why: str) -> None:
+    def give_up_checks(self, why: Trouble) -> None:
         """Take that no verifier can be asked: what they were to look at stands."""
         self._unasked = why
         self.wanted_checks = []
 
     def give_up(self, trouble: Trouble) -> None:
         """End it, none of whose tasks is open: by this trouble, unless it is decided."""
-        self.give_up_checks(self._unasked or trouble.cause.value)
+        self.give_up_checks(self._unasked or trouble)
         self.next_stage()
         if self.stage is not Stage.DONE:
             self._end_by(trouble)
@@ -301,11 +233,10 @@ class Item:
             return
         checks = self._checks(outcome)
         wanted = findings_to_check(outcome, checks, self.spec.verify_limit)
-        if wanted and self.stopped is None and not self._unasked:
+        unasked = self._unasked or self.stopped
+        if wanted and unasked is None:
             self._check(outcome, wanted)
             return
-        why = self._unasked or (self.stopped.cause.value if self.stopped is not None else "")
-        unasked = Trouble(cause=Cause.MACHINERY, message=why)
         checks += [Check(finding=index, trouble=unasked) for index in wanted]
         self._recount(checked(outcome, checks, self.spec.verify_limit), checks)
 
@@ -386,7 +317,9 @@ class Item:
             return
         self._recast = recast(self._votes(), marked)
         outcome = recounted(marked, self._recast, self._needed, self.spec.fail_on)
-        if outcome is not None:
+        if isinstance(outcome, Trouble) and self.stopped is not None:
+            self._end_by(self.stopped)
+        elif outcome is not None:
             self._end(outcome, checks=checks)
         elif self.stopped is None:
             if self.stage is not Stage.VOTING:

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.coordinator.items import Ballot, NewCheck
+from pytest_ptc.coordinator.item_tasks import Ballot, NewCheck
 from pytest_ptc.interfaces.tasklist import NewTask
 from pytest_ptc.journal.events import (
     CheckKept,

@@ -6,7 +6,8 @@ import heapq
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_ptc.coordinator.items import Ballot, Item, NewCheck, Stage, Task
+from pytest_ptc.coordinator.item_tasks import Ballot, NewCheck, Task
+from pytest_ptc.coordinator.items import Item, Stage
 from pytest_ptc.coordinator.ready import ReadyQueue
 from pytest_ptc.model.lifecycle import TaskState
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Result
@@ -153,7 +154,7 @@ class Tasks:
         """Take that no verifier can be asked of an item's findings: they stand."""
         item = self._items[item_id]
         if item.stage is Stage.CHECKING:  # else it was stopped meanwhile
-            item.give_up_checks(why)
+            item.give_up_checks(Trouble(cause=Cause.MACHINERY, message=why))
             self._advance(item)
 
     def take_to_check(self) -> list[Item]:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ptc.coordinator.items import Ballot, NewCheck
+from pytest_ptc.coordinator.item_tasks import Ballot, NewCheck
 from pytest_ptc.coordinator.tasks import Tasks
 from pytest_ptc.model.result import AttemptReport
 from pytest_ptc.model.self_test import (
