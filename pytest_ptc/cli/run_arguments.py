@@ -31,6 +31,11 @@ class _OneSentence(argparse.ArgumentParser):
     """Refuses a call in one sentence, without a page of usage."""
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith("the following arguments are required"):
+            # Of all that has no option's name, only the prompt must be there.
+            message = (
+                'PROMPT is missing: say what to do, as in ptc run "Process {each}." a.txt b.txt'
+            )
         raise ConfigError(f"{message}; see `ptc run --help`")
 
 

@@ -136,7 +136,8 @@ def test_tools_are_apart_by_commas_or_blanks(text: str, tools: list[str]) -> Non
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "the following arguments are required: PROMPT"),
+        ([], "PROMPT is missing: say what to do"),
+        (["--json"], "PROMPT is missing: say what to do"),
         (["Process.", "1", "2"], "PROMPT has no field for what ITEM gives"),
         (["Process {each}."], "{each} has no value"),
         (["Do {each}.", "1", "--no-such"], "unrecognized arguments: --no-such"),
