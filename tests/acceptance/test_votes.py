@@ -38,10 +38,11 @@ elif checks and word in ("CONFIRMED", "PLAUSIBLE", "REFUTED"):
     print(json.dumps({"verdict": "pass", "summary": "looked", "data": data}))
 else:
     findings = []
-    if word == "fail":
-        line = 10 if n < 2 else 50
-        findings = [{"severity": "high", "message": f"bad {n}", "path": "a.py", "line": line}]
-    print(json.dumps({"verdict": word, "summary": f"{word} of {n}", "findings": findings}))
+    if word in ("fail", "noted"):
+        line, severity = 10 if n < 2 else 50, "high" if word == "fail" else "info"
+        findings = [{"severity": severity, "message": f"bad {n}", "path": "a.py", "line": line}]
+    said = {"bare": "fail", "noted": "pass"}.get(word, word)
+    print(json.dumps({"verdict": said, "summary": f"{word} of {n}", "findings": findings}))
 """
 #: Each item: its votes, its verifiers, the marker's keywords, and what becomes of it.
 ITEMS: dict[str, tuple[str, str, dict[str, Any], str]] = {
@@ -58,6 +59,11 @@ ITEMS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "unanswered": ("fail", "killed", {"verify": True}, "failed"),
     "both_refuted": ("fail fail", "REFUTED REFUTED", {"votes": 3, "verify": True}, "passed"),
     "one_refuted": ("fail fail", "REFUTED PLAUSIBLE", {"votes": 3, "verify": True}, "failed"),
+    "first_of_all": (
+        *("fail pass pass", "REFUTED"),
+        *({"votes": 3, "quorum": "all", "verify": True}, "passed"),
+    ),
+    "without_findings": ("bare noted bare", "", {"votes": 3}, "failed"),
     "unexplained": ("error skip", "", {"votes": 2}, "error"),
 }
 
@@ -101,10 +107,10 @@ def test_votes_and_verifiers_decide(judged: Suite) -> None:
     assert "vote 3: malformed verdict" in output
     assert "high a.py:10 (2 of 3 votes, plausible): bad" in output
     # One of a worker that was killed, and one of an agent that said nothing.
-    assert "14 items: 7 pass, 4 fail, 3 error" in output
+    assert "16 items: 8 pass, 5 fail, 3 error" in output
     # What they name at one line is one finding, which fails the run.
     (merged,) = [one for one in document["findings"] if one["line"] == 10]
-    assert (merged["fails"], merged["severity"], merged["judged"]) == (True, "high", 11)
+    assert (merged["fails"], merged["severity"], merged["judged"]) == (True, "high", 13)
     assert f"in {merged['found_by']} items: test_a.py::test_" in output
 
 
