@@ -58,6 +58,33 @@ def test_a_run_has_the_verdicts_that_were_recorded(suite: AcpSuite) -> None:
     result.stdout.fnmatch_lines(["*high*a plum*"])
 
 
+#: What a model with a shell looks for: journals, what others have left, other processes.
+LOOK = """
+ls .pytest_cache/d/ptc/runs/*/attempts /tmp/mine 2>&1 > looked-$1
+ls -d /proc/[0-9]* | wc -l > processes-$1
+touch /tmp/mine
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has sandboxes")
+@pytest.mark.parametrize(
+    "suite", ["codex", pytest.param("gemini", marks=pytest.mark.slow)], indirect=True
+)
+def test_a_client_in_a_sandbox_records_and_sees_nothing_of_others(suite: AcpSuite) -> None:
+    """Its home and its login are there; who may run programs has a sandbox for each task."""
+    (suite.path / "look.sh").write_text(LOOK)
+    scripts = {
+        name: (f"{acp.shell(suite.name, f'sh look.sh {name}')}\nrecord pass x", {"tools": ["Bash"]})
+        for name in ("a", "b")
+    }
+    suite.tasks(reads="record pass fine", again="record fail no", **scripts)
+    result = suite.run("--ptc-sandbox=bwrap", "--ptc-workers=1")
+    result.assert_outcomes(passed=3, failed=1)
+    for name in scripts:
+        assert (suite.path / f"looked-{name}").read_text() == ""
+        assert int((suite.path / f"processes-{name}").read_text()) < 30
+
+
 #: The processes from a command of the model's up to the client, and the worker above that.
 FAMILY = """
 [ -e {name} ] && exit 0

@@ -6,6 +6,7 @@
     python -m tests.bench import                 what the plugin costs a run that does not use it
     python -m tests.bench reports                what reports of 10,000 findings cost
     python -m tests.bench run-command            what `ptc run` adds to a suite file
+    python -m tests.bench sandbox                what a sandbox costs a task
     python -m tests.bench status                 what a status of a large run costs
     python -m tests.bench judges                 what votes, verification and canaries are worth
     python -m tests.bench resuming               what it costs to know what attempts could see
@@ -42,6 +43,7 @@ from tests.bench import (
     reports,
     resuming,
     run_command,
+    sandbox,
     status,
     throughput,
 )
@@ -55,6 +57,7 @@ PARTS = {
     "judges": judges,
     "resuming": resuming,
     "run-command": run_command,
+    "sandbox": sandbox,
     "status": status,
     "claude": claude,
     "main-session": main_session,

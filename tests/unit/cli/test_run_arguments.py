@@ -78,7 +78,8 @@ def test_keywords_are_those_of_the_marker(folder: Path) -> None:
     gate = ("--gate-on", "added", "--base", "main", "--places=note", "--unplaced=advisory")
     more = ("--env", "A=b=c", "--require-evidence")
     votes = ("--votes=3", "--quorum=2", "--voters", "claude:opus, :haiku", "--verify")
-    suite = suite_of(parsed("Do {each}.", "1", *given, *gate, *votes, *more))
+    box = ("--sandbox=bwrap", "--sandbox-write", "a", "--sandbox-write", "/b", "--sandbox-tmp=9")
+    suite = suite_of(parsed("Do {each}.", "1", *given, *gate, *votes, *more, *box))
     assert json.loads(json.dumps(suite.keywords)) == {
         "cwd": str(folder),
         "timeout": 9.0,
@@ -94,6 +95,9 @@ def test_keywords_are_those_of_the_marker(folder: Path) -> None:
         "quorum": "2",
         "voters": ["claude:opus", ":haiku"],
         "verify": True,
+        "sandbox": "bwrap",
+        "sandbox_write": [str(folder / "a"), "/b"],
+        "sandbox_tmp": 9,
     }
 
 
