@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from pytest_ptc.coordinator.door import Door
 from pytest_ptc.interfaces.host import KILL_PATIENCE_S, LaunchPlan
 from pytest_ptc.interfaces.names import ScratchPlaces
@@ -17,6 +19,7 @@ from pytest_ptc.journal.events import WorkerLineBroken, WorkerStarted
 from pytest_ptc.model.errors import HostError, JournalError
 from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
 from pytest_ptc.system import own_files
+from pytest_ptc.system.control_groups import end_group, make_group
 from pytest_ptc.system.processes import end_marked
 
 if TYPE_CHECKING:
@@ -80,6 +83,8 @@ class Crew:
         )
         #: The processes of workers that are, or are being, started; of the loop's thread alone.
         self._processes: dict[str, asyncio.Future[ProcessIdentity | None]] = {}
+        #: The cgroups of workers that were started and not killed yet.
+        self._groups: dict[str, Path] = {}
         #: Workers that were started and not killed yet; of the hosts' thread alone.
         self._handles: dict[str, WorkerHandle] = {}
         # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
@@ -159,14 +164,20 @@ class Crew:
         finally:
             self._host.close()
             end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
+            for worker in list(self._groups):
+                end_group(self._groups.pop(worker))
 
     def _launch_plan(self, worker: str) -> LaunchPlan:
         """Write a worker's launch file, and return how it is started."""
         folder = self._journal.worker_folder(worker)
         launch_file = self._places.launch_file(worker)
         launch_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        content = self._launch_file(worker, self._door.key_for(worker)).encode()
-        own_files.write_new(launch_file, content)
+        launch = self._launch_file(worker, self._door.key_for(worker))
+        group = make_group(self._journal.run_id, worker)
+        if group is not None:
+            self._groups[worker] = group
+            launch = replace(launch, group=group)
+        own_files.write_new(launch_file, launch.encode())
         return LaunchPlan(
             worker=worker,
             argv=(*self._argv, str(launch_file)),
@@ -194,6 +205,9 @@ class Crew:
         finally:
             if cookie is not None:
                 end_marked(ATTEMPT_COOKIE, cookie, grace=0.0)
+            # Last: it needs no mark, and leaves nothing.
+            if (group := self._groups.pop(worker, None)) is not None:
+                end_group(group)
 
     def _on_host(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().run_in_executor(self._host_calls, call, *args)

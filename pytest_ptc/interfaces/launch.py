@@ -70,6 +70,7 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         farewell: The program that the worker becomes when pytest was killed; empty for none.
         pytest: The process of pytest.
         root: Pytest's root directory; None for a worker without one.
+        group: The cgroup to join; None where there is none.
         task_list: The directory of the shared list; None for a worker without one.
     """
 
@@ -89,6 +90,7 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     pytest: PytestProcess
     root: Path | None = None
     task_list: Path | None = None
+    group: Path | None = None
 
     def encode(self) -> bytes:
         """Return the file's content."""

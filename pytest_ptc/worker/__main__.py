@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.interfaces.environment import anchored
 from pytest_ptc.interfaces.launch import LaunchFile
 from pytest_ptc.model.errors import LaunchFileError
+from pytest_ptc.system.control_groups import join_group
 from pytest_ptc.system.processes import ProcessIdentity, wait_gone
 from pytest_ptc.system.scratch import remove_scratch
 from pytest_ptc.system.strays import adopt_orphans, forbid_inspection
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # It has the worker's key, and nobody reads it again.
     Path(launch_file).unlink(missing_ok=True)
     forbid_inspection()
+    if launch.group is not None:
+        join_group(launch.group)
     # A worker does not run in the project's directory, and its agents run in several.
     environ = anchored(os.environ, str(launch.start))
     os.environ.clear()

