@@ -1,20 +1,28 @@
-"""`ptc report`: a run's reports, made again from its journal."""
+"""`ptc report`: a run's reports, made again from its journal, or from those of several jobs."""
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_ptc.cli.named_runs import add_run, named_run
+from pytest_ptc.cli.printing import print_lines
+from pytest_ptc.cli.results import MAX_BYTES
+from pytest_ptc.journal.keys import existing_key
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.reports import REPORTS, ReportKind, ReportTarget, with_added
 from pytest_ptc.reporting.formats.github import annotation_lines
+from pytest_ptc.reporting.result_lines import result_lines
+from pytest_ptc.reporting.shards import merged_report, merged_status
 from pytest_ptc.reporting.story import run_report
-from pytest_ptc.reporting.writing import write_report
+from pytest_ptc.reporting.writing import real_place, remove_stale, write_report
+from pytest_ptc.runs.gathered import gathered_runs
+from pytest_ptc.runs.places import project_of
 from pytest_ptc.session import report_hooks
 
 if TYPE_CHECKING:
@@ -31,6 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
         ConfigError: A plugin that the words name cannot be used, or its report.
     """
     add_run(parser, "the last one")
+    parser.add_argument(
+        "--merge",
+        nargs="+",
+        metavar="JOURNAL",
+        help="one report of the runs of several jobs, each of a shard (--ptc-shard): folders that "
+        "have their journals, or archives of such folders; ends with the status of a run, 0, 1 or "
+        "10, or with 2 where they cannot be merged",
+    )
     kinds = _report_kinds(words)
     for kind in kinds:
         help_text = f"{kind.help.rstrip(',')}; - for standard output"
@@ -48,43 +64,92 @@ def add_arguments(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the requested reports; raises as `report`."""
-    for line in report(arguments):
-        print(line)
-    return 0
+    """Write the requested reports, and return 0, or the status of a merged run; raises as they do.
+
+    What is printed is read to its end, or the status is 1.
+    """
+    if arguments.merge:
+        return _merge(arguments)
+    run = named_run(arguments.run)
+    requested = _requested(arguments)
+    if not requested and not arguments.github:
+        raise ConfigError("no report is requested; name one, see `ptc report --help`")
+    lines = _written(arguments, run_report(run.events), ReportTarget(run.folder))
+    return 0 if print_lines(lines) else 1
 
 
-def report(arguments: argparse.Namespace) -> list[str]:
+def _merge(arguments: argparse.Namespace) -> int:
+    """Write the requested reports of several jobs' runs, and return the status of all of them.
+
+    Raises:
+        ConfigError: A run is named besides.
+        JournalError: A journal is missing, or not as it was written.
+        ReportError: They do not belong together, or are not all.
+        RunRefusedError: A journal is not proved to be one of this user's.
+    """
+    if arguments.run is not None:
+        raise ConfigError(f"{arguments.run}: name journals behind --merge, or a run without it")
+    given = [Path(place) for place in arguments.merge]
+    _remove_stale(arguments, given)
+    top = project_of(Path.cwd(), os.environ).top
+    key = existing_key(os.environ, [top] if top is not None else [])
+    with tempfile.TemporaryDirectory(prefix="ptc-merge-") as scratch:
+        found = gathered_runs(given, key, Path(scratch))
+        data = merged_report([one.run.events for one in found])
+        target = ReportTarget(
+            journals={one.run.run_id: one.run.folder for one in found},
+            gone=frozenset(one.run.run_id for one in found if one.unpacked),
+        )
+        printed = _written(arguments, data, target)
+    rest = "ptc report --merge JOURNAL... --json PATH"
+    lines = printed or result_lines(data, max_bytes=MAX_BYTES, rest=rest)
+    return merged_status(data) if print_lines(lines) else 1
+
+
+def _remove_stale(arguments: argparse.Namespace, inputs: Sequence[Path]) -> None:
+    """Remove the requested reports: where nothing can be merged, none looks like one of it.
+
+    Raises:
+        ConfigError: One is in the place of a journal.
+    """
+    read = {real_place(path) for path in inputs}
+    for name, path in _requested(arguments).items():
+        if path == "-" or path == os.environ.get(report_hooks.STEP_SUMMARY):
+            continue
+        if real_place(Path(path)) in read:
+            raise ConfigError(f"--{name}: {path} is one of the journals; name another file")
+        remove_stale(Path(path), base=report_hooks.project_top(Path.cwd()))
+
+
+def _requested(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the paths of the requested reports, by their names."""
+    named = {kind.name: vars(arguments)[kind.name] for kind in arguments.kinds}
+    return {name: path for name, path in named.items() if path}
+
+
+def _written(arguments: argparse.Namespace, data: RunReport, target: ReportTarget) -> list[str]:
     """Write the requested reports, and return the lines of the one for standard output.
 
     Raises:
-        ConfigError: No report is requested, several go to standard output, or no run or several
-            match.
+        ConfigError: Several go to standard output.
     """
-    run = named_run(arguments.run)
     kinds: dict[str, ReportKind] = {kind.name: kind for kind in arguments.kinds}
-    named = {name: vars(arguments)[name] for name in kinds}
-    requested = {name: path for name, path in named.items() if path}
-    printed = list(requested.values()).count("-") + arguments.github
-    if not requested and not arguments.github:
-        raise ConfigError("no report is requested; name one, see `ptc report --help`")
-    if printed > 1:
+    requested = _requested(arguments)
+    if list(requested.values()).count("-") + arguments.github > 1:
         raise ConfigError("only one report can go to standard output")
-    data = run_report(run.events)
     lines = annotation_lines(data) if arguments.github else []
     for name, path in requested.items():
-        lines += _write(kinds[name], path, data, run.folder)
+        lines += _write(kinds[name], path, data, target)
     return lines
 
 
-def _write(kind: ReportKind, path: str, data: RunReport, journal: Path) -> list[str]:
+def _write(kind: ReportKind, path: str, data: RunReport, target: ReportTarget) -> list[str]:
     """Write a report, or return it if it is to be printed."""
     base = report_hooks.project_top(Path.cwd())
     if kind.name == "summary" and path == os.environ.get(report_hooks.STEP_SUMMARY):
         report_hooks.add_summary(Path(path), data, base=base)
         return []
-    target = ReportTarget(journal, None if path == "-" else Path(path))
-    text = kind.text(data, target)
+    text = kind.text(data, target._replace(path=None if path == "-" else Path(path)))
     if path == "-":
         return [text.removesuffix("\n")]
     write_report(Path(path), text, base=base)

@@ -7,12 +7,13 @@ is imported when a report is made.
 from __future__ import annotations
 
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -22,10 +23,14 @@ class ReportTarget(NamedTuple):
     Args:
         journal: The run's folder, where there is one.
         path: The file that it will be; None for standard output.
+        journals: The folders of the runs that are merged, by their ids; empty for one run.
+        gone: The ids of those whose folders are gone when the report is read.
     """
 
     journal: Path | None = None
     path: Path | None = None
+    journals: Mapping[str, Path] = MappingProxyType({})
+    gone: frozenset[str] = frozenset()
 
 
 class ReportKind(NamedTuple):

@@ -44,6 +44,24 @@ class Shard(NamedTuple):
         return f"{self.number}/{self.of}"
 
 
+class ShardFacts(NamedTuple):
+    """One of the runs that a report was merged from.
+
+    Args:
+        shard: Its shard, such as `2/4`.
+        run: Its id.
+        exit_status: Its exit status; None for one that was killed.
+        why_not_successful: Why it was no success; None if it was one.
+        stands: Whether it is the last run of its shard, whose word counts.
+    """
+
+    shard: str
+    run: str
+    exit_status: int | None
+    why_not_successful: str | None
+    stands: bool
+
+
 class DealtItem(NamedTuple):
     """An item that is to be dealt.
 

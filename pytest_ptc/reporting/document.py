@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_ptc.reporting.task_report import TaskReport
 
 #: The version of the form: the first number changes when a reader of the old one would err.
-VERSION = "1.4"
+VERSION = "1.5"
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
@@ -87,6 +87,7 @@ def _run(run: RunReport) -> dict[str, Any]:
         "changed_suite": list(run.changed_suite),
         "known": _known(run),
         "baseline": _baseline(run),
+        "shards": [shard._asdict() for shard in run.shards],
     }
 
 
@@ -138,6 +139,7 @@ def _task(task: TaskReport) -> dict[str, Any]:
     spec, final = task.spec, task.final
     return {
         "id": task.task_id,
+        "run": task.run,
         "nodeid": spec.nodeid,
         "path": task.path,
         "line": task.line,

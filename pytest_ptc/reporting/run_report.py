@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ItemState,
     )
     from pytest_ptc.model.known import KnownFindings, VoidEntry
+    from pytest_ptc.model.shards import ShardFacts
     from pytest_ptc.model.sightings import Sighting
     from pytest_ptc.model.verdict import Excuse
 
@@ -85,6 +86,7 @@ class RunReport:
         collected: The node ids of marked items, in the order in which pytest collected them.
         workers: Its workers, in the order in which they were started.
         holds: When nothing was begun.
+        shards: The runs that it is merged from; empty for one run.
         why_not_successful: Why it is no success; None if it is one.
     """
 
@@ -102,6 +104,7 @@ class RunReport:
     collected: tuple[str, ...] = ()
     workers: tuple[WorkerReport, ...] = ()
     holds: tuple[Hold, ...] = ()
+    shards: tuple[ShardFacts, ...] = ()
     why_not_successful: str | None = field(init=False)
 
     def __post_init__(self) -> None:

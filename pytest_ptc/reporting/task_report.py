@@ -71,6 +71,7 @@ class TaskReport:
         line: A line of that file, from 1.
         overtaken: Whether another task stands for its item, or it has none in this run.
         votes: The votes on it, where there are several.
+        run: The run that it was in, in a report that is merged from several.
         state: What became of the item.
         final: The report of pytest's that decides that; None where there is none.
     """
@@ -88,6 +89,7 @@ class TaskReport:
     line: int | None = None
     overtaken: bool = False
     votes: tuple[VoteReport, ...] = ()
+    run: str | None = None
     final: PhaseReport | None = field(init=False)
     state: ItemState = field(init=False)
 

@@ -44,12 +44,24 @@ MAX_OUTPUT_BYTES = 100_000
 
 def make_page(run: RunReport, target: ReportTarget) -> str:
     """Return the run as a page, with the end of what each attempt printed."""
-    links = None
-    if target.journal is not None and target.path is not None:
-        links = os.path.relpath(target.journal, target.path.absolute().parent)
-    return page(
-        run, transcripts=_outputs(target.journal), links=links, files=_files(run, os.environ)
-    )
+    folders = dict(target.journals)
+    transcripts = {
+        f"{run_id}/{name}": text
+        for run_id, folder in folders.items()
+        for name, text in _outputs(folder).items()
+    }
+    if target.journal is not None:
+        folders[run.run_id] = target.journal
+        transcripts |= _outputs(target.journal)
+    links = {}
+    if target.path is not None:
+        start = target.path.absolute().parent
+        links = {
+            run_id: os.path.relpath(folder, start)
+            for run_id, folder in folders.items()
+            if run_id not in target.gone
+        }
+    return page(run, transcripts=transcripts, links=links, files=_files(run, os.environ))
 
 
 def _files(run: RunReport, environ: Mapping[str, str]) -> str | None:
@@ -63,9 +75,9 @@ def _files(run: RunReport, environ: Mapping[str, str]) -> str | None:
     return f"{address}/{facts.commit}" + ("" if below == "." else f"/{quote(below)}")
 
 
-def _outputs(journal: Path | None) -> dict[str, str]:
+def _outputs(journal: Path) -> dict[str, str]:
     found = {}
-    for output in journal.glob(f"attempts/*/{OUTPUT}") if journal is not None else ():
+    for output in journal.glob(f"attempts/*/{OUTPUT}"):
         if not output.parent.is_symlink():
             with contextlib.suppress(OSError):
                 end = own_files.read_end(output, MAX_OUTPUT_BYTES)

@@ -273,6 +273,8 @@ def _facts(run: RunReport) -> Iterator[str]:
         stand = f"{count(number, 'verdict')} of run {_escaped(earlier)} kept, unchanged"
         yield f"{stand}: not run again."
     facts = [f"{run.seconds:.1f} s", count(len(run.attempts), "attempt"), *_cost(run.spent)]
+    if run.shards:
+        facts.insert(0, count(sum(shard.stands for shard in run.shards), "shard"))
     yield f"Run {_escaped(run.run_id)}: {', '.join(facts)}."
 
 

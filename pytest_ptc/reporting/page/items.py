@@ -261,8 +261,9 @@ def _folds(task: TaskReport, places: Places, room: Room) -> Iterator[tuple[str, 
     for attempt in task.attempts:
         part = f"{attempt.part}, " if attempt.part else ""
         of = f" of {part}attempt {attempt.number}" if len(task.attempts) > 1 else ""
-        if task.kept_from is None and attempt.name in places.transcripts:
-            yield f"Transcript{of}", room.long(places.transcripts[attempt.name])
+        transcript = places.transcript(task, attempt)
+        if transcript is not None:
+            yield f"Transcript{of}", room.long(transcript)
         trouble = attempt.trouble
         if trouble and attempt is not task.attempts[-1] and trouble.evidence.strip():
             yield f"Last lines{of}", room.long(trouble.evidence)

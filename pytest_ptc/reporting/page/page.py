@@ -36,6 +36,7 @@ from pytest_ptc.reporting.wording import grouped, plural, thousands
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_ptc.model.shards import ShardFacts
     from pytest_ptc.reporting.attempts import Spent
     from pytest_ptc.reporting.run_report import RunReport
 
@@ -95,7 +96,7 @@ def page(
     run: RunReport,
     *,
     transcripts: Mapping[str, str] = _NOTHING,
-    links: str | None = None,
+    links: str | Mapping[str, str] | None = None,
     files: str | None = None,
     live: str | None = None,
 ) -> str:
@@ -104,9 +105,11 @@ def page(
     Args:
         run: The run.
         transcripts: What is to be shown of attempts, by their names (`<task id>.<number>`): such as
-            their `output.log`, which reads better than a `transcript.jsonl`.
+            their `output.log`, which reads better than a `transcript.jsonl`. In a report that is
+            merged, `<run id>/` stands before the name.
         links: The run's folder, as an address relative to the page (`.` for a page that lies in
-            it): there is a link to each attempt's folder then.
+            it): there is a link to each attempt's folder then. Or the folders of several runs, by
+            their ids.
         files: The address below which the root directory's files are, at the commit of the run:
             places of findings are links then.
         live: For the page of an active run: its version, which the address `state` beside it tells
@@ -117,7 +120,8 @@ def page(
     if live is not None:
         script = f"{script}\n{asset('live.js')}"
     room = Room(_TEXTS_CHARS, _MESSAGES_CHARS)
-    places = Places(transcripts=transcripts, links=links, run_id=run.run_id, files=files)
+    folders = {run.run_id: links} if isinstance(links, str) else links or _NOTHING
+    places = Places(transcripts=transcripts, links=folders, run_id=run.run_id, files=files)
     return render(
         "page.html.jinja",
         run=run,
@@ -214,6 +218,8 @@ def _first_facts(run: RunReport) -> list[tuple[str, str]]:
     ]
     if (found := compared(run)) is not None:
         rows.append(("Baseline", f"{found.baseline.source}: {counts_text(found)}"))
+    if run.shards:
+        rows.append(("Shards", str(sum(shard.stands for shard in run.shards))))
     return rows if facts.resumes is None else [*rows, ("Resumes", facts.resumes)]
 
 
@@ -226,7 +232,13 @@ def _more_facts(run: RunReport) -> list[tuple[str, str]]:
         ("Task list", facts.task_list_id),
         ("Python", facts.python),
         ("pytest-ptc", facts.pytest_ptc),
+        *((f"Shard {one.shard}", f"run {one.run}: {_went(one)}") for one in run.shards),
     ]
+
+
+def _went(shard: ShardFacts) -> str:
+    said = shard.why_not_successful or "successful"
+    return said if shard.stands else f"{said}; a later run of this shard stands"
 
 
 def _headline(run: RunReport) -> str:

@@ -22,14 +22,15 @@ class Places:
     """Where a reader can look further.
 
     Args:
-        transcripts: Texts of attempts, by their names.
-        links: The run's folder, as an address from the page.
+        transcripts: Texts of attempts, by their names; of a run that was merged, with its id and
+            `/` before that.
+        links: The folders of runs by their ids, as addresses from the page.
         run_id: The run's id.
         files: The address of a commit's files; None where it is not known.
     """
 
     transcripts: Mapping[str, str]
-    links: str | None
+    links: Mapping[str, str]
     run_id: str = ""
     files: str | None = None
 
@@ -52,11 +53,19 @@ class Places:
         if task.attempts and task.attempts[-1].about.get("session"):
             words.append("talk")
         item = shlex.quote(printable(task.nodeid))
-        return [f"ptc {word} {self.run_id} {item}" for word in words]
+        return [f"ptc {word} {task.run or self.run_id} {item}" for word in words]
+
+    def transcript(self, task: TaskReport, attempt: TaskAttempt) -> str | None:
+        """Return the text of an attempt; None where there is none, or it is an earlier run's."""
+        if task.kept_from is not None:
+            return None
+        name = attempt.name if task.run is None else f"{task.run}/{attempt.name}"
+        return self.transcripts.get(name)
 
     def attempt(self, task: TaskReport, attempt: TaskAttempt) -> str:
         """Return the address of an attempt's folder; empty for an earlier run's."""
-        if self.links is None or task.task_id is None or task.kept_from is not None:
+        folder = self.links.get(task.run or self.run_id)
+        if folder is None or task.task_id is None or task.kept_from is not None:
             return ""
         name = quote(attempt.name, safe="", errors="replace")
-        return f"{self.links.rstrip('/')}/attempts/{name}/"
+        return f"{folder.rstrip('/')}/attempts/{name}/"

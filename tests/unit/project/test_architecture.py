@@ -100,6 +100,7 @@ PURE = (
     "reporting.issues",
     "reporting.merged",
     "reporting.run_report",
+    "reporting.shards",
     "reporting.statistics",
     "reporting.story",
     "reporting.wording",
