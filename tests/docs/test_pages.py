@@ -24,7 +24,7 @@ LONG = {
     for name in (
         *("guides/one-command", "guides/resume", "guides/other-programs", "guides/reports"),
         *("guides/files-and-markdown", "guides/watching", "guides/marking", "guides/ci"),
-        "guides/known-findings",
+        *("guides/known-findings", "guides/self-test", "tutorial"),
         *("extending/agents", "extending/hosts", "extending/reports"),
     )
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_ptc.journal.events import (
@@ -228,6 +228,7 @@ EVENTS = st.one_of(*map(_event, KINDS))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@settings(max_examples=30)  # of each of many kinds
 @given(data=st.data())
 def test_an_event_of_each_kind_comes_back_as_it_was(kind: type[Event], data: st.DataObject) -> None:
     """Through the very text that is on disk."""
