@@ -150,6 +150,8 @@ class Item:
 
     @property
     def _wanted_votes(self) -> int:
+        if self.spec.votes == 1:
+            return 1
         votes = self._votes() if self._recast is None else self._recast
         return votes_to_open([vote.state(self.spec.fail_on) for vote in votes], self._needed)
 
