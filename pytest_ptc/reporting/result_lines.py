@@ -55,6 +55,8 @@ _TOTALS_ORDER = ("pass", _FAIL, _ERROR, "skip", "xfail", "xpass", _NOT_DONE, *_U
 #: As long as all items are shown, a line is not made shorter than this: one of an item that
 #: somebody must look at, and another.
 _SHORTEST_BAD, _SHORTEST = 40, 24
+#: With fewer bytes than these a reason or a finding says nothing, or both of them together.
+_TELLING, _TELLING_TWO = 12, 36
 #: The room of a line where only the worst are shown.
 _WORST_ROOM = range(120, 400)
 #: A line of an item that somebody must look at has so many times the room of another.
@@ -213,11 +215,21 @@ class _Item(NamedTuple):
         return (f"  {text}" for text in self.looked_at)
 
     def fitted(self, most: int) -> str:
-        """Return its line in at most so many bytes: name, reason and finding share them."""
+        """Return its line in at most so many bytes: name, reason and finding share them.
+
+        Where little room is left beside the name, one of them has it: the finding where somebody
+        must look. Where next to none is left, the name has it.
+        """
         if _bytes(self.line) <= most:
             return self.line
         name = _middle_cut(self.name, min(_NAME, max(most // 2, most - 60)))
         room = most - _bytes(self._line(name, "", "")) - 4
+        if room < _TELLING:
+            name = _middle_cut(self.name, most - _bytes(self._line("", "", "")) - 1)
+            return _bytes_cut(self._line(name, "", ""), most)
+        if room < _TELLING_TWO and self.worst and self.reason:
+            one = self.worst if self.bad else self.reason
+            return _bytes_cut(self._line(name, _bytes_cut(one, room), ""), most)
         worst = _bytes_cut(self.worst, max(room // 2, room - _bytes(self.reason)))
         reason = _bytes_cut(self.reason, room - _bytes(worst))
         return _bytes_cut(self._line(name, reason, worst), most)

@@ -99,6 +99,32 @@ def finding(message: str, severity: str = "medium", path: str | None = None) -> 
     return Finding(severity=Severity(severity), message=message, path=path, line=line)
 
 
+@pytest.mark.parametrize("bad", [True, False])
+def test_a_short_line_has_one_thing_that_can_be_read(bad: bool) -> None:
+    """Of a reason and a finding the one that is looked for, and else the name alone."""
+    kind, severity = ("fail", "high") if bad else ("pass", "low")
+    found = finding("no number", severity, "data/samples.txt")
+    some = [
+        item(f"data/{number}/{'x' * 30}.txt", kind, "Two of four samples are broken.", found)
+        for number in range(34)
+    ]
+    lines = result_lines(run(*some), max_bytes=2400)
+    assert len(lines) == 36
+    told = lines[0].split("…", 1)[1].partition("  ")[2]
+    assert told.startswith("high data/" if bad else "Two of fo")
+    assert "…: " not in lines[0]
+
+
+def test_the_shortest_line_has_the_name_alone() -> None:
+    """A few letters of a reason would take the room in which names differ."""
+    found = finding("no number", "low", "data/samples.txt")
+    many = [item(f"data/{n}/{'x' * 60}.txt", "pass", "Two broken.", found) for n in range(75)]
+    lines = result_lines(run(*many), max_bytes=2400)
+    assert len(lines) == 77
+    assert lines[0].startswith("pass data/0/xx")
+    assert lines[0].endswith("xxx.txt")
+
+
 def test_an_active_run_has_items_that_are_running_and_queued() -> None:
     """They are no shortfall yet, and so not in capitals; of a killed run they are."""
     began = TaskAttempt(name="2.1", number=1, worker="w1", assigned=1.0)
