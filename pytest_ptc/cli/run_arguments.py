@@ -152,7 +152,7 @@ def _value(name: str, value: Any, folder: Path) -> Any:
             # With fields it is looked at when they are filled, from pytest's root directory.
             return str(folder / value)
         case "sandbox_read" | "sandbox_write":
-            return [str(folder / path) for path in value]
+            return [str(folder / Path(path).expanduser()) for path in value]
         case "schema":
             return _schema(value)
         case "tools":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.collection.keywords import KEYWORDS
@@ -21,7 +22,6 @@ from pytest_ptc.text.template import fill
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
     from pytest_ptc.model.self_test import SelfTest
     from pytest_ptc.model.settings import Settings
@@ -114,7 +114,7 @@ def _group(nodeid: str, given: str, filled: str) -> str:
 
 def _places(nodeid: str, field: str, names: Collection[str], rootpath: Path) -> tuple[str, ...]:
     """Return files and directories that are there, as absolute paths."""
-    places = tuple(os.path.normpath(rootpath / name) for name in names)
+    places = tuple(os.path.normpath(rootpath / Path(name).expanduser()) for name in names)
     for name, place in zip(names, places, strict=True):
         if not os.path.exists(place):  # noqa: PTH110
             raise MarkerError(nodeid, field, f"{name!r}: there is no {place}; make it first")

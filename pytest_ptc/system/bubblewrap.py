@@ -13,7 +13,7 @@ _TIMEOUT_S = 20.0
 #: All that our sandboxes need.
 _NEEDED = (
     *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"),
-    *("--die-with-parent", "--cap-drop", "ALL", "--ro-bind", "/", "/"),
+    *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/", "/"),
     *("--proc", "/proc", "--dev", "/dev", "--size", "65536", "--tmpfs", "/dev/shm"),  # noqa: S108
     *("--remount-ro", "/dev", "--", "/bin/sh", "-c", ":"),
 )

@@ -70,10 +70,14 @@ def test_in_a_sandbox_an_agent_reaches_nothing_but_its_own(intruded: Suite, port
         options |= {"sandbox_network": "off"} if what == "network-off" else {}
         name = what.replace("-", "_")
         tasks.append(task(name, f"{what} victim", free if what == "hides" else "pass", **options))
+    tasks.append(task("terminated", "terminated", timeout=2))
+    tasks.append(task("isolated", "isolated", isolation="worktree"))
     suite.write(test_a="".join(tasks))
     result = suite.spawn("--ptc-sandbox=bwrap", "-o", "ptc_sandbox_tmp=16", "--ptc-workers=3")
-    result.assert_outcomes(passed=len(all_of_them), failed=1)
+    result.assert_outcomes(passed=len(all_of_them) + 1, failed=2)
     result.stdout.fnmatch_lines(["ptc: sandbox on (bubblewrap)", "*verdict: fail - a true fail"])
+    # It had time for that, though the sandbox itself would not give it any.
+    result.stdout.fnmatch_lines(["*verdict: fail - told to end"])
     assert saw(suite, "worker") == [[], "ENOENT"]
     assert saw(suite, "tokens") == []
     assert saw(suite, "ptc") == ["EROFS"] * 3

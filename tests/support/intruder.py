@@ -120,6 +120,29 @@ def network() -> object:
     return "connected"
 
 
+def terminated() -> object:
+    """Wait for the end of its time, and record a fail when it is told of it."""
+
+    def record(*_: object) -> None:
+        subprocess.run(["ptc", "record", "fail", "told to end"], check=True)
+
+    signal.signal(signal.SIGTERM, record)
+    time.sleep(600)
+    return "never"
+
+
+def isolated() -> object:
+    """Use git and write in a worktree; the project itself can only be read."""
+    words = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    subprocess.run(["git", "status"], check=True)
+    project = Path(told.stdout.strip()).parent
+    assert project != Path.cwd()
+    assert (project / "agent.py").exists()
+    assert [written(place / "tox.ini") for place in (project, Path())] == ["EROFS", "written"]
+    return "isolated"
+
+
 def kills() -> object:
     """End every process that it can see but itself."""
     try:

@@ -48,6 +48,8 @@ class Mount:
 
 #: Namespaces of its own that every sandbox has.
 _UNSHARED = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts")
+#: It ends with its worker, has no terminal of it, and no capabilities.
+_STRICT = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
 #: The size of what is hidden: nobody writes there.
 _HIDDEN_BYTES = 65536
 
@@ -68,7 +70,7 @@ def bwrap_words(
     words = [program, *_UNSHARED]
     if not network:
         words.append("--unshare-net")
-    words += ["--die-with-parent", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev"]
+    words += [*_STRICT, "--proc", "/proc", "--dev", "/dev"]
     words += ["--size", str(scratch_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108 - inside
     for mount in placed:
         words += _words_of(mount, scratch_bytes)

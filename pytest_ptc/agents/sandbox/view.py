@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.agents.sandbox.arguments import Access, Mount
 from pytest_ptc.journal.keys import state_folder
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.system.regular_files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ _SYSTEM = (
 )
 #: Folders for temporary files.
 _TEMPORARY = "/tmp"  # noqa: S108 - inside a sandbox it is its own
+#: The most that is read of a file with one path.
+_MAX_LINE_BYTES = 8192
 _PROGRAM_FOLDERS = frozenset({"bin", "sbin", ".bin"})
 
 
@@ -62,12 +65,12 @@ class View:
         """
         place = os.path.realpath(cwd)
         mounts: list[Mount] = [*self._shown, *self._readable([str(self._launch.root or cwd)])]
+        mounts += [Mount(path, Access.HIDDEN) for path in self._hidden if os.path.isdir(path)]  # noqa: PTH112
+        # What is named by itself is shown, whatever it is.
         mounts += [mount for path in read for mount in _both(path, Access.READ)]
         mounts += _both(cwd, Access.WRITE)
         mounts += [Mount(path, Access.READ) for path in git_places(Path(place))]
-        mounts += [mount for path in write for mount in _both(path, Access.WRITE)]
-        mounts += [Mount(path, Access.HIDDEN) for path in self._hidden if os.path.isdir(path)]  # noqa: PTH112
-        return mounts
+        return [*mounts, *(mount for path in write for mount in _both(path, Access.WRITE))]
 
     def program(self, word: str) -> list[Mount]:
         """Return what is needed of an installed program: its own folder, or all of its package."""
@@ -140,7 +143,11 @@ def _state(environ: Mapping[str, str]) -> list[str]:
 
 
 def git_places(folder: Path) -> list[str]:
-    """Return git's own folders for a directory: what is in them would decide what git runs."""
+    """Return git's own folders for a directory: what is in them would decide what git runs.
+
+    A file `.git` may come from the text under review: where it leads is shown only if that knows of
+    it, as the folder of a worktree does, or belongs to a repository around it.
+    """
     for top in (folder, *folder.parents):
         git = top / ".git"
         if git.is_dir():
@@ -151,11 +158,19 @@ def git_places(folder: Path) -> list[str]:
 
 
 def _linked(file: Path) -> list[str]:
-    """Return the folders that the file of a worktree, or of a submodule, leads to."""
+    """Return the folders that the file of a worktree, or of a submodule, rightly leads to."""
     try:
-        own = (file.parent / file.read_text("utf-8").removeprefix("gitdir:").strip()).resolve()
-        common = own / "commondir"
-        shared = (own / common.read_text("utf-8").strip()).resolve() if common.is_file() else own
+        own = (file.parent / _line(file).removeprefix("gitdir:").strip()).resolve()
+        if (own / "gitdir").is_file():
+            if Path(_line(own / "gitdir")).resolve() != file.resolve():
+                return []
+            shared = (own / _line(own / "commondir")).resolve()
+            return [str(shared), str(own)]
     except (OSError, ValueError):
         return []
-    return [str(place) for place in dict.fromkeys((shared, own)) if place.is_dir()]
+    around = (folder / ".git" for folder in file.parent.resolve().parents)
+    return [str(own)] if any(own.is_relative_to(git) for git in around if git.is_dir()) else []
+
+
+def _line(file: Path) -> str:
+    return read_regular(file, _MAX_LINE_BYTES).decode("utf-8").strip()

@@ -91,7 +91,7 @@ def test_words_are_bubblewraps() -> None:
     words = bwrap_words("/usr/bin/bwrap", mounts, cwd="/p", network=True, scratch_bytes=7)
     text = " ".join(words)
     assert words[0] == "/usr/bin/bwrap"
-    assert "--die-with-parent --cap-drop ALL" in text
+    assert "--die-with-parent --new-session --cap-drop ALL" in text
     assert text.endswith(
         "--size 7 --tmpfs /dev/shm --symlink usr/bin /bin --bind /p /p --size 7 --tmpfs /tmp "
         "--ro-bind /usr /usr --size 65536 --tmpfs /p/runs --ro-bind /elsewhere /p/runs/ptc "

@@ -104,6 +104,38 @@ def test_a_task_in_a_worktree_reads_the_project(machine: Machine) -> None:
     assert git_places(machine.project / "below") == [str(git)]
 
 
+def test_a_file_of_git_leads_nowhere_that_does_not_know_of_it(machine: Machine) -> None:
+    """It may come from the text under review: keys, another repository, a link, a fifo."""
+    secret = machine.home / "secret"
+    subprocess.run(["git", "init", "--quiet", str(secret)], check=True)
+    review = machine.project / "review"
+    review.mkdir()
+    file = review / ".git"
+    for said in (f"gitdir: {secret / '.git'}", "gitdir: ../../secret/.git", "gitdir:", "x" * 9000):
+        file.write_text(said)
+        assert git_places(review) == [str(file)]
+    forged = machine.home / "forged"
+    forged.mkdir()
+    (forged / "gitdir").write_text(str(machine.project / "elsewhere/.git"))
+    (forged / "commondir").write_text(str(secret / ".git"))
+    file.write_text(f"gitdir: {forged}")
+    assert git_places(review) == [str(file)]
+    # A submodule, whose folder is in its repository's.
+    subprocess.run(["git", "init", "--quiet", str(machine.project)], check=True)
+    module = machine.project / ".git/modules/review"
+    module.mkdir(parents=True)
+    file.write_text("gitdir: ../.git/modules/review")
+    assert git_places(review) == [str(file), str(module)]
+
+
+def test_what_is_named_is_shown_though_it_is_hidden_otherwise(machine: Machine) -> None:
+    """Such as Claude Code's folder, for a command that is Claude Code."""
+    config = machine.home / ".claude"
+    assert machine.shown(machine.home, write=(str(config),))[config.relative_to(machine.home)] is (
+        Access.WRITE
+    )
+
+
 def test_whoever_works_at_home_sees_it_without_our_own(machine: Machine) -> None:
     """The key of the journals and Claude Code's files stay hidden."""
     shown = machine.shown(machine.home)
