@@ -31,6 +31,7 @@ from tests.support.ledgers import WritingLedger
 from tests.support.model_apis import ModelApis
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_ptc.agents.acp.recorder import Desk
@@ -100,9 +101,12 @@ class Bench:
         name: Its name.
         folder: Where all of it is.
         api: The stand-in.
+        environ: The variables that point at it; None for the usual ones.
     """
 
-    def __init__(self, name: str, folder: Path, api: ModelApis) -> None:
+    def __init__(
+        self, name: str, folder: Path, api: ModelApis, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.cwd = folder / "repository"
         self.cwd.mkdir()
         self._journal = Journal(folder / "runs", "r", key=KEY)
@@ -113,7 +117,8 @@ class Bench:
         )
         launch = launch_file(folder, agent=agent, scratch=folder)
         outside = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-        self._agent = make(launch, {**outside, **acp.environment_of(name, api.url)})
+        given = acp.environment_of(name, api.url) if environ is None else environ
+        self._agent = make(launch, {**outside, **given})
         self.keys: list[str] = []
         #: Where a process shows the address of its attempt to others of the machine.
         self.shown: list[str] = []
@@ -206,12 +211,14 @@ def test_a_repository_cannot_configure_its_reviewer(name: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_one_step_task_is_one_request_and_may_only_read(name: str, tmp_path: Path) -> None:
-    """A command and a file that the task's rules do not allow are never carried out."""
+    """It reads a file; a command and a change that are not allowed are never carried out."""
     with ModelApis() as api:
         bench = Bench(name, tmp_path, api)
         target = bench.cwd / "RAN-command"
         written = bench.cwd / "RAN-write"
-        script = [acp.shell(name, f"touch {target}"), "record fail not allowed"]
+        (bench.cwd / "fruit.txt").write_text("a plum and a pear")
+        reads = acp.read(name, bench.cwd / "fruit.txt")
+        script = [acp.shell(name, f"touch {target}"), reads, "record fail not allowed"]
         if name != "codex":  # it writes by commands
             script.insert(1, acp.write(name, written))
         one, denied = bench.run("say I look. && record pass fine", "\n".join(script))
@@ -219,9 +226,35 @@ def test_a_one_step_task_is_one_request_and_may_only_read(name: str, tmp_path: P
         assert isinstance(denied, Verdict), denied
         assert denied.summary == "not allowed"
         assert bench.ran() == []
+        assert "a plum and a pear" in json.dumps([request.body for request in api.of_tasks()])
         first = [request for request in api.of_tasks() if "record pass fine" in request.prompt]
         assert len(first) == 1
         # Nobody else can record for it.
         assert len(set(bench.keys)) == 2
         assert bench.shown == []
         assert bench.on_disk(tmp_path) == []
+
+
+def test_a_model_that_calls_tools_in_code_records(tmp_path: Path) -> None:
+    """As OpenAI's newer models do in codex: by one tool that runs JavaScript, in its sandbox."""
+    with ModelApis() as api:
+        environ = acp.with_model(acp.environment_of("codex", api.url), "gpt-6.1-sol")
+        bench = Bench("codex", tmp_path, api, environ)
+        (bench.cwd / "fruit.txt").write_text("a plum and a pear")
+        script = f"{acp.read('codex', bench.cwd / 'fruit.txt')}\nrecord pass fine"
+        one, two = bench.run("record fail bad", script)
+        assert isinstance(one, Verdict), one
+        assert isinstance(two, Verdict), two
+        assert (one.summary, two.summary) == ("bad", "fine")
+        assert [request.tools.count("exec") for request in api.requests] == [1, 1, 1]
+        assert "a plum and a pear" in json.dumps(api.requests[-1].body)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.values != ("opencode",)])
+def test_without_a_login_the_cause_is_that(name: str, tmp_path: Path) -> None:
+    """No client waits for a person; opencode has models that need none."""
+    with ModelApis() as api:
+        (ended,) = Bench(name, tmp_path, api, {}).run("record pass fine")
+        assert isinstance(ended, Trouble)
+        assert ended.cause is Cause.LOGIN, ended
+        assert api.requests == []

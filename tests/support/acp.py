@@ -76,6 +76,12 @@ def shell(name: str, command: str) -> str:
     return f"use {tool} {json.dumps({key: command, **more})}"
 
 
+def read(name: str, path: Path) -> str:
+    """Return a script's line in which a client's model reads a file."""
+    tool, key = _READERS[name]
+    return f"use {tool} {json.dumps({key: f'cat {path}' if name == 'codex' else str(path)})}"
+
+
 def write(name: str, path: Path) -> str:
     """Return a script's line in which a client's model writes a file."""
     tool, key, content = _WRITERS[name]
@@ -85,6 +91,12 @@ def write(name: str, path: Path) -> str:
 def environment_of(name: str, url: str) -> Mapping[str, str]:
     """Return the variables by which a user would point a client at the stand-in."""
     return _ENVIRONMENTS[name](url)
+
+
+def with_model(environ: Mapping[str, str], model: str) -> Mapping[str, str]:
+    """Return the variables of codex with one of its own models."""
+    config = {**json.loads(environ["CODEX_CONFIG"]), "model": model}
+    return {**environ, "CODEX_CONFIG": json.dumps(config)}
 
 
 def _codex(url: str) -> Mapping[str, str]:
@@ -149,6 +161,13 @@ _SHELLS = {
     "copilot": ("bash", "command"),
     "qwen": ("run_shell_command", "command"),
     "opencode": ("bash", "command"),
+}
+_READERS = {
+    "codex": ("exec_command", "cmd"),
+    "gemini": ("read_file", "file_path"),
+    "copilot": ("view", "path"),
+    "qwen": ("read_file", "file_path"),
+    "opencode": ("read", "filePath"),
 }
 _WRITERS = {
     "gemini": ("write_file", "file_path", "content"),

@@ -182,14 +182,19 @@ class Dialect:
         """Return a block whose tool has the name by which this request offers it."""
         if block["type"] != "tool_use":
             return block
-        name, value = block["name"], block["input"]
-        if name == "TaskUpdate":
-            name, value = RECORD, value.get("metadata", {}).get("ptc", value)
+        name, value = self.meant(block)
         names = [tool["name"] for tool in self.tools]
         found = [one for one in names if one == name] or [one for one in names if name in one]
         if not found:
             return {"type": "text", "text": f"There is no tool {name} among {names}."}
         return {**block, "name": found[0], "input": value}
+
+    def meant(self, block: Mapping[str, Any]) -> tuple[str, Any]:
+        """Return the tool that a block of a script means, and its input."""
+        name, value = block["name"], block["input"]
+        if name == "TaskUpdate":
+            return RECORD, value.get("metadata", {}).get("ptc", value)
+        return name, value
 
     def whole(self, blocks: list[Mapping[str, Any]]) -> Body:
         raise NotImplementedError
@@ -205,7 +210,11 @@ class Responses(Dialect):
         super().__init__(path, body)
         self.stream = bool(body.get("stream"))
         self.spaces: dict[str, str] = {}
-        self.tools = list(self._tools(body.get("tools", ())))
+        self.customs: set[str] = set()
+        more = [item for item in body.get("input", ()) if item.get("type") == "additional_tools"]
+        self.tools = [
+            tool for holder in (body, *more) for tool in self._tools(holder.get("tools", ()))
+        ]
         self.messages = _merged(self._blocks())
 
     def _tools(self, tools: Iterable[Body], space: str | None = None) -> Iterator[dict[str, Any]]:
@@ -214,6 +223,8 @@ class Responses(Dialect):
                 yield from self._tools(tool.get("tools", ()), tool["name"])
                 continue
             name = tool.get("name") or tool["type"]
+            if tool.get("type") == "custom":
+                self.customs.add(name)
             if space is not None:
                 self.spaces[name] = space
             yield {"name": name}
@@ -234,6 +245,19 @@ class Responses(Dialect):
     def _items(self, blocks: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [self._item(block) for block in blocks]
 
+    def named(self, block: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a block whose tool is called as this request wants it.
+
+        Newer models of OpenAI call tools in code, by one tool that runs JavaScript.
+        """
+        found = super().named(block)
+        if block["type"] != "tool_use" or found["type"] == "tool_use" or "exec" not in self.customs:
+            return found
+        name, value = self.meant(block)
+        tool = f"mcp__ptc__{name}" if name == RECORD else name
+        code = f"text(JSON.stringify(await tools.{tool}({json.dumps(value)})));"
+        return {"type": "tool_use", "name": "exec", "input": code}
+
     def _item(self, block: Mapping[str, Any]) -> dict[str, Any]:
         number = next(_numbers)
         if block["type"] == "text":
@@ -247,6 +271,15 @@ class Responses(Dialect):
             }
         name = block["name"]
         space = {"namespace": self.spaces[name]} if name in self.spaces else {}
+        if name in self.customs:
+            return {
+                "type": "custom_tool_call",
+                "id": f"ctc_{number}",
+                "call_id": f"call_{number}",
+                "name": name,
+                "input": block["input"],
+                **space,
+            }
         return {
             "type": "function_call",
             "id": f"fc_{number}",

@@ -57,10 +57,11 @@ _CODEX = Client(
     argv=("codex-acp",),
     install="npm install -g @agentclientprotocol/codex-acp",
     login={"CODEX_API_KEY": "api-key", "OPENAI_API_KEY": "api-key"},
-    login_otherwise="chat-gpt",
     login_files=(".codex/auth.json",),
     environ={
         "CODEX_HOME": "{home}/.codex",
+        # Below a temporary directory it does not put what its sandbox needs, and ours is below one.
+        "TMPDIR": "{home}/tmp",
         "DEFAULT_AUTH_REQUEST": '{"methodId": "{login}"}',
         "NO_BROWSER": "1",
         # Its sandbox has the disk read-only, and no network.
@@ -74,6 +75,16 @@ _CODEX = Client(
             "history": {"persistence": "none"},
             "analytics": {"enabled": False},
             "check_for_update_on_startup": False,
+            "features": {
+                "apps": False,
+                "browser_use": False,
+                "computer_use": False,
+                "goals": False,
+                "hooks": False,
+                "image_generation": False,
+                "memories": False,
+                "plugins": False,
+            },
         }
     },
     model_json=("CODEX_CONFIG", "model"),

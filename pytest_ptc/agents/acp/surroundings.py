@@ -80,6 +80,8 @@ class Surroundings:
         ours = {
             name: value.replace("{home}", str(self.home)).replace("{login}", login)
             for name, value in ours.items()
+            # What asks for a login of the kind that nobody has would wait for a person.
+            if login or "{login}" not in value
         }
         for name in client.json_environ:
             given = json_variable(users, name)

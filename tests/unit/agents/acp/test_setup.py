@@ -111,10 +111,16 @@ def test_a_client_has_a_home_of_its_own_and_the_users_login(client: str, tmp_pat
     for name in client_named(client).login_files:
         assert (around.home / name).resolve() == home / name
     assert str(home) not in json.dumps(environ)
-    assert "{" not in "".join(
-        environ[name] for name in client_named(client).environ if "JSON" in name
-    )
+    assert not {name for name, value in environ.items() if "{home}" in value or "{login}" in value}
     around.make_home(environ)
+
+
+def test_a_client_is_asked_for_a_login_that_the_user_has(tmp_path: Path) -> None:
+    """Without a key, codex would wait for a person at a browser."""
+    without = surroundings(tmp_path, "codex", {}).profile(spec(tmp_path))
+    assert "DEFAULT_AUTH_REQUEST" not in dict(without.environ)
+    key = surroundings(tmp_path, "codex", {"OPENAI_API_KEY": "sk"}).profile(spec(tmp_path))
+    assert "api-key" in dict(key.environ)["DEFAULT_AUTH_REQUEST"]
 
 
 def test_a_users_directory_for_a_client_is_where_its_login_is(tmp_path: Path) -> None:
