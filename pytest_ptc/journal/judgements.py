@@ -131,6 +131,7 @@ class _Finding(msgspec.Struct):
 class _Verdict(msgspec.Struct):
     verdict: VerdictKind
     findings: list[_Finding] = []
+    stands: bool = False
 
     def kind(self, fail_on: str) -> VerdictKind | None:
         """Return what was judged, as `Verdict.counts_as` and `Verdict.blocking` have it."""
@@ -140,7 +141,8 @@ class _Verdict(msgspec.Struct):
         if self.verdict is VerdictKind.ERROR:
             return None
         if self.verdict is VerdictKind.FAIL:
-            return VerdictKind.FAIL if standing or not self.findings else VerdictKind.PASS
+            stands = standing or not self.findings or self.stands
+            return VerdictKind.FAIL if stands else VerdictKind.PASS
         if fail_on != "verdict":
             floor = Severity(fail_on).rank
             if any(one.severity.rank >= floor for one in standing):

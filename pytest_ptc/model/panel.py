@@ -182,7 +182,7 @@ def panel_verdict(votes: Sequence[Vote], decision: Decision, fail_on: str) -> Ve
         fail_on=fail_on,
         checked=_united(vote.verdict.checked for vote in deciding if vote.verdict is not None),
         open=_united(vote.verdict.open for vote in deciding if vote.verdict is not None),
-        stands=fails and all(one.facts.excuse is not None for one in findings),
+        stands=fails and any(vote.verdict and not vote.verdict.findings for vote in deciding),
     )
 
 

@@ -70,6 +70,7 @@ def watching(suite: Suite) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("suite", ["tmux"], indirect=True)
 def test_votes_that_hang_are_ended_and_an_item_is_stopped_with_all_of_its_votes(
     panels: Suite,
 ) -> None:

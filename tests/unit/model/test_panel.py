@@ -277,3 +277,8 @@ def test_fails_without_findings_stand_whatever_another_vote_found() -> None:
     assert [one.facts.excuse for one in merged.findings] == [Excuse.OUTVOTED]
     assert merged.counts_as is VerdictKind.FAIL
     assert read_verdict(merged.to_json(), ours=True) == merged
+    votes = [vote(1, "fail"), vote(2, "fail", finding(3)), vote(3, "pass")]
+    merged = panel_verdict(votes, Decision.FAIL, "verdict")
+    assert isinstance(merged, Verdict)
+    excused = tuple(one.with_facts(excuse=Excuse.BASELINE) for one in merged.findings)
+    assert replace(merged, findings=excused).counts_as is VerdictKind.FAIL

@@ -47,6 +47,14 @@ def came_to(
     return outcome_of(test, verdict or None, cwd="/repo", fail_on=fail_on)
 
 
+def test_a_panel_that_fails_refuses_a_control_whatever_was_outvoted() -> None:
+    """Its votes of fail have no findings; the one that is there is another's."""
+    outvoted = (NAMED.with_facts(excuse=Excuse.OUTVOTED),)
+    failed = Verdict(verdict=VerdictKind.FAIL, summary="s", findings=outvoted, stands=True)
+    assert outcome_of(CONTROL, failed, cwd="/repo", fail_on="verdict") is REFUSED
+    assert outcome_of(CANARY, failed, cwd="/repo", fail_on="verdict") is MISSED
+
+
 @pytest.mark.parametrize(
     ("changes", "expected", "named"),
     [

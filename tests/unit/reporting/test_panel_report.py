@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.model.verdict import Severity
+from pytest_ptc.model.verdict import Severity, VerdictKind
 from pytest_ptc.reporting.finding_names import named_findings
+from pytest_ptc.reporting.issues import issues_of
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.result_lines import result_lines
 from pytest_ptc.reporting.story import run_report
@@ -124,6 +125,30 @@ def test_what_only_a_vote_found_is_shown_where_the_panel_came_to_nothing() -> No
     assert "verdict fail\n  - high src/a.py:3: bad\nvote 2 of 3" in failure
     assert "  | fail of 1\n  - high src/a.py:3: bad\n" in shown
     assert "high src/a.py:3: bad" in page(run)
+
+
+def test_a_panel_that_fails_without_findings_says_so_beside_what_was_outvoted() -> None:
+    noted = finding("info", "noted", **PLACE)
+    facts = {"excuse": "outvoted", "named_by": 1, "votes": 3}
+    run = panel(
+        {
+            "verdict": {
+                "verdict": "fail",
+                "summary": "2 of 3 votes fail: it is bad",
+                "data": None,
+                "findings": [noted | {"facts": facts}],
+                "stands": True,
+            }
+        },
+        ended("1", "fail"),
+        ended("2", "pass", noted),
+        ended("3", "fail"),
+        spared=(),
+    )
+    (task,) = run.tasks
+    assert task.kind is VerdictKind.FAIL
+    (fails,) = [issue for issue in issues_of(run) if issue.fails]
+    assert fails.message == "2 of 3 votes fail: it is bad"
 
 
 def test_an_excused_finding_does_not_look_like_the_reason() -> None:

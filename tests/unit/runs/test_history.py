@@ -124,6 +124,7 @@ def finding(severity: str, **facts: str) -> dict[str, Any]:
         (verdict("pass", finding("high", excuse="known")), "high", FAIL),
         (verdict("fail", finding("high", excuse="refuted")), "verdict", PASS),
         (verdict("fail", finding("high", excuse="known")), "verdict", FAIL),
+        (verdict("fail", finding("high", excuse="outvoted")) | {"stands": True}, "verdict", FAIL),
     ],
 )
 def test_a_judgement_is_what_agents_said(
