@@ -61,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         sys.path.append(os.getcwd())  # noqa: PTH109
     from pytest_ptc.session.one_item import run_one  # noqa: PLC0415 - all of pytest
 
-    status, collected = run_one(nodeid, [*words, "-o", "ptc_resume=", "-W", _IMPORTED])
+    # Of one item, no shard is a part.
+    words_of_one = ["--ptc-shard=", "-o", "ptc_resume=", "-W", _IMPORTED]
+    status, collected = run_one(nodeid, [*words, *words_of_one])
     if not collected and status in (0, 5):
         raise ConfigError(f"{name} is not collected any more by: pytest {' '.join(words)}")
     return status

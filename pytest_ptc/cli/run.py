@@ -119,6 +119,7 @@ def run_again(
             f"--env {hidden[0]} was a secret, which no journal has: call `ptc run` again"
         )
     options = tuple(one for one in suite.options if not one.startswith("--ptc-resume"))
+    options += ("--ptc-shard=",)
     os.chdir(suite.folder)
     return run_suite(replace(chosen, options=options), as_json=as_json, verbose=verbose)
 

@@ -80,9 +80,7 @@ def merged_report(stories: Iterable[Sequence[Event]]) -> RunReport:
     """
     runs: list[ShardRun] = []
     problems: list[str] = []
-    for events in stories:
-        taken = next((event for event in events if isinstance(event, ShardTaken)), None)
-        report = run_report(events)
+    for report, taken in _without_earlier([(run_report(one), _taken(one)) for one in stories]):
         if taken is not None:
             runs.append(ShardRun(report, taken))
         else:
@@ -90,7 +88,6 @@ def merged_report(stories: Iterable[Sequence[Event]]) -> RunReport:
                 f"run {report.run_id} has judged no shard, or was over before it took one: leave "
                 "it out, or run it again with --ptc-shard=K/N"
             )
-    # Ids sort by time: a run that resumes another has the later one.
     runs.sort(key=lambda run: (run.shard, run.run_id))
     if not problems and not runs:
         problems = ["there is no run to merge"]
@@ -100,6 +97,30 @@ def merged_report(stories: Iterable[Sequence[Event]]) -> RunReport:
     if problems:
         raise ReportError("\n".join(problems))
     return _merged(runs, [last[number] for number in sorted(last)])
+
+
+def _taken(events: Iterable[Event]) -> ShardTaken | None:
+    return next((event for event in events if isinstance(event, ShardTaken)), None)
+
+
+def _without_earlier(
+    runs: Sequence[tuple[RunReport, ShardTaken | None]],
+) -> list[tuple[RunReport, ShardTaken | None]]:
+    """Return runs without those of an earlier commit or of no shard that one of them resumes.
+
+    A job that keeps journals for `--ptc-resume` gives them all. What was judged of another commit
+    counts as far as the run that resumes it has kept it.
+    """
+    resuming = {report.facts.resumes: report for report, _ in runs}
+    left_out: set[str] = set()
+    # Ids sort by time: a run that resumes another has the later one.
+    for report, taken in sorted(runs, key=lambda run: run[0].run_id, reverse=True):
+        later = resuming.get(report.run_id)
+        if later is not None and (
+            later.run_id in left_out or taken is None or later.facts.commit != report.facts.commit
+        ):
+            left_out.add(report.run_id)
+    return [run for run in runs if run[0].run_id not in left_out]
 
 
 def merged_status(report: RunReport) -> int:
@@ -143,6 +164,7 @@ _COMPARED: Mapping[str, Callable[[ShardRun], object]] = {
     "their number of shards": lambda run: run.shard.of,
     "the commit": lambda run: run.report.facts.commit,
     "the version of pytest-ptc": lambda run: run.report.facts.pytest_ptc,
+    "the version of Python": lambda run: ".".join(run.report.facts.python.split(".")[:2]),
     "the root directory's place in the repository": _place_in_repository,
     "their known findings": lambda run: run.report.known and run.report.known.entries,
     "their baseline": lambda run: run.report.baseline,

@@ -16,6 +16,7 @@ from pytest_ptc.journal.lines import STORY
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.runs.audit import audit_run
 from pytest_ptc.runs.recorded import open_run
+from pytest_ptc.runs.state import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ class GatheredRun(NamedTuple):
 
 
 def gathered_runs(places: Sequence[Path], key: bytes | None, scratch: Path) -> list[GatheredRun]:
-    """Return all runs in these places, each once and verified to its last file.
+    """Return all runs in these places, each once and, if it has ended, verified to its last file.
 
     Args:
         places: Folders that are runs, or have some somewhere below them; and archives of such.
@@ -66,6 +67,9 @@ def gathered_runs(places: Sequence[Path], key: bytes | None, scratch: Path) -> l
                     f"{one}; name the later copy alone"
                 )
     for gathered in runs.values():
+        if gathered.run.state is not RunState.ENDED:
+            # It was killed while it wrote, and nobody takes it for whole.
+            continue
         _, problems = audit_run(gathered.run)
         if problems:
             raise JournalError("\n".join((f"run {gathered.run.run_id}:", *problems)))
@@ -91,14 +95,17 @@ def _unpacked(archive: Path, into: Path) -> Path:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
                 _unpack(((one.filename, packed.open(one)) for one in _files(packed)), into)
-        elif archive.is_file() and tarfile.is_tarfile(archive):
+            return into
+        if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tape:
                 _unpack(_members(tape), into)
-        else:
-            raise JournalError(f"{archive}: is neither a folder nor an archive (zip, tar) of one")
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, ValueError) as error:
+            return into
+    except FileNotFoundError:
+        raise JournalError(f"{archive}: is not there") from None
+    except Exception as error:
+        # Whatever a decoder has raised.
         raise JournalError(f"{archive}: cannot be unpacked: {error}") from error
-    return into
+    raise JournalError(f"{archive}: is neither a folder nor an archive (zip, tar) of one")
 
 
 def _files(packed: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:

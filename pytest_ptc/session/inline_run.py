@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from pytest_ptc.reporting.run_report import RunReport
     from pytest_ptc.session.run import Run
 
-#: Options of pytest with which nothing of the project is imported, and only the items are run.
-_ALONE = ("--noconftest", "--capture=sys", "--assert=plain", "-o", "addopts=")
+#: Options of pytest with which nothing of the project is imported, and only the items are run; all
+#: of them: a job's own shard (`PTC_SHARD`) is of the project's tests.
+_ALONE = ("--noconftest", "--capture=sys", "--assert=plain", "-o", "addopts=", "--ptc-shard=")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

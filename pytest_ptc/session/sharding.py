@@ -105,10 +105,12 @@ class Sharding:
         """Deselect the marked items of other shards, after everybody else has selected."""
         result = yield
         marked = [item for item in items if is_marked(item)]
-        # Wrong markers are reported when collection is over, with all of them.
-        tasks = collected_tasks(marked, self._seen, self._settings, narrowed=True)
+        gate = self._config.pluginmanager.getplugin("ptc-gate")
+        narrowed = gate is None or gate.narrowed(items)
+        tasks = collected_tasks(marked, self._seen, self._settings, narrowed=narrowed)
         if tasks.problems:
-            return result
+            # Before items are left out, one of which might be the one that a need means.
+            raise pytest.UsageError("\n".join(tasks.problems))
         shards = dict(zip(marked, self._dealt(marked, tasks), strict=True))
         self._shards = {task.nodeid: shards[item] for item, task in tasks.selected.items()}
         ours = (EVERY, self._shard.number)

@@ -147,6 +147,7 @@ def test_a_shard_without_items_has_nothing_to_judge() -> None:
     [
         (shard(2, Item("a::two"), CLEAN, commit="d" * 40), "differ in the commit: ccc"),
         (shard(2, Item("a::two"), CLEAN, pytest_ptc="9"), "differ in the version of pytest-ptc"),
+        (shard(2, Item("a::two"), CLEAN, python="3.9.1"), "differ in the version of Python: 3.11 "),
         (
             shard(2, Item("a::two"), CLEAN, settings={"fail_on": "high"}),
             "differ in the setting ptc_fail_on: 'verdict' and 'high'",
@@ -221,3 +222,17 @@ def test_the_last_run_of_a_shard_stands_and_contradicts_none_before() -> None:
         assert (
             "a::two was judged twice: fail in run r2 (shard 2/2), pass in run r3 (shard 2/2)"
         ) in refusal(ONE, earlier, again)
+
+
+def test_what_a_run_resumes_of_another_commit_is_no_part_of_the_report() -> None:
+    """A job that keeps its journals gives them all, those of runs before shards among them."""
+    eldest = shard(2, Item("a::two", "failed", "fail"), CLEAN, run_id="q1", commit="a" * 40)
+    elder = shard(2, Item("a::two", "failed", "fail"), run_id="q2", commit="b" * 40, resumes="q1")
+    del elder[1]
+    two = shard(2, Item("a::two"), CLEAN, resumes="q2")
+    made = merged_report([two, eldest, ONE, elder])
+    assert merged_status(made) == 0
+    assert [facts.run for facts in made.shards] == ["r1", "r2"]
+    assert "run q1 (shard 2/2) and run r2" not in refusal(ONE, eldest)
+    assert "differ in the commit" in refusal(ONE, eldest, two)
+    assert "run q2 has judged no shard" in refusal(ONE, elder)

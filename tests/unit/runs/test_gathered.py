@@ -13,7 +13,7 @@ from pytest_ptc.journal.events import RunEnded
 from pytest_ptc.journal.lines import STORY
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.runs.gathered import gathered_runs
-from pytest_ptc.runs.state import RunRefusedError
+from pytest_ptc.runs.state import RunRefusedError, RunState
 from tests.support.journals import KEY, began, write_story
 
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ def test_a_journal_that_is_not_proved_is_refused(tmp_path: Path) -> None:
         file.write(b'{"event": "sess')
     with pytest.raises(JournalError, match="its last line was cut short"):
         gathered_runs([cut], KEY, scratch)
+    write_story(killed := tmp_path / "killed" / "r1", [began(at=1.0, run_id="r1")])
+    with (killed / STORY).open("ab") as file:
+        file.write(b'{"event": "sess')
+    (found,) = gathered_runs([killed], KEY, scratch)
+    assert found.run.state is RunState.KILLED
 
 
 @pytest.mark.parametrize("name", ["../r1/x", "/r1/x", "a/../../x", "..\\x"])
@@ -109,7 +114,7 @@ def test_what_is_no_journal_is_named(tmp_path: Path) -> None:
     expected = {
         "empty": "there is no journal of a run in it",
         "text": "is neither a folder nor an archive",
-        "nothing": "is neither a folder nor an archive",
+        "nothing": "nothing: is not there",
         "link.tar": "r1 is not a regular file",
         "cut.zip": "cannot be unpacked",
     }
