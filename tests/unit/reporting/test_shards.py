@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pytest_ptc.journal.events import Event, RunEnded, RunStopping, SessionEnded, ShardTaken
@@ -16,6 +18,7 @@ from pytest_ptc.reporting.document import document
 from pytest_ptc.reporting.formats.github import step_summary
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.shards import merged_report, merged_status
+from pytest_ptc.reporting.story import run_report
 from tests.support.documents import BEGAN, Item, events_of, finding
 
 if TYPE_CHECKING:
@@ -236,3 +239,50 @@ def test_what_a_run_resumes_of_another_commit_is_no_part_of_the_report() -> None
     assert "run q1 (shard 2/2) and run r2" not in refusal(ONE, eldest)
     assert "differ in the commit" in refusal(ONE, eldest, two)
     assert "run q2 has judged no shard" in refusal(ONE, elder)
+
+
+#: What may become of an item, and of a job whatever became of its items.
+OUTCOMES = st.sampled_from(
+    [
+        Item(),
+        Item(outcome="failed", verdict="fail"),
+        Item(outcome="skipped", verdict="skip"),
+        Item(outcome="error", verdict=None, trouble=("timeout", "t")),
+        Item(outcome=None, verdict=None),
+        Item(outcome="passed", verdict="fail"),
+        Item(outcome="failed"),
+        Item(outcome="xfailed", verdict="fail"),
+        Item(outcome="skipped", verdict=None),
+    ]
+)
+JOBS = st.tuples(st.lists(OUTCOMES, min_size=2, max_size=2), st.sampled_from([None, 0, 1, 10, 2]))
+
+
+@given(st.lists(JOBS, min_size=1, max_size=4))
+def test_no_merged_report_is_greener_than_any_run(
+    jobs: list[tuple[list[Item], int | None]],
+) -> None:
+    """And it is as green as all of them are; every item and every attempt is in it once."""
+    names = [[f"a::{number}{letter}" for letter in "xy"] for number in range(1, len(jobs) + 1)]
+    dealt = {name: number for number, mine in enumerate(names, 1) for name in mine}
+    stories = [
+        shard(
+            number,
+            *(
+                item._replace(nodeid=name)
+                for item, name in zip(items, names[number - 1], strict=True)
+            ),
+            of=len(jobs),
+            dealt=dealt,
+            status=status,
+        )
+        for number, (items, status) in enumerate(jobs, 1)
+    ]
+    made, runs = merged_report(stories), [run_report(story) for story in stories]
+    assert made.successful == all(run.successful for run in runs)
+    assert (merged_status(made) == 0) == made.successful
+    failed = [run.exit_status for run in runs if run.exit_status not in (0, 10)]
+    assert merged_status(made) == 1 or not failed
+    assert made.states == sum((run.states for run in runs), start=type(made.states)())
+    assert [task.nodeid for task in made.tasks] == [*dealt]
+    assert len(made.attempts) == sum(len(run.attempts) for run in runs)

@@ -108,6 +108,17 @@ def test_what_cannot_be_dealt_is_wrong_usage(
     result.stderr.fnmatch_lines([f"ERROR: {problem}"])
 
 
+def test_a_need_that_no_test_answers_is_wrong_usage_as_without_shards(
+    pytester: pytest.Pytester,
+) -> None:
+    """Though another shard's tests, one of which it might mean, are left out."""
+    pytester.makepyfile(test_a=f"{TESTS}\n@pytest.mark.ptc('do', needs='test_no')\ndef test_n(): 1")
+    words = ("--ptc-workers=1", "--ptc-agent=command", "--ptc-command=true", "--ptc-shard=1/2")
+    result = pytester.runpytest_inprocess(*words)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: test_a.py::test_n: needs: no marked test 'test_no'; *"])
+
+
 def test_a_pipeline_names_the_shard_by_a_variable(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
