@@ -115,7 +115,10 @@ class Programs:
             finally:
                 output.close()
         if program.never_began:
-            message = "the sandbox could not be made, so that the program was not started"
+            message = (
+                "the program was not started: its sandbox could not be made, or does not show the "
+                "program (name it with sandbox_read)"
+            )
             raise AgentError(
                 Trouble(cause=Cause.MACHINERY, message=message, evidence=output.tail())
             )

@@ -44,7 +44,8 @@ class WorkerHandle(Protocol):
     def identity(self) -> ProcessIdentity | None:
         """Return the worker's process, if it is on this machine and was seen alive; else None.
 
-        The journal records it, so that `ptc clean` can end a worker that a killed pytest left.
+        The journal records it, so that `ptc clean` can end a worker that a killed pytest left. On
+        Linux only this process, or one that descends from it, is taken for the worker.
         """
 
     async def ended(self) -> None:

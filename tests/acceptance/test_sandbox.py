@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has it")
 
 ATTACKS = ("worker", "tokens", "ptc", "journal", "hides", "quota", "network-on", "network-off")
-ATTACKS_AT_LAST = ("kills", "renames")
+ATTACKS_AT_LAST = ("kills", "renames", "unmounts")
 
 
 @pytest.fixture
@@ -87,6 +87,7 @@ def test_in_a_sandbox_an_agent_reaches_nothing_but_its_own(intruded: Suite, port
     assert [(14 <= count <= 16, why) for count, why in bounded] == [(True, "ENOSPC")] * 3
     assert [root, dev] == [[0, "EROFS"]] * 2
     assert [saw(suite, f"network-{how}") for how in ("on", "off")] == ["connected", "ECONNREFUSED"]
+    assert saw(suite, "unmounts") == ["", False]
     assert saw(suite, "kills") == "ESRCH"
     assert saw(suite, "renames") == ["EBUSY"] * 3
 
