@@ -8,7 +8,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.agents.acp.diagnosis import stop_trouble, unconnected
+from pytest_ptc.agents.acp.diagnosis import model_trouble, stop_trouble, unconnected
 from pytest_ptc.agents.acp.permissions import allows, answer, rules_of
 from pytest_ptc.agents.acp.process import ClientProcess
 from pytest_ptc.agents.acp.recorder import Desk, RecorderServer
@@ -108,6 +108,11 @@ class AcpAgent:
             process.own()
         self._clients |= _children()
         job.about(client=process.name, session=session, transcript=TRANSCRIPT)
+        if process.model is not None:
+            job.about(model=process.model)
+        trouble = model_trouble(process.name, spec.model, process.model)
+        if trouble is not None:
+            return trouble
         process.note, process.permit = work.note_of(session), work.permit
         try:
             trouble = await work.converse(process, session)

@@ -28,6 +28,9 @@ class Client:
         files: Files of its own home, as JSON.
         model: The option that names the model; None for the next one.
         model_json: The variable of `json_environ` and its key that name the model.
+        fallback: The variable of `json_environ`, its key, and the provider to name there, so that
+            it does not take a model of that one where the right one cannot be had. A model that is
+            asked for by the provider's name and a slash is meant.
         project_files: What would configure it in the text under review, and what it cannot be told
             to ignore: with one of these, no task is begun.
         own_home: Whether it gets a home of its own: not one whose login we do not know.
@@ -45,6 +48,7 @@ class Client:
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     model: str | None = None
     model_json: tuple[str, str] | None = None
+    fallback: tuple[str, str, str] | None = None
     project_files: tuple[str, ...] = ()
     own_home: bool = True
 
@@ -206,6 +210,8 @@ _OPENCODE = Client(
         }
     },
     model_json=("OPENCODE_CONFIG_CONTENT", "model"),
+    # Free models of its own, to which it would send the text under review.
+    fallback=("OPENCODE_CONFIG_CONTENT", "disabled_providers", "opencode"),
     # Plugins there are loaded, whatever it is told of the project's configuration.
     project_files=(".opencode", "opencode.json", "opencode.jsonc"),
 )
@@ -232,12 +238,28 @@ def client_argv(client: Client, argv: tuple[str, ...], model: str | None) -> tup
     return argv if model is None or client.model is None else (*argv, client.model, model)
 
 
-def added_json(client: Client, name: str, model: str | None) -> dict[str, Any]:
-    """Return what is added to the JSON of one of its variables."""
+def with_ours(
+    client: Client, name: str, given: Mapping[str, Any], model: str | None
+) -> dict[str, Any]:
+    """Return the JSON of one of its variables, with what the table adds.
+
+    Args:
+        client: The client.
+        name: The variable.
+        given: What the user has there.
+        model: The model; None for its default.
+    """
     added = dict(client.json_environ[name])
-    if model is not None and client.model_json is not None and client.model_json[0] == name:
-        added[client.model_json[1]] = model
-    return added
+    if client.model_json is not None and client.model_json[0] == name:
+        key = client.model_json[1]
+        if model is not None:
+            added[key] = model
+        model = added.get(key, given.get(key))
+    if client.fallback is not None and client.fallback[0] == name:
+        _, key, provider = client.fallback
+        if not str(model or "").startswith(f"{provider}/"):
+            added[key] = [provider]
+    return merged(given, added)
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

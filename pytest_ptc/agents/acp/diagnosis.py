@@ -100,6 +100,17 @@ def protocol_trouble(client: str, problem: str) -> Trouble:
     )
 
 
+def model_trouble(client: str, asked: str | None, has: str | None) -> Trouble | None:
+    """Return that a session has another model than the one that was asked for, if so.
+
+    Clients put more around a model's name, such as its provider.
+    """
+    if asked is None or has is None or asked in has:
+        return None
+    message = f"{client} took the model {has} in place of {asked}; correct `model` or ptc_model"
+    return Trouble(cause=Cause.MODEL, message=message)
+
+
 def unconnected(client: str) -> Trouble:
     """Return that a client never asked for our tool."""
     return Trouble(

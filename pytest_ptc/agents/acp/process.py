@@ -59,6 +59,8 @@ class ClientProcess:
         self.name = name
         self.profile = profile
         self.pid = 0
+        #: The model of the last session, in the client's own words; None if it does not say.
+        self.model: str | None = None
         #: What hears of updates, and answers requests for permission; None between tasks.
         self.note: Callable[[str, Mapping[str, Any]], None] | None = None
         self.permit: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
@@ -130,6 +132,7 @@ class ClientProcess:
         session = result.get("sessionId") if isinstance(result, dict) else None
         if not isinstance(session, str) or not session:
             raise AgentError(protocol_trouble(self.name, "its new session has no id"))
+        self.model = _model(result)
         return session
 
     async def prompt(self, session: str, text: str) -> Mapping[str, Any]:
@@ -315,6 +318,17 @@ class ClientProcess:
 
     def _with_complaints(self, trouble: Trouble) -> Trouble:
         return self._trouble(trouble.cause, trouble.message)
+
+
+def _model(session: Mapping[str, Any]) -> str | None:
+    """Return the model that a client says a new session has."""
+    options = session.get("configOptions")
+    for option in options if isinstance(options, list) else ():
+        if isinstance(option, dict) and option.get("category") == "model":
+            value = option.get("currentValue")
+            return value if isinstance(value, str) else None
+    value = _nested(session, "models", "currentModelId")
+    return value if isinstance(value, str) else None
 
 
 def _nested(value: object, *names: str) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.agents.acp.clients import added_json, client_argv, client_named, merged
+from pytest_ptc.agents.acp.clients import client_argv, client_named, with_ours
 from pytest_ptc.agents.acp.permissions import rules_of
 from pytest_ptc.agents.sandbox.sandbox import (
     Sandboxes,
@@ -85,7 +85,7 @@ class Surroundings:
         }
         for name in client.json_environ:
             given = json_variable(users, name)
-            ours[name] = json.dumps(merged(given, added_json(client, name, spec.model)))
+            ours[name] = json.dumps(with_ours(client, name, given, spec.model))
         if client.own_home:
             ours["HOME"] = str(self.home)
         variables = with_guarded_git({**users, **ours})

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_ptc.agents.acp.diagnosis import (
     error_text,
+    model_trouble,
     prompt_trouble,
     session_trouble,
     stop_trouble,
@@ -69,3 +70,22 @@ def test_an_errors_text_has_its_data_once() -> None:
     assert error_text({"message": "a", "data": "a"}) == "a"
     assert error_text({"data": {"message": "b"}}) == "b"
     assert error_text({}) == "no message"
+
+
+@pytest.mark.parametrize(
+    ("asked", "has", "wrong"),
+    [
+        ("m", "m", False),
+        ("m", "$runtime|openai|m(openai)", False),
+        ("m", None, False),
+        (None, "other", False),
+        ("openai/m", "opencode/free", True),
+    ],
+)
+def test_another_model_than_the_one_that_was_asked_for_is_refused(
+    asked: str | None, has: str | None, *, wrong: bool
+) -> None:
+    """Some clients take another one without a word."""
+    trouble = model_trouble("c", asked, has)
+    assert (trouble is not None) is wrong
+    assert trouble is None or trouble.cause is Cause.MODEL

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.agents.acp.clients import CLIENTS, client_named, merged
+from pytest_ptc.agents.acp.clients import CLIENTS, client_named, merged, with_ours
 from pytest_ptc.agents.acp.surroundings import Surroundings
 from pytest_ptc.agents.registry import choose_agent
 from pytest_ptc.agents.worker_python import PresentPython
@@ -181,3 +181,23 @@ def test_objects_are_merged_in_depth() -> None:
     """Of what both have, ours counts."""
     both = merged({"a": {"b": 1, "c": 1}, "d": 1}, {"a": {"b": 2}, "d": {"e": 2}})
     assert both == {"a": {"b": 2, "c": 1}, "d": {"e": 2}}
+
+
+@pytest.mark.parametrize(
+    ("given", "model", "off"),
+    [
+        ({}, None, True),
+        ({}, "openai/m", True),
+        ({}, "opencode/free", False),
+        ({"model": "opencode/free"}, None, False),
+        ({"model": "opencode/free"}, "openai/m", True),
+    ],
+)
+def test_a_client_falls_back_on_no_provider_that_nobody_asked_for(
+    given: dict[str, Any], model: str | None, *, off: bool
+) -> None:
+    """It would send the text under review there."""
+    name = "OPENCODE_CONFIG_CONTENT"
+    value = with_ours(client_named("opencode"), name, given, model)
+    assert (value.get("disabled_providers") == ["opencode"]) is off
+    assert value.get("model") == (model or given.get("model"))
