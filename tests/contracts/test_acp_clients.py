@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from pytest_ptc.agents.acp.recorder import Desk
 
+#: Unique to this process: another one's tests may end what is marked as theirs.
+RUN = f"acp-{os.getpid()}"
 NAMES = [
     pytest.param(client.name, marks=[] if client.name == "codex" else pytest.mark.slow)
     for client in CLIENTS
@@ -115,7 +117,7 @@ class Bench:
             argv=acp.command_of(name),
             options={"client": name, "setting_sources": []},
         )
-        launch = launch_file(folder, agent=agent, scratch=folder)
+        launch = launch_file(folder, run_id=RUN, agent=agent, scratch=folder)
         outside = {"PATH": os.environ["PATH"], "HOME": str(folder)}
         given = acp.environment_of(name, api.url) if environ is None else environ
         self._agent = make(launch, {**outside, **given})

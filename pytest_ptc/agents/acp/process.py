@@ -128,7 +128,7 @@ class ClientProcess:
             raise AgentError(self._with_complaints(trouble)) from error
         except asyncio.TimeoutError:
             message = f"{self.name} began no session within {SESSION_TIMEOUT_S:g} s"
-            raise AgentError(self._trouble(Cause.SESSION, message)) from None
+            raise AgentError(self._trouble(Cause.AGENT_FAILED, message)) from None
         session = result.get("sessionId") if isinstance(result, dict) else None
         if not isinstance(session, str) or not session:
             raise AgentError(protocol_trouble(self.name, "its new session has no id"))

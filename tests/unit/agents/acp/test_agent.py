@@ -25,6 +25,8 @@ from tests.support.journals import KEY
 from tests.support.launch import launch_file
 from tests.support.ledgers import WritingLedger
 
+#: Unique to this process: another one's tests may end what is marked as theirs.
+RUN = f"acp-{os.getpid()}"
 CLIENT = Path(__file__).parents[3] / "support" / "acp_client.py"
 
 
@@ -46,6 +48,7 @@ class Bench:
         options = {"client": "", "setting_sources": []}
         launch = launch_file(
             folder,
+            run_id=RUN,
             agent=AgentLaunch(make="m:f", argv=argv, options=options),
             scratch=folder,
         )
