@@ -28,6 +28,8 @@ _SYSTEM = (
 _TEMPORARY = "/tmp"  # noqa: S108 - inside a sandbox it is its own
 #: The most that is read of a file with one path.
 _MAX_LINE_BYTES = 8192
+#: Scripts that may import others beside them.
+_SCRIPTS = frozenset({".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".lua"})
 _PROGRAM_FOLDERS = frozenset({"bin", "sbin", ".bin"})
 
 
@@ -54,6 +56,8 @@ class View:
         #: What has one of these in it is shown only where it is the task's own directory.
         self._guarded = [self.home, *state]
         self._shown = [*self._base(environ)]
+        #: What is shown where a task may not change it anyway: nothing of ours is run from there.
+        self._around = [*_unused_search_path(), *([str(launch.root)] if launch.root else [])]
 
     def mounts(self, cwd: str, read: Sequence[str], write: Sequence[str]) -> list[Mount]:
         """Return what a task sees.
@@ -64,7 +68,9 @@ class View:
             write: More places that it may change.
         """
         place = os.path.realpath(cwd)
-        mounts: list[Mount] = [*self._shown, *self._readable([str(self._launch.root or cwd)])]
+        own = [place, *map(os.path.realpath, write)]
+        around = [path for path in self._around if not _is_in_any(os.path.realpath(path), own)]
+        mounts: list[Mount] = [*self._shown, *self._readable(around)]
         mounts += [Mount(path, Access.HIDDEN) for path in self._hidden if os.path.isdir(path)]  # noqa: PTH112
         # What is named by itself is shown, whatever it is.
         mounts += [mount for path in read for mount in _both(path, Access.READ)]
@@ -93,13 +99,15 @@ class View:
             yield Mount(self.home, Access.SCRATCH)
         named = (entry for entry in environ.get("PATH", "").split(os.pathsep) if entry)
         ours = Path(__file__).parents[2]
-        yield from self._readable(
-            [*named, sys.prefix, sys.base_prefix, str(ours), *sys.path],
-        )
-        for at, word in enumerate(self._launch.agent.argv):
-            # Of the others only a path is one for sure.
-            if at == 0 or os.path.isabs(word):  # noqa: PTH117
+        unused = _unused_search_path()
+        used = (entry for entry in sys.path if entry not in unused)
+        yield from self._readable([*named, sys.prefix, sys.base_prefix, str(ours), *used])
+        for word in self._launch.agent.argv[:1]:
+            yield from self.program(word)
+        for word in self._launch.agent.argv[1:]:
+            if Path(word).suffix in _SCRIPTS:
                 yield from self.program(word)
+            yield from self._readable([word])
 
     def _readable(self, paths: Iterable[str]) -> Iterator[Mount]:
         """Yield the places that are there and show nothing that is guarded."""
@@ -109,9 +117,18 @@ class View:
                 yield from _both(path, Access.READ)
 
     def _shows_guarded(self, real: str) -> bool:
-        return any(_is_in(guarded, real) for guarded in self._guarded) or any(
-            _is_in(real, closed) for closed in self._closed
-        )
+        above = any(_is_in(guarded, real) for guarded in self._guarded)
+        return above or _is_in_any(real, self._closed)
+
+
+def _unused_search_path() -> list[str]:
+    """Return the directories of Python's search path that no module of this process is from."""
+    files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    return [entry for entry in sys.path if entry and not any(_is_in(file, entry) for file in files)]
+
+
+def _is_in_any(path: str, folders: Sequence[str]) -> bool:
+    return any(_is_in(path, folder) for folder in folders)
 
 
 def _is_in(path: str, folder: str) -> bool:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from pytest_ptc.agents.sandbox.arguments import Access, Mount, placed_mounts
 from pytest_ptc.agents.sandbox.view import View, git_places
 from pytest_ptc.interfaces.launch import AgentLaunch
 from tests.support.launch import launch_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has it")
 
@@ -142,6 +141,38 @@ def test_whoever_works_at_home_sees_it_without_our_own(machine: Machine) -> None
     assert shown[machine.home.relative_to(machine.home)] is Access.WRITE
     for hidden in (machine.state, machine.home / ".claude", machine.launch.journal.parent):
         assert shown[hidden.relative_to(machine.home)] is Access.HIDDEN
+
+
+def test_what_is_ours_stays_read_only_in_the_tasks_own_directory(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that this process has run; the project's own, on the search path, can be changed."""
+    source, vendor = machine.project / "src", machine.project / "vendor"
+    for folder, name in ((source, "theirs"), (vendor, "ours")):
+        folder.mkdir()
+        (folder / f"{name}.py").touch()
+        monkeypatch.syspath_prepend(str(folder))
+    run = SimpleNamespace(__file__=str(vendor / "ours.py"))
+    monkeypatch.setitem(sys.modules, "ours", run)
+    shown = machine.shown(machine.project)
+    assert Path("project/src") not in shown
+    assert shown[Path("project/vendor")] is Access.READ
+    elsewhere = machine.shown(machine.launch.scratch)
+    assert elsewhere[Path("project")] is Access.READ
+
+
+def test_what_a_command_names_is_shown_and_not_what_is_around_it(machine: Machine) -> None:
+    """But for scripts, which import others beside them."""
+    data, config = machine.home / "data/set", machine.home / "conf/tool.cfg"
+    data.mkdir(parents=True)
+    config.parent.mkdir()
+    config.touch()
+    argv = ("client", str(data), str(config), str(machine.installed["judge"]))
+    agent = AgentLaunch(make="x:y", argv=argv)
+    machine.launch = replace(machine.launch, agent=agent)
+    shown = machine.shown(machine.project)
+    named = {path for path in shown if path.parts[:1] in (("data",), ("conf",), ("tools",))}
+    assert named == {Path("data/set"), Path("conf/tool.cfg"), Path("tools")}
 
 
 def test_a_program_is_shown_with_its_package(machine: Machine) -> None:
