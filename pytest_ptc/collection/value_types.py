@@ -97,6 +97,11 @@ def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
+def _named(value: Any) -> Any:
+    """Return `on` or `off` for a truth value, which YAML makes of these words."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 def whole_from(floor: int) -> ValueType:
     """Return the type of the whole numbers from `floor`."""
     return ValueType(f"a whole number from {floor}", lambda value: _is_whole(value, floor), "int")
@@ -107,7 +112,8 @@ def one_of(choice: object) -> ValueType:
     choices: tuple[str, ...] = get_args(choice)
     return ValueType(
         f"one of {', '.join(choices)}",
-        lambda value: isinstance(value, str) and value in choices,
+        lambda value: _named(value) in choices,
+        convert=_named,
         choices=choices,
     )
 

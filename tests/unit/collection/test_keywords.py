@@ -200,3 +200,16 @@ def test_the_module_of_settings_has_no_choices_of_its_own() -> None:
     assert not [
         name for name, value in vars(settings).items() if isinstance(value, tuple | ValueType)
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "converted"),
+    [("on", "on"), (True, "on"), ("off", "off"), (False, "off"), ("On", None), (1, None)],
+)
+def test_on_and_off_are_what_yaml_makes_of_them(value: object, converted: str | None) -> None:
+    """A choice without these words takes no truth value."""
+    switch = one_of(typing.Literal["on", "off", "auto"])
+    assert (switch.problem(value) is None) == (converted is not None)
+    if converted is not None:
+        assert switch.converted(value) == converted
+    assert one_of(typing.Literal["kind", "stern"]).problem(value) is not None
