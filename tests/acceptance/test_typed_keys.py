@@ -32,6 +32,13 @@ def _tmux(socket: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, check=False, timeout=20)
 
 
+def _modes(socket: str, window: str) -> str:
+    """Return the modes of a pane's terminal; nothing before there is one."""
+    pane = _tmux(socket, "display-message", "-p", "-t", f"ptc:{window}", "#{pane_tty}").stdout
+    line = ["stty", "-a", "-F", pane.strip()]
+    return subprocess.run(line, capture_output=True, text=True, check=False).stdout
+
+
 def _type(socket: str, window: str, rng: random.Random) -> None:
     for key in CONTROLS:
         _tmux(socket, "send-keys", "-t", f"ptc:{window}", key)
@@ -48,8 +55,9 @@ def test_no_key_in_a_pane_ends_a_worker(suite: Suite) -> None:
     run = start(suite, "--ptc-workers=2")
     until(lambda: suite.runs and suite.events("run"), "the journal")
     socket = suite.events("run")[0]["tmux_socket"]
-    # From the first moment of a pane on.
-    until(lambda: _tmux(socket, "send-keys", "-t", "ptc:w1", "C-c").returncode == 0, "a pane")
+    # From the first moment that the pane's program decides about; tmux makes a terminal whose keys
+    # are signals, and until that program runs nobody can change that.
+    until(lambda: "-isig" in _modes(socket, "w1"), "a pane")
     for _ in range(10):
         _tmux(socket, "send-keys", "-t", "ptc:w1", "C-c")
     until(lambda: len(list(suite.path.glob("began-*"))) == 2, "both agents")
