@@ -55,6 +55,9 @@ def task(name: str, prompt: str, body: str = "pass", **options: Any) -> str:
     return f"@pytest.mark.ptc({prompt!r}{said})\ndef test_{name}():\n    {body}\n"
 
 
+@pytest.mark.parametrize(
+    "suite", ["process", pytest.param("tmux", marks=pytest.mark.slow)], indirect=True
+)
 def test_in_a_sandbox_an_agent_reaches_nothing_but_its_own(intruded: Suite, port: int) -> None:
     """Not a worker, a token, `ptc`, a record, the journal, a home, the network; not for ever."""
     suite = intruded
