@@ -24,6 +24,8 @@ _ROUNDS = 10
 
 #: What was there when this process began to adopt; None until then.
 _before: frozenset[ProcessIdentity] | None = None
+#: What agents have started for several tasks: a worker may have several agents.
+_kept: set[ProcessIdentity] = set()
 
 
 def adopt_orphans() -> bool:
@@ -55,6 +57,11 @@ def _prctl(option: int, value: int) -> bool:
     return done
 
 
+def keep_children() -> None:
+    """Keep what there is now when strays are ended: clients that wait for the next task."""
+    _kept.update(children(os.getpid()))
+
+
 def end_strays(*, but: frozenset[int]) -> list[ProcessIdentity]:
     """Kill every child that this process has adopted, with its tree, and reap it.
 
@@ -74,7 +81,10 @@ def end_strays(*, but: frozenset[int]) -> list[ProcessIdentity]:
         strays = [
             child
             for child in children(os.getpid())
-            if child.pid not in but and child not in _before and child not in survivors
+            if child.pid not in but
+            and child not in _before
+            and child not in _kept
+            and child not in survivors
         ]
         if not strays:
             break

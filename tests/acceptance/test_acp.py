@@ -165,3 +165,27 @@ sys.exit(status)
         timeout=180,
     )
     assert "1 failed, 1 passed" in ended.stdout, ended.stdout + ended.stderr
+
+
+def test_a_client_stays_while_its_worker_does_a_task_of_another_agent(suite: AcpSuite) -> None:
+    """Each agent of a worker ends what tasks have left, and not the client of another agent."""
+    client = Path(acp.__file__).with_name("acp_client.py")
+    suite.pytester.makeini(
+        "[pytest]\nptc_agent = acp\nptc_host = process\nptc_timeout = 60\n"
+        f"ptc_acp_command = {sys.executable} {client}\n"
+        f"ptc_command = {sys.executable} {suite.agent}\n"
+    )
+    suite.write(
+        test_it="".join(
+            f"@pytest.mark.ptc({prompt!r}, agent={agent!r})\ndef test_{name}(): pass\n"
+            for name, prompt, agent in (
+                ("a", "> record pass x", "acp"),
+                ("b", "pass y", "command"),
+                ("c", "> record pass z", "acp"),
+            )
+        )
+    )
+    suite.run("--ptc-workers=1").assert_outcomes(passed=3)
+    reports = suite.reports()
+    # The client numbers the sessions that it has begun.
+    assert [reports[name][0]["about"]["session"] for name in "ac"] == ["s0", "s1"]

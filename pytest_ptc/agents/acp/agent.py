@@ -23,7 +23,7 @@ from pytest_ptc.journal.attempt_files import TRANSCRIPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.system.processes import children
-from pytest_ptc.system.strays import end_strays
+from pytest_ptc.system.strays import end_strays, keep_children
 from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class AcpAgent:
         harmless = work.rules.harmless
         if not harmless:
             process.own()
-        self._clients |= _children()
+        self._keep_clients()
         job.about(client=process.name, session=session, transcript=TRANSCRIPT)
         if process.model is not None:
             job.about(model=process.model)
@@ -152,8 +152,13 @@ class AcpAgent:
                 self._unfit[profile] = error.trouble
             raise
         finally:
-            self._clients |= _children()
+            self._keep_clients()
         return self._process
+
+    def _keep_clients(self) -> None:
+        """Take all children for clients and their helpers: no task has started a process yet."""
+        self._clients |= {child.pid for child in children(os.getpid())}
+        keep_children()
 
     async def _drop(self, grace: float = 0.0) -> None:
         process, self._process = self._process, None
@@ -291,10 +296,6 @@ class _Work:
 
 def _reason(result: Mapping[str, Any]) -> object:
     return result.get("stopReason")
-
-
-def _children() -> set[int]:
-    return {child.pid for child in children(os.getpid())}
 
 
 def _directory_trouble(cwd: str) -> Trouble | None:

@@ -23,7 +23,7 @@ from pytest_ptc.journal.attempt_files import TRANSCRIPT
 from pytest_ptc.model.errors import AgentError
 from pytest_ptc.model.trouble import Trouble
 from pytest_ptc.system.processes import children
-from pytest_ptc.system.strays import end_strays
+from pytest_ptc.system.strays import end_strays, keep_children
 from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ class ClaudeAgent:
         finally:
             # The client and its helpers: no task has started a process yet.
             self._clients |= {child.pid for child in children(os.getpid())}
+            keep_children()
 
     def _start_clearing(self, session: Session) -> None:
         """Clear the conversation while the worker reports, so that the next task need not wait."""
