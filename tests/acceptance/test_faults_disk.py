@@ -35,8 +35,8 @@ OURS = "--ptc-task-list-id=ours"
 def test_a_full_journal_keeps_what_it_has(suite: Suite, spoil: str, why: str) -> None:
     """A verdict that was recorded before counts; a later one is an error that names both."""
     place = suite.path / JOURNALS
-    # Too long for what is left of the story's last block.
-    seen = "seen " * 1000
+    # Too long for what is left of the story's last block, and for what an attempt that ends leaves.
+    seen = "seen " * 20_000
     late = f"wait recorded\n{spoil.format(place)}\ntouch spoilt\nrecord pass|--summary|{seen}"
     suite.write(
         test_a=marked("before", f"record fail|--summary|{seen}\ntouch recorded\nwait spoilt")
