@@ -24,8 +24,8 @@ _SYSTEM = (
     *("/gnu", "/snap", "/run/current-system", "/run/systemd/resolve", "/run/resolvconf"),
     *("/run/NetworkManager", "/var/lib/ca-certificates"),
 )
-#: Folders for temporary files.
-_TEMPORARY = "/tmp"  # noqa: S108 - inside a sandbox it is its own
+#: Folders for temporary files: a sandbox has its own.
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - inside
 #: The most that is read of a file with one path.
 _MAX_LINE_BYTES = 8192
 #: Scripts that may import others beside them.
@@ -93,9 +93,10 @@ class View:
                 yield Mount(path, Access.LINK, os.readlink(path))  # noqa: PTH115
             elif os.path.isdir(path):  # noqa: PTH112
                 yield Mount(path, Access.READ)
-        yield Mount(_TEMPORARY, Access.SCRATCH)
-        yield Mount("/var/tmp", Access.LINK, _TEMPORARY)  # noqa: S108 - inside
-        if self.home not in ("/", _TEMPORARY):
+        # No links to one another: a project, or an environment of Python, may lie below either.
+        for path in _TEMPORARY:
+            yield Mount(path, Access.SCRATCH)
+        if self.home not in ("/", *_TEMPORARY):
             yield Mount(self.home, Access.SCRATCH)
         named = (entry for entry in environ.get("PATH", "").split(os.pathsep) if entry)
         ours = Path(__file__).parents[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -185,3 +186,17 @@ def test_a_program_is_shown_with_its_package(machine: Machine) -> None:
     assert view.program(str(machine.installed["tool"])) == [
         Mount(str(machine.installed["tool"]), Access.READ)
     ]
+
+
+@pytest.mark.parametrize("temporary", ["/tmp", "/var/tmp"])
+def test_what_lies_in_a_folder_for_temporary_files_is_shown(
+    machine: Machine, temporary: str
+) -> None:
+    """As a clone that a pipeline makes there; nothing can be mounted below a link."""
+    with tempfile.TemporaryDirectory(dir=temporary) as folder:
+        machine.environ["PATH"] += f":{folder}"
+        mounts = View(machine.launch, machine.environ).mounts(str(machine.project), (), ())
+        placed = {mount.path: mount.access for mount in placed_mounts(mounts)}
+    assert placed[folder] is Access.READ
+    links = [path for path, access in placed.items() if access is Access.LINK]
+    assert not [path for path in placed for link in links if path.startswith(f"{link}/")]
