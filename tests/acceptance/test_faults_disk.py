@@ -49,7 +49,9 @@ def test_a_full_journal_keeps_what_it_has(suite: Suite, spoil: str, why: str) ->
     journal = suite.runs[-1]
     assert len(errors) == 2
     for line in errors:
-        assert line.startswith(f"ptc error: machinery - journal {journal}/attempts/")
+        # Which of an attempt's files had no room depends on what others have just freed.
+        assert line.startswith("ptc error: machinery - ")
+        assert f" {journal}/" in line
         assert line.endswith(why)
     assert ("journal incomplete: it has no room for all events" in result.outlines) is (
         spoil == FILL
