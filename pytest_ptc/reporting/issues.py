@@ -192,6 +192,13 @@ def issues_of(run: RunReport) -> list[Issue]:
     that is no success has at least one issue that fails something: its own, if no item's does. What
     an item that tests the judge has found is none: it is about a planted defect, or a false alarm.
     """
+    if "issues" not in run.derived:
+        run.derived["issues"] = _made_issues(run)
+    issues: list[Issue] = run.derived["issues"]
+    return issues
+
+
+def _made_issues(run: RunReport) -> list[Issue]:
     seen: Counter[str] = Counter()
     tasks = run.standing
     judged = sum(task.verdict is not None for task in tasks)

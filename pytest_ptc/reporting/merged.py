@@ -126,9 +126,14 @@ def merged_findings(
         run: The run.
         tasks: The tasks; those that stand if not given.
     """
+    if tasks is None:
+        if "merged" not in run.derived:
+            run.derived["merged"] = merged_findings(run, run.standing)
+        found: list[MergedFinding] = run.derived["merged"]
+        return found
     members = [
         Member(task, number, finding, task.is_failed_by(finding))
-        for task in (run.standing if tasks is None else tasks)
+        for task in tasks
         for number, finding in enumerate(task.findings)
     ]
     named = [_named(one, run) for one in members]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_ptc.model.greenness import came_to_its_end, why_no_success
 from pytest_ptc.model.known import void_entries
@@ -106,6 +106,8 @@ class RunReport:
     holds: tuple[Hold, ...] = ()
     shards: tuple[ShardFacts, ...] = ()
     why_not_successful: str | None = field(init=False)
+    #: What several reports derive from it: with thousands of findings, that is most of their cost.
+    derived: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         why_not = why_no_success(
