@@ -1,70 +1,33 @@
 """The real clients of agent `acp`, against a stand-in of their APIs.
 
-They come from npm, as `tests/data/acp` pins them, and are installed once for all test sessions of
-this machine. Without npm, or where a package cannot be had, a test that needs one fails.
+They come from npm, as `tests/data/acp` pins them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shlex
-import shutil
-import subprocess
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from pytest_ptc.agents.acp.clients import client_named
+from tests.support.npm import installed
 from tests.support.suite import Suite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import pytest
 
     from tests.support.model_apis import ModelApis
-
-#: Where clients are installed; tests have other homes than whoever runs them.
-CACHES = Path(os.environ.get("PTC_TEST_CACHE") or Path.home() / ".cache" / "pytest-ptc-tests")
-PINS = Path(__file__).parents[1] / "data" / "acp"
 
 
 @cache
 def command_of(name: str) -> tuple[str, ...]:
     """Return the command of a client, installed if it was not yet."""
     program, *words = client_named(name).argv
-    return (str(_installed(name) / "node_modules" / ".bin" / program), *words)
-
-
-def _installed(name: str) -> Path:
-    pinned = PINS / name / "package-lock.json"
-    number = hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]
-    CACHES.mkdir(parents=True, exist_ok=True)
-    place = CACHES / f"{name}-{number}"
-    with FileLock(CACHES / f"{name}.lock"):
-        if not place.exists():
-            # Put into place when it is complete: a test session may be ended meanwhile.
-            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=CACHES) as folder:
-                new = Path(folder, "new")
-                shutil.copytree(PINS / name, new)
-                # Not `npm ci`: it wants the packages of every other system in the lock file.
-                subprocess.run(
-                    ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"],
-                    cwd=new,
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                    timeout=600,
-                )
-                for script in new.glob("node_modules/opencode-ai/postinstall.mjs"):
-                    # It puts the program of this system into place; no other one has to run.
-                    subprocess.run(["node", script], cwd=script.parent, check=True, timeout=60)
-                new.rename(place)
-    return place
+    return (str(installed(f"acp/{name}") / ".bin" / program), *words)
 
 
 def shell(name: str, command: str) -> str:
