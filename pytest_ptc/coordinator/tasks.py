@@ -205,9 +205,15 @@ class Tasks:
             self.ready.append(task_id, self[task_id].spec.group)
 
     def give_up(self, task_id: str, trouble: Trouble) -> None:
-        """End a task that is not running, without an attempt."""
-        self._drop(self[task_id], trouble)
-        self._advance(self[task_id].item)
+        """End a task that is not running, without an attempt; one that has ended stays as it is.
+
+        Of several that are given up at once, the first may end the item of the others.
+        """
+        task = self[task_id]
+        if task.state is TaskState.DONE:
+            return
+        self._drop(task, trouble)
+        self._advance(task.item)
 
     def give_up_ready(self, trouble: Trouble) -> None:
         """End all tasks that wait for a worker. One that is blocked ends with its need."""

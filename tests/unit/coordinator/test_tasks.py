@@ -197,3 +197,19 @@ def test_where_no_verifier_can_be_asked_what_was_found_stands() -> None:
     assert result.refused
     assert result.verdict is not None
     assert result.verdict.findings[0].facts.check == "not verified: machinery"
+
+
+def test_votes_that_are_given_up_at_once_may_end_their_item_before_the_last() -> None:
+    """As where none of them can be paid: the schedule names them all, from one look."""
+    tasks, item = panel(quorum="majority")
+    tasks.begin("v1", "w1")
+    end(tasks, "v1", CRASH)
+    dear = Trouble(cause=Cause.BUDGET, message="too dear")
+    waiting = list(tasks.ready)
+    assert waiting == ["v2", "v3"]
+    for task_id in waiting:
+        tasks.give_up(task_id, dear)
+    assert item.stage is Stage.DONE
+    (result,) = tasks.take_results()
+    assert result.trouble is not None
+    assert (result.trouble.cause, tasks.open, tasks.open_tasks) == (Cause.NO_AGREEMENT, 0, 0)
