@@ -34,7 +34,7 @@ from pytest_ptc.coordinator.schedule import (
 )
 from pytest_ptc.interfaces import messages
 from pytest_ptc.journal import events
-from pytest_ptc.model.lifecycle import Snapshot, WorkerState
+from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.weighing import no_excuse
 from pytest_ptc.system.threads import in_thread
@@ -228,7 +228,9 @@ class Supervisor:
             case Launch(worker):
                 self._board.launched(worker, self._clock())
                 self._errand(self._crew.launch(worker))
-            case Assign(task_id, worker):
+            # An earlier action of the same look may have ended its item: that of a task which could
+            # not be begun, on a full disk.
+            case Assign(task_id, worker) if self._board.tasks[task_id].state is TaskState.READY:
                 self._attempts.assign(task_id, worker)
             case Kill(worker, why):
                 self._lose(worker, why)

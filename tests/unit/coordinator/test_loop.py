@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.coordinator.coordinator import Coordinator
-from pytest_ptc.coordinator.schedule import Limits
+from pytest_ptc.coordinator.schedule import Assign, GiveUp, Limits
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Verdict, VerdictKind
@@ -154,6 +154,17 @@ def test_a_task_whose_report_finds_no_room_is_tried_again(run: SimulatedRun) -> 
     assert first.trouble is not None
     assert "No space left" in first.trouble.message
     assert second.verdict == PASS
+
+
+def test_a_task_that_has_ended_since_the_look_is_not_begun(run: SimulatedRun) -> None:
+    """Where one vote cannot be begun, that may decide its item, and end the next that was ready."""
+    ((task_id, future),) = run.submit([spec()])
+    go_on(run)
+    assert future.done()
+    run.supervisor._act(Assign(task_id, "w1"))
+    run.supervisor._act(GiveUp(task_id, TROUBLE))
+    assert run.board.attempt_of("w1") is None
+    assert len(run.board.tasks[task_id].reports) == 1
 
 
 def test_a_task_submitted_while_the_thread_ends_gets_a_result(
