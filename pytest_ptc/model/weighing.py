@@ -30,9 +30,6 @@ class Excused(NamedTuple):
 #: nothing. All of them at once: of two that are alike, one alone may be known.
 ExcuseOf: TypeAlias = "Callable[[Sequence[Finding], TaskSpec], Sequence[Excused | None]]"
 
-#: What today's lists and options excuse: a kept verdict is weighed by those of its new run.
-_OF_A_RUN = (Excuse.KNOWN, Excuse.BASELINE, Excuse.UNPLACED)
-
 
 def no_excuse(findings: Sequence[Finding], _: TaskSpec) -> Sequence[Excused | None]:
     """Excuse nothing."""
@@ -42,7 +39,8 @@ def no_excuse(findings: Sequence[Finding], _: TaskSpec) -> Sequence[Excused | No
 def weighed(verdict: Verdict, spec: TaskSpec, excuse_of: ExcuseOf = no_excuse) -> Verdict:
     """Return a verdict with its findings marked by what excuses them.
 
-    What a vote or a verifier has excused already stays as it is.
+    An excuse that it brings does not count: agents give none, and a kept verdict is weighed by the
+    lists of its new run. Those of votes and verifiers come later.
 
     Args:
         verdict: What was recorded.
@@ -53,8 +51,8 @@ def weighed(verdict: Verdict, spec: TaskSpec, excuse_of: ExcuseOf = no_excuse) -
         return verdict
     if spec.self_test is not None:
         # What is known, or older than the change, says nothing of the judge that is tested.
-        return replace(verdict, findings=tuple(map(_without_run, verdict.findings)))
-    findings = list(map(_marked, map(_without_run, verdict.findings)))
+        return replace(verdict, findings=tuple(map(_without_excuse, verdict.findings)))
+    findings = list(map(_marked, map(_without_excuse, verdict.findings)))
     for at, excused in enumerate(excuse_of(findings, spec)):
         if excused is not None and findings[at].facts.excuse is None:
             findings[at] = findings[at].with_facts(excuse=excused.excuse, why=excused.why)
@@ -74,10 +72,8 @@ def weighed_report(
     return replace(report, verdict=weighed(report.verdict, spec, excuse_of))
 
 
-def _without_run(finding: Finding) -> Finding:
-    if finding.facts.excuse not in _OF_A_RUN:
-        return finding
-    return finding.with_facts(excuse=None, why="")
+def _without_excuse(finding: Finding) -> Finding:
+    return finding.with_facts(excuse=None, why="") if finding.facts.excuse else finding
 
 
 def _advisory(finding: Finding) -> Finding:
@@ -88,6 +84,6 @@ def _advisory(finding: Finding) -> Finding:
 def _marked(finding: Finding) -> Finding:
     """Return a finding with the excuse that follows from what is known of it."""
     # Where nobody could look, a finding is taken for one of the change.
-    if finding.facts.excuse is None and finding.facts.touched is False:
+    if finding.facts.touched is False:
         return finding.with_facts(excuse=Excuse.PRE_EXISTING)
     return finding

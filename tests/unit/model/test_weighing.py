@@ -43,10 +43,11 @@ def test_a_known_finding_is_excused_with_its_reason() -> None:
     assert (finding.facts.excuse, finding.facts.why) == (Excuse.KNOWN, "since spring")
 
 
-def test_what_a_verifier_has_excused_stays_so() -> None:
-    refuted = OLD.with_facts(excuse=Excuse.REFUTED, why="line 9: checked above")
-    (finding,) = weighed(verdict(VerdictKind.FAIL, refuted), SPEC, known).findings
-    assert finding == refuted
+@pytest.mark.parametrize("excuse", list(Excuse))
+def test_no_verdict_brings_its_own_excuse(excuse: Excuse) -> None:
+    """As one of an agent in Python could: then its fail would set itself aside."""
+    excused = NEW.with_facts(excuse=excuse, why="because I say so")
+    assert weighed(verdict(VerdictKind.FAIL, excused), SPEC).findings == (NEW,)
 
 
 @pytest.mark.parametrize("excuse", [Excuse.KNOWN, Excuse.BASELINE])
@@ -126,7 +127,6 @@ def test_a_report_without_a_verdict_stays_as_it_is() -> None:
 
 def test_nothing_but_the_judge_excuses_a_finding_of_a_test_of_the_judge() -> None:
     """Else a known finding would turn a vote for a planted defect into a pass."""
-    excused = [ELSEWHERE.with_facts(excuse=one) for one in (Excuse.KNOWN, Excuse.REFUTED)]
     spec = replace(SPEC, self_test=SelfTest(kind="control"))
-    made = weighed(verdict(VerdictKind.FAIL, OLD, ELSEWHERE, *excused), spec, known)
-    assert [one.facts.excuse for one in made.findings] == [None, None, None, Excuse.REFUTED]
+    made = weighed(verdict(VerdictKind.FAIL, OLD, ELSEWHERE), spec, known)
+    assert [one.facts.excuse for one in made.findings] == [None, None]

@@ -12,12 +12,12 @@ from pytest_ptc.model.task import TaskSpec
 
 def spec(**options: Any) -> TaskSpec:
     """Return a task with these keywords."""
-    return TaskSpec(nodeid="t.py::t", prompt="p", timeout=1, cwd="/work/repo", **options)
+    return TaskSpec(nodeid="t.py::t", prompt="p", timeout=1, cwd="/src/repo", **options)
 
 
-READ = {"kind": "read", "title": "a.py", "locations": [{"path": "/work/repo/a.py"}]}
+READ = {"kind": "read", "title": "a.py", "locations": [{"path": "/src/repo/a.py"}]}
 TOUCH = {"kind": "execute", "title": "touch x", "rawInput": {"command": "touch x"}}
-WRITE = {"kind": "edit", "title": "y", "rawInput": {"file_path": "/work/repo/y"}}
+WRITE = {"kind": "edit", "title": "y", "rawInput": {"file_path": "/src/repo/y"}}
 OURS = {"kind": "other", "title": "record_verdict (ptc MCP Server)"}
 
 
@@ -43,7 +43,7 @@ OURS = {"kind": "other", "title": "record_verdict (ptc MCP Server)"}
         (("Bash(touch y)",), TOUCH, False),
         (("Bash(touch *)",), TOUCH, False),
         (("Edit",), WRITE, True),
-        (("Edit",), {**WRITE, "rawInput": {"file_path": "/work/other"}}, False),
+        (("Edit",), {**WRITE, "rawInput": {"file_path": "/src/other"}}, False),
         (("Unknown",), TOUCH, False),
     ],
 )
@@ -55,14 +55,14 @@ def test_a_call_is_allowed_by_the_tasks_tools(
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/passwd", "../outside", "/work/repo/../repo2/x", "/work/repository"]
+    "path", ["/etc/passwd", "../outside", "/src/repo/../repo2/x", "/src/repository"]
 )
 def test_what_is_outside_of_the_directory_is_not_read(path: str) -> None:
     """Wherever a client puts the path."""
     rules = rules_of(spec())
     assert not allows(rules, {"kind": "read", "locations": [{"path": path}]})
     assert not allows(rules, {"kind": "read", "rawInput": {"path": path}})
-    assert allows(rules, {"kind": "read", "rawInput": {"path": "/work/repo"}})
+    assert allows(rules, {"kind": "read", "rawInput": {"path": "/src/repo"}})
 
 
 @pytest.mark.parametrize(
