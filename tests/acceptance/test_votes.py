@@ -130,6 +130,13 @@ def test_votes_that_were_cast_are_kept_and_the_others_are_cast(judged: Suite) ->
     assert len(judged.events("check kept")) == 3
     result.assert_outcomes(passed=2, failed=1, errors=2)
 
+    # In another tree, nothing that anybody said of the old one counts.
+    (judged.path / "b.py").write_text("y = 2\n")
+    for folder in judged.path.glob("*refuted-*"):
+        folder.rmdir()
+    judged.run("-k", "refuted and not one", "--ptc-resume").assert_outcomes(passed=2)
+    assert judged.events("check kept") == judged.events("vote kept") == judged.events("kept") == []
+
 
 #: An agent in Python: it says what it is, and which model it was asked for.
 IN_PYTHON = """

@@ -188,6 +188,18 @@ def test_votes_of_an_item_that_is_stopped_leave_it_stopped() -> None:
     assert result.trouble == STOPPED
 
 
+def test_what_the_last_vote_of_a_stopped_item_finds_stands_unasked() -> None:
+    tasks, _ = panel(votes=1)
+    tasks.begin("v1", "w1")
+    assert tasks.give_up_item("v1", STOPPED) == ["v1"]
+    end(tasks, "v1", fail(10))
+    assert tasks.take_to_check() == []
+    (result,) = tasks.take_results()
+    assert result.refused
+    assert result.verdict is not None
+    assert result.verdict.findings[0].facts.check == "not verified: stopped"
+
+
 def test_where_no_verifier_can_be_asked_what_was_found_stands() -> None:
     tasks, item = panel(votes=1)
     tasks.begin("v1", "w1")

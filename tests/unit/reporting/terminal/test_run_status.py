@@ -14,7 +14,7 @@ from pytest_ptc.model.result import Usage
 from pytest_ptc.model.self_test import SelfTest
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
-from pytest_ptc.model.verdict import Verdict, VerdictKind
+from pytest_ptc.model.verdict import Excuse, Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.reporting.terminal.run_list import RunRow, run_rows
 from pytest_ptc.reporting.terminal.run_status import age_text, status_lines
 from tests.support.journals import began
@@ -275,3 +275,21 @@ def test_a_planted_defect_that_is_found_is_a_pass() -> None:
     assert str(_outline(*attempt, item, items=1).standing) == "1 item: 1 pass"
     unlike = replace(item, self_test=None)
     assert str(_outline(*attempt, unlike, items=1).standing) == "1 item: 1 fail"
+
+
+_BAD = Finding(severity=Severity.HIGH, message="bad")
+_EXCUSED = _BAD.with_facts(excuse=Excuse.KNOWN)
+
+
+@pytest.mark.parametrize("findings", [(), (_BAD,), (_EXCUSED,), (_EXCUSED, _BAD)])
+@pytest.mark.parametrize("stands", [True, False])
+@pytest.mark.parametrize("kind", VerdictKind)
+def test_an_outline_counts_a_verdict_as_its_item_does(
+    kind: VerdictKind, findings: tuple[Finding, ...], stands: bool
+) -> None:
+    """Of an attempt, and of what votes have come to; it reads them without making them."""
+    verdict = Verdict(verdict=kind, summary="s", findings=findings, stands=stands)
+    attempt = (_assigned("0.1", "w1", START_AT + 3), _ended("0", START_AT + 4, verdict=verdict))
+    decided = events.ItemDecided(at=START_AT + 5, item="0", verdict=verdict, trouble=None)
+    for told in (attempt, (decided,)):
+        assert str(_outline(*told, items=1).standing) == f"1 item: 1 {verdict.counts_as}"
