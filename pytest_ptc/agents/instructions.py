@@ -24,6 +24,9 @@ you could not do it. All other fields but severity and message may be left out; 
 quote are checked against the files. Without a valid verdict the task counts as an error."""
 _LOOKED = """\
 "checked": ["what you looked at"], "open": ["what you could not look at"]"""
+_FORM = f"""\
+{{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", {_FINDINGS}, {_LOOKED}, \
+"data": null}}"""
 _REQUIRED = '\nA pass must have "checked": a text for each file, request or claim it is based on.'
 
 
@@ -39,17 +42,9 @@ def claude_prompt(
     It begins with the task's id: a text that begins with `/` would be a command to Claude Code.
     Bytes of file names that are not UTF-8 are escaped.
     """
-    required = _REQUIRED if require_checked else ""
-    form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
-    text = f"""\
-Task ID: {task_id}
-{prompt}
-
-When you are done, record your verdict with one call of TaskUpdate: taskId "{task_id}", status \
-"completed", metadata {{"ptc": {{"verdict": "pass|fail|skip|error", "summary": "one or two \
-sentences", {_FINDINGS}, {_LOOKED}, "data": null}}}}
-{_MEANING}{required}{form}"""
-    return text.encode("utf-8", "backslashreplace").decode()
+    how = f"""\
+with one call of TaskUpdate: taskId "{task_id}", status "completed", metadata {{"ptc": {_FORM}}}"""
+    return _instructed(task_id, prompt, how, schema, require_checked=require_checked)
 
 
 def acp_prompt(
@@ -64,15 +59,25 @@ def acp_prompt(
     It begins with the task's id: a text that begins with `/` would be a command to some clients.
     Bytes of file names that are not UTF-8 are escaped.
     """
+    how = f"with one call of the tool record_verdict of the MCP server ptc: {_FORM}"
+    return _instructed(task_id, prompt, how, schema, require_checked=require_checked)
+
+
+def _instructed(
+    task_id: str,
+    prompt: str,
+    how: str,
+    schema: Mapping[str, object] | None,
+    *,
+    require_checked: bool,
+) -> str:
     required = _REQUIRED if require_checked else ""
     form = "" if schema is None else f'\n"data" must meet this JSON Schema: {json.dumps(schema)}'
     text = f"""\
 Task ID: {task_id}
 {prompt}
 
-When you are done, record your verdict with one call of the tool record_verdict of the MCP server \
-ptc: {{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", {_FINDINGS}, \
-{_LOOKED}, "data": null}}
+When you are done, record your verdict {how}
 {_MEANING}{required}{form}"""
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -90,6 +95,5 @@ def protocol_text(task_id: str, *, require_checked: bool = False) -> str:
 Task ID: {task_id}
 When you are done, record a verdict: end your output with one line that is this JSON object, or run
 `ptc record` with it as its argument:
-{{"verdict": "pass|fail|skip|error", "summary": "one or two sentences", {_FINDINGS}, {_LOOKED}, \
-"data": null}}
+{_FORM}
 {_MEANING}{required}"""
