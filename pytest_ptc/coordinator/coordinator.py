@@ -15,12 +15,11 @@ from pytest_ptc.model.weighing import no_excuse
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
-    from pathlib import Path
 
+    from pytest_ptc.coordinator.crew import CrewMaker
     from pytest_ptc.coordinator.schedule import Limits
     from pytest_ptc.interfaces.agent import Contents
-    from pytest_ptc.interfaces.host import Host
-    from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile
+    from pytest_ptc.interfaces.launch import AgentLaunch
     from pytest_ptc.interfaces.tasklist import TaskList
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.lifecycle import Snapshot
@@ -34,12 +33,9 @@ class Coordinator:
 
     Args:
         limits: How many workers.
-        host: Where they live.
+        crew: Makes the crew of workers.
         task_list: The shared list, open.
         journal: The run's journal.
-        scratch: The run's private folder, for the socket and the workers' launch files.
-        worker_argv: The program that is a worker; the path of its launch file is appended.
-        launch_file: Makes the launch file of a worker, from its name and its key.
         contents: What looks at the files of attempts, so that a later run can tell what has
             changed; None for nobody.
         excuse_of: What excuses findings, such as a list of known ones.
@@ -51,12 +47,9 @@ class Coordinator:
         self,
         *,
         limits: Limits,
-        host: Host,
+        crew: CrewMaker,
         task_list: TaskList,
         journal: Journal,
-        scratch: Path,
-        worker_argv: Sequence[str],
-        launch_file: Callable[[str, str], LaunchFile],
         contents: Contents | None = None,
         excuse_of: ExcuseOf = no_excuse,
         agent_of: Callable[[TaskSpec], AgentLaunch | None] = lambda _: None,
@@ -66,13 +59,10 @@ class Coordinator:
         self._list = SharedList(task_list, journal)
         self._supervisor = Supervisor(
             limits=limits,
-            host=host,
+            crew=crew,
             shared_list=self._list,
             journal=journal,
             submissions=self._submissions,
-            scratch=scratch,
-            worker_argv=worker_argv,
-            launch_file=launch_file,
             contents=contents,
             excuse_of=excuse_of,
             agent_of=agent_of,

@@ -1,36 +1,16 @@
-"""The crew: a run's workers, their lines, and their ends. It knows nothing of tasks.
-
-Its methods are the loop's to call, but for `close`, which is for pytest's thread.
-"""
+"""The crew: a run's workers, their lines, and their ends. It knows nothing of tasks."""
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
-
-from pytest_ptc.coordinator.door import Door
-from pytest_ptc.interfaces.host import KILL_PATIENCE_S, LaunchPlan
-from pytest_ptc.interfaces.names import ScratchPlaces
-from pytest_ptc.journal.events import WorkerLineBroken, WorkerStarted
-from pytest_ptc.model.errors import HostError, JournalError
-from pytest_ptc.model.variables import ATTEMPT_COOKIE, RUN_COOKIE
-from pytest_ptc.system import own_files
-from pytest_ptc.system.control_groups import end_group, make_group
-from pytest_ptc.system.processes import end_marked
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_ptc.interfaces import messages
-    from pytest_ptc.interfaces.host import Host, WorkerHandle
-    from pytest_ptc.interfaces.launch import LaunchFile
-    from pytest_ptc.journal.run_journal import Journal
-    from pytest_ptc.system.processes import ProcessIdentity
+    from pytest_ptc.journal.event import Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,89 +21,66 @@ class Remains:
     tail: str = ""
 
 
-class Crew:
-    """Starts workers, talks with them, notices their end, and ends what they leave.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrewCalls:
+    """What a crew tells, in the loop's thread.
 
     Args:
-        host: Where they live.
-        journal: The run's journal.
-        scratch: The run's scratch folder, for the socket and the launch files.
-        argv: The program that is a worker; the path of its launch file is appended.
-        launch_file: Makes the launch file of a worker, from its name and its key.
         heard: Takes each worker's messages, its hello first.
         gone: Takes a worker's name and how its end was noticed; called at least once for each.
+        placed: Takes the name of a worker that has a place and is being started there.
         stop_task: Stops a task for the run's user, by its id; returns why it does not, if so.
     """
 
-    def __init__(
-        self,
-        *,
-        host: Host,
-        journal: Journal,
-        scratch: Path,
-        argv: Sequence[str],
-        launch_file: Callable[[str, str], LaunchFile],
-        heard: Callable[[str, messages.Message], None],
-        gone: Callable[[str, str], None],
-        stop_task: Callable[[str], str | None] = lambda _: "nobody stops tasks here",
-    ) -> None:
-        self._host = host
-        self._journal = journal
-        self._places = ScratchPlaces(scratch)
-        self._argv = tuple(argv)
-        self._launch_file = launch_file
-        self._gone = gone
-        self._door = Door(
-            heard=heard,
-            gone=gone,
-            note=self._note_broken,
-            proof=journal.key.control,
-            stop_task=stop_task,
-            process_of=self._process_of,
-        )
-        #: The processes of workers that are, or are being, started; of the loop's thread alone.
-        self._processes: dict[str, asyncio.Future[ProcessIdentity | None]] = {}
-        #: The cgroups of workers that were started and not killed yet.
-        self._groups: dict[str, Path] = {}
-        #: Workers that were started and not killed yet; of the hosts' thread alone.
-        self._handles: dict[str, WorkerHandle] = {}
-        # Hosts talk to slow outside programs: their calls have a thread of their own, one at a
-        # time, so that a verdict never waits for a window to open.
-        self._host_calls = ThreadPoolExecutor(1, thread_name_prefix="ptc-host")
+    heard: Callable[[str, messages.Message], None]
+    gone: Callable[[str, str], None]
+    placed: Callable[[str], None] = lambda _: None
+    stop_task: Callable[[str], str | None] = lambda _: "nobody stops tasks here"
 
-    def __repr__(self) -> str:
-        return f"<Crew {sorted(self._handles)} in {self._host.name}>"
 
-    async def listen(self) -> asyncio.AbstractServer:
+class CrewJournal(Protocol):
+    """What a crew needs of a run's journal."""
+
+    @property
+    def run_id(self) -> str:
+        """Return the run's id."""
+
+    def worker_folder(self, worker: str) -> Path:
+        """Return the folder for a worker's output; it is made.
+
+        Raises:
+            JournalError: It cannot be made.
+        """
+
+    def append(self, event: Event) -> None:
+        """Write an event; never raises."""
+
+
+class Listening(Protocol):
+    """What takes workers' calls, until it is closed."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+class Crew(Protocol):
+    """Starts workers, talks with them, notices their end, and ends what they leave.
+
+    Its methods are the loop's to call, but for `close`, which is for pytest's thread.
+    """
+
+    async def listen(self) -> Listening:
         """Begin to take workers' calls."""
-        return await self._door.open(self._places.coordinator_socket)
 
     async def launch(self, worker: str) -> None:
         """Start a worker and wait for its end; a worker that cannot be started has ended, too."""
-        started = self._processes[worker] = asyncio.get_running_loop().create_future()
-        try:
-            handle = await self._on_host(self._start, self._launch_plan(worker))
-        except (HostError, JournalError) as error:
-            self._gone(worker, str(error))
-            return
-        except Exception as error:  # noqa: BLE001 - whatever a host raises, this one has no worker
-            self._gone(worker, f"it cannot be started: {error!r}")
-            return
-        process = handle.identity
-        started.set_result(process)
-        pid, created = (None, None) if process is None else (process.pid, process.created)
-        self._journal.append(WorkerStarted(worker=worker, pid=pid, created=created))
-        await handle.ended()
-        self._gone(worker, "its process ended")
-
-    async def _process_of(self, worker: str) -> ProcessIdentity | None:
-        """Return a worker's process once it is started; None where it cannot be seen."""
-        # Shielded: several callers may wait for the same one.
-        return await asyncio.shield(self._processes[worker])
 
     def say(self, worker: str, message: messages.Message) -> None:
-        """Send a message; one to a gone worker is dropped, since its end is reported separately."""
-        self._door.say(worker, message)
+        """Send a message; one to a gone worker is dropped, since its end is reported separately.
+
+        Raises:
+            Exception: The message cannot be encoded; then nothing is sent.
+        """
 
     async def bury(self, worker: str, why: str, cookie: str | None) -> Remains:
         """Kill a worker, whatever of it still lives, and return what is left to look at.
@@ -133,81 +90,16 @@ class Crew:
             why: How its end was noticed.
             cookie: The cookie of the attempt that it was on.
         """
-        killing = self._on_host(self._kill, worker, why, cookie)
-        # Not cancelled when it takes too long: the host ends the worker when it comes to that.
-        await asyncio.wait([killing], timeout=KILL_PATIENCE_S)
-        remains: Remains
-        if killing.done():
-            remains = killing.result()
-            # What it handed over before it died is not lost.
-            await self._door.hear_out(worker)
-        else:
-            unable = f"{self._host.name} has not ended it within {KILL_PATIENCE_S:g} s"
-            remains = Remains(ended=f"{why}; {unable}")
-        # Not before the worker is dead: it would take the end of the line for the end of pytest.
-        self._door.hang_up(worker)
-        return remains
 
     async def hang_up(self) -> None:
         """Close every connection."""
-        await self._door.close()
 
     async def end(self) -> None:
         """End all workers by force."""
-        await self._on_host(self._host.close)
 
     def close(self) -> None:
         """End all that the run has started, of workers and of agents; may be called again."""
-        # A second Ctrl-C in here does not keep what lives from being killed.
-        try:
-            self._host_calls.shutdown(cancel_futures=True)
-        finally:
-            self._host.close()
-            end_marked(RUN_COOKIE, self._journal.run_id, grace=0.5)
-            for worker in list(self._groups):
-                end_group(self._groups.pop(worker))
 
-    def _launch_plan(self, worker: str) -> LaunchPlan:
-        """Write a worker's launch file, and return how it is started."""
-        folder = self._journal.worker_folder(worker)
-        launch_file = self._places.launch_file(worker)
-        launch_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        launch = self._launch_file(worker, self._door.key_for(worker))
-        group = make_group(self._journal.run_id, worker)
-        if group is not None:
-            self._groups[worker] = group
-            launch = replace(launch, group=group)
-        own_files.write_new(launch_file, launch.encode())
-        return LaunchPlan(
-            worker=worker,
-            argv=(*self._argv, str(launch_file)),
-            cwd=folder,
-            log=folder / "output.log",
-        )
 
-    def _note_broken(self, worker: str | None, why: str) -> None:
-        self._journal.append(WorkerLineBroken(worker=worker, error=why))
-
-    def _start(self, plan: LaunchPlan) -> WorkerHandle:
-        # Stored in this thread, before the loop gets it: a kill may already be queued behind this
-        # call.
-        handle = self._handles[plan.worker] = self._host.start(plan)
-        return handle
-
-    def _kill(self, worker: str, why: str, cookie: str | None) -> Remains:
-        handle = self._handles.pop(worker, None)
-        try:
-            if handle is None:
-                return Remains(ended=why)
-            return Remains(ended=f"{why}: {handle.kill()}", tail=handle.lines())
-        except HostError as error:
-            return Remains(ended=f"{why}; {error}")
-        finally:
-            if cookie is not None:
-                end_marked(ATTEMPT_COOKIE, cookie, grace=0.0)
-            # Last: it needs no mark, and leaves nothing.
-            if (group := self._groups.pop(worker, None)) is not None:
-                end_group(group)
-
-    def _on_host(self, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        return asyncio.get_running_loop().run_in_executor(self._host_calls, call, *args)
+#: Makes a run's crew, which tells what happens by these calls.
+CrewMaker: TypeAlias = "Callable[[CrewCalls], Crew]"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.coordinator.attempts import Attempts
 from pytest_ptc.coordinator.board import Board
-from pytest_ptc.coordinator.crew import Crew, Remains
+from pytest_ptc.coordinator.crew import CrewCalls, Remains
 from pytest_ptc.coordinator.running import end_of
 from pytest_ptc.coordinator.schedule import (
     STUCK_AFTER_S,
@@ -40,16 +40,15 @@ from pytest_ptc.model.weighing import no_excuse
 from pytest_ptc.system.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Coroutine
 
+    from pytest_ptc.coordinator.crew import CrewMaker
     from pytest_ptc.coordinator.items import Item
     from pytest_ptc.coordinator.shared_list import SharedList
     from pytest_ptc.coordinator.submissions import Submissions
     from pytest_ptc.coordinator.view import BoardView
     from pytest_ptc.interfaces.agent import Contents
-    from pytest_ptc.interfaces.host import Host
-    from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile
+    from pytest_ptc.interfaces.launch import AgentLaunch
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.result import Attempt
     from pytest_ptc.model.task import TaskSpec
@@ -74,13 +73,10 @@ class Supervisor:
         self,
         *,
         limits: Limits,
-        host: Host,
+        crew: CrewMaker,
         shared_list: SharedList,
         journal: Journal,
         submissions: Submissions,
-        scratch: Path,
-        worker_argv: Sequence[str],
-        launch_file: Callable[[str, str], LaunchFile],
         contents: Contents | None = None,
         excuse_of: ExcuseOf = no_excuse,
         agent_of: Callable[[TaskSpec], AgentLaunch | None] = lambda _: None,
@@ -89,15 +85,13 @@ class Supervisor:
         self._limits = limits
         self._journal = journal
         self._clock = clock
-        self._crew = Crew(
-            host=host,
-            journal=journal,
-            scratch=scratch,
-            argv=worker_argv,
-            launch_file=launch_file,
-            heard=self._heard,
-            gone=self._lose,
-            stop_task=self._stop_task,
+        self._crew = crew(
+            CrewCalls(
+                heard=self._heard,
+                gone=self._lose,
+                placed=self._placed,
+                stop_task=self._stop_task,
+            )
         )
         self._agent_of = agent_of
         self._board = Board()
@@ -337,6 +331,11 @@ class Supervisor:
                 self._journal.append(
                     events.StaleMessage(worker=worker, message=f"{message!r:.500}")
                 )
+
+    def _placed(self, worker: str) -> None:
+        """Take a worker as being started from now on: it may have waited for a place."""
+        self._board.workers.place(worker, self._clock())
+        self._wake.set()
 
     def _say(self, worker: str, message: messages.Message) -> None:
         self._crew.say(worker, message)

@@ -110,6 +110,12 @@ class Workers:
         self.launches += 1
         self._by_name[name] = Worker(name=name, state=WorkerState.STARTING, since=now)
 
+    def place(self, name: str, now: float) -> None:
+        """Take a worker as being started from now on."""
+        worker = self.get(name)
+        if worker is not None and worker.state is WorkerState.STARTING:
+            worker.since = now
+
     def call_in(self, name: str, now: float) -> None:
         """Take a started worker as idle."""
         self._enter(name, WorkerState.STARTING, WorkerState.IDLE, now)

@@ -8,12 +8,14 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from pytest_ptc.agents.worker_python import worker_python
 from pytest_ptc.coordinator.coordinator import Coordinator
+from pytest_ptc.coordinator.local_crew import LocalCrew
 from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.inputs.agent_facts import files_of_agent
 from pytest_ptc.inputs.contents import LISTS, Contents
@@ -189,16 +191,22 @@ def open_run(
         note_place(place.root, place.cache, os.environ, key)
         ours = [scratch, task_list.path, *lists.files]
         contents = _contents(place, settings, plan, journal, ours)
+        launch_files = _launch_files(
+            place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
+        )
         coordinator = Coordinator(
             limits=limits_of(settings, processors=processors()),
-            host=plan.host,
+            crew=partial(
+                LocalCrew,
+                host=plan.host,
+                journal=journal,
+                scratch=scratch,
+                argv=(plan.agent.python.program, "-m", "pytest_ptc.worker"),
+                launch_file=launch_files,
+                proof=journal.key.control,
+            ),
             task_list=task_list,
             journal=journal,
-            scratch=scratch,
-            worker_argv=(plan.agent.python.program, "-m", "pytest_ptc.worker"),
-            launch_file=_launch_files(
-                place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
-            ),
             contents=contents,
             agent_of=plan.agents.launch,
             excuse_of=lists.excuse_of(place.root),

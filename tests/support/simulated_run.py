@@ -41,7 +41,6 @@ from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.verdicts.recording import Record
 from pytest_ptc.worker.agents import WorkerAgents
 from pytest_ptc.worker.worker import Worker
-from tests.support.hosts import FakeHost
 from tests.support.journals import KEY
 from tests.support.launch import launch_file
 from tests.support.lines import FakeLine
@@ -512,6 +511,9 @@ class SimulatedCrew:
         self._connected.discard(worker)
         return Remains(ended=why)
 
+    def close(self) -> None:
+        """Nothing of it outlives the test."""
+
     async def end(self) -> None:
         """End all workers by force."""
         for process in self.processes.values():
@@ -761,17 +763,13 @@ class SimulatedRun:
         self.watched = WatchedList(self.list, self.observer)
         self.coordinator = Coordinator(
             limits=limits,
-            host=FakeHost(),
+            crew=lambda _: SimulatedCrew(self),
             task_list=cast("TaskListStore", self.watched),
             journal=self.journal,
-            scratch=folder,
-            worker_argv=(),
-            launch_file=lambda worker, key: launch_file(worker=worker, key=key),
             clock=self.time,
         )
         self.supervisor = self.coordinator._supervisor
-        self.crew = SimulatedCrew(self)
-        self.supervisor._crew = self.crew  # type: ignore[assignment]
+        self.crew = cast("SimulatedCrew", self.supervisor._crew)
         self.supervisor._loop.close()
         #: The coordinator's loop.
         self.office = SimulatedLoop(self.time)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_ptc.coordinator.coordinator import Coordinator
+from pytest_ptc.coordinator.local_crew import LocalCrew
 from pytest_ptc.coordinator.schedule import Assign, GiveUp, Limits
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.trouble import Cause, Trouble
@@ -173,12 +175,16 @@ def test_a_task_submitted_while_the_thread_ends_gets_a_result(
     """Before its end, in the instant between its last look and its end, or after: none is open."""
     coordinator = Coordinator(
         limits=Limits(workers=1, max_worker_restart=1),
-        host=FakeHost(),
+        crew=partial(
+            LocalCrew,
+            host=FakeHost(),
+            journal=run.journal,
+            scratch=tmp_path,
+            argv=(),
+            launch_file=lambda worker, key: launch_file(worker=worker, key=key),
+        ),
         task_list=run.list,
         journal=run.journal,
-        scratch=tmp_path,
-        worker_argv=(),
-        launch_file=lambda worker, key: launch_file(worker=worker, key=key),
     )
     futures: list[Future[Result]] = []
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.coordinator import crew as crews
-from pytest_ptc.coordinator.crew import Crew, Remains
+from pytest_ptc.coordinator import local_crew as crews
+from pytest_ptc.coordinator.crew import CrewCalls, Remains
+from pytest_ptc.coordinator.local_crew import LocalCrew
 from pytest_ptc.interfaces.launch import LaunchFile
 from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import HostError
@@ -33,14 +34,16 @@ class World:
         self.folder = folder
         self.journal = Journal(folder / "runs", "r1", key=KEY)
         self.gone: list[tuple[str, str]] = []
-        self.crew = Crew(
+        self.crew = LocalCrew(
+            CrewCalls(
+                heard=lambda *_: None,
+                gone=lambda worker, why: self.gone.append((worker, why)),
+            ),
             host=host,
             journal=self.journal,
             scratch=folder,
             argv=("worker",),
             launch_file=lambda worker, key: launch_file(folder, worker=worker, key=key),
-            heard=lambda *_: None,
-            gone=lambda worker, why: self.gone.append((worker, why)),
         )
 
     def use(self, what: Callable[[], Awaitable[None]]) -> None:
