@@ -27,12 +27,14 @@ AGENT_KINDS = (
         make="pytest_ptc.agents.claude.agent:make",
         configure=claude.configure,
         screen="pytest_ptc.agents.claude.interactive:make",
+        limits=("max_turns", "budget_usd"),
         sandboxes=True,
     ),
     AgentKind(
         name="command",
         make="pytest_ptc.agents.command:make",
         configure=configure_command,
+        tells_costs=False,
         tells_tool_calls=False,
         sandboxes=True,
         needs_network=False,
@@ -54,31 +56,23 @@ def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> Agen
     settings = request.settings
     kind = _kind(settings.agent, [*AGENT_KINDS, *added])
     make = _screen(kind, settings) if settings.interactive else kind.make
-    if settings.require_evidence and not kind.tells_tool_calls:
-        raise ConfigError(
-            f"ptc_require_evidence: agent {kind.name!r} does not report tool calls; leave "
-            "ptc_require_evidence out, or choose another agent with --ptc-agent"
-        )
     plan = kind.configure(request)
-    if kind in AGENT_KINDS:
-        return AgentChoice(
-            name=kind.name,
-            make=make,
-            plan=plan,
-            python=request.python,
-            # Somebody's own screen and session are not in a sandbox.
-            sandboxes=kind.sandboxes and not settings.interactive,
-            needs_network=kind.needs_network,
-        )
-    # Checked here: a worker that cannot import its agent could only fail to start.
-    request.python.check_maker(make)
+    ours = kind in AGENT_KINDS
+    if not ours:
+        # Checked here: a worker that cannot import its agent could only fail to start.
+        request.python.check_maker(make)
+    screen = settings.interactive
     return AgentChoice(
         name=kind.name,
         make=make,
         plan=plan,
         python=request.python,
-        module=make.partition(":")[0],
-        sandboxes=kind.sandboxes and not settings.interactive,
+        module=None if ours else make.partition(":")[0],
+        # What is somebody's own screen and session has no limits, and is not in a sandbox.
+        limits=() if screen else kind.limits,
+        tells_costs=kind.tells_costs and not screen,
+        tells_tool_calls=kind.tells_tool_calls,
+        sandboxes=kind.sandboxes and not screen,
         needs_network=kind.needs_network,
     )
 

@@ -122,13 +122,14 @@ _DECLARED = (
     Keyword(
         "max_turns",
         whole_from(1),
-        "maximum turns of one attempt; agent `command` ignores it",
+        "maximum turns of one attempt; refused with an agent that cannot limit them: all but "
+        "`claude`, and agents of plugins that say so",
         DefaultOption("maximum turns of one attempt"),
     ),
     Keyword(
         "budget_usd",
         DOLLARS,
-        "maximum US dollars of one attempt; agent `command` ignores it",
+        "maximum US dollars of one attempt; refused as `max_turns` is",
         DefaultOption(
             "maximum US dollars of one attempt: the default of the marker's budget_usd",
             name="task_budget_usd",
@@ -167,7 +168,8 @@ _DECLARED = (
     Keyword(
         "require_evidence",
         FLAG,
-        "`True`: a pass or a skip of an agent that used no tool is an error",
+        "`True`: a pass or a skip of an agent that used no tool is an error; refused with one that "
+        "does not report its tool calls, such as `command`",
         DefaultOption(
             "make a pass or skip an error if the agent used no tool before recording it",
             value=False,

@@ -81,6 +81,9 @@ class AgentKind:
         configure: Returns the agent's plan for a run; raises ConfigError if it cannot be used.
         screen: The place of the function that makes it for `--ptc-interactive`; None if it has no
             interactive mode.
+        limits: The limits of one attempt that it keeps to, of `max_turns` and `budget_usd`. A task
+            with another one is refused.
+        tells_costs: Whether it reports US dollars, for `--ptc-budget-usd`.
         tells_tool_calls: Whether it reports its tool calls, for `require_evidence`.
         sandboxes: Whether it starts what may be an attacker in the sandbox that a task asks for.
         needs_network: Whether it cannot work in a sandbox without the network.
@@ -90,6 +93,8 @@ class AgentKind:
     make: str
     configure: Callable[[AgentRequest], AgentPlan] = no_program
     screen: str | None = None
+    limits: tuple[str, ...] = ()
+    tells_costs: bool = True
     tells_tool_calls: bool = True
     sandboxes: bool = False
     needs_network: bool = True
@@ -105,6 +110,9 @@ class AgentChoice:
         plan: Its plan.
         python: The Python that runs workers.
         module: The module of an agent that does not come with this package.
+        limits: The limits of one attempt that it keeps to.
+        tells_costs: Whether it reports US dollars.
+        tells_tool_calls: Whether it reports its tool calls.
         sandboxes: Whether it can be sandboxed.
         needs_network: Whether it cannot work in a sandbox without the network.
     """
@@ -114,6 +122,9 @@ class AgentChoice:
     plan: AgentPlan
     python: WorkerPython
     module: str | None = None
+    limits: tuple[str, ...] = ()
+    tells_costs: bool = True
+    tells_tool_calls: bool = True
     sandboxes: bool = False
     needs_network: bool = True
 

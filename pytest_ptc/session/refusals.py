@@ -10,10 +10,59 @@ from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.text.command_fields import FieldProblem, filled_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from pytest_ptc.interfaces.agent_kind import AgentChoice
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.session.agents import RunAgents
+
+_CHOOSE = "choose agent claude without --ptc-interactive"
+
+
+def refuse_unenforced(
+    specs: Sequence[TaskSpec],
+    agents_of: Callable[[TaskSpec], Iterable[AgentChoice]],
+    budget_usd: float | None,
+) -> None:
+    """Refuse a limit or a demand that an agent of a task would ignore.
+
+    Args:
+        specs: The tasks.
+        agents_of: Returns the agents of a task.
+        budget_usd: The US dollars of the run; None for no limit.
+
+    Raises:
+        ConfigError: A task has one.
+    """
+    for spec in specs:
+        for agent in agents_of(spec):
+            problem = _unenforced(spec, agent, budget_usd)
+            if problem is not None:
+                raise ConfigError(f"{spec.nodeid}: {problem}")
+
+
+def _unenforced(spec: TaskSpec, agent: AgentChoice, budget_usd: float | None) -> str | None:
+    limits = {
+        "max_turns": (spec.max_turns, "the turns", "ptc_max_turns"),
+        "budget_usd": (spec.budget_usd, "the cost", "ptc_task_budget_usd"),
+    }
+    for keyword, (value, what, option) in limits.items():
+        if value is not None and keyword not in agent.limits:
+            return (
+                f"{keyword}: agent {agent.name!r} cannot limit {what} of an attempt; leave it out "
+                f"of the marker and {option} unset, or {_CHOOSE}"
+            )
+    if budget_usd is not None and not agent.tells_costs:
+        return (
+            f"--ptc-budget-usd: agent {agent.name!r} does not tell what it costs, so the run "
+            f"cannot keep to it; leave it out (--ptc-run-timeout limits a run, too), or {_CHOOSE}"
+        )
+    if spec.require_evidence and not agent.tells_tool_calls:
+        return (
+            f"require_evidence: agent {agent.name!r} does not report tool calls; leave it out of "
+            "the marker and ptc_require_evidence unset, or choose another agent"
+        )
+    return None
 
 
 def refuse_unclear(specs: Sequence[TaskSpec], agents: RunAgents, rootpath: Path) -> None:

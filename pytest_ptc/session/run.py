@@ -37,6 +37,7 @@ from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.refusals import (
     refuse_shared_findings,
     refuse_unclear,
+    refuse_unenforced,
     refuse_unfilled,
 )
 from pytest_ptc.session.resuming import Resumption, run_to_resume
@@ -243,6 +244,7 @@ class Run:
         specs = self._aliases.given(specs)
         new_agents = self.plan.agents.take(specs)
         specs = with_sandboxes(specs, self.plan.agents.all_of, bubblewrap_problem)
+        refuse_unenforced(specs, self.plan.agents.all_of, self._settings.budget_usd)
         refuse_unclear(specs, self.plan.agents, self._place.root)
         refuse_unfilled(specs, self.plan.agents)
         refuse_shared_findings(specs, self.plan.agents, self._findings)

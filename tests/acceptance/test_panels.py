@@ -58,6 +58,18 @@ def test_dear(): pass
 """
 
 
+#: Agent `command` tells no costs: no budget holds for it.
+CONFTEST = """
+from dataclasses import replace
+from pytest_ptc.agents.registry import AGENT_KINDS
+
+
+def pytest_ptc_agents(config):
+    (command,) = [kind for kind in AGENT_KINDS if kind.name == "command"]
+    return [replace(command, name="dear", limits=("budget_usd",), tells_costs=True)]
+"""
+
+
 @pytest.fixture
 def panels(suite: Suite) -> Suite:
     suite.agent.write_text(AGENT)
@@ -76,7 +88,9 @@ def test_votes_that_hang_are_ended_and_an_item_is_stopped_with_all_of_its_votes(
 ) -> None:
     """What the others have decided is not waited for, and no vote is cast that is not needed."""
     panels.write(test_a=TASKS)
-    run = start(panels, "--ptc-workers=4", "--ptc-budget-usd=1", "--ptc-json=run.json", "-rA")
+    (panels.path / "conftest.py").write_text(CONFTEST)
+    line = ("--ptc-workers=4", "--ptc-agent=dear", "--ptc-budget-usd=1", "--ptc-json=run.json")
+    run = start(panels, *line, "-rA")
     for name in ("hung-2", "halted-1", "waits-1"):
         until((panels.path / name).exists, name)
     until((panels.path / "halted-1/hangs").exists, "an agent that hangs")

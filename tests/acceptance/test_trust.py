@@ -203,13 +203,12 @@ def test_secrets_are_nowhere(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
-def test_a_pass_needs_evidence_where_it_is_asked_for(suite: Suite) -> None:
-    """Agent `command` does not tell whether it looked: asked for, that is refused at once."""
-    suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
-    refused = suite.run("--ptc-require-evidence")
-    assert refused.ret == pytest.ExitCode.USAGE_ERROR
-    refused.stderr.fnmatch_lines(["*ptc_require_evidence: agent 'command' does not report*"])
-    suite.write(test_a="@pytest.mark.ptc('pass', require_evidence=True)\ndef test_it(): pass\n")
-    result = suite.run()
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*ptc error: no evidence - *without a count of its tool calls*"])
+def test_what_an_agent_would_ignore_is_refused_at_once(suite: Suite) -> None:
+    """Agent `command` knows no limits, and does not tell whether it looked."""
+    suite.write(test_a="@pytest.mark.ptc('pass', max_turns=3)\ndef test_it(): pass\n")
+    for option, keyword in (("-v", "max_turns"), ("--ptc-budget-usd=5", "--ptc-budget-usd")):
+        refused = suite.run(option)
+        assert refused.ret == pytest.ExitCode.USAGE_ERROR
+        refused.stderr.fnmatch_lines([f"*test_a.py::test_it: {keyword}: agent 'command' *"])
+        suite.write(test_a="@pytest.mark.ptc('pass')\ndef test_it(): pass\n")
+    assert suite.runs == []

@@ -201,12 +201,10 @@ def test_what_the_screen_cannot_do_is_refused_before_it_opens(
     claude: ClaudeSuite, state: dict[str, object]
 ) -> None:
     """Limits that Claude Code's screen does not know, an agent or a host without a screen."""
-    claude.tasks(
-        turns=("record pass x", {"max_turns": 3}), money=("record pass x", {"budget_usd": 1})
-    )
-    result = claude.run("--ptc-interactive")
-    result.assert_outcomes(errors=2)
-    assert claude.ended() == {"turns": "max turns", "money": "budget spent"}
+    claude.tasks(turns=("record pass x", {"max_turns": 3}))
+    refused = claude.run("--ptc-interactive")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines(["*test_turns: max_turns: agent 'claude' cannot limit *"])
     for option in ("--ptc-budget-usd=1", "--ptc-agent=command", "--ptc-host=process"):
         refused = claude.run("--ptc-interactive", option)
         assert refused.ret == pytest.ExitCode.USAGE_ERROR

@@ -3,8 +3,8 @@ from pytest_ptc.model.errors import ConfigError
 
 
 def configure(request):
-    if request.settings.max_turns is not None:
-        raise ConfigError("ptc_max_turns: agent 'line-length' has no turns; leave it out")
+    if request.settings.model is not None:
+        raise ConfigError("ptc_model: agent 'line-length' has no model; leave it out")
     return AgentPlan(options={"longest": 72})
 
 

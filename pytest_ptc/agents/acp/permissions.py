@@ -73,6 +73,10 @@ def rules_of(spec: TaskSpec) -> Rules:
     if spec.permission_mode == "acceptEdits":
         kinds.update(_KINDS["Edit"])
     allowed = READ_ONLY if spec.tools is None else {"think"}
+    if spec.permission_mode == "plan":
+        # Whatever `tools` names: who plans changes nothing.
+        kinds &= READ_ONLY
+        commands.clear()
     return Rules(
         cwd=spec.cwd,
         kinds=frozenset(kinds | allowed),

@@ -28,13 +28,9 @@ def configure(client: Client, request: AgentRequest) -> AgentPlan:
         request: What the run asks.
 
     Raises:
-        ConfigError: The client is not installed, or cannot do what the settings ask.
+        ConfigError: The client is not installed, or a variable of its cannot be read.
     """
     settings = request.settings
-    limits = {"ptc_max_turns": settings.max_turns, "ptc_task_budget_usd": settings.task_budget_usd}
-    for option, value in limits.items():
-        if value is not None:
-            raise ConfigError(f"{option}: agent 'acp' cannot limit that; leave it out")
     for name in client.json_environ:
         _check_json(name, request.environ.get(name))
     argv = _argv(client, request)
@@ -90,6 +86,8 @@ ACP_KINDS = tuple(
         name=f"acp:{client.name}" if client.name else "acp",
         make="pytest_ptc.agents.acp.agent:make",
         configure=partial(configure, client),
+        # The protocol has no limits, and what one client tells of money, another does not.
+        tells_costs=False,
         sandboxes=True,
     )
     for client in (OTHER, *CLIENTS)

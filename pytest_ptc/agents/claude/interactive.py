@@ -93,10 +93,8 @@ class InteractiveAgent:
             # The folder's own settings are not read, so the trust dialog is not needed.
             **({} if profile.setting_sources else {"CLAUDE_CODE_SANDBOXED": "1"}),
         }
-        trouble = (
-            _unsupported_limit(profile)
-            or surroundings.problem(profile, environ)
-            or _expected_dialog(environ, surroundings.claude_config)
+        trouble = surroundings.problem(profile, environ) or _expected_dialog(
+            environ, surroundings.claude_config
         )
         if trouble is not None:
             return trouble
@@ -244,20 +242,6 @@ def _read_transcript(job: Job, turn: Turn, hooks: HookServer) -> None:
         job.spent(turn.usage())
         job.tool_calls(turn.tool_calls or 0)
         job.about(transcript=TRANSCRIPT, **turn.facts)
-
-
-def _unsupported_limit(profile: Profile) -> Trouble | None:
-    """Return an error for a limit that interactive Claude Code does not support."""
-    if profile.max_turns is not None:
-        cause, name = Cause.MAX_TURNS, "max_turns"
-    elif profile.budget_usd is not None:
-        cause, name = Cause.BUDGET, "budget_usd"
-    else:
-        return None
-    message = (
-        f"interactive Claude Code does not support {name}; leave out {name} or --ptc-interactive"
-    )
-    return Trouble(cause=cause, message=message)
 
 
 def _expected_dialog(environ: Mapping[str, str], claude_config: str) -> Trouble | None:

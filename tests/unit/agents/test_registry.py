@@ -91,11 +91,6 @@ def test_the_agent_asked_for_is_chosen(tmp_path: Path, said: dict[str, Any], mak
             "ptc_interactive: Claude Code's interactive mode reports no costs",
             id="the-screen-has-no-account",
         ),
-        pytest.param(
-            {"agent": "command", "require_evidence": True},
-            "ptc_require_evidence: agent 'command' does not report tool calls",
-            id="no-evidence",
-        ),
     ],
 )
 def test_what_an_agent_cannot_do_is_refused(

@@ -55,6 +55,22 @@ def test_a_call_is_allowed_by_the_tasks_tools(
 
 
 @pytest.mark.parametrize(
+    ("mode", "allowed"),
+    [
+        (None, ["read", "execute", "edit"]),
+        ("dontAsk", ["read", "execute", "edit"]),
+        ("plan", ["read"]),
+        ("bypassPermissions", ["read", "execute", "edit"]),
+    ],
+)
+def test_who_plans_changes_nothing(mode: Any, allowed: list[str]) -> None:
+    """Whatever `tools` names."""
+    tools = ("Read", "Bash", "Edit", "Bash(touch x)")
+    rules = rules_of(spec(tools=tools, permission_mode=mode))
+    assert [call["kind"] for call in (READ, TOUCH, WRITE) if allows(rules, call)] == allowed
+
+
+@pytest.mark.parametrize(
     "path", ["/etc/passwd", "../outside", "/src/repo/../repo2/x", "/src/repository"]
 )
 def test_what_is_outside_of_the_directory_is_not_read(path: str) -> None:

@@ -55,8 +55,6 @@ def spec(cwd: Path, **options: Any) -> TaskSpec:
         ({"agent": "acp:codex"}, "npm install -g @agentclientprotocol/codex-acp"),
         ({"agent": "acp:delphi"}, "acp:gemini"),
         ({"agent": "acp", "acp_command": "no-such-program-at-all"}, "no-such-program-at-all"),
-        ({"agent": "acp", "acp_command": "sh", "max_turns": 3}, "ptc_max_turns"),
-        ({"agent": "acp", "acp_command": "sh", "task_budget_usd": 1.0}, "ptc_task_budget_usd"),
         ({"agent": "acp", "acp_command": "sh", "interactive": True}, "no interactive mode"),
     ],
 )
