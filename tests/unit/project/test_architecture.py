@@ -32,6 +32,11 @@ ROOMS = {
     "hosts": {"interfaces", "model", "system"},
     "agents": {"interfaces", "journal", "model", "system", "text", "verdicts"},
     "coordinator": {"interfaces", "journal", "model", "system", "text", "verdicts"},
+    "remote": {
+        # A node runs an ordinary crew on an ordinary host.
+        *("agents", "coordinator", "hosts", "inputs", "interfaces", "journal", "model", "system"),
+        *("tasklist", "text"),
+    },
     "runs": {"journal", "model", "system", "text"},
     "reporting": {"journal", "model", "text"},
     "hookspecs": {"interfaces", "model"},
@@ -40,7 +45,7 @@ ROOMS = {
     },
     "session": {
         *("agents", "collection", "coordinator", "hosts", "inputs", "interfaces", "journal"),
-        *("model", "reporting", "runs", "system", "tasklist", "text"),
+        *("model", "remote", "reporting", "runs", "system", "tasklist", "text"),
     },
     "cli": {
         # The items of `ptc run` are those that a suite would have.
