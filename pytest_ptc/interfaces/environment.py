@@ -81,6 +81,11 @@ def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def changed(environ: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Return an environment with these variables in it; one that is None is not."""
+    return {name: value for name, value in {**environ, **changes}.items() if value is not None}
+
+
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the part of this environment that an agent inherits."""
     return {

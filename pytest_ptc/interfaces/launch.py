@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from pytest_ptc.interfaces.plain_json import from_json, to_json
+from pytest_ptc.interfaces.plain_json import Seconds, from_json, to_json
 from pytest_ptc.model.errors import LaunchFileError
 
 
-class PytestProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The process of pytest, on its own machine.
+class OwnerProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process that has the run's coordinator or, on a node, that node's supervisor.
 
     Args:
         pid: Its process id.
@@ -65,13 +65,17 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         claude_config: Claude Code's configuration directory, which has the list.
         address: The path of the coordinator's Unix socket.
         key: The secret that the worker sends there first.
-        clean_list: The program that takes the run's tasks off the shared list when pytest was
+        clean_list: The program that takes the run's tasks off the shared list when the owner was
             killed; empty for none.
-        farewell: The program that the worker becomes when pytest was killed; empty for none.
-        pytest: The process of pytest.
+        farewell: The program that the worker becomes when the owner was killed; empty for none.
+        owner: The process that made this file, and that removes `scratch` at its end: pytest, or
+            on a node its supervisor.
         root: Pytest's root directory; None for a worker without one.
         group: The cgroup to join; None where there is none.
         task_list: The directory of the shared list; None for a worker without one.
+        lease: How many seconds the worker may live, from its start on, unless a message `Live`
+            says otherwise; None for as long as its line is open.
+        environ: Changes to the environment that the host gives it; None removes a variable.
     """
 
     worker: str
@@ -87,10 +91,12 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     key: str
     clean_list: tuple[str, ...] = ()
     farewell: tuple[str, ...] = ()
-    pytest: PytestProcess
+    owner: OwnerProcess
     root: Path | None = None
     task_list: Path | None = None
     group: Path | None = None
+    lease: Seconds | None = None
+    environ: dict[str, str | None] = {}
 
     def encode(self) -> bytes:
         """Return the file's content."""

@@ -7,21 +7,17 @@ either side at once that the other one has died, by whatever signal.
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from pytest_ptc.interfaces.launch import AgentLaunch
-from pytest_ptc.interfaces.plain_json import from_json, to_json
+from pytest_ptc.interfaces.plain_json import Seconds, from_json, to_json
 
 #: Longest message, in bytes: a task's prompt and parameters are in one, or a verdict.
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 #: Longest reason in a message of a worker, in characters.
 MAX_TEXT_CHARS = 2000
-
-#: Seconds: neither infinite nor NaN.
-Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 
 class _Message(
@@ -147,6 +143,15 @@ class Answered(_Message, frozen=True):
     problem: str | None = None
 
 
+class Live(_Message, frozen=True):
+    """To a worker on a node: its lease ends at this moment of the machine's monotonic clock.
+
+    The last one counts. Only a process of the same machine may say it.
+    """
+
+    until: Seconds
+
+
 class Quit(_Message, frozen=True):
     """To a worker: end what you are doing, and then yourself."""
 
@@ -166,6 +171,7 @@ Message: TypeAlias = (
     | Abandon
     | StopTask
     | Answered
+    | Live
     | Quit
 )
 

@@ -7,10 +7,14 @@ hold lone surrogates, for bytes that are not UTF-8, which msgspec refuses. msgsp
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
+
+#: Seconds: neither infinite nor NaN.
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 
 def to_json(record: msgspec.Struct) -> bytes:

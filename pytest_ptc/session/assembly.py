@@ -20,7 +20,7 @@ from pytest_ptc.coordinator.schedule import Limits
 from pytest_ptc.inputs.agent_facts import files_of_agent
 from pytest_ptc.inputs.contents import LISTS, Contents
 from pytest_ptc.interfaces.agent_kind import AgentRequest
-from pytest_ptc.interfaces.launch import LaunchFile, PytestProcess
+from pytest_ptc.interfaces.launch import LaunchFile, OwnerProcess
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.events import ContentSeen
@@ -319,7 +319,7 @@ def _launch_files(
             farewell=plan.host.farewell,
             root=place.root,
             task_list=_task_list(settings, plan).path,
-            pytest=PytestProcess(
+            owner=OwnerProcess(
                 pid=os.getpid(), created=ourselves.created if ourselves is not None else 0.0
             ),
         )

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_ptc.interfaces.environment import anchored
+from pytest_ptc.interfaces.environment import anchored, changed
 from pytest_ptc.interfaces.launch import LaunchFile
 from pytest_ptc.model.errors import LaunchFileError
 from pytest_ptc.system.control_groups import join_group
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: Seconds that a killed pytest may take to end after its connection was closed.
-PYTEST_EXIT_TIMEOUT_S = 5.0
-#: Seconds that the shared list of a killed pytest may take to be cleaned: it may be locked.
+#: Seconds that a killed owner may take to end after its connection was closed.
+OWNER_EXIT_TIMEOUT_S = 5.0
+#: Seconds that the shared list of a killed owner may take to be cleaned: it may be locked.
 CLEAN_LIST_TIMEOUT_S = 30.0
 
 
@@ -48,22 +48,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     if launch.group is not None:
         join_group(launch.group)
     # A worker does not run in the project's directory, and its agents run in several.
-    environ = anchored(os.environ, str(launch.start))
+    environ = anchored(changed(os.environ, launch.environ), str(launch.start))
     os.environ.clear()
     os.environ.update(environ)
     redactor = Redactor(os.environ)
     adopt_orphans()
     worker = Worker(launch, agents=WorkerAgents.of_process(launch, redactor), redactor=redactor)
     orphan = asyncio.run(worker.live())
-    # The connection ends a moment before pytest does. A pytest that is alive cleans up itself.
-    pytest = ProcessIdentity(launch.pytest.pid, launch.pytest.created)
-    if orphan and not wait_gone([pytest], PYTEST_EXIT_TIMEOUT_S):
+    # The connection ends a moment before its owner does. One that is alive cleans up itself: on a
+    # node, it may only have hung up on this worker.
+    owner = ProcessIdentity(launch.owner.pid, launch.owner.created)
+    if orphan and not wait_gone([owner], OWNER_EXIT_TIMEOUT_S):
         _clean_up(launch)
     return 0
 
 
 def _clean_up(launch: LaunchFile) -> None:
-    """Remove what a killed pytest would have removed at the end of its run."""
+    """Remove what a killed owner would have removed at the end of its run.
+
+    The owner is pytest, or the process that has a node's supervisor: the first of its workers to
+    come here removes the folder that they share, and all of them have lost the same owner.
+    """
     remove_scratch(launch.scratch, launch.run_id)
     if launch.clean_list:
         with contextlib.suppress(OSError, subprocess.SubprocessError):

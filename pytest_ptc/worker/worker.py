@@ -2,7 +2,7 @@
 
 It connects to the coordinator, gets one attempt at a time, runs its agent on it, and sends back the
 records and the report. What it prints is for the person who watches. It ends on a quit message, on
-a signal, or when its coordinator has ended.
+a signal, when its coordinator has ended, or, on a node, when its lease is over.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.variables import ATTEMPT_TOKEN
 from pytest_ptc.worker.attempt_run import AttemptRun
 from pytest_ptc.worker.desk import RecordDesk
+from pytest_ptc.worker.lease import Lease, end_all
 from pytest_ptc.worker.ledger import AttemptLedger
 from pytest_ptc.worker.line import CALL_TIMEOUT_S, call
 from pytest_ptc.worker.look import Look
@@ -48,6 +49,8 @@ class Worker:
         self._ledger: AttemptLedger | None = None
         self._look: Look | None = None
         self._run: AttemptRun | None = None
+        self._lease: Lease | None = None
+        self._started = time.monotonic()
         #: Whether the coordinator has answered.
         self._known = False
 
@@ -61,10 +64,22 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, working.cancel)
+
+        def end_work() -> None:
+            working.cancel()
+            self._screen.line("its lease is over: nothing is heard from the node's supervisor")
+
+        def over() -> None:
+            loop.call_soon_threadsafe(end_work)
+
+        self._lease = lease = Lease(over=over, end=self._end_all)
+        if self._launch.lease is not None:
+            lease.renew(self._started + self._launch.lease)
         orphan = False
         with contextlib.suppress(asyncio.CancelledError):
             orphan = await working
         await self._agents.close()
+        lease.close()
         self._desk.close()
         # Last: the coordinator kills a worker whose connection has ended.
         if self._line is not None:
@@ -95,14 +110,7 @@ class Worker:
                         job = asyncio.create_task(self._prepare(like, named, line))
                     case messages.Assigned() as assigned:
                         job = self._begin(assigned, line, after=job)
-                    case messages.Looked(attempt, listed):
-                        if self._look is not None:
-                            self._look.answer(attempt, listed=listed)
-                    case messages.Abandon(name, why):
-                        self._abandon(name, why)
-                    case messages.Acknowledged() as acknowledged:
-                        self._acknowledge(acknowledged)
-                    case _:
+                    case _ if not self._takes(message):
                         return False
         finally:
             if self._ledger is not None:
@@ -110,6 +118,23 @@ class Worker:
             if job is not None:
                 job.cancel()
                 await asyncio.gather(job, return_exceptions=True)
+        return True
+
+    def _takes(self, message: messages.Message) -> bool:
+        """Take what is said while an attempt is on; tell whether it is something of that kind."""
+        match message:
+            case messages.Looked(attempt, listed):
+                if self._look is not None:
+                    self._look.answer(attempt, listed=listed)
+            case messages.Abandon(name, why):
+                self._abandon(name, why)
+            case messages.Acknowledged():
+                self._acknowledge(message)
+            case messages.Live(until):
+                if self._lease is not None:
+                    self._lease.renew(until)
+            case _:
+                return False
         return True
 
     def _begin(
@@ -203,6 +228,11 @@ class Worker:
             say=line.say,
             listed=look.listed,
         )
+
+    def _end_all(self) -> None:
+        """Kill all that this worker has started; called in a thread."""
+        run = self._run
+        end_all(run.cookie if run is not None else None)
 
     def _acknowledge(self, message: messages.Acknowledged) -> None:
         if self._ledger is not None and self._ledger.name == message.attempt:

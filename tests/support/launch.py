@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile, PytestProcess
+from pytest_ptc.interfaces.launch import AgentLaunch, LaunchFile, OwnerProcess
 
 
 def launch_file(folder: Path = Path("/nowhere"), **changes: Any) -> LaunchFile:
@@ -24,6 +24,6 @@ def launch_file(folder: Path = Path("/nowhere"), **changes: Any) -> LaunchFile:
         "claude_config": folder / "config",
         "address": scratch / "coordinator",
         "key": "key",
-        "pytest": PytestProcess(pid=os.getpid(), created=0.0),
+        "owner": OwnerProcess(pid=os.getpid(), created=0.0),
     }
     return LaunchFile(**{**fields, **changes})

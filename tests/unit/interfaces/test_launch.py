@@ -26,6 +26,8 @@ FULL = launch_file(
         secrets={"TOKEN": "s\ud800"},
     ),
     farewell=("/bin/true",),
+    lease=15.0,
+    environ={"PATH": "/bin", "OMP_NUM_THREADS": None},
 )
 
 
@@ -54,6 +56,8 @@ def changed(**fields: object) -> bytes:
         (changed(worker=7), r"Expected `str`, got `int` - at `\$.worker`"),
         (changed(journal=7), r"expected a path, got int - at `\$.journal`"),
         (changed(agent={"make": "m:f", "argv": "sh"}), r"at `\$.agent.argv`"),
+        (changed(lease=float("inf")), r"at `\$.lease`"),
+        (changed(environ={"A": 1}), r"at `\$.environ"),
         (changed(wroker="w1"), "unknown field `wroker`"),
     ],
 )

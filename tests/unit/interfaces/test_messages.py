@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         messages.Acknowledged("1.1", 1, "full"),
         messages.Prepare(None),
         messages.Assigned("1.1", "c", "t", {"a": [1]}, 2.5),
+        messages.Live(12.5),
         messages.Quit(),
     ],
 )
@@ -62,6 +63,7 @@ def test_a_message_comes_back_as_it_was(message: messages.Message) -> None:
         b'{"kind": "waits", "attempt": "1.1", "seconds": true, "why": ""}',
         b'{"kind": "waits", "attempt": "1.1", "seconds": 1e400, "why": ""}',
         b'{"kind": "waits", "attempt": "1.1", "seconds": NaN, "why": ""}',
+        b'{"kind": "live", "until": NaN}',
         b'{"kind": "ended", "attempt": 1}',
         b'{"kind": "recorded", "attempt": "1.1", "number": "1", "entry": {}}',
         b'{"kind": "recorded", "attempt": "1.1", "number": 1.5, "entry": {}}',
