@@ -1,1 +1,1 @@
-"""Workers on the nodes of a distributed engine: both sides of it, and what goes between them."""
+"""Workers on other machines: a crew at the other end of an engine's connections."""
