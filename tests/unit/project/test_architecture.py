@@ -101,6 +101,7 @@ PURE = (
     "coordinator.view",
     "coordinator.workers",
     "session.tickets",
+    "remote.paths",
     "reporting.document",
     "reporting.issues",
     "reporting.merged",
