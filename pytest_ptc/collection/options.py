@@ -23,12 +23,21 @@ from pytest_ptc.collection.value_types import (
     SECONDS,
     SHARD,
     TEXT,
+    VARIABLE_NAMES,
     ValueType,
     one_of,
     some_of,
     whole_from,
 )
-from pytest_ptc.model.choices import GithubUse, HostName, OutputForm, SettingSource, SkipMeans
+from pytest_ptc.model.choices import (
+    DaskCode,
+    DaskNodeHost,
+    GithubUse,
+    HostName,
+    OutputForm,
+    SettingSource,
+    SkipMeans,
+)
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.reports import REPORTS, with_added
 from pytest_ptc.model.settings import Settings
@@ -117,7 +126,8 @@ _AGENT = (
         "host",
         one_of(HostName),
         "auto",
-        "where workers live: tmux, process, or auto (tmux where it is installed)",
+        "where workers live: tmux, process, auto (tmux where it is installed), or dask (on the "
+        "nodes of a Dask cluster)",
     ),
     Option(
         "command",
@@ -196,6 +206,71 @@ _AGENT = (
         None,
         "maximum US dollars of the run: no task is started beyond it",
         metavar="USD",
+    ),
+)
+#: Where workers are on a Dask cluster; certificates are Dask's own configuration.
+_CLUSTER = (
+    Option(
+        "dask_scheduler",
+        TEXT,
+        "",
+        "with --ptc-host=dask: the address of the cluster's scheduler, tls://HOST:PORT, or local "
+        "(a cluster of two processes on this machine, for this run)",
+        metavar="ADDRESS|local",
+    ),
+    Option(
+        "dask_insecure",
+        FLAG,
+        False,
+        "with --ptc-host=dask: allow connections without TLS to other machines, tcp://HOST:PORT, "
+        "for runs that send no secret: whoever is on the network reads and changes all of it",
+    ),
+    Option(
+        "dask_code",
+        one_of(DaskCode),
+        "ship",
+        "with --ptc-host=dask: how nodes come by the project: ship (it is sent, as git has it), or "
+        "shared (they have it at the same path)",
+        flag=False,
+    ),
+    Option(
+        "dask_max_code",
+        whole_from(1),
+        20,
+        "with --ptc-host=dask: how many MB of a project are sent to each node at most",
+        flag=False,
+    ),
+    Option(
+        "dask_lease",
+        SECONDS,
+        15.0,
+        "with --ptc-host=dask: seconds after which a node that is not heard is lost, and ends its "
+        "workers by itself",
+        flag=False,
+    ),
+    Option(
+        "dask_node_host",
+        one_of(DaskNodeHost),
+        "auto",
+        "with --ptc-host=dask: where workers live on a node: tmux, process, or auto (tmux where it "
+        "is installed)",
+        flag=False,
+    ),
+    Option(
+        "dask_resource",
+        TEXT,
+        "",
+        "with --ptc-host=dask: the Dask resource of which each worker takes one, so that only "
+        "nodes that offer it are used",
+        flag=False,
+    ),
+    Option(
+        "dask_env",
+        VARIABLE_NAMES,
+        (),
+        "with --ptc-host=dask: the variables of pytest's environment that workers on nodes get "
+        "(default: none; they have their node's environment)",
+        flag=False,
     ),
 )
 #: What verdicts mean, and how they are reported.
@@ -322,7 +397,7 @@ def all_options() -> tuple[Option, ...]:
         for keyword in KEYWORDS.values()
         if keyword.option is not None
     ]
-    return (*_AGENT, *of_keywords, *_OUTCOME)
+    return (*_AGENT, *_CLUSTER, *of_keywords, *_OUTCOME)
 
 
 def report_option(kind: ReportKind) -> Option:

@@ -163,6 +163,11 @@ VOTERS = ValueType(
 )
 TEST_NAMES = ValueType("the name of a test, or a list of names", _is_texts, "args", _texts)
 ENVIRONMENT = ValueType("a mapping of names to texts", _is_environment, convert=dict, secret=True)
+VARIABLE_NAMES = ValueType(
+    "names of environment variables",
+    lambda value: all(is_text(name) and not set("=, ") & set(name) for name in value),
+    "args",
+)
 ASSIGNMENTS = ValueType("lines of the form NAME=value", _are_assignments, "linelist", secret=True)
 SCHEMA = ValueType("a JSON Schema (a mapping) or a pydantic model", _is_schema, convert=_schema)
 #: A run, by the end of its id, or the last one.

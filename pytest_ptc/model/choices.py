@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 #: Where workers live.
-HostName = Literal["auto", "tmux", "process"]
+HostName = Literal["auto", "tmux", "process", "dask"]
+#: How the nodes of a cluster come by the project: it is sent to them, or they have its path.
+DaskCode = Literal["ship", "shared"]
+#: Where workers live on a node.
+DaskNodeHost = Literal["auto", "tmux", "process"]
 #: Whether a run annotates files and writes a summary on GitHub.
 GithubUse = Literal["auto", "yes", "no"]
 #: What fails a test beside a verdict of fail: nothing, or a finding of this severity or worse; with

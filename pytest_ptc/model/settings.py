@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_ptc.model.choices import (
+        DaskCode,
+        DaskNodeHost,
         FailOn,
         GateOn,
         GithubUse,
@@ -46,6 +48,14 @@ class Settings(NamedTuple):
     max_worker_restart: int | None
     run_timeout: float | None
     budget_usd: float | None
+    dask_scheduler: str
+    dask_insecure: bool
+    dask_code: DaskCode
+    dask_max_code: int
+    dask_lease: float
+    dask_node_host: DaskNodeHost
+    dask_resource: str
+    dask_env: tuple[str, ...]
     timeout: float | None
     retries: int
     model: str | None

@@ -74,6 +74,8 @@ def make_host(settings: Settings, run_id: str) -> tuple[Host, str | None]:
     Raises:
         ConfigError: What was asked for is not to be had here.
     """
+    if settings.host == "dask":
+        raise ConfigError("ptc_host: workers on a Dask cluster are not there yet")
     if settings.host == "process":
         choice = HostChoice(tmux=False)
     else:
