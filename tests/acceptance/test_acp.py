@@ -68,7 +68,15 @@ touch /tmp/mine
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has sandboxes")
 @pytest.mark.parametrize(
-    "suite", ["codex", pytest.param("gemini", marks=pytest.mark.slow)], indirect=True
+    "suite",
+    [
+        "codex",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("gemini", "copilot", "qwen", "opencode")
+        ),
+    ],
+    indirect=True,
 )
 def test_a_client_in_a_sandbox_records_and_sees_nothing_of_others(suite: AcpSuite) -> None:
     """Its home and its login are there; who may run programs has a sandbox for each task."""

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from pytest_ptc.agents.acp.node import node_problem
+
 #: Where they are installed; tests have other homes than whoever runs them.
 CACHES = Path(os.environ.get("PTC_TEST_CACHE") or Path.home() / ".cache" / "pytest-ptc-tests")
 PINS = Path(__file__).parents[1] / "data"
@@ -28,6 +30,8 @@ def installed(pins: str) -> Path:
     Args:
         pins: The folder of `tests/data` that has its `package.json` and `package-lock.json`.
     """
+    problem = node_problem("node", 20, os.environ)
+    assert problem is None, f"what comes from npm {problem}; put a newer one first on PATH"
     folder, name = PINS / pins, Path(pins).name
     number = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()[:12]
     CACHES.mkdir(parents=True, exist_ok=True)

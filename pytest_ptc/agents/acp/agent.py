@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.verdict import Verdict
 
 #: Seconds that a client has to end a turn that it was told to cancel.
-CANCEL_TIMEOUT_S = 5.0
+CANCEL_TIMEOUT_S = 8.0
 #: Characters of an attempt's events that are kept and shown: a client in a loop fills no disk.
 MAX_LOG_CHARS = 32 * 1024 * 1024
 #: Seconds between SIGTERM and SIGKILL for a client and the processes of its tools.

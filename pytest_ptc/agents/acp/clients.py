@@ -19,6 +19,7 @@ class Client:
         name: Its name.
         argv: Its program and arguments; the program is looked up on PATH.
         install: The command that installs it.
+        node: The oldest major version of Node that it runs on, by its package; 0 if it says none.
         login: The variables that have its key, each with the kind of login that it means.
         login_otherwise: The kind of login where none of them is set.
         login_files: The files of its login, below the user's home; each is linked into its own.
@@ -39,6 +40,7 @@ class Client:
     name: str
     argv: tuple[str, ...] = ()
     install: str = ""
+    node: int = 0
     login: Mapping[str, str] = field(default_factory=dict)
     login_otherwise: str = ""
     login_files: tuple[str, ...] = ()
@@ -99,6 +101,7 @@ _GEMINI = Client(
     name="gemini",
     argv=("gemini", "--acp"),
     install="npm install -g @google/gemini-cli",
+    node=20,
     login={"GEMINI_API_KEY": "gemini-api-key", "GOOGLE_API_KEY": "vertex-ai"},
     login_otherwise="oauth-personal",
     login_files=(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
@@ -152,6 +155,7 @@ _QWEN = Client(
     name="qwen",
     argv=("qwen", "--acp", "--auth-type", "openai"),
     install="npm install -g @qwen-code/qwen-code",
+    node=20,
     login={"OPENAI_API_KEY": "openai"},
     login_otherwise="openai",
     environ={"QWEN_CODE_SYSTEM_SETTINGS_PATH": "{home}/.qwen/system.json"},

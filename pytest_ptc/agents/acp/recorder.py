@@ -28,8 +28,9 @@ _REQUEST_TIMEOUT_S = 60.0
 #: A verdict's text in JSON may be longer than the verdict.
 _MAX_REQUEST_BYTES = 4 * MAX_VERDICT_BYTES
 #: Seconds that the answer to an accepted recording is held back: the client's turn should be over
-#: by then, and it does not ask its model again. One that waits for the answer first gets it.
-HOLD_S = 1.0
+#: by then, and it does not ask its model again. OpenCode takes two of them on a busy machine. One
+#: that waits for the answer first gets it.
+HOLD_S = 4.0
 
 
 class Desk:

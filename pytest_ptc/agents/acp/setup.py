@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.acp.clients import CLIENTS, OTHER
+from pytest_ptc.agents.acp.node import node_problem
 from pytest_ptc.agents.command_line import anchored_command, relative_names, split_command
 from pytest_ptc.interfaces.agent_kind import AgentKind, AgentPlan
 from pytest_ptc.model.errors import ConfigError
@@ -28,7 +29,7 @@ def configure(client: Client, request: AgentRequest) -> AgentPlan:
         request: What the run asks.
 
     Raises:
-        ConfigError: The client is not installed, or a variable of its cannot be read.
+        ConfigError: The client is not installed, or cannot run here.
     """
     settings = request.settings
     for name in client.json_environ:
@@ -53,6 +54,17 @@ def configure(client: Client, request: AgentRequest) -> AgentPlan:
 
 
 def _argv(client: Client, request: AgentRequest) -> tuple[str, ...]:
+    argv = _found(client, request)
+    problem = node_problem(argv[0], client.node, request.environ)
+    if problem is not None:
+        raise ConfigError(
+            f"agent {request.settings.agent!r}: {argv[0]} {problem}: put another Node first on "
+            f"PATH, or name the client with --ptc-acp-command='/path/to/node /path/to/client ...'"
+        )
+    return argv
+
+
+def _found(client: Client, request: AgentRequest) -> tuple[str, ...]:
     own = request.settings.acp_command
     if own.strip():
         return anchored_command(split_command(ACP_OPTION, own), request.rootpath, ACP_OPTION)
