@@ -95,9 +95,9 @@ def pytest_configure(config: pytest.Config) -> None:
             if not _only_shows(config) and not _of_another(config):
                 _say_unjudged(config, settings)
             return
-        from pytest_ptc.session.wiring import register_session  # noqa: PLC0415 - only with workers
+        from pytest_ptc.session.loading import load_session  # noqa: PLC0415 - only with workers
 
-        config.stash[HOOKS] = register_session(config, settings, kinds)
+        config.stash[HOOKS] = load_session(config, settings, kinds)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
 

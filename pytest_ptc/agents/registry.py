@@ -1,10 +1,8 @@
-"""The agents, the choice of one for a run, and how a worker loads it."""
+"""The agents, and the choice of one for a run."""
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.acp.setup import ACP_KINDS
 from pytest_ptc.agents.claude import setup as claude
@@ -13,11 +11,9 @@ from pytest_ptc.interfaces.agent_kind import AgentChoice, AgentKind
 from pytest_ptc.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableMapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from pytest_ptc.interfaces.agent import Agent
     from pytest_ptc.interfaces.agent_kind import AgentRequest
-    from pytest_ptc.interfaces.launch import LaunchFile
     from pytest_ptc.model.settings import Settings
 
 #: The agents that come with the package.
@@ -75,30 +71,6 @@ def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> Agen
         sandboxes=kind.sandboxes and not screen,
         needs_network=kind.needs_network,
     )
-
-
-def load_maker(
-    place: str, search_path: Sequence[str] = ()
-) -> Callable[[LaunchFile, MutableMapping[str, str]], Agent]:
-    """Return the function that makes an agent from a worker's launch file and environment.
-
-    The environment is the worker's own, `os.environ`: what an agent takes out of it is gone for all
-    that the worker starts.
-
-    Args:
-        place: `package.module:function`.
-        search_path: Directories that the module may come from, besides those of this process.
-
-    Raises:
-        ConfigError: There is no such module or function.
-    """
-    # Behind our own: no module of the suite may stand in for one that the worker needs.
-    sys.path += [entry for entry in search_path if entry not in sys.path]
-    module, _, function = place.partition(":")
-    try:
-        return cast("Callable[..., Agent]", getattr(import_module(module), function))
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"ptc_agent: {place!r} cannot be used: {error}") from error
 
 
 def _kind(name: str, kinds: Sequence[AgentKind]) -> AgentKind:

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.command_line import anchored_command
-from pytest_ptc.agents.registry import load_maker
+from pytest_ptc.agents.maker import load_maker
 from pytest_ptc.interfaces.environment import anchored, worker_environment
 from pytest_ptc.model.errors import ConfigError
 
@@ -54,11 +54,11 @@ try:
     named = [(found.metadata["Name"] or "", found.version) for found in distributions()]
     said["versions"] = {name.lower().replace("_", "-"): number for name, number in reversed(named)}
     if said["versions"].get("pytest-ptc") == wanted:
-        import pytest_ptc.worker.__main__
+        import pytest_ptc.worker.process
         sdk = find_spec("claude_agent_sdk")
         said["files"] = {} if sdk is None else {"claude_agent_sdk": sdk.origin}
         if place:
-            from pytest_ptc.agents.registry import load_maker
+            from pytest_ptc.agents.maker import load_maker
             load_maker(place, json.loads(search_path))
 except Exception as error:
     error = error.__cause__ or error

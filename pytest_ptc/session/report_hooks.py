@@ -20,7 +20,6 @@ from pytest_ptc.model.errors import ConfigError, PtcError
 from pytest_ptc.model.reports import REPORTS, ReportTarget
 from pytest_ptc.reporting.formats.comment import comment, files_address
 from pytest_ptc.reporting.formats.github import MAX_SUMMARY_BYTES, annotation_lines, step_summary
-from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.writing import opened_to_append, real_place, remove_stale, write_report
 from pytest_ptc.session.pytest_place import place_of, session_end
@@ -44,6 +43,9 @@ MAX_OUTPUT_BYTES = 100_000
 
 def make_page(run: RunReport, target: ReportTarget) -> str:
     """Return the run as a page, with the end of what each attempt printed."""
+    # It needs a template engine, and few runs have a page.
+    from pytest_ptc.reporting.page.page import page  # noqa: PLC0415
+
     folders = dict(target.journals)
     transcripts = {
         f"{run_id}/{name}": text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pytest_ptc.agents.registry import load_maker
+from pytest_ptc.agents.maker import load_maker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -31,7 +31,7 @@ OURS = ("agents/command", "agents/output", "agents/printed", "agents/program",
         "journal/attempt_files", "journal/closing", "system/git/worktrees", "system/strays",
         "verdicts/endings", "verdicts/entries", "verdicts/fail_signs", "verdicts/recording",
         "verdicts/verdict_json", "worker/__main__", "worker/attempt_run", "worker/desk",
-        "worker/ledger", "worker/worker")
+        "worker/ledger", "worker/process", "worker/worker")
 FILES = tuple(f"/pytest_ptc/{name}.py" for name in OURS)
 
 class Killer:

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from pytest_ptc.agents.acp.clients import CLIENTS as ACP_CLIENTS
-from pytest_ptc.agents.registry import AGENT_KINDS, load_maker
+from pytest_ptc.agents.maker import load_maker
+from pytest_ptc.agents.registry import AGENT_KINDS
 from pytest_ptc.interfaces.agent import Job
 from pytest_ptc.interfaces.launch import AgentLaunch
 from pytest_ptc.journal.attempt_files import OUTPUT

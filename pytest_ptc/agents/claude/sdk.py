@@ -1,9 +1,10 @@
-"""claude-agent-sdk, imported without the package `mcp`.
+"""claude-agent-sdk, imported without the packages `mcp` and `jsonschema`.
 
 The SDK imports all of `mcp`, whose models of two protocol versions take 1.4 s of CPU and 45 MB to
-build: most of a worker's start, for in-process tool servers that we never make. So the names of
-`mcp` are placeholders while the SDK is imported. If a version of the SDK fails with placeholders,
-it is imported as usual, and workers start more slowly.
+build: most of a worker's start, for in-process tool servers that we never make. It has jsonschema,
+25 ms more, for the arguments of their tools. So the names of both are placeholders while the SDK is
+imported. If a version of the SDK fails with placeholders, it is imported as usual, and workers
+start more slowly.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.system.garbage import no_collections
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SDK, _MCP = "claude_agent_sdk", "mcp"
+#: What the SDK imports for its tool servers.
+_UNUSED = (_MCP, "jsonschema")
 
 
 def load() -> Any:
@@ -31,7 +36,7 @@ def load() -> Any:
     if _SDK in sys.modules or _MCP in sys.modules:
         return importlib.import_module(_SDK)
     try:
-        with _placeholders():
+        with no_collections(), _placeholders():
             return importlib.import_module(_SDK)
     except ModuleNotFoundError:
         raise
@@ -59,8 +64,11 @@ class _PlaceholderModule(ModuleType):
 
 
 class _PlaceholderFinder(MetaPathFinder, Loader):
+    def __init__(self, packages: tuple[str, ...]) -> None:
+        self._packages = packages
+
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002 - the import system's signature
-        ours = fullname.partition(".")[0] == _MCP
+        ours = fullname.partition(".")[0] in self._packages
         return ModuleSpec(fullname, self, is_package=True) if ours else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -72,14 +80,17 @@ class _PlaceholderFinder(MetaPathFinder, Loader):
 
 @contextlib.contextmanager
 def _placeholders() -> Iterator[None]:
-    finder = _PlaceholderFinder()
+    # One that is there already is the real one, and stays.
+    absent = tuple(package for package in _UNUSED if package not in sys.modules)
+    finder = _PlaceholderFinder(absent)
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
-        # A later import of `mcp` in this process gets the real one.
-        _forget(_MCP)
+        # A later import in this process gets the real one.
+        for package in absent:
+            _forget(package)
 
 
 def _forget(package: str) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.agents.registry import AGENT_KINDS, choose_agent, load_maker
+from pytest_ptc.agents.maker import load_maker
+from pytest_ptc.agents.registry import AGENT_KINDS, choose_agent
 from pytest_ptc.agents.worker_python import PresentPython
 from pytest_ptc.interfaces.agent_kind import AgentKind, AgentPlan, AgentRequest
 from pytest_ptc.model.errors import ConfigError

@@ -1,4 +1,4 @@
-"""The import of claude-agent-sdk: without MCP, and with it where that cannot be had.
+"""The import of claude-agent-sdk: without what it needs for tool servers, and with it if need be.
 
 Each case is a Python process of its own: what it is about is the state of the import system.
 """
@@ -15,13 +15,15 @@ import contextlib, sys
 from pytest_ptc.agents.claude import sdk
 
 def mcp():
-    return sorted(name for name in sys.modules if name.partition(".")[0] == "mcp")
+    return sorted(name for name in sys.modules if name.partition(".")[0] in ("mcp", "jsonschema"))
 
 def intact():
     assert not [f for f in sys.meta_path if isinstance(f, sdk._PlaceholderFinder)], sys.meta_path
     import mcp.types
     assert "content" in mcp.types.CallToolResult.model_fields
-    assert type(mcp) is type(sys)
+    import jsonschema
+    assert not jsonschema.Draft202012Validator({"type": "string"}).is_valid(1)
+    assert type(mcp) is type(jsonschema) is type(sys)
 """
 
 PLACEHOLDERS = """
@@ -76,6 +78,13 @@ assert (sys.modules["mcp"], mcp.types.CallToolResult) == before
 intact()
 """
 
+JSONSCHEMA_FIRST = """
+import jsonschema
+assert isinstance(sdk.load().ClaudeSDKClient, type)
+assert sys.modules["jsonschema"] is jsonschema is sys.modules["claude_agent_sdk"].jsonschema
+intact()
+"""
+
 MISSING = """
 class Missing:
     def find_spec(self, name, path, target=None):
@@ -106,6 +115,7 @@ intact()
                 ("placeholders-fail-within", FAILING_WITHIN + FAILING),
                 ("placeholders-fail-after", FAILING_AFTER + FAILING),
                 ("mcp-is-there-already", MCP_FIRST),
+                ("jsonschema-is-there-already", JSONSCHEMA_FIRST),
             )
         ),
     ],
