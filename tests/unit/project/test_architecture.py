@@ -101,6 +101,7 @@ PURE = (
     "coordinator.view",
     "coordinator.workers",
     "session.tickets",
+    "remote.code_format",
     "remote.paths",
     "reporting.document",
     "reporting.issues",
