@@ -91,8 +91,21 @@ class Board:
         self.tasks.keep(item_id, spec, kept)
 
     def launched(self, worker: str, now: float) -> None:
-        """Take a worker that its host has started; it is ready when it has called in."""
+        """Take a worker that is asked a place for. Decided by the schedule."""
         self.workers.launch(worker, now)
+
+    def placed(self, worker: str, node: str | None, now: float) -> None:
+        """Take a worker that has a place, on this node; it is ready when it has called in.
+
+        Reported by the crew, and late perhaps: one that is gone stays gone.
+        """
+        found = self.workers.get(worker)
+        if found is not None and found.state is WorkerState.WAITING:
+            self.workers.place(worker, node, now)
+
+    def shut(self, why: str) -> None:
+        """Launch no worker any more. Reported by the crew: there will be no place again."""
+        self.workers.shut = self.workers.shut or why
 
     def called_in(self, worker: str, now: float) -> None:
         """Take a started worker as idle. Reported by the worker's first message."""
@@ -196,6 +209,9 @@ class Board:
             groups_at_work=groups,
             workers=tuple(self._on_view(worker) for worker in self.workers.live),
             launches=self.workers.launches,
+            unplaced=self.workers.unplaced,
+            launch_at=self.workers.pause_until,
+            shut=self.workers.shut,
             unready_deaths=self.workers.unready_deaths,
             awaits_burial=self.workers.awaits_burial,
             last_lost=self.workers.last_lost,
@@ -223,6 +239,7 @@ class Board:
                     state=worker.state,
                     since=worker.since,
                     nodeid=spec.nodeid if (spec := self._spec_of(worker)) is not None else None,
+                    node=worker.node,
                 )
                 for worker in self.workers.live
             ),

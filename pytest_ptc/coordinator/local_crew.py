@@ -88,7 +88,7 @@ class LocalCrew:
 
     async def launch(self, worker: str) -> None:
         """Start a worker and wait for its end; see `Crew`."""
-        self._placed(worker)
+        self._placed(worker, None)
         started = self._processes[worker] = asyncio.get_running_loop().create_future()
         try:
             handle = await self._on_host(self._start, self._launch_plan(worker))

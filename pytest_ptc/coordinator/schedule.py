@@ -17,7 +17,8 @@ from pytest_ptc.text.printable import usd
 if TYPE_CHECKING:
     from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
 
-#: Seconds in which a started worker must call in, its agent ready.
+#: Seconds in which a worker that has a place must call in, its agent ready. Until it has one, the
+#: run's own timeout alone counts: a place may be in the queue of a batch system.
 START_TIMEOUT_S = 90.0
 #: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
 #: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
@@ -39,7 +40,8 @@ class Limits:
     Args:
         workers: How many workers at once.
         starting: How many of them may be starting at once; None for no limit. A start is bound by
-            the processor: the fewer start together, the sooner the first task begins.
+            the processor: the fewer start together, the sooner the first task begins. Those that
+            wait for a place count.
         max_worker_restart: How many lost ones are replaced.
         budget_usd: How many US dollars in all; None for no limit.
         run_timeout: How many seconds in all, from its first task on; None for no limit.
@@ -54,7 +56,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start a worker of this name."""
+    """Ask for a place for a worker of this name, and start it there."""
 
     worker: str
 
@@ -112,7 +114,9 @@ def plan(view: BoardView, limits: Limits, now: float) -> list[Action]:
         return [Stop(_out_of_time(limits.run_timeout))] if view.open_tasks else []
     stuck = [Kill(name, why) for name, why in _stuck(view, now)]
     launches = _launches(view, limits)
-    if not launches and not view.workers:
+    if launches and now < view.launch_at:
+        launches = []
+    elif not launches and not view.workers:
         # The message says how the last of them ended: wait until that is known.
         return [] if view.awaits_burial or not view.waiting else [_no_workers(view)]
     actions = _assignments(view, limits, now)
@@ -130,6 +134,8 @@ def next_look(view: BoardView, limits: Limits) -> float | None:
     times = [*map(_deadline, view.workers), view.next_rested, view.held_until]
     if limits.run_timeout is not None and view.open_tasks:
         times.append(view.began + limits.run_timeout)
+    if view.launch_at > -math.inf and _launches(view, limits):
+        times.append(view.launch_at)
     return min((time for time in times if time is not None), default=None)
 
 
@@ -207,11 +213,11 @@ def _deadline(worker: WorkerOnView) -> float | None:
 
 
 def _launches(view: BoardView, limits: Limits) -> list[Launch]:
-    if view.unready_deaths >= MAX_FAILED_STARTS:
+    if view.unready_deaths >= MAX_FAILED_STARTS or view.shut is not None:
         return []
     at_once = view.open_tasks - view.open_behind
     wanted = min(limits.workers, at_once) - len(view.workers)
-    allowed = limits.workers + limits.max_worker_restart - view.launches
+    allowed = limits.workers + limits.max_worker_restart - (view.launches - view.unplaced)
     count = max(0, min(wanted, allowed))
     if limits.starting is not None:
         count = max(0, min(count, limits.starting - view.starting))
@@ -220,7 +226,9 @@ def _launches(view: BoardView, limits: Limits) -> list[Launch]:
 
 def _no_workers(view: BoardView) -> GiveUpReady:
     message, tail = "all workers have ended and no more are started", ""
-    if view.last_lost is not None:
+    if view.shut is not None:
+        message += f": {view.shut}"
+    elif view.last_lost is not None:
         message += f"; the last one, {view.last_lost.worker}: {view.last_lost.ended}"
         tail = view.last_lost.tail
         if tail:

@@ -90,6 +90,7 @@ class Supervisor:
                 heard=self._heard,
                 gone=self._lose,
                 placed=self._placed,
+                shut=self._shut,
                 stop_task=self._stop_task,
             )
         )
@@ -332,9 +333,14 @@ class Supervisor:
                     events.StaleMessage(worker=worker, message=f"{message!r:.500}")
                 )
 
-    def _placed(self, worker: str) -> None:
+    def _placed(self, worker: str, node: str | None) -> None:
         """Take a worker as being started from now on: it may have waited for a place."""
-        self._board.workers.place(worker, self._clock())
+        self._board.placed(worker, node, self._clock())
+        self._wake.set()
+
+    def _shut(self, why: str) -> None:
+        """Launch no worker any more."""
+        self._board.shut(why)
         self._wake.set()
 
     def _say(self, worker: str, message: messages.Message) -> None:
@@ -398,7 +404,10 @@ class Supervisor:
         self._board.stopped(trouble)
         self._journal.append(events.RunStopping(why=trouble.message))
         for worker in self._board.workers.live:
-            self._crew.say(worker.name, messages.Quit())
+            if worker.state is WorkerState.WAITING:
+                self._lose(worker.name, "the run ends before it has a place")
+            else:
+                self._crew.say(worker.name, messages.Quit())
         self._loop.call_later(QUIT_GRACE_S, lambda: self._errand(self._end_crew()))
         self._wake.set()
 

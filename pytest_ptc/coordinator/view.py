@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,7 +55,10 @@ class BoardView:
         held_until: Until when no task is assigned; None where nothing is held.
         groups_at_work: The groups of which a task is at work.
         workers: The workers that are not gone, in the order in which they were started.
-        launches: How many workers have been started, also those that are gone.
+        launches: How many workers have been launched, also those that are gone.
+        unplaced: How many of those cost no restart: they never had a place.
+        launch_at: No worker is launched before that.
+        shut: Why no worker can be launched any more; None where one can.
         unready_deaths: How often workers have died before one has ever called in.
         awaits_burial: Whether there is a gone worker of which it is not known yet how it ended.
         last_lost: The last worker of which that became known.
@@ -74,6 +78,9 @@ class BoardView:
     groups_at_work: frozenset[str] = frozenset()
     workers: tuple[WorkerOnView, ...] = ()
     launches: int = 0
+    unplaced: int = 0
+    launch_at: float = -math.inf
+    shut: str | None = None
     unready_deaths: int = 0
     awaits_burial: bool = False
     last_lost: Loss | None = None
@@ -89,4 +96,6 @@ class BoardView:
     @property
     def starting(self) -> int:
         """Return how many workers have not called in yet."""
-        return sum(worker.state is WorkerState.STARTING for worker in self.workers)
+        return sum(
+            worker.state in (WorkerState.WAITING, WorkerState.STARTING) for worker in self.workers
+        )

@@ -1,4 +1,4 @@
-"""The workers of a run that are starting, idle, busy, or gone and not yet accounted for. Pure."""
+"""The workers of a run, from their launch until they are gone and accounted for. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.result import Attempt
 
+#: Seconds until a worker is launched again after one was refused a place; doubled each time.
+FIRST_PAUSE_S = 1.0
+MAX_PAUSE_S = 30.0
+#: So many times in a row that costs no restart.
+MAX_FREE_REFUSALS = 10
+
 
 @dataclass(kw_only=True, slots=True)
 class Worker:
@@ -28,6 +34,7 @@ class Worker:
             buried.
         begun: Whether it has reported that it began that attempt.
         buried: Whether it is known how it ended, and nothing of it is left.
+        node: The node that it has a place on; None without one, and on this machine.
     """
 
     name: str
@@ -37,6 +44,7 @@ class Worker:
     lost_with: Attempt | None = None
     begun: bool = False
     buried: bool = False
+    node: str | None = None
 
 
 class Loss(NamedTuple):
@@ -52,8 +60,16 @@ class Workers:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Worker] = {}
-        #: How many have been started.
+        #: How many have been launched, also those that never had a place.
         self.launches = 0
+        #: How many of those were lost before they had a place, and cost no restart.
+        self.unplaced = 0
+        #: No worker is launched before that: the last ones were refused a place.
+        self.pause_until = -math.inf
+        #: Why no worker can be launched any more, if so.
+        self.shut: str | None = None
+        self._refusals = 0
+        self._refusal = -math.inf
         #: How often workers have died before one has ever called in, and when one last did.
         self.unready_deaths = 0
         self._unready_death = -math.inf
@@ -86,7 +102,7 @@ class Workers:
 
     @property
     def starting(self) -> list[Worker]:
-        """Return those that have not called in yet."""
+        """Return those that have a place and have not called in yet."""
         return [worker for worker in self if worker.state is WorkerState.STARTING]
 
     @property
@@ -106,15 +122,13 @@ class Workers:
         return any(worker.state is WorkerState.GONE and not worker.buried for worker in self)
 
     def launch(self, name: str, now: float) -> None:
-        """Take a worker that is being started."""
+        """Take a worker that is asked a place for."""
         self.launches += 1
-        self._by_name[name] = Worker(name=name, state=WorkerState.STARTING, since=now)
+        self._by_name[name] = Worker(name=name, state=WorkerState.WAITING, since=now)
 
-    def place(self, name: str, now: float) -> None:
-        """Take a worker as being started from now on."""
-        worker = self.get(name)
-        if worker is not None and worker.state is WorkerState.STARTING:
-            worker.since = now
+    def place(self, name: str, node: str | None, now: float) -> None:
+        """Take a worker as being started from now on, on this node."""
+        self._enter(name, WorkerState.WAITING, WorkerState.STARTING, now).node = node
 
     def call_in(self, name: str, now: float) -> None:
         """Take a started worker as idle."""
@@ -122,6 +136,7 @@ class Workers:
         # One worker has started: later deaths before a call-in are not caused by how workers start.
         self._startable = True
         self.unready_deaths = 0
+        self._refusals, self.pause_until = 0, -math.inf
 
     def give(self, attempt: Attempt, now: float) -> None:
         """Take the worker of an attempt as busy with it."""
@@ -142,10 +157,12 @@ class Workers:
     def die(self, name: str, now: float) -> Attempt | None:
         """Take a worker as gone and return the attempt it was on, which is still to be ended."""
         gone = self._by_name[name]
+        if gone.state is WorkerState.WAITING:
+            self._refuse(gone, now)
         # Workers that were starting together may have died of one cause, such as the end of their
         # tmux server: only the death of one that was started since then counts again.
-        fresh = gone.state is WorkerState.STARTING and gone.since >= self._unready_death
-        if fresh and not self._startable:
+        unready = gone.state in (WorkerState.WAITING, WorkerState.STARTING)
+        if unready and gone.since >= self._unready_death and not self._startable:
             self.unready_deaths += 1
             self._unready_death = now
         gone.state, gone.since = WorkerState.GONE, now
@@ -158,6 +175,19 @@ class Workers:
         worker = self._by_name[loss.worker]
         worker.buried, worker.lost_with = True, None
         self._let_go(worker)
+
+    def _refuse(self, gone: Worker, now: float) -> None:
+        """Take a worker that never had a place: nothing of it was started, or has failed.
+
+        A node that refuses is sooner free for the next than one that works: so the next one waits,
+        ever longer. Those that were refused together count once.
+        """
+        if gone.since >= self._refusal:
+            pause = FIRST_PAUSE_S * 2 ** min(self._refusals, MAX_FREE_REFUSALS)
+            self._refusals += 1
+            self._refusal, self.pause_until = now, now + min(pause, MAX_PAUSE_S)
+        if self._refusals <= MAX_FREE_REFUSALS:
+            self.unplaced += 1
 
     def _let_go(self, worker: Worker) -> None:
         if worker.state is WorkerState.GONE and worker.buried and worker.attempt is None:

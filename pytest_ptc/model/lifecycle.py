@@ -43,8 +43,13 @@ MOVES: Mapping[TaskState, frozenset[TaskState]] = {
 
 
 class WorkerState(Enum):
-    """Where a worker stands, as the coordinator knows it."""
+    """Where a worker stands, as the coordinator knows it.
 
+    A worker waits until its host has a place for it: on this machine for no time, on a cluster as
+    long as it takes.
+    """
+
+    WAITING = "waiting"
     STARTING = "starting"
     IDLE = "idle"
     BUSY = "busy"
@@ -60,12 +65,14 @@ class WorkerView:
         state: Where it stands.
         nodeid: The test whose task it is on, if it is busy.
         since: When it came into this state, in seconds of the coordinator's monotonic clock.
+        node: The node that it has a place on; None while it waits for one, and on this machine.
     """
 
     name: str
     state: WorkerState
     since: float
     nodeid: str | None = None
+    node: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +100,16 @@ class Snapshot:
     cost_usd: float = 0.0
     held: str | None = None
     held_until: float = 0.0
+
+    @property
+    def without_place(self) -> int:
+        """Return how many workers wait for a place."""
+        return sum(worker.state is WorkerState.WAITING for worker in self.workers)
+
+    @property
+    def nodes(self) -> int:
+        """Return how many nodes have a worker."""
+        return len({worker.node for worker in self.workers if worker.node is not None})
 
     @property
     def done(self) -> int:

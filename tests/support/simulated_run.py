@@ -473,8 +473,13 @@ class SimulatedCrew:
         self.processes: dict[str, WorkerProcess] = {}
         #: Whether the host cannot start the next worker.
         self.refuses = False
+        #: Whether a place has to be waited for, and who waits: it is told whether it has one.
+        self.full = False
+        self.queue: dict[str, asyncio.Future[bool]] = {}
         #: Workers that the host was told to kill, and has not killed yet.
         self.graves: dict[str, asyncio.Future[None]] = {}
+        #: Those of them, killed ones too: a place that is found for one is not taken.
+        self.given_up: set[str] = set()
         self._connected: set[str] = set()
         self._ended: dict[str, asyncio.Event] = {}
 
@@ -485,7 +490,14 @@ class SimulatedCrew:
         return cast("asyncio.AbstractServer", SimpleNamespace(close=lambda: None))
 
     async def launch(self, worker: str) -> None:
-        """Start a worker and wait until its end is seen."""
+        """Start a worker, once it has a place, and wait until its end is seen."""
+        if self.full:
+            place = self.queue[worker] = asyncio.get_running_loop().create_future()
+            placed = await place
+            if not placed or worker in self.given_up:
+                self._run.supervisor._lose(worker, "its node refuses it")
+                return
+        self._run.supervisor._placed(worker, "n1")
         if self.refuses:
             self.refuses = False
             self._run.supervisor._lose(worker, "there is no room")
@@ -506,6 +518,7 @@ class SimulatedCrew:
 
     async def bury(self, worker: str, why: str, _cookie: str | None) -> Remains:
         """Have the host kill a worker with all it has started, and wait for that."""
+        self.given_up.add(worker)
         self.graves[worker] = asyncio.get_running_loop().create_future()
         await self.graves[worker]
         self._connected.discard(worker)
@@ -558,12 +571,24 @@ class SimulatedCrew:
             self._connected.discard(worker)
             self._run.call(supervisor._lose, worker, "its connection ended")
 
+    def seat(self, worker: str, *, placed: bool) -> None:
+        """Give a place to a worker that waits for one, or let a node refuse it."""
+        place = self.queue.pop(worker)
+
+        def answer() -> None:
+            if not place.done():
+                place.set_result(placed)
+
+        self._run.call(answer)
+
     def see(self, worker: str) -> None:
         """Let the coordinator see that a worker's process has ended."""
         self._ended[worker].set()
 
     def dig(self, worker: str) -> None:
         """Let the host kill a worker that it was told to."""
+        if worker in self.queue:
+            self.seat(worker, placed=False)
         if worker in self.processes:
             self.processes[worker].bury()
         # What it said before it died is heard.
@@ -831,6 +856,8 @@ class SimulatedRun:
             while worker in self.crew.talking:
                 self.crew.hear(worker)
                 self.turn(1)
+        for worker in list(self.crew.queue):
+            self.crew.seat(worker, placed=True)
         for worker in self.crew.unseen:
             self.crew.see(worker)
         for worker in list(self.crew.graves):

@@ -85,6 +85,7 @@ class Run:
         match action:
             case Launch(worker):
                 self.board.launched(worker, self.now)
+                self.board.placed(worker, None, self.now)
             case Assign(task_id, worker):
                 group = self.board.tasks[task_id].spec.group
                 at_work = [self.board.tasks[a.task_id].spec.group for a in self.agents.values()]

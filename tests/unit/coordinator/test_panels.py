@@ -307,6 +307,7 @@ class Machine(RuleBasedStateMachine):
         match action:
             case Launch(worker):
                 self.board.launched(worker, self.now)
+                self.board.placed(worker, None, self.now)
                 self.board.called_in(worker, self.now)
             case Assign(task_id, worker):
                 self._look_at_begin(self.board.tasks[task_id])

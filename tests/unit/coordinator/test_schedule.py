@@ -27,6 +27,7 @@ from pytest_ptc.coordinator.schedule import (
 )
 from pytest_ptc.coordinator.tasks import FIRST_BACKOFF_S
 from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
+from pytest_ptc.coordinator.workers import FIRST_PAUSE_S, MAX_FREE_REFUSALS, MAX_PAUSE_S
 from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.lifecycle import WorkerState
 from pytest_ptc.model.result import Attempt, AttemptReport, Result, Usage
@@ -45,8 +46,10 @@ STOP = Trouble(cause=Cause.STOPPED, message="-x")
 class World:
     """A board and what the loop would do with the schedule's actions."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: Limits = LIMITS, *, places: bool = True) -> None:
         self.limits = limits
+        #: Whether workers have a place at once.
+        self.places = places
         self.board = Board()
         self.now = 0.0
         self.attempts: list[Attempt] = []
@@ -60,12 +63,13 @@ class World:
         needs: tuple[str, ...] = (),
         budget_usd: float | None = None,
         self_test: SelfTest | None = None,
+        timeout: float = 60,
     ) -> None:
         for name in names:
             spec = TaskSpec(
                 nodeid=name,
                 prompt="p",
-                timeout=60,
+                timeout=timeout,
                 cwd="/",
                 retries=retries,
                 budget_usd=budget_usd,
@@ -85,6 +89,8 @@ class World:
             match action:
                 case Launch(worker):
                     self.board.launched(worker, self.now)
+                    if self.places:
+                        self.board.placed(worker, None, self.now)
                 case Assign(task_id, worker):
                     self.attempts.append(self.board.assigned(task_id, worker, self.now))
                     if self.begin:
@@ -374,6 +380,140 @@ def test_a_worker_that_does_not_call_in_is_killed(world: World) -> None:
     assert next_look(world.view(), world.limits) == START_TIMEOUT_S
     world.now = START_TIMEOUT_S
     assert isinstance(world.turn()[0], Kill)
+
+
+# --- places
+
+
+def test_a_worker_may_wait_for_a_place_as_long_as_it_takes() -> None:
+    """Its time to call in begins when it has one; on the board it counts as a worker before."""
+    world = World(places=False)
+    world.submit("a")
+    assert world.turn() == [Launch("w1")]
+    assert next_look(world.view(), world.limits) is None
+    world.now = 10_000.0
+    assert world.turn() == []
+    assert world.board.snapshot().without_place == 1
+    world.board.placed("w1", "n1", world.now)
+    snapshot = world.board.snapshot()
+    assert (snapshot.without_place, snapshot.nodes, snapshot.workers[0].node) == (0, 1, "n1")
+    assert next_look(world.view(), world.limits) == world.now + START_TIMEOUT_S
+    world.ready("w1")
+    assert world.turn() == [Assign("a", "w1")]
+
+
+def test_a_place_that_comes_too_late_is_none() -> None:
+    """Its worker is gone, and has been ended."""
+    world = World(places=False)
+    world.submit("a")
+    world.turn()
+    world.board.died("w1", world.now)
+    world.board.placed("w1", "n1", world.now)
+    assert world.board.workers["w1"].state is WorkerState.GONE
+
+
+def test_waiting_for_a_place_counts_for_the_runs_timeout() -> None:
+    """It is the only limit that does."""
+    world = World(replace(LIMITS, run_timeout=3600.0), places=False)
+    world.submit("a")
+    world.turn()
+    assert next_look(world.view(), world.limits) == 3600.0
+    world.now = 3600.0
+    assert isinstance(world.turn()[0], Stop)
+
+
+def refuse(world: World, *workers: str) -> list[Action]:
+    """Lose workers before they have a place, and return what is done when the pause is over."""
+    world.now += 0.5
+    for worker in workers:
+        world.die(worker)
+    assert world.turn() == []
+    world.now = world.view().launch_at
+    assert next_look(world.view(), world.limits) == world.now
+    return world.turn()
+
+
+def test_who_is_refused_a_place_costs_no_restart_and_waits_ever_longer() -> None:
+    """A node that is not fit is free for the next one sooner than one that works."""
+    world = World(Limits(workers=2, max_worker_restart=0), places=False)
+    world.submit("a", "b", "c", timeout=10_000)
+    world.turn()
+    world.board.placed("w1", "n1", world.now)
+    world.ready("w1")
+    world.turn()
+    pauses, lost = [], 2
+    while world.view().unplaced < MAX_FREE_REFUSALS:
+        before = world.now
+        assert refuse(world, f"w{lost}") == [Launch(f"w{lost + 1}")]
+        pauses.append(world.now - before - 0.5)
+        lost += 1
+    assert pauses[:5] == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert set(pauses[5:]) == {MAX_PAUSE_S}
+    # From then on it is a worker as any, and there are no restarts.
+    world.die(f"w{lost}")
+    world.now += MAX_PAUSE_S
+    assert world.turn() == []
+    assert world.board.workers.live, "the one that has a place goes on"
+
+
+def test_a_worker_that_works_ends_the_pauses() -> None:
+    """There is a node that is fit, and has room."""
+    world = World(Limits(workers=2, max_worker_restart=0), places=False)
+    world.submit("a", "b", "c")
+    world.turn()
+    assert refuse(world, "w1") == [Launch("w3")]
+    world.board.placed("w2", "n1", world.now)
+    world.ready("w2")
+    world.turn()
+    world.die("w3")
+    assert world.view().launch_at == world.now + FIRST_PAUSE_S
+
+
+def test_who_was_refused_together_waits_together() -> None:
+    """As when the engine has lost all that waited."""
+    world = World(Limits(workers=3, max_worker_restart=0), places=False)
+    world.submit("a", "b", "c")
+    world.turn()
+    assert refuse(world, "w1", "w2", "w3") == [Launch("w4"), Launch("w5"), Launch("w6")]
+    assert world.now == 0.5 + FIRST_PAUSE_S
+    assert world.view().unplaced == 3
+
+
+def test_where_no_node_is_fit_the_run_ends_and_says_why() -> None:
+    """A few times are enough, if no worker has ever called in."""
+    world = World(Limits(workers=2, max_worker_restart=30), places=False)
+    world.submit("a")
+    world.turn()
+    for number in range(1, MAX_FAILED_STARTS):
+        assert refuse(world, f"w{number}") == [Launch(f"w{number + 1}")]
+    last = f"w{MAX_FAILED_STARTS}"
+    world.now += 0.5
+    world.board.died(last, world.now)
+    world.board.buried(last, "node nb has no pytest-ptc", "")
+    assert [type(action) for action in world.turn()] == [GiveUpReady]
+    trouble = world.results()["a"].trouble
+    assert trouble is not None
+    assert f"{last}: node nb has no pytest-ptc" in trouble.message
+
+
+def test_where_there_will_be_no_place_any_more_the_run_ends_with_its_last_worker() -> None:
+    """None is launched, and the reason is that, not how the last one ended."""
+    world = World(Limits(workers=2, max_worker_restart=30), places=False)
+    world.submit("a", "b")
+    world.turn()
+    world.board.placed("w1", "n1", world.now)
+    world.ready("w1")
+    world.turn()
+    world.board.shut("the scheduler is gone")
+    world.die("w2")
+    assert world.turn() == []
+    assert next_look(world.view(), world.limits) == 60 + STUCK_AFTER_S
+    world.die("w1")
+    world.turn()
+    trouble = world.results()["b"].trouble
+    assert trouble is not None
+    assert trouble.cause is Cause.NO_WORKERS
+    assert "no more are started: the scheduler is gone; see" in trouble.message
 
 
 @pytest.mark.fault("worker-hit")
@@ -728,6 +868,7 @@ def test_a_worker_gets_ready_for_the_task_that_will_be_its_own(world: World) -> 
     seen = []
     for worker in ("w1", "w2", "w3"):
         world.board.launched(worker, 0.0)
+        world.board.placed(worker, None, 0.0)
     assert world.board.next_spec("w1") is None
     world.submit("a", "b")
     for worker in ("w3", "w1", "w2"):

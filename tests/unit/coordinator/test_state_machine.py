@@ -1,9 +1,10 @@
 """No task is lost and none is doubled, whatever happens to workers and to the shared list.
 
 A run is driven step by step in an order that nobody would have thought of: tasks are submitted,
-workers start, claim, die between any two of their steps, or say nothing any more, messages are
-heard late, people and their sessions take, break and delete what is on the list, the provider
-refuses work, money runs out, the run is stopped. `simulated_run.py` says what of it is real.
+workers wait for a place, start, claim, die between any two of their steps, or say nothing any more,
+messages are heard late, people and their sessions take, break and delete what is on the list, the
+provider refuses work, money runs out, the run is stopped. `simulated_run.py` says what of it is
+real.
 
 A task is lost if
   - it has no result when the run has been brought to its end without further trouble,
@@ -394,6 +395,26 @@ class Machine(RuleBasedStateMachine):
             self.run.crew.refuses = True
 
     @precondition(lambda self: self.asked)
+    @rule(full=st.booleans())
+    def places_have_to_be_waited_for(self, *, full: bool) -> None:
+        """There is no place for the workers that are launched from now on, or there is."""
+        self.run.crew.full = full
+
+    @precondition(lambda self: self.run.crew.queue)
+    @rule(place=PLACES, much=rounds)
+    def worker_gets_a_place(self, place: int, much: int) -> None:
+        """A worker that waits for a place has one."""
+        self.run.crew.seat(nth(list(self.run.crew.queue), place), placed=True)
+        self.run.turn(much)
+
+    @precondition(lambda self: self.run.crew.queue and self._may_fail_to_start)
+    @rule(place=PLACES, much=rounds)
+    def worker_is_refused_a_place(self, place: int, much: int) -> None:
+        """A node is not fit for the worker that it is offered."""
+        self.run.crew.seat(nth(list(self.run.crew.queue), place), placed=False)
+        self.run.turn(much)
+
+    @precondition(lambda self: self.asked)
     @rule(place=PLACES, how=st.sampled_from(WAYS))
     def others_touch_the_list(self, place: int, how: str) -> None:
         """Somebody else does something on the list, well or badly."""
@@ -543,13 +564,15 @@ class Machine(RuleBasedStateMachine):
     def limits_are_kept(self) -> None:
         """No more workers and no more money than is allowed, and none is put aside for nothing."""
         board, limits = self.run.board, self.limits
-        assert board.workers.launches <= limits.workers + limits.max_worker_restart
+        placed = board.workers.launches - board.workers.unplaced
+        assert placed <= limits.workers + limits.max_worker_restart
         assert len(board.workers.live) <= limits.workers
         for worker in board.workers:
             if worker.state is WorkerState.GONE:
                 assert worker.attempt is not None or not worker.buried, "it has left the board"
         states = Counter(worker.state for worker in board.workers)
-        assert limits.starting is None or states[WorkerState.STARTING] <= limits.starting
+        starting = states[WorkerState.WAITING] + states[WorkerState.STARTING]
+        assert limits.starting is None or starting <= limits.starting
         running = {w.attempt.name for w in board.workers if w.attempt is not None}
         assert board.money.reserved.keys() == running
         assert abs(board.money.spent - sum(self._costs)) < ROUNDING
@@ -626,7 +649,7 @@ class Machine(RuleBasedStateMachine):
     def _bring_to_end(self) -> None:
         for process in self.run.processes:
             process.fate = None
-        self.run.crew.refuses = False
+        self.run.crew.refuses = self.run.crew.full = False
         self.run.list_is_slow = False
         self._answer()
         self.run.session.finish_claim()
