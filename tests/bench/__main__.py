@@ -8,6 +8,7 @@
     python -m tests.bench run-command            what `ptc run` adds to a suite file
     python -m tests.bench sandbox                what a sandbox costs a task
     python -m tests.bench status                 what a status of a large run costs
+    python -m tests.bench agents                 what a one-step task costs with each agent
     python -m tests.bench judges                 what votes, verification and canaries are worth
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
@@ -35,6 +36,7 @@ import psutil
 import pytest
 
 from tests.bench import (
+    agents,
     claude,
     importing,
     judges,
@@ -59,6 +61,7 @@ PARTS = {
     "run-command": run_command,
     "sandbox": sandbox,
     "status": status,
+    "agents": agents,
     "claude": claude,
     "main-session": main_session,
 }

@@ -46,10 +46,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def stand_in(log: Path) -> Iterator[Server]:
-    """Serve in a process of its own while the context is open."""
+def stand_in(log: Path, module: str = "messages_api") -> Iterator[Server]:
+    """Serve in a process of its own while the context is open.
+
+    Args:
+        log: Where it says what it has been requested.
+        module: Which stand-in, of `tests.support`.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.messages_api", "--log", log],
+        [sys.executable, "-m", f"tests.support.{module}", "--log", log],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

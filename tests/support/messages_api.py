@@ -134,18 +134,21 @@ class MessagesApi:
     def take(self, request: Request) -> Answer:
         """Keep a request and return what is answered to it."""
         with self._lock:
-            self.sizes.append(request.size)
-            if self._keep:
-                self.requests.append(request)
-            if self._log is not None:
-                line = json.dumps({"size": request.size, "prompt": request.prompt})
-                self._log.write(line + "\n")
-                self._log.flush()
+            self._note(request)
             return self._next(request)
 
     def wait(self, seconds: float) -> None:
         """Wait, unless the server is being closed."""
         self._closing.wait(seconds)
+
+    def _note(self, request: Request) -> None:
+        self.sizes.append(request.size)
+        if self._keep:
+            self.requests.append(request)
+        if self._log is not None:
+            line = json.dumps({"size": request.size, "prompt": request.prompt})
+            self._log.write(line + "\n")
+            self._log.flush()
 
     def _next(self, request: Request) -> Answer:
         prompt = request.prompt
@@ -415,11 +418,11 @@ def _problem(status: int) -> Mapping[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def main() -> None:
+def main(make: type[MessagesApi] = MessagesApi) -> None:
     """Serve until standard input ends; print the address, and at the end the requests' sizes."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--log", type=argparse.FileType("w"), help="see `MessagesApi`")
-    with MessagesApi(keep=False, log=parser.parse_args().log) as api:
+    with make(keep=False, log=parser.parse_args().log) as api:
         print(api.url, flush=True)  # noqa: T201 - said to whoever started it
         sys.stdin.read()
         account = {"sizes": api.sizes, "cpu": time.process_time()}

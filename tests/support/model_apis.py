@@ -16,9 +16,9 @@ import gzip
 import json
 import time
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from tests.support.messages_api import Answer, MessagesApi, Request, _Handler, _script
+from tests.support.messages_api import Answer, MessagesApi, Request, _Handler, _script, main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,8 +32,8 @@ _numbers = count(1)
 class ModelApis(MessagesApi):
     """The server of all of them."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, keep: bool = True, log: TextIO | None = None) -> None:
+        super().__init__(keep=keep, log=log)
         self._server.RequestHandlerClass = _Apis
 
     def of_tasks(self) -> list[Request]:
@@ -111,7 +111,7 @@ class _Apis(_Handler):
 def _polite(dialect: Dialect, api: MessagesApi, request: Request) -> Answer:
     """Answer a request that is no task's: with an object if it has a schema for one."""
     with api._lock:
-        api.requests.append(request)
+        api._note(request)
     text = "A title" if dialect.schema is None else json.dumps(_example(dialect.schema))
     return Answer(({"type": "text", "text": text},))
 
@@ -455,3 +455,7 @@ _SPEAKERS: dict[str, Callable[[str, Body], Dialect]] = {
     "/chat/completions": Chat,
     "enerateContent": Gemini,
 }
+
+
+if __name__ == "__main__":
+    main(ModelApis)

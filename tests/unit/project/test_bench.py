@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench import reports, resuming, run_command
+from pytest_ptc.agents.acp.clients import client_named
+from tests.bench import agents, reports, resuming, run_command
 from tests.bench.figures import table
 
 if TYPE_CHECKING:
@@ -39,3 +41,16 @@ def test_the_cost_of_looks_is_measured(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr(resuming, name, value)
     lines = table(resuming.measure(tmp_path)).splitlines()
     assert sum(" look" in line or "- " in line[2:4] for line in lines) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told on Linux alone")
+def test_the_cost_of_agents_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of its own, and a program that sends nothing."""
+    monkeypatch.setattr(agents, "ROUNDS", 1)
+    monkeypatch.setattr(agents, "TASKS", 2)
+    monkeypatch.setattr(agents, "CLIENTS", [client_named("codex")])
+    monkeypatch.setattr(agents, "OTHERS", ("command",))
+    codex, command = agents.measure(tmp_path)
+    assert codex.cells()[:2] == ("acp:codex", "1")
+    assert command.cells()[:3] == ("command", "0", "0.0 kB")
