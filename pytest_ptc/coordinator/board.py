@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.trouble import Trouble
 
+#: So many tasks of one limit are on a view at least: of many that are too dear, as many are given
+#: up at once.
+_AT_ONCE = 50
+
 
 class Board:
     """All tasks and workers of one run, and its money."""
@@ -183,17 +187,22 @@ class Board:
         """Return the results that came since the last call."""
         return self.tasks.take_results()
 
-    def view(self, *, all_ready: bool = False) -> BoardView:
+    def view(self, *, priced: bool = False) -> BoardView:
         """Return what the schedule decides on.
 
+        Its ready tasks are as many as there are idle workers, without those that wait for their
+        group.
+
         Args:
-            all_ready: Whether it holds all ready tasks, which the schedule needs when the run has a
-                budget; else it holds as many as there are idle workers, without those that wait for
-                their group.
+            priced: Whether the run has a budget, by which some of those may be left out: then there
+                are as many of each limit.
         """
         idle = len(self.workers.idle)
         queue, groups = self.tasks.ready, self.groups_at_work
-        ready = queue if all_ready and idle else queue.startable(idle, groups)
+        if priced:
+            ready = queue.candidates(max(idle, _AT_ONCE), groups) if idle else []
+        else:
+            ready = queue.startable(idle, groups)
         return BoardView(
             began=self.began,
             stopping=self.stopping is not None,

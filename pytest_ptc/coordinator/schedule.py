@@ -1,7 +1,6 @@
 """The schedule: what to do now, given a view of the board. It decides; the supervisor acts.
 
-Pure. A call costs time in proportion to the number of workers, not of tasks, as long as the run has
-no budget.
+Pure. A call costs time in proportion to the number of workers, not of tasks.
 """
 
 from __future__ import annotations

@@ -203,8 +203,7 @@ class Supervisor:
             self._over.set()
 
     def _view(self) -> BoardView:
-        # A budget may leave out tasks that are too dear, so that all have to be looked at.
-        return self._board.view(all_ready=self._limits.budget_usd is not None)
+        return self._board.view(priced=self._limits.budget_usd is not None)
 
     async def _next_event(self) -> None:
         if self._over.is_set():

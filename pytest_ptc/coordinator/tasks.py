@@ -202,7 +202,7 @@ class Tasks:
         """Make tasks ready whose backoff is over."""
         while self.resting and self.resting[0][0] <= now:
             _, task_id = heapq.heappop(self.resting)
-            self.ready.append(task_id, self[task_id].spec.group)
+            self._queue(self[task_id])
 
     def give_up(self, task_id: str, trouble: Trouble) -> None:
         """End a task that is not running, without an attempt; one that has ended stays as it is.
@@ -256,7 +256,7 @@ class Tasks:
         if task.spec.group is not None:
             self._open_in_group[task.spec.group] += 1
         if task.state is TaskState.READY:
-            self.ready.append(task.id, task.spec.group)
+            self._queue(task)
 
     def _finish(self, task: Task) -> None:
         self._drop(task, None)
@@ -273,6 +273,9 @@ class Tasks:
             self._open_in_group[group] -= 1
             if not self._open_in_group[group]:
                 del self._open_in_group[group]
+
+    def _queue(self, task: Task) -> None:
+        self.ready.append(task.id, task.spec.group, task.spec.budget_usd)
 
     def _unqueue(self, task: Task) -> None:
         if task.id in self.ready:
@@ -311,7 +314,7 @@ class Tasks:
 
     def _make_ready(self, task: Task) -> None:
         task.state = task.state.move(TaskState.READY)
-        self.ready.append(task.id, task.spec.group)
+        self._queue(task)
 
     def _spare(self, item: Item) -> None:
         """End the votes that are not needed any more."""

@@ -1,4 +1,4 @@
-"""Calls that may take long or hang, each in a thread of its own that nobody waits for at the end.
+"""Calls that may take long or hang, in threads that nobody waits for at the end.
 
 The threads of asyncio's own pool are joined when the process ends: one that hangs on a file system
 that does not answer, or that waits for somebody's lock, would hold up that end.
@@ -7,27 +7,81 @@ that does not answer, or that waits for somebody's lock, would hold up that end.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from concurrent.futures import Executor, Future
 from functools import partial
-from threading import Condition, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Condition, Lock, Thread
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
 
+_Call: TypeAlias = "tuple[Future[Any], Callable[[], Any]]"
+_Answer: TypeAlias = "Callable[[Future[Any]], None]"
 
-class _Threads(Executor):
-    """A daemon thread for every call."""
+
+class AsideThreads(Executor):
+    """Daemon threads for calls: never one behind another, and an idle one is used again.
+
+    Starting a thread costs as much as a small file, and whoever starts it waits until it runs.
+
+    Args:
+        idle_seconds: A thread that has had nothing to do for so long ends.
+    """
+
+    def __init__(self, idle_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._lock = Lock()
+        #: Where idle threads wait for their next call; the one that was at work last comes last.
+        self._idle: list[SimpleQueue[_Call]] = []
+        # A forked process has none of the threads.
+        os.register_at_fork(after_in_child=self._forget)
+
+    def __repr__(self) -> str:
+        return f"<AsideThreads {len(self._idle)} idle>"
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Begin a call."""
         future: Future[T] = Future()
-        work = partial(_carry_out, future, partial(fn, *args, **kwargs))
-        Thread(target=work, name="ptc-aside", daemon=True).start()
+        with self._lock:
+            inbox = self._idle.pop() if self._idle else None
+        if inbox is None:
+            inbox = SimpleQueue()
+            Thread(target=self._work, args=(inbox,), name="ptc-aside", daemon=True).start()
+        inbox.put((future, partial(fn, *args, **kwargs)))
         return future
+
+    def _work(self, inbox: SimpleQueue[_Call]) -> None:
+        while True:
+            try:
+                future, call = inbox.get(timeout=self._idle_seconds)
+            except Empty:
+                if self._retires(inbox):
+                    return
+                continue
+            answer = _answer_of(call) if future.set_running_or_notify_cancel() else _no_answer
+            # Idle before it answers: who has an answer, and calls again, needs no other thread.
+            with self._lock:
+                self._idle.append(inbox)
+            answer(future)
+            # Not kept until the next one comes: it may hold much.
+            del future, call, answer
+
+    def _retires(self, inbox: SimpleQueue[_Call]) -> bool:
+        """Take a thread out of those that are idle; False where it is about to get a call."""
+        with self._lock:
+            if inbox not in self._idle:
+                return False
+            self._idle.remove(inbox)
+            return True
+
+    def _forget(self) -> None:
+        self._lock = Lock()
+        self._idle = []
 
 
 class InTurn:
@@ -117,21 +171,24 @@ class InTurn:
             return key, self._calls[key][0]
 
 
-def _carry_out(future: Future[T], call: Callable[[], T]) -> None:
-    if future.set_running_or_notify_cancel():
-        _finish(future, call)
-
-
 def _finish(future: Future[T], call: Callable[[], T]) -> None:
+    _answer_of(call)(future)
+
+
+def _answer_of(call: Callable[[], Any]) -> _Answer:
+    """Make a call, and return what puts its result or its exception into a future."""
     try:
         result = call()
     except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+        return partial(Future.set_exception, exception=error)
+    return partial(Future.set_result, result=result)
 
 
-_THREADS = _Threads()
+def _no_answer(_: Future[Any]) -> None:
+    """Leave a future alone that was cancelled."""
+
+
+_THREADS = AsideThreads(idle_seconds=10.0)
 
 
 async def in_thread(call: Callable[..., T], *args: Any, seconds: float | None = None) -> T:

@@ -79,7 +79,7 @@ class Run:
         return done
 
     def _view(self) -> BoardView:
-        return self.board.view(all_ready=self.limits.budget_usd is not None)
+        return self.board.view(priced=self.limits.budget_usd is not None)
 
     def _act(self, action: Action) -> None:
         match action:

@@ -292,7 +292,7 @@ class Machine(RuleBasedStateMachine):
     def turn(self) -> None:
         """Do what the schedule says until it says nothing more, as the supervisor does."""
         self.board.rested(self.now)
-        view = {"all_ready": self.limits.budget_usd is not None}
+        view = {"priced": self.limits.budget_usd is not None}
         while actions := plan(self.board.view(**view), self.limits, self.now):
             for action in actions:
                 self._act(action)
