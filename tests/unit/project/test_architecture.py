@@ -123,6 +123,7 @@ PURE = (
     "agents.sandbox.arguments",
     "session.dask_choice",
     "session.sandboxing",
+    "remote.fitness",
     "remote.transport",
     "agents.claude.diagnosis",
     "agents.claude.events",
@@ -142,6 +143,8 @@ EDGES = {
         *("plugin", "hookspecs", "collection", "session", "system.pytest_internals"),
         "reporting.terminal.progress",  # draws on pytest's own terminal
     ),
+    "dask": ("remote.dask",),
+    "distributed": ("remote.dask",),
     "libtmux": ("hosts.tmux",),
     "filelock": ("tasklist.locks",),
     "psutil": ("system",),

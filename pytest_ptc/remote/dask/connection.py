@@ -1,0 +1,166 @@
+"""Whether a Dask scheduler can be reached, and if not, what is wrong with it.
+
+Dask itself tries for 30 s and tells little. This asks in the order in which things fail: the name,
+the port, TLS, the other side's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from pytest_ptc.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from pytest_ptc.remote.transport import Address
+
+#: Seconds that it may take to find out.
+CHECK_S = 3.0
+#: Seconds for each step of it.
+_STEP_S = 1.2
+_CERTIFICATES = "distributed.comm.tls.ca-file, client.cert and client.key in Dask's configuration"
+INSTALL = "--ptc-host=dask needs Dask: pip install 'pytest-ptc[dask]'"
+
+
+def check_scheduler(address: Address) -> None:
+    """Find out whether there is a Dask scheduler at an address that talks to us.
+
+    Raises:
+        ConfigError: There is none; the message says why, and what to do.
+    """
+    import_dask()
+    problem: list[str | None] = []
+    # A look-up of a name cannot be interrupted: it may go on in a thread of its own.
+    thread = threading.Thread(
+        target=lambda: problem.append(_run(_problem(address))), name="ptc-dask-check", daemon=True
+    )
+    thread.start()
+    thread.join(CHECK_S)
+    words = problem[0] if problem else "it does not answer: is the address right, and the network?"
+    if words is not None:
+        raise ConfigError(f"--ptc-dask-scheduler: {address}: {words}")
+
+
+def import_dask() -> None:
+    """Import Dask, whatever pytest makes of warnings.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import distributed  # noqa: F401, PLC0415 - 0.6 s, and only here
+        except ImportError as error:
+            missing = error.name in ("dask", "distributed")
+            raise ConfigError(INSTALL if missing else f"{INSTALL} ({error})") from None
+
+
+def _run(work: Coroutine[Any, Any, str | None]) -> str | None:
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the scheduler cannot be used
+        return f"{type(error).__name__}: {error}"
+    finally:
+        # Not the default executor: it waits for a look-up of a name.
+        loop.close()
+
+
+async def _problem(address: Address) -> str | None:
+    """Return what keeps us from a scheduler, or None."""
+    problem = await _port_problem(address)
+    if problem is None and address.scheme == "tls":
+        problem = await _tls_problem(address)
+    if problem is None:
+        problem = await _dask_problem(address)
+    return problem
+
+
+async def _port_problem(address: Address) -> str | None:
+    try:
+        writer = await _connected(address, None)
+    except socket.gaierror:
+        return f"there is no host {address.host}: correct the address"
+    except asyncio.TimeoutError:
+        return "it does not answer: is the address right, and does a firewall let it through?"
+    except OSError as error:
+        return f"nothing listens there ({error.strerror or error}): is `dask scheduler` running?"
+    await _left(writer)
+    return None
+
+
+async def _tls_problem(address: Address) -> str | None:
+    from distributed.security import Security  # noqa: PLC0415 - see import_dask
+
+    try:
+        context = Security().get_connection_args("client").get("ssl_context")
+    except (OSError, ValueError) as error:
+        return f"the certificates of {_CERTIFICATES} cannot be used: {error}"
+    if context is None:
+        return f"TLS needs certificates: set {_CERTIFICATES}"
+    try:
+        writer = await _connected(address, context)
+    except ssl.SSLCertVerificationError as error:
+        return (
+            f"its certificate is not one of our authority's ({error.verify_message}): is it the "
+            f"right cluster, and distributed.comm.tls.ca-file the file that made its certificate?"
+        )
+    except (OSError, asyncio.TimeoutError):
+        return "it does not speak TLS: is it tcp://, or another program's port?"
+    await _left(writer)
+    return None
+
+
+async def _dask_problem(address: Address) -> str | None:
+    from distributed import rpc  # noqa: PLC0415 - as above
+    from distributed.security import Security  # noqa: PLC0415
+
+    arguments = Security().get_connection_args("client")
+    try:
+        there = rpc(str(address), timeout=_STEP_S, connection_args=arguments)
+        try:
+            told = await asyncio.wait_for(there.identity(), _STEP_S)
+        finally:
+            await there.close_rpc()
+    except RuntimeError as error:
+        return str(error)  # Dask's own configuration asks for encryption
+    except (OSError, asyncio.TimeoutError, ValueError, TypeError, EOFError):
+        return await _who_answers(address)
+    kind = told.get("type", "") if isinstance(told, dict) else ""
+    if kind.endswith(("Worker", "Nanny")):
+        return f"that is a Dask {kind.lower()}, not the scheduler: give the scheduler's address"
+    return None if "workers" in told else "that is no Dask scheduler: correct the address"
+
+
+async def _who_answers(address: Address) -> str:
+    if address.scheme == "tls":
+        return (
+            f"it refuses our certificate: are distributed.comm.tls.client.cert and client.key of "
+            f"its authority? They are named in {_CERTIFICATES}"
+        )
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        await _left(await _connected(address, anybody))
+        return f"it speaks TLS: use tls://{str(address).partition('://')[2]}"
+    return "that is no Dask scheduler: correct the address"
+
+
+async def _connected(address: Address, context: ssl.SSLContext | None) -> asyncio.StreamWriter:
+    connecting = asyncio.open_connection(address.host, address.port, ssl=context)
+    _, writer = await asyncio.wait_for(connecting, _STEP_S)
+    return writer
+
+
+async def _left(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), 0.3)

@@ -1,0 +1,129 @@
+"""The nodes of a Dask cluster: each is asked once what it has, before it gets a seat."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pytest_ptc.remote.dask import seat
+from pytest_ptc.remote.engine import EngineError
+from pytest_ptc.remote.fitness import NodeFacts, why_unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distributed import Client
+
+    from pytest_ptc.remote.dask.bell import Bell
+    from pytest_ptc.remote.fitness import NodeNeeds
+
+#: Seconds for what Dask and our functions on nodes answer at once.
+ANSWER_S = 5.0
+
+
+def call_by_text(function: str, *arguments: object) -> tuple[str, dict[str, Any]]:
+    """Return what `eval` takes to call a function of `seat.py` where we are not installed."""
+    text = inspect.getsource(seat)
+    return f"[exec({text!r}, there := {{}}), there[{function!r}](*{arguments!r})][1]", {}
+
+
+class DaskNodes:
+    """Which nodes there are, and which of them can have workers.
+
+    Args:
+        client: Dask's, connected.
+        needs: What a node must have.
+        closed_to: Returns why nothing may be sent to an address; None if it may.
+        refused: Called with a node that gets no seats, and why.
+        changed: Rung when there are other nodes than before.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        needs: NodeNeeds,
+        *,
+        closed_to: Callable[[str], str | None],
+        refused: Callable[[str, str], None],
+        changed: Bell,
+    ) -> None:
+        self._client = client
+        self._needs = needs
+        self._closed_to = closed_to
+        self._refused = refused
+        self._changed = changed
+        #: Why each node that was asked gets no seats; None if it gets some.
+        self._asked: dict[str, str | None] = {}
+        self._present: set[str] = set()
+        self._named: set[tuple[str, str]] = set()
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._present
+
+    def seen(self, node: str) -> None:
+        """Count a node as there: it has just said something."""
+        self._present.add(node)
+
+    def refuse(self, node: str, why: str) -> None:
+        """Let a node have no seats."""
+        self._asked[node] = why
+        if (node, why) not in self._named:
+            self._named.add((node, why))
+            self._refused(node, why)
+
+    @property
+    def seatable(self) -> tuple[str, ...] | None:
+        """Return the nodes that may have seats; None while none is known, not an unfit one either.
+
+        Raises:
+            EngineError: No node may: each is named, with its reason.
+        """
+        fit = tuple(sorted(n for n in self._present if self._asked.get(n, "") is None))
+        # One that does not answer may do so yet.
+        fit = fit or tuple(sorted(self._present - set(self._asked)))
+        unfit = [why for node in sorted(self._present) if (why := self._asked.get(node))]
+        if unfit and not fit:
+            raise EngineError("no node of the cluster can have workers: " + "; ".join(unfit))
+        return fit or None
+
+    async def look(self) -> None:
+        """Find out which nodes there are, and ask those that are new."""
+        before = (set(self._present), dict(self._asked))
+        there = await asyncio.wait_for(self._client.nthreads(), ANSWER_S)
+        self._present = set(there)
+        # A node that comes back at its old address may have been put right.
+        self._asked = {node: why for node, why in self._asked.items() if node in there}
+        await asyncio.gather(*(self.ask(node) for node in there if node not in self._asked))
+        if (self._present, self._asked) != before:
+            self._changed.ring()
+
+    async def ask(self, node: str) -> None:
+        """Ask a node what it has; one that does not answer is asked again at the next look."""
+        why = self._closed_to(node)
+        if why is None:
+            facts = await self._facts(node)
+            if facts is None:
+                return
+            why = why_unfit(facts, self._needs)
+        if why is None:
+            self._asked[node] = None
+        else:
+            self.refuse(node, why)
+
+    async def _facts(self, node: str) -> NodeFacts | None:
+        text = call_by_text("facts", tuple(self._needs.programs))
+        try:
+            answers = await asyncio.wait_for(
+                self._client.run(eval, *text, workers=[node], on_error="return"), ANSWER_S
+            )
+            return msgspec.convert(answers[node], NodeFacts)
+        except msgspec.ValidationError as error:
+            # Of a node's own making, as all that is told by one.
+            return NodeFacts(
+                host=node, pid=0, platform="", python=self._needs.python, problem=str(error)
+            )
+        except Exception:  # noqa: BLE001 - of Dask's, which has many: it has not answered
+            return None
