@@ -8,7 +8,9 @@ from pytest_ptc.agents.acp.setup import ACP_KINDS
 from pytest_ptc.agents.claude import setup as claude
 from pytest_ptc.agents.command_setup import configure_any, configure_command
 from pytest_ptc.interfaces.agent_kind import AgentChoice, AgentKind
+from pytest_ptc.interfaces.launch import AgentLaunch
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.text.secret_names import secret_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,6 +72,18 @@ def choose_agent(request: AgentRequest, added: Iterable[AgentKind] = ()) -> Agen
         tells_tool_calls=kind.tells_tool_calls,
         sandboxes=kind.sandboxes and not screen,
         needs_network=kind.needs_network,
+    )
+
+
+def launch_of(choice: AgentChoice) -> AgentLaunch:
+    """Return how a worker makes an agent."""
+    return AgentLaunch(
+        name=choice.name,
+        make=choice.make,
+        argv=choice.plan.argv,
+        options=dict(choice.plan.options),
+        search_path=choice.search_path,
+        secrets=secret_arguments(choice.plan.argv),
     )
 
 

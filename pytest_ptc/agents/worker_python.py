@@ -165,7 +165,11 @@ class OtherPython:
 
 
 def worker_python(
-    named: str, rootpath: Path, start: Path, environ: Mapping[str, str]
+    named: str,
+    rootpath: Path,
+    start: Path,
+    environ: Mapping[str, str],
+    search_path: tuple[str, ...] | None = None,
 ) -> WorkerPython:
     """Return the Python that runs workers.
 
@@ -174,6 +178,8 @@ def worker_python(
         rootpath: Pytest's root directory, the base of a relative path.
         start: The directory that pytest was started in.
         environ: The environment of pytest's process.
+        search_path: Where another Python looks for modules of the project; None for the directories
+            of this process's path that are the project's.
 
     Raises:
         ConfigError: It cannot run workers; the message says why, and the command that fixes it.
@@ -198,7 +204,7 @@ def worker_python(
         raise ConfigError(f"{OPTION}: {program}: {problem}; run {_install_command(program)}")
     return OtherPython(
         program=program,
-        search_path=_project_paths(start),
+        search_path=_project_paths(start) if search_path is None else search_path,
         environ=inherited,
         package_folders=tuple(answer["folders"]),
         files=answer["files"],

@@ -12,11 +12,13 @@ class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker started"):
         worker: The worker's name.
         pid: Its process, on this machine; None where it is on another, or was gone at once.
         created: When that process was created; None as above.
+        node: The node that it is on; None for this machine.
     """
 
     worker: str
     pid: int | None
     created: float | None
+    node: str | None = None
 
 
 class WorkerReady(Event, frozen=True, kw_only=True, tag="worker ready"):
@@ -58,3 +60,69 @@ class StaleMessage(Event, frozen=True, kw_only=True, tag="stale message"):
 
     worker: str
     message: str
+
+
+class NodeJoined(Event, frozen=True, kw_only=True, tag="node joined"):
+    """A node of the cluster is ready for workers of this run.
+
+    Args:
+        node: Its name in this run.
+        host: The machine's name.
+        python: The version of its Python.
+        version: The version of pytest-ptc there.
+        attach: The command with which a person on that machine can watch; None if there is none.
+        tmux_socket: The socket of the tmux server there; None where there is none.
+    """
+
+    node: str
+    host: str
+    python: str
+    version: str
+    attach: str | None = None
+    tmux_socket: str | None = None
+
+
+class NodeRefused(Event, frozen=True, kw_only=True, tag="node refused"):
+    """A node of the cluster gets no workers of this run.
+
+    Args:
+        node: Its name, or its address where it has none yet.
+        why: Why.
+    """
+
+    node: str
+    why: str
+
+
+class NodeLost(Event, frozen=True, kw_only=True, tag="node lost"):
+    """Nothing of the run lives on a node any more, and it gets no more workers.
+
+    Args:
+        node: Its name in this run.
+        why: What told of that.
+    """
+
+    node: str
+    why: str
+
+
+class NodeLeft(Event, frozen=True, kw_only=True, tag="node left"):
+    """The run is over on a node: it has ended all that it had."""
+
+    node: str
+
+
+class CodeSent(Event, frozen=True, kw_only=True, tag="code sent"):
+    """A directory of this machine was sent to a node.
+
+    Args:
+        node: The node's name in this run.
+        top: The directory.
+        key: What tells its content from another.
+        size: Bytes that were sent.
+    """
+
+    node: str
+    top: str
+    key: str
+    size: int

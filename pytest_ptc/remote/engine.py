@@ -117,6 +117,9 @@ class Engine(Protocol):
             EngineError: No answer. Whoever calls again waits a little before that.
         """
 
+    def refuse(self, node: str, why: str) -> None:
+        """Ask for no more seats on a node: it has turned out that it cannot have our workers."""
+
     def give_up(self, worker: str) -> None:
         """Ask no longer for a worker's place: its seat is free, or is never taken."""
 

@@ -19,31 +19,59 @@ class _Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
     """One frame."""
 
 
-# To a node.
+class KindPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of agents that a plugin has added, by the places of its functions.
+
+    Args:
+        name: Its name.
+        make: The place of what makes it.
+        configure: The place of what configures it, `package.module:function`.
+        tells_tool_calls: As of `AgentKind`.
+        sandboxes: As of `AgentKind`.
+        needs_network: As of `AgentKind`.
+    """
+
+    name: str
+    make: str
+    configure: str
+    tells_tool_calls: bool
+    sandboxes: bool
+    needs_network: bool
 
 
-class Setup(_Frame, frozen=True, kw_only=True):
-    """What the run is; the first frame of all.
-
-    The settings and paths are those of pytest's machine. A node finds its own programs.
+class RunSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a node must know of a run, in words of pytest's machine: it finds its own programs.
 
     Args:
         settings: The run's settings, as plain JSON.
         root: Pytest's root directory.
         start: The directory that pytest was started in.
         search_path: Where modules of the project are looked for.
-        kinds: The agents of other plugins, as `AgentKindPlace` has them.
+        kinds: The agents of other plugins.
         ships: Whether directories are sent; else each is at the same path on the node.
-        environ: Variables for workers; None takes one away.
+        directories: The keys of directories that the node waits for before it has workers.
+        environ: Changes to the workers' environment; None removes a variable.
+        host: Where workers live on the node: `auto`, `tmux` or `process`.
     """
 
     settings: dict[str, Any]
     root: str
     start: str
     search_path: tuple[str, ...] = ()
-    kinds: tuple[dict[str, Any], ...] = ()
+    kinds: tuple[KindPlace, ...] = ()
     ships: bool = True
+    directories: tuple[str, ...] = ()
     environ: dict[str, str | None] = {}
+    host: str = "auto"
+
+
+# To a node.
+
+
+class Setup(_Frame, frozen=True):
+    """What the run is, as JSON of a `RunSetup`; the first frame of all."""
+
+    text: bytes
 
 
 class Piece(_Frame, frozen=True):
@@ -54,17 +82,10 @@ class Piece(_Frame, frozen=True):
 
 
 class Directory(_Frame, frozen=True):
-    """All pieces of a directory have been sent.
-
-    Args:
-        key: Its key, of its pieces too.
-        top: Its path on pytest's machine.
-        about: What unpacks it, as plain values.
-    """
+    """All pieces of a directory have been sent: what they are, as JSON of a `SentDirectory`."""
 
     key: str
-    top: str
-    about: dict[str, Any]
+    text: bytes
 
 
 class Start(_Frame, frozen=True):
@@ -206,6 +227,11 @@ ToNode: TypeAlias = (
 FromNode: TypeAlias = (
     Opened | Unfit | File | Gone | Buried | Dial | Broken | Closed | Line | Data | Eof | Taken
 )
+
+
+def with_environ(setup: RunSetup, changes: dict[str, str | None]) -> RunSetup:
+    """Return what a run is, with more changes to its workers' environment; its own count first."""
+    return msgspec.structs.replace(setup, environ={**changes, **setup.environ})
 
 
 # Calls, and their answers.

@@ -6,18 +6,17 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_ptc.agents.registry import choose_agent
+from pytest_ptc.agents.registry import choose_agent, launch_of
 from pytest_ptc.inputs.agent_facts import agent_facts, files_of_agent
-from pytest_ptc.interfaces.launch import AgentLaunch
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.voters import vote_spec
-from pytest_ptc.text.secret_names import secret_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_ptc.inputs.agent_files import AgentFiles
     from pytest_ptc.interfaces.agent_kind import AgentChoice, AgentKind, AgentRequest
+    from pytest_ptc.interfaces.launch import AgentLaunch
     from pytest_ptc.model.task import TaskSpec
 
 
@@ -99,15 +98,3 @@ def votes_of(spec: TaskSpec) -> Iterator[TaskSpec]:
     yield spec
     for number in range(1, len(spec.voters) + 1):
         yield vote_spec(spec, number)
-
-
-def launch_of(choice: AgentChoice) -> AgentLaunch:
-    """Return how a worker makes an agent."""
-    return AgentLaunch(
-        name=choice.name,
-        make=choice.make,
-        argv=choice.plan.argv,
-        options=dict(choice.plan.options),
-        search_path=choice.search_path,
-        secrets=secret_arguments(choice.plan.argv),
-    )

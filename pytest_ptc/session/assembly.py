@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from pytest_ptc.agents.registry import launch_of
 from pytest_ptc.agents.worker_python import worker_python
 from pytest_ptc.coordinator.coordinator import Coordinator
 from pytest_ptc.coordinator.local_crew import LocalCrew
@@ -25,7 +26,7 @@ from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.events import ContentSeen
 from pytest_ptc.runs.places import note_place
-from pytest_ptc.session.agents import RunAgents, launch_of
+from pytest_ptc.session.agents import RunAgents
 from pytest_ptc.session.host_choice import make_host
 from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_journal
 from pytest_ptc.session.run_facts import run_began

@@ -7,6 +7,7 @@ journal that was carried elsewhere must not be taken for one about the processes
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 
@@ -48,3 +49,9 @@ def arguments_of(pid: int) -> list[str] | None:
         return list(psutil.Process(pid).cmdline())
     except (psutil.Error, OSError):
         return None
+
+
+def lease_clock() -> float:
+    """Return seconds on a clock that goes on while this machine sleeps, where it has one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
+    return time.monotonic() if clock is None else time.clock_gettime(clock)

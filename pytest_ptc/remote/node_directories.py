@@ -1,0 +1,87 @@
+"""The directories that pytest's machine has sent to a node, and where they lie there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.remote.paths import PathMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from pytest_ptc.remote.frame_kinds import Directory, Piece
+
+
+class NodeDirectories:
+    """Takes directories piece by piece, and unpacks each in a thread.
+
+    Args:
+        folder: Where they are put; made with the first.
+        unpack: Unpacks a directory, given its pieces as one, what it is, and the place for it,
+            which is not there yet; returns its path on pytest's machine.
+    """
+
+    def __init__(self, folder: Path, unpack: Callable[[bytes, bytes, Path], str]) -> None:
+        self._folder = folder
+        self._unpack = unpack
+        self._pieces: dict[str, bytearray] = {}
+        self._came = asyncio.Event()
+        self._unpacked: dict[str, asyncio.Task[None]] = {}
+        #: The places of those that are unpacked; the latest content of a directory counts.
+        self._places: dict[str, str] = {}
+        #: The paths of pytest's machine, and what stands for them here.
+        self.paths = PathMap(())
+
+    def __repr__(self) -> str:
+        return f"<NodeDirectories {sorted(self._places)}>"
+
+    def take_piece(self, piece: Piece) -> None:
+        """Take a part of a directory."""
+        self._pieces.setdefault(piece.key, bytearray()).extend(piece.data)
+
+    def take(self, directory: Directory) -> None:
+        """Take that a directory is complete, and begin to unpack it."""
+        data = bytes(self._pieces.pop(directory.key, b""))
+        place = self._folder / str(len(self._unpacked))
+        self._came.set()
+        self._unpacked[directory.key] = asyncio.get_running_loop().create_task(
+            self._put(data, directory.text, place)
+        )
+
+    async def wait_for(self, keys: Iterable[str]) -> None:
+        """Wait until directories are unpacked that may still be on their way.
+
+        Raises:
+            ConfigError: A directory cannot be unpacked here.
+        """
+        for key in keys:
+            while key not in self._unpacked:
+                self._came.clear()
+                await self._came.wait()
+            await asyncio.shield(self._unpacked[key])
+
+    async def arrived(self) -> None:
+        """Wait until all that has been sent so far is unpacked.
+
+        Raises:
+            ConfigError: A directory cannot be unpacked here.
+        """
+        for unpacking in list(self._unpacked.values()):
+            await asyncio.shield(unpacking)
+
+    def close(self) -> None:
+        """Unpack nothing more."""
+        for unpacking in self._unpacked.values():
+            unpacking.cancel()
+
+    async def _put(self, data: bytes, text: bytes, place: Path) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            top = await asyncio.to_thread(self._unpack, data, text, place)
+        except OSError as error:
+            raise ConfigError(f"what was sent cannot be unpacked: {error}") from error
+        self._places[top] = str(place)
+        self.paths = PathMap(self._places.items())

@@ -1,0 +1,194 @@
+"""One node as pytest's machine has it: its frames, its lease, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pytest_ptc.remote import frame_kinds as frames
+from pytest_ptc.remote.engine import EngineError, EngineGoneError
+from pytest_ptc.remote.frames import FrameError, Inbox, Outbox
+from pytest_ptc.remote.lease import ENDING_S, PytestLease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_ptc.remote.engine import Engine, Op, SeatFacts
+
+#: Seconds between two calls where one has failed.
+PAUSE_S = 0.25
+#: Seconds for which more frames are gathered, once there is one: calls are dear.
+_GATHER_S = 0.002
+
+
+class NodeState(Enum):
+    """The life of a node; it goes through these in order, and may leave any of them out."""
+
+    #: What the run is has been said; it is not known whether the node is fit.
+    OPENING = "opening"
+    READY = "ready"
+    #: It cannot have workers of this run.
+    UNFIT = "unfit"
+    #: Nothing of the run lives there any more.
+    OVER = "over"
+
+
+class Node:
+    """One node's supervisor, at the other end of the engine's calls.
+
+    Args:
+        engine: The engine.
+        run_id: The run's id.
+        facts: Where it is.
+        lease: Seconds of its lease.
+        clock: The clock of the lease.
+        take: Takes each of its frames, in order.
+        over: Called once when nothing of the run lives there any more, with why.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        run_id: str,
+        facts: SeatFacts,
+        lease: float,
+        clock: Callable[[], float],
+        take: Callable[[Node, frames.FromNode], None],
+        over: Callable[[Node, str], None],
+    ) -> None:
+        self.facts = facts
+        #: How it is named in messages.
+        self.title = f"{facts.supervisor} ({facts.host})"
+        self.state = NodeState.OPENING
+        #: Why it is unfit or over.
+        self.why = ""
+        #: Set when nothing of the run lives there any more.
+        self.is_over = asyncio.Event()
+        #: The keys of directories that it has been sent.
+        self.sent: set[str] = set()
+        self._engine = engine
+        self._run_id = run_id
+        self._clock = clock
+        self._take = take
+        self._over = over
+        self._lease = PytestLease(lease, clock())
+        self._inbox = Inbox()
+        self._has_news = asyncio.Event()
+        self._outbox = Outbox(self._has_news.set)
+        self._questions = 0
+        self._answers: dict[int, asyncio.Future[frames.Buried]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Node {self.title} {self.state.value}>"
+
+    def say(self, frame: frames.ToNode) -> None:
+        """Send a frame, in time; one to a node that is over is dropped."""
+        if self.state is not NodeState.OVER:
+            self._outbox.put(frames.encode(frame))
+
+    async def bury(self, worker: str, why: str, cookie: str | None) -> frames.Buried | None:
+        """Have a worker ended; return how, or None where its node is over before that is known."""
+        if self.state is NodeState.OVER:
+            return None
+        self._questions += 1
+        number = self._questions
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        self.say(frames.Bury(number, worker, why[:2000], cookie))
+        over = asyncio.ensure_future(self.is_over.wait())
+        try:
+            await asyncio.wait([answer, over], return_when=asyncio.FIRST_COMPLETED)
+            return answer.result() if answer.done() else None
+        finally:
+            over.cancel()
+            del self._answers[number]
+
+    def buried(self, frame: frames.Buried) -> None:
+        """Take the answer to `bury`."""
+        answer = self._answers.get(frame.number)
+        if answer is not None and not answer.done():
+            answer.set_result(frame)
+
+    def end(self, why: str) -> None:
+        """Take that nothing of the run lives there any more."""
+        if self.state is not NodeState.OVER:
+            self.state, self.why = NodeState.OVER, why
+            self.is_over.set()
+            self._has_news.set()
+            self._over(self, why)
+
+    # Two conversations, one each way; they may be cancelled and begun again.
+
+    async def listen(self) -> None:
+        """Hear the node out until it is over."""
+        why = "it does not answer"
+        while self.state is not NodeState.OVER and (left := self._lease.until - self._clock()) > 0:
+            call = frames.Hear(
+                self._run_id, self.facts.supervisor, self._lease.beat, self._inbox.last
+            )
+            try:
+                answer = await asyncio.wait_for(self._call("hear", call), left)
+            except asyncio.TimeoutError:
+                break
+            except EngineGoneError as error:
+                why = str(error)
+                break
+            except EngineError as error:
+                why = str(error)
+                # The same beat again: the next one would say that this was answered.
+                await asyncio.sleep(PAUSE_S)
+                continue
+            if isinstance(answer, frames.Refused):
+                why = answer.why
+                if answer.ended:
+                    self.end(why)
+                    return
+                await asyncio.sleep(PAUSE_S)
+                continue
+            try:
+                self._hear(answer)
+            except FrameError as error:
+                why = str(error)
+                break
+        await self._wait_out(why)
+
+    def _hear(self, answer: frames.Answer) -> None:
+        if not isinstance(answer, frames.Heard):
+            raise FrameError(f"not the answer to a call: {answer!r:.100}")
+        self._lease.answered(self._clock())
+        for text in self._inbox.take(answer.first, answer.frames):
+            self._take(self, frames.decode_from_node(text))
+
+    async def _wait_out(self, why: str) -> None:
+        """Wait until the lease of a silent node is over, and it has ended what it had."""
+        while self.state is not NodeState.OVER:
+            left = self._lease.lost_at - self._clock()
+            if left <= 0:
+                self.end(why)
+                return
+            await asyncio.sleep(min(left, ENDING_S))
+
+    async def talk(self) -> None:
+        """Send what there is to send until the node is over."""
+        while self.state is not NodeState.OVER:
+            if not len(self._outbox):
+                self._has_news.clear()
+                await self._has_news.wait()
+                await asyncio.sleep(_GATHER_S)
+                continue
+            first, load = self._outbox.load()
+            call = frames.Say(self._run_id, self.facts.supervisor, first, load)
+            try:
+                answer = await asyncio.wait_for(self._call("say", call), self._lease.seconds)
+                if isinstance(answer, frames.Said):
+                    self._outbox.arrived(answer.last)
+                    continue
+            except (EngineError, FrameError, asyncio.TimeoutError):
+                pass
+            # `listen` decides when it is lost.
+            await asyncio.sleep(PAUSE_S)
+
+    async def _call(self, op: Op, call: frames.Call) -> frames.Answer:
+        payload = frames.encode(call)
+        return frames.decode_answer(await self._engine.call(self.facts.node, op, payload))
