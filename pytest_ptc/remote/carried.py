@@ -56,6 +56,10 @@ class CarriedFiles:
             inode, at = self._carried.get(name, (seen.st_ino, 0))
             if inode != seen.st_ino or seen.st_size < at:
                 at = 0  # another file: it is carried anew, from its start
+            if name not in self._carried:
+                # An empty file is one, too.
+                self._carried[name] = inode, at
+                yield File(self._attempt, name, at, b"")
             file.seek(at)
             # An agent may write faster than is carried: what there is now, and no more.
             while at < seen.st_size and (data := file.read(min(PART_BYTES, seen.st_size - at))):

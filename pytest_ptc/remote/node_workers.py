@@ -20,6 +20,7 @@ from pytest_ptc.remote.carried import CarriedFiles
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from pytest_ptc.coordinator.crew import Listening
     from pytest_ptc.remote.lease import NodeLease
     from pytest_ptc.remote.node_agents import NodeAgents
     from pytest_ptc.remote.node_directories import NodeDirectories
@@ -74,13 +75,14 @@ class NodeWorkers:
         self._lines: dict[str, asyncio.Queue[messages.Message]] = {}
         self._attempts: dict[str, CarriedFiles] = {}
         self._told_until = lease.until
+        self._server: Listening | None = None
 
     def __repr__(self) -> str:
         return f"<NodeWorkers {sorted(self._lines)}>"
 
     async def listen(self) -> None:
         """Begin to take workers' calls."""
-        await self._crew.listen()
+        self._server = await self._crew.listen()
 
     def start(self, worker: str) -> None:
         """Start a worker."""
@@ -119,6 +121,8 @@ class NodeWorkers:
     async def end(self) -> None:
         """End all workers and what they have started."""
         self._lines.clear()
+        if self._server is not None:
+            self._server.close()
         # In a thread: it waits for what it ends.
         await asyncio.to_thread(self._crew.close)
         await self._crew.hang_up()

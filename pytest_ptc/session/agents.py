@@ -33,9 +33,10 @@ class RunAgents:
 
     def __init__(self, request: AgentRequest, more: Sequence[AgentKind] = ()) -> None:
         self._request = request
-        self._more = tuple(more)
+        #: The kinds that other plugins bring.
+        self.kinds_of_plugins = tuple(more)
         #: The run's own.
-        self.own = choose_agent(request, self._more)
+        self.own = choose_agent(request, self.kinds_of_plugins)
         self._named = {request.settings.agent: self.own}
         self._facts: dict[str, dict[str, Any]] = {}
 
@@ -56,7 +57,9 @@ class RunAgents:
                     continue
                 settings = self._request.settings._replace(agent=name)
                 try:
-                    choice = choose_agent(replace(self._request, settings=settings), self._more)
+                    choice = choose_agent(
+                        replace(self._request, settings=settings), self.kinds_of_plugins
+                    )
                 except ConfigError as error:
                     raise ConfigError(f"{spec.nodeid}: agent {name!r}: {error}") from error
                 self._named[name] = choice

@@ -27,6 +27,7 @@ from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.events import ContentSeen
 from pytest_ptc.runs.places import note_place
 from pytest_ptc.session.agents import RunAgents
+from pytest_ptc.session.cluster import Cluster, dask_cluster
 from pytest_ptc.session.host_choice import make_host
 from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_journal
 from pytest_ptc.session.run_facts import run_began
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from pytest_ptc.coordinator.crew import CrewMaker
     from pytest_ptc.interfaces.agent_kind import AgentChoice, AgentKind
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.journal.events import RunBegan
@@ -63,7 +65,7 @@ class RunPlan:
     Args:
         run_id: The run's id; it sorts by time.
         list_id: The shared list's id.
-        host: Where workers live.
+        host: Where workers live: a host of this machine, or a cluster.
         fallback: Why the host is not the one that `auto` would rather have.
         agents: What does its tasks.
         sandbox: What is to be said of the sandbox; None for nothing.
@@ -71,7 +73,7 @@ class RunPlan:
 
     run_id: str
     list_id: str
-    host: Host
+    host: Host | Cluster
     fallback: str | None
     agents: RunAgents
     sandbox: str | None = None
@@ -86,7 +88,7 @@ def plan_run(
     place: RunPlace,
     settings: Settings,
     *,
-    other_host: Callable[[str], Host | None] = lambda _: None,
+    other_host: Callable[[str], Host | Cluster | None] = lambda _: None,
     more_agents: Iterable[AgentKind] = (),
 ) -> RunPlan:
     """Decide what a run is made of.
@@ -112,7 +114,9 @@ def plan_run(
     sandbox = sandbox_line(settings, agents.own, bubblewrap_problem)
     run_id = new_run_id(time.time(), last_run_id(place.runs))
     host, fallback = other_host(run_id), None
-    if host is None:
+    if host is None and settings.host == "dask":
+        host = dask_cluster(settings, run_id, os.environ, agents)
+    elif host is None:
         host, fallback = make_host(settings, run_id)
     return RunPlan(
         run_id=run_id,
@@ -166,6 +170,8 @@ def open_run(
         PtcError: The journal or the list cannot be made.
     """
     began = time.monotonic()
+    if isinstance(plan.host, Cluster):
+        plan.host.engine.check()
     with contextlib.ExitStack() as undo:
         scratch = make_scratch(plan.run_id)
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -192,19 +198,10 @@ def open_run(
         note_place(place.root, place.cache, os.environ, key)
         ours = [scratch, task_list.path, *lists.files]
         contents = _contents(place, settings, plan, journal, ours)
-        launch_files = _launch_files(
-            place, settings, plan, journal=journal.folder, scratch=scratch, commands=commands
-        )
         coordinator = Coordinator(
-            limits=limits_of(settings, processors=processors()),
-            crew=partial(
-                LocalCrew,
-                host=plan.host,
-                journal=journal,
-                scratch=scratch,
-                argv=(plan.agent.python.program, "-m", "pytest_ptc.worker"),
-                launch_file=launch_files,
-                proof=journal.key.control,
+            limits=limits_of(settings, processors=_starting(plan)),
+            crew=_crew_maker(
+                place, settings, plan, journal=journal, scratch=scratch, commands=commands
             ),
             task_list=task_list,
             journal=journal,
@@ -220,6 +217,43 @@ def open_run(
         contents=contents,
         scratch=scratch,
         began=began,
+    )
+
+
+def _starting(plan: RunPlan) -> int | None:
+    """Return how many workers start at once: on this machine, a start is bound by a processor."""
+    return None if isinstance(plan.host, Cluster) else processors()
+
+
+def _crew_maker(
+    place: RunPlace,
+    settings: Settings,
+    plan: RunPlan,
+    *,
+    journal: Journal,
+    scratch: Path,
+    commands: Path,
+) -> CrewMaker:
+    if isinstance(plan.host, Cluster):
+        return plan.host.crew(
+            place=place, settings=settings, agents=plan.agents, journal=journal, scratch=scratch
+        )
+    return partial(
+        LocalCrew,
+        host=plan.host,
+        journal=journal,
+        scratch=scratch,
+        argv=(plan.agent.python.program, "-m", "pytest_ptc.worker"),
+        launch_file=_launch_files(
+            place,
+            settings,
+            plan,
+            journal=journal.folder,
+            scratch=scratch,
+            commands=commands,
+            farewell=plan.host.farewell,
+        ),
+        proof=journal.key.control,
     )
 
 
@@ -251,12 +285,13 @@ def began_without_task(
     )
 
 
-def limits_of(settings: Settings, *, processors: int) -> Limits:
+def limits_of(settings: Settings, *, processors: int | None) -> Limits:
     """Return the limits of a run. Pure.
 
     Args:
         settings: What the user asked.
-        processors: How many this machine has for us: so many workers start at once.
+        processors: How many this machine has for us: so many workers start at once. None for no
+            limit.
     """
     restarts = settings.max_worker_restart
     return Limits(
@@ -293,6 +328,7 @@ def _launch_files(
     journal: Path,
     scratch: Path,
     commands: Path,
+    farewell: tuple[str, ...],
 ) -> Callable[[str, str], LaunchFile]:
     """Return what makes a worker's launch file from its name and key."""
     ourselves = ProcessIdentity.of(os.getpid())
@@ -317,7 +353,7 @@ def _launch_files(
             address=ScratchPlaces(scratch).coordinator_socket,
             key=key,
             clean_list=clean_list,
-            farewell=plan.host.farewell,
+            farewell=farewell,
             root=place.root,
             task_list=_task_list(settings, plan).path,
             owner=OwnerProcess(

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.session.assembly import OpenRun, RunPlan
+    from pytest_ptc.session.cluster import Cluster
     from pytest_ptc.session.place import RunPlace
     from pytest_ptc.session.run_lists import RunLists
 
@@ -150,7 +151,7 @@ class Run:
         place: RunPlace,
         settings: Settings,
         *,
-        other_host: Callable[[str], Host | None] = lambda _: None,
+        other_host: Callable[[str], Host | Cluster | None] = lambda _: None,
         more_agents: Iterable[AgentKind] = (),
     ) -> Run:
         """Return a run; arguments as for `plan_run`.

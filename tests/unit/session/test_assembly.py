@@ -15,6 +15,7 @@ from tests.support.settings import settings_with
 
 if TYPE_CHECKING:
     from pytest_ptc.interfaces.host import Host
+    from pytest_ptc.session.cluster import Cluster
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_a_host_from_elsewhere_goes_before_ours(tmp_path: Path) -> None:
     ours = plan_run(place, settings).host
     asked: list[str] = []
 
-    def other_host(run_id: str) -> Host:
+    def other_host(run_id: str) -> Host | Cluster:
         asked.append(run_id)
         return ours
 

@@ -1,0 +1,113 @@
+"""A run whose workers are on a cluster: what its nodes are told, and its crew."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.remote.crew import RemoteCrew, nothing_to_send
+from pytest_ptc.remote.frame_kinds import KindPlace, RunSetup
+from pytest_ptc.remote.node_agents import kind_place, settings_to_json
+from pytest_ptc.session.dask_choice import carried_variables, cluster_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from pytest_ptc.coordinator.crew import CrewMaker
+    from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.model.settings import Settings
+    from pytest_ptc.remote.crew import SentDirectory
+    from pytest_ptc.remote.engine import Engine
+    from pytest_ptc.session.agents import RunAgents
+    from pytest_ptc.session.place import RunPlace
+
+
+def dask_cluster(
+    settings: Settings, _run_id: str, environ: Mapping[str, str], agents: RunAgents
+) -> Cluster:
+    """Return the Dask cluster that was asked for; nothing is connected.
+
+    Raises:
+        ConfigError: It cannot be used with these settings.
+    """
+    cluster_address(settings, environ, {agents.own.plan.source: agents.own.plan.argv})
+    raise ConfigError("ptc_host: workers on a Dask cluster are not there yet")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """Where the workers of a run are that has them on a cluster.
+
+    Args:
+        engine: The engine that has it.
+        where: Its address, for people.
+    """
+
+    engine: Engine
+    where: str
+
+    @property
+    def name(self) -> str:
+        """Return the host's name, as `--ptc-host` has it."""
+        return self.engine.name
+
+    @property
+    def attach(self) -> None:
+        """Return that there is no one command to watch: each node has its own."""
+
+    @property
+    def tmux_socket(self) -> None:
+        """Return that there is no tmux server on this machine."""
+
+    def crew(
+        self,
+        *,
+        place: RunPlace,
+        settings: Settings,
+        agents: RunAgents,
+        journal: Journal,
+        scratch: Path,
+        directories: Callable[[dict[str, Any] | None], Sequence[SentDirectory]] = nothing_to_send,
+    ) -> CrewMaker:
+        """Return what makes the run's crew.
+
+        Args:
+            place: Where the run takes place.
+            settings: What the user asked.
+            agents: What does its tasks.
+            journal: Its journal.
+            scratch: Its private folder.
+            directories: What of this machine a task needs, or every node; as `RemoteCrew` has it.
+        """
+        ships = settings.dask_code == "ship"
+        setup = RunSetup(
+            settings=settings_to_json(settings),
+            root=str(place.root),
+            start=str(place.start),
+            search_path=tuple(agents.own.python.search_path),
+            kinds=tuple(
+                msgspec.convert(kind_place(kind), KindPlace) for kind in agents.kinds_of_plugins
+            ),
+            ships=ships,
+            directories=tuple(directory.key for directory in directories(None)),
+            environ=dict(carried_variables(settings, os.environ)),
+            host=settings.dask_node_host,
+        )
+        return partial(
+            RemoteCrew,
+            engine=self.engine,
+            journal=journal,
+            folder=journal.folder,
+            setup=setup,
+            directories=directories,
+            lease=settings.dask_lease,
+            scratch=scratch,
+            proof=journal.key.control,
+        )
