@@ -6,7 +6,7 @@ each once, with its files and its history: a snapshot, to which what is edited l
     code = Code(rootpath, max_mb=settings.dask_max_code, ours=lists.ours)
     for sent in code.take(specs):  # new ones; blocks: files are read, git is run
         header(sent.summary)
-    sent = code.of(spec)  # what a node must have before it does this task
+    sent = code.of(spec.cwd)  # what a node must have before it does this task
     sent.key, sent.blob  # send the bytes where a node does not have the key yet
     PathMap(code.pairs({sent.key: place}))  # `place` is where `sent_code.unpack` has laid it down
 
@@ -147,9 +147,9 @@ class Code:
             self._of_cwd[place] = sent.top
         return new
 
-    def of(self, spec: TaskSpec) -> Sent:
-        """Return what has a task's directory; it was taken."""
-        return self._sent[self._of_cwd[os.path.realpath(spec.cwd)]][-1]
+    def of(self, cwd: str) -> Sent:
+        """Return what has a task's directory; the task was taken."""
+        return self._sent[self._of_cwd[os.path.realpath(cwd)]][-1]
 
     def at_root(self) -> Sent:
         """Return what has pytest's root directory; it was taken."""

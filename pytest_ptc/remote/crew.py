@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,19 +44,18 @@ CLOSE_TIMEOUT_S = 10.0
 
 
 class SentDirectory(NamedTuple):
-    """A directory to be sent: what tells its content from another, itself, and what it is.
+    """A directory to be sent.
 
     Args:
-        key: The hash of its content.
-        top: Its path on this machine.
+        key: The same for the same content.
         data: Its content, packed.
-        text: What unpacks it, as JSON.
+        names: Its path on this machine, and other paths that lead to it or below, each with the
+            place in it that is meant.
     """
 
     key: str
-    top: str
     data: bytes
-    text: bytes
+    names: Sequence[tuple[str, str]]
 
 
 def nothing_to_send(_: object) -> Sequence[SentDirectory]:
@@ -85,8 +85,8 @@ class RemoteCrew:
         journal: The run's journal.
         folder: The run's folder in the journal.
         setup: What every node is told of the run.
-        directories: What a task needs of this machine, given its JSON; None for what every node
-            needs. Each is a key and its bytes with what they are.
+        directories: What a task needs of this machine, by the task's directory; what every node
+            needs, for None.
         lease: Seconds that a node lives without being heard.
         scratch: The run's scratch folder, for the socket that `ptc stop` calls.
         proof: What the run's user has to show to have a task stopped.
@@ -101,7 +101,7 @@ class RemoteCrew:
         journal: CrewJournal,
         folder: Path,
         setup: frames.RunSetup,
-        directories: Callable[[dict[str, Any] | None], Sequence[SentDirectory]],
+        directories: Callable[[str | None], Sequence[SentDirectory]],
         lease: float,
         scratch: Path,
         proof: str = "",
@@ -163,9 +163,9 @@ class RemoteCrew:
         text = messages.encode(message)
         if isinstance(message, messages.Assigned):
             self._attempts[message.attempt] = worker
-            self._send_directories(place.node, message.spec)
+            self._send_directories(place.node, message.spec["cwd"])
         elif isinstance(message, messages.Prepare) and message.like is not None:
-            self._send_directories(place.node, message.like)
+            self._send_directories(place.node, message.like["cwd"])
         place.node.say(frames.Line(worker, text))
 
     async def bury(self, worker: str, why: str, cookie: str | None) -> Remains:
@@ -223,14 +223,12 @@ class RemoteCrew:
             node.say(frames.Dismiss(facts.worker))
             return
         place.node = node
-        match node.state:
-            case NodeState.UNFIT:
-                node.say(frames.Dismiss(facts.worker))
-            case NodeState.READY:
-                node.say(frames.Start(facts.worker))
-                self._started(place, node)
-            case _:
-                node.say(frames.Start(facts.worker))
+        if node.state is NodeState.UNFIT:
+            node.say(frames.Dismiss(facts.worker))
+            return
+        node.say(frames.Start(facts.worker))
+        if node.state is NodeState.READY:
+            self._started(place, node)
 
     def _refused(self, node: str, why: str) -> None:
         self._journal.append(events.NodeRefused(node=node, why=why))
@@ -251,19 +249,20 @@ class RemoteCrew:
             self._run(talk)
         return node
 
-    def _send_directories(self, node: Node, spec: dict[str, Any] | None) -> None:
-        """Send what a task needs of this machine, unless the node has it."""
-        for directory in self._directories(spec):
+    def _send_directories(self, node: Node, cwd: str | None) -> None:
+        """Send what a task in a directory needs of this machine, unless the node has it."""
+        for directory in self._directories(cwd):
             if directory.key in node.sent:
                 continue
             node.sent.add(directory.key)
             for at in range(0, len(directory.data), PIECE_BYTES):
                 node.say(frames.Piece(directory.key, directory.data[at : at + PIECE_BYTES]))
-            node.say(frames.Directory(directory.key, directory.text))
+            names = json.dumps([list(name) for name in directory.names]).encode("ascii")
+            node.say(frames.Directory(directory.key, names))
             self._journal.append(
                 events.CodeSent(
                     node=node.facts.supervisor,
-                    top=directory.top,
+                    top=directory.names[0][0],
                     key=directory.key,
                     size=len(directory.data),
                 )
@@ -326,7 +325,7 @@ class RemoteCrew:
                 self._started(place, node)
 
     def _started(self, place: Place, node: Node) -> None:
-        self._calls.placed(place.worker)
+        self._calls.placed(place.worker, node.facts.supervisor)
         self._journal.append(
             events.WorkerStarted(
                 worker=place.worker, pid=None, created=None, node=node.facts.supervisor

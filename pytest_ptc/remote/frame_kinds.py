@@ -82,10 +82,15 @@ class Piece(_Frame, frozen=True):
 
 
 class Directory(_Frame, frozen=True):
-    """All pieces of a directory have been sent: what they are, as JSON of a `SentDirectory`."""
+    """All pieces of a directory have been sent.
+
+    Args:
+        key: Its key, of its pieces too.
+        names: Paths of pytest's machine, and the places in it that each stands for, as JSON.
+    """
 
     key: str
-    text: bytes
+    names: bytes
 
 
 class Start(_Frame, frozen=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import posixpath
 from typing import TYPE_CHECKING
 
 from pytest_ptc.model.errors import ConfigError
@@ -20,17 +22,17 @@ class NodeDirectories:
 
     Args:
         folder: Where they are put; made with the first.
-        unpack: Unpacks a directory, given its pieces as one, what it is, and the place for it,
-            which is not there yet; returns its path on pytest's machine.
+        unpack: Unpacks a directory, given its pieces as one, in a folder that is not there yet;
+            returns the path at which it lies.
     """
 
-    def __init__(self, folder: Path, unpack: Callable[[bytes, bytes, Path], str]) -> None:
+    def __init__(self, folder: Path, unpack: Callable[[bytes, Path], str]) -> None:
         self._folder = folder
         self._unpack = unpack
         self._pieces: dict[str, bytearray] = {}
         self._came = asyncio.Event()
         self._unpacked: dict[str, asyncio.Task[None]] = {}
-        #: The places of those that are unpacked; the latest content of a directory counts.
+        #: The places of paths of pytest's machine; of a directory, the latest content counts.
         self._places: dict[str, str] = {}
         #: The paths of pytest's machine, and what stands for them here.
         self.paths = PathMap(())
@@ -48,7 +50,7 @@ class NodeDirectories:
         place = self._folder / str(len(self._unpacked))
         self._came.set()
         self._unpacked[directory.key] = asyncio.get_running_loop().create_task(
-            self._put(data, directory.text, place)
+            self._put(data, directory.names, place)
         )
 
     async def wait_for(self, keys: Iterable[str]) -> None:
@@ -77,11 +79,12 @@ class NodeDirectories:
         for unpacking in self._unpacked.values():
             unpacking.cancel()
 
-    async def _put(self, data: bytes, text: bytes, place: Path) -> None:
+    async def _put(self, data: bytes, names: bytes, folder: Path) -> None:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            top = await asyncio.to_thread(self._unpack, data, text, place)
+            place = await asyncio.to_thread(self._unpack, data, folder)
         except OSError as error:
             raise ConfigError(f"what was sent cannot be unpacked: {error}") from error
-        self._places[top] = str(place)
+        for path, within in json.loads(names):
+            self._places[path] = posixpath.normpath(posixpath.join(place, within))
         self.paths = PathMap(self._places.items())

@@ -73,7 +73,7 @@ class NodeSupervisor:
         run_id: str,
         lease: float,
         make_host: Callable[[str, str], Host],
-        unpack: Callable[[bytes, bytes, Path], str],
+        unpack: Callable[[bytes, Path], str],
         environ: dict[str, str | None] | None = None,
     ) -> None:
         self.name = name

@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_ptc.model.errors import ConfigError
-from pytest_ptc.remote.crew import RemoteCrew, nothing_to_send
+from pytest_ptc.remote.crew import RemoteCrew, SentDirectory, nothing_to_send
 from pytest_ptc.remote.frame_kinds import KindPlace, RunSetup
 from pytest_ptc.remote.node_agents import kind_place, settings_to_json
 from pytest_ptc.session.dask_choice import carried_variables, cluster_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Any
 
     from pytest_ptc.coordinator.crew import CrewMaker
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.settings import Settings
-    from pytest_ptc.remote.crew import SentDirectory
+    from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.remote.code import Code
     from pytest_ptc.remote.engine import Engine
     from pytest_ptc.session.agents import RunAgents
     from pytest_ptc.session.place import RunPlace
+
+#: Stands for the place of a directory on a node, which that node alone knows.
+_PLACE = "/place"
 
 
 def dask_cluster(
@@ -48,10 +51,12 @@ class Cluster:
     Args:
         engine: The engine that has it.
         where: Its address, for people.
+        code: What is sent of this machine; None where nodes share its disk.
     """
 
     engine: Engine
     where: str
+    code: Code | None = None
 
     @property
     def name(self) -> str:
@@ -66,6 +71,14 @@ class Cluster:
     def tmux_socket(self) -> None:
         """Return that there is no tmux server on this machine."""
 
+    def take(self, specs: Sequence[TaskSpec]) -> list[str]:
+        """Pack what tasks need of this machine; return a line for each directory that is new.
+
+        Raises:
+            PtcError: It cannot be sent; the message has the fix.
+        """
+        return [] if self.code is None else [sent.summary for sent in self.code.take(specs)]
+
     def crew(
         self,
         *,
@@ -74,7 +87,6 @@ class Cluster:
         agents: RunAgents,
         journal: Journal,
         scratch: Path,
-        directories: Callable[[dict[str, Any] | None], Sequence[SentDirectory]] = nothing_to_send,
     ) -> CrewMaker:
         """Return what makes the run's crew.
 
@@ -84,9 +96,8 @@ class Cluster:
             agents: What does its tasks.
             journal: Its journal.
             scratch: Its private folder.
-            directories: What of this machine a task needs, or every node; as `RemoteCrew` has it.
         """
-        ships = settings.dask_code == "ship"
+        directories = nothing_to_send if self.code is None else partial(_needed, self.code)
         setup = RunSetup(
             settings=settings_to_json(settings),
             root=str(place.root),
@@ -95,7 +106,7 @@ class Cluster:
             kinds=tuple(
                 msgspec.convert(kind_place(kind), KindPlace) for kind in agents.kinds_of_plugins
             ),
-            ships=ships,
+            ships=self.code is not None,
             directories=tuple(directory.key for directory in directories(None)),
             environ=dict(carried_variables(settings, os.environ)),
             host=settings.dask_node_host,
@@ -111,3 +122,12 @@ class Cluster:
             scratch=scratch,
             proof=journal.key.control,
         )
+
+
+def _needed(code: Code, cwd: str | None) -> Sequence[SentDirectory]:
+    """Return what a task in a directory needs, or what every node does."""
+    sent = code.at_root() if cwd is None else code.of(cwd)
+    names = [
+        (name, os.path.relpath(place, _PLACE)) for name, place in code.pairs({sent.key: _PLACE})
+    ]
+    return [SentDirectory(key=sent.key, data=sent.blob, names=names)]

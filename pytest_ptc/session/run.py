@@ -32,6 +32,7 @@ from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.aliases import Aliases
 from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
+from pytest_ptc.session.cluster import Cluster
 from pytest_ptc.session.flakiness import flaky_lines
 from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.refusals import (
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.session.assembly import OpenRun, RunPlan
-    from pytest_ptc.session.cluster import Cluster
     from pytest_ptc.session.place import RunPlace
     from pytest_ptc.session.run_lists import RunLists
 
@@ -134,6 +134,8 @@ class Run:
         self.when_begun: Callable[[], object] = lambda: None
         #: Files of suite, configuration and reviewer that the change under review brings.
         self.changed_suite: tuple[str, ...] = ()
+        #: What was made ready to be sent to nodes, a line each.
+        self.sent: list[str] = []
         self._place = place
         self._settings = settings
         self._resumption: Resumption | None = None
@@ -250,6 +252,8 @@ class Run:
         refuse_unfilled(specs, self.plan.agents)
         refuse_shared_findings(specs, self.plan.agents, self._findings)
         self.lists.refuse_new_without_baseline(specs)
+        if isinstance(self.plan.host, Cluster):
+            self.sent += self.plan.host.take(specs)
         if resume:
             self._name_changes(specs, since)
         self._isolated.update(spec.cwd for spec in specs if spec.isolation is not None)

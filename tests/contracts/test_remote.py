@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.journal.events import NodeJoined, WorkerStarted
+from pytest_ptc.remote.code import Code
 from pytest_ptc.session.cluster import Cluster
 from pytest_ptc.session.place import RunPlace
 from pytest_ptc.session.run import Run
@@ -33,19 +34,21 @@ class World:
         project.commit("the agent", **{"agent.py": AGENT})
         self.place = RunPlace(root=project.top, cache=folder / "cache", start=folder)
         self.engine: InProcessEngine | None = None
-        self.places = {"na": 2, "nb": 2}
+        self.places = {"na": 1, "nb": 1}
+        self.ships = True
 
     def run(self, **said: object) -> Run:
         """Return a run of two workers on the nodes."""
 
         def cluster(run_id: str) -> Cluster:
             self.engine = InProcessEngine(run_id, self.places)
-            return Cluster(engine=self.engine, where="here")
+            code = Code(self.place.root, max_mb=20) if self.ships else None
+            return Cluster(engine=self.engine, where="here", code=code)
 
         usual = {
             "host": "dask",
             "dask_scheduler": "local",
-            "dask_code": "shared",
+            "dask_code": "ship" if self.ships else "shared",
             "dask_node_host": "process",
             "dask_lease": 6.0,
         }

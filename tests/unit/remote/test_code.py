@@ -471,14 +471,14 @@ def test_each_directory_is_packed_once(repo: Repository, tmp_path: Path) -> None
         str(place) for place in (repo.top, other.top, plain / "deep", clone.top)
     ]
     assert code.take(specs) == []
-    assert code.of(specs[1]).top == str(other.top)
-    assert code.of(specs[3]).top == str(clone.top)
+    assert code.of(specs[1].cwd).top == str(other.top)
+    assert code.of(specs[3].cwd).top == str(clone.top)
     assert code.at_root().top == str(repo.top)
     repo.git("update-ref", "refs/pull/1/head", repo.base)
     more = spec_of(repo.top, prompt="Review pull/1/head.")
     (again,) = code.take([more])
     assert again.top == str(repo.top)
-    assert code.of(more) is again
+    assert code.of(more.cwd) is again
     assert "refs/pull/1/head" in there(laid(again, tmp_path), "for-each-ref")
     assert code.take([more]) == []
 
@@ -499,7 +499,7 @@ def test_paths_are_mapped_by_every_name_of_a_directory(repo: Repository, tmp_pat
     code = Code(tmp_path / "link", max_mb=20)
     spec = spec_of(tmp_path / "to-pkg")
     code.take([spec])
-    assert code.pairs({code.of(spec).key: "/node/app"}, [spec]) == [
+    assert code.pairs({code.of(spec.cwd).key: "/node/app"}, [spec]) == [
         (str(repo.top), "/node/app"),
         (str(tmp_path / "link"), "/node/app"),
         (str(tmp_path / "to-pkg"), "/node/app/pkg"),
