@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -82,23 +83,22 @@ class DaskCluster:
         """Tell whether a process that was started is there."""
         return self._processes[name].poll() is None
 
-    def kill(self, name: str) -> None:
-        """Kill a process that was started, with those that it has started."""
-        process = self._processes.pop(name)
-        below = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        for child in below:
-            child.kill()
-        process.wait()
-        psutil.wait_procs(below)
+    def kill(self, *names: str) -> None:
+        """Kill processes that were started, with those that they have started."""
+        ended = [self._processes.pop(name) for name in names]
+        tops = [psutil.Process(process.pid) for process in ended if process.poll() is None]
+        below = [child for top in tops for child in top.children(recursive=True)]
+        all_of_them = [*tops, *below]
+        for each in all_of_them:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs(all_of_them)
+        for process in ended:
+            process.wait()
 
     def close(self) -> None:
         """Kill all that is left."""
-        for name in list(self._processes):
-            if self.runs(name):
-                self.kill(name)
-            else:
-                self._processes.pop(name)
+        self.kill(*self._processes)
 
 
 @contextmanager

@@ -26,6 +26,14 @@ CHECK_S = 3.0
 #: Seconds for each step of it.
 _STEP_S = 1.2
 _CERTIFICATES = "distributed.comm.tls.ca-file, client.cert and client.key in Dask's configuration"
+_NO_DASK = "that is no Dask scheduler: correct the address"
+_REFUSED = (
+    "it refuses our certificate: are distributed.comm.tls.client.cert and client.key of its "
+    f"authority? They are {_CERTIFICATES}"
+)
+#: A message of Dask's begins with its length; the first one tells of compression and versions.
+_LENGTH_BYTES = 8
+_LONGEST_GREETING = 1 << 20
 INSTALL = "--ptc-host=dask needs Dask: pip install 'pytest-ptc[dask]'"
 
 
@@ -76,9 +84,19 @@ def _run(work: Coroutine[Any, Any, str | None]) -> str | None:
 
 async def _problem(address: Address) -> str | None:
     """Return what keeps us from a scheduler, or None."""
+    from distributed.security import Security  # noqa: PLC0415 - see import_dask
+
+    context = None
     problem = await _port_problem(address)
     if problem is None and address.scheme == "tls":
-        problem = await _tls_problem(address)
+        try:
+            context = Security().get_connection_args("client").get("ssl_context")
+        except (OSError, ValueError) as error:
+            return f"the certificates of {_CERTIFICATES} cannot be used: {error}"
+        if context is None:
+            return f"TLS needs certificates: set {_CERTIFICATES}"
+    if problem is None:
+        problem = await _greeting_problem(address, context)
     if problem is None:
         problem = await _dask_problem(address)
     return problem
@@ -86,7 +104,7 @@ async def _problem(address: Address) -> str | None:
 
 async def _port_problem(address: Address) -> str | None:
     try:
-        writer = await _connected(address, None)
+        _, writer = await _connected(address, None)
     except socket.gaierror:
         return f"there is no host {address.host}: correct the address"
     except asyncio.TimeoutError:
@@ -97,17 +115,10 @@ async def _port_problem(address: Address) -> str | None:
     return None
 
 
-async def _tls_problem(address: Address) -> str | None:
-    from distributed.security import Security  # noqa: PLC0415 - see import_dask
-
+async def _greeting_problem(address: Address, context: ssl.SSLContext | None) -> str | None:
+    """Return what is wrong with how the other side begins: Dask's begins with a short message."""
     try:
-        context = Security().get_connection_args("client").get("ssl_context")
-    except (OSError, ValueError) as error:
-        return f"the certificates of {_CERTIFICATES} cannot be used: {error}"
-    if context is None:
-        return f"TLS needs certificates: set {_CERTIFICATES}"
-    try:
-        writer = await _connected(address, context)
+        reader, writer = await _connected(address, context)
     except ssl.SSLCertVerificationError as error:
         return (
             f"its certificate is not one of our authority's ({error.verify_message}): is it the "
@@ -115,8 +126,27 @@ async def _tls_problem(address: Address) -> str | None:
         )
     except (OSError, asyncio.TimeoutError):
         return "it does not speak TLS: is it tcp://, or another program's port?"
-    await _left(writer)
-    return None
+    try:
+        begun = await asyncio.wait_for(reader.readexactly(_LENGTH_BYTES), _STEP_S)
+    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
+        if context is None:
+            return await _tls_instead(address)
+        # Whose certificate is refused hears that after its own handshake.
+        silent = isinstance(error, asyncio.TimeoutError)
+        return _NO_DASK if silent else _REFUSED
+    finally:
+        await _left(writer)
+    return None if int.from_bytes(begun, "little") < _LONGEST_GREETING else _NO_DASK
+
+
+async def _tls_instead(address: Address) -> str:
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        _, writer = await _connected(address, anybody)
+        await _left(writer)
+        return f"it speaks TLS: use tls://{str(address).partition('://')[2]}"
+    return _NO_DASK
 
 
 async def _dask_problem(address: Address) -> str | None:
@@ -124,40 +154,26 @@ async def _dask_problem(address: Address) -> str | None:
     from distributed.security import Security  # noqa: PLC0415
 
     arguments = Security().get_connection_args("client")
+    there = rpc(str(address), timeout=_STEP_S, connection_args=arguments)
     try:
-        there = rpc(str(address), timeout=_STEP_S, connection_args=arguments)
-        try:
-            told = await asyncio.wait_for(there.identity(), _STEP_S)
-        finally:
-            await there.close_rpc()
+        told = await asyncio.wait_for(there.identity(), _STEP_S)
     except RuntimeError as error:
         return str(error)  # Dask's own configuration asks for encryption
     except (OSError, asyncio.TimeoutError, ValueError, TypeError, EOFError):
-        return await _who_answers(address)
+        return _NO_DASK
+    finally:
+        await there.close_rpc()
     kind = told.get("type", "") if isinstance(told, dict) else ""
     if kind.endswith(("Worker", "Nanny")):
         return f"that is a Dask {kind.lower()}, not the scheduler: give the scheduler's address"
-    return None if "workers" in told else "that is no Dask scheduler: correct the address"
+    return None if "workers" in told else _NO_DASK
 
 
-async def _who_answers(address: Address) -> str:
-    if address.scheme == "tls":
-        return (
-            f"it refuses our certificate: are distributed.comm.tls.client.cert and client.key of "
-            f"its authority? They are named in {_CERTIFICATES}"
-        )
-    anybody = ssl.create_default_context()
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
-    with contextlib.suppress(OSError, asyncio.TimeoutError):
-        await _left(await _connected(address, anybody))
-        return f"it speaks TLS: use tls://{str(address).partition('://')[2]}"
-    return "that is no Dask scheduler: correct the address"
-
-
-async def _connected(address: Address, context: ssl.SSLContext | None) -> asyncio.StreamWriter:
+async def _connected(
+    address: Address, context: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     connecting = asyncio.open_connection(address.host, address.port, ssl=context)
-    _, writer = await asyncio.wait_for(connecting, _STEP_S)
-    return writer
+    return await asyncio.wait_for(connecting, _STEP_S)
 
 
 async def _left(writer: asyncio.StreamWriter) -> None:

@@ -243,23 +243,14 @@ class DaskEngine:
     async def _call(self, node: str, op: Op, payload: bytes) -> bytes:
         if self._why_gone is not None:
             raise EngineGoneError(self._why_gone)
-        client, nodes = self._client, self._nodes
-        if client is None or nodes is None or client.status != "running":
-            raise EngineError("the connection with the scheduler is interrupted")
-        if node not in nodes:
-            raise EngineError(f"node {node} is not in the cluster")
+        if self._nodes is None:
+            raise EngineError("the engine is not open")
+        told = (self._plan.run_id, op, payload)
+        answered = await self._nodes.run(node, self._plan.call_s, on_node.ptc_call, *told)
         try:
-            answers = await asyncio.wait_for(
-                client.run(
-                    *(on_node.ptc_call, self._plan.run_id, op, payload),
-                    workers=[node],
-                    on_error="return",
-                ),
-                self._plan.call_s,
-            )
-            how, answer = msgspec.convert(answers[node], tuple[str, bytes])
-        except Exception as error:  # noqa: BLE001 - of Dask's, which has many: no answer
-            raise EngineError(f"node {node}: no answer ({type(error).__name__})") from None
+            how, answer = msgspec.convert(answered, tuple[str, bytes])
+        except msgspec.ValidationError as error:
+            raise EngineError(f"node {node}: {error}") from None
         if how != "ok":
             raise EngineError(f"node {node}: {answer.decode(errors='replace')}")
         return answer

@@ -113,17 +113,59 @@ class DaskNodes:
         else:
             self.refuse(node, why)
 
+    async def run(self, node: str, limit: float, function: Callable[..., Any], *told: Any) -> Any:
+        """Call a function in a node's process; it may be called twice.
+
+        Dask would try for 30 s to reach a node that is not there any more.
+
+        Args:
+            node: The node.
+            limit: Seconds for the answer.
+            function: One that is the same there.
+            *told: What it is called with; Dask logs it only if it raises.
+
+        Raises:
+            EngineError: No answer.
+        """
+        work = asyncio.ensure_future(
+            self._client.run(function, *told, workers=[node], on_error="return")
+        )
+        try:
+            await asyncio.wait_for(self._answered(node, work), limit)
+            answer = work.result()[node]
+        except EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of Dask's, which has many
+            raise EngineError(f"node {node}: no answer ({type(error).__name__})") from None
+        finally:
+            work.cancel()
+        if isinstance(answer, BaseException):
+            raise EngineError(f"node {node}: no answer ({type(answer).__name__})")
+        return answer
+
+    async def _answered(self, node: str, work: asyncio.Future[Any]) -> None:
+        """Return when a node has answered.
+
+        Raises:
+            EngineError: It cannot answer any more.
+        """
+        while not work.done():
+            if self._client.status != "running":
+                raise EngineError("the connection with the scheduler is interrupted")
+            if node not in self._present:
+                raise EngineError(f"node {node} is not in the cluster")
+            ring = asyncio.shield(self._changed.next_ring)
+            await asyncio.wait((work, ring), return_when=asyncio.FIRST_COMPLETED)
+            ring.cancel()
+
     async def _facts(self, node: str) -> NodeFacts | None:
         text = call_by_text("facts", tuple(self._needs.programs))
         try:
-            answers = await asyncio.wait_for(
-                self._client.run(eval, *text, workers=[node], on_error="return"), ANSWER_S
-            )
-            return msgspec.convert(answers[node], NodeFacts)
+            return msgspec.convert(await self.run(node, ANSWER_S, eval, *text), NodeFacts)
         except msgspec.ValidationError as error:
             # Of a node's own making, as all that is told by one.
             return NodeFacts(
                 host=node, pid=0, platform="", python=self._needs.python, problem=str(error)
             )
-        except Exception:  # noqa: BLE001 - of Dask's, which has many: it has not answered
+        except EngineError:
             return None

@@ -157,7 +157,7 @@ class DaskSeats:
         if not seat.taken:
             seat.node = None
         elif seat.node not in self._nodes:
-            return f"its node {seat.node} has left the cluster"
+            return _left(seat)
         wanted = self._nodes.seatable if seat.node is None else (seat.node,)
         text = call_by_text("hold", self._run_id, seat.worker, seat.number, self._source)
         seat.future = self._client.submit(
@@ -188,7 +188,7 @@ class DaskSeats:
                 if result.done():
                     return await self._ended(seat, *result.result())
                 if seat.taken and seat.node not in self._nodes:
-                    return f"its node {seat.node} has left the cluster"
+                    return _left(seat)
                 if seat.node is None and self._nodes.seatable != wanted:
                     return None  # where it waits, it may wait for long; others may have a place
         finally:
@@ -205,7 +205,9 @@ class DaskSeats:
         if how == "failed":
             raise EngineError(f"Dask gave the seat of {seat.worker} up: {told}")
         if seat.taken:
-            return f"its place at {seat.node} is free"
+            # Elsewhere Dask has made the seat anew.
+            left = told != seat.node
+            return _left(seat) if left else f"its place at {seat.node} is free"
         if how == "unfit":
             await self._nodes.ask(told)
         await asyncio.sleep(_PAUSE_S)
@@ -234,18 +236,12 @@ class DaskSeats:
     async def _tell(
         self, worker: str, number: int, node: str, ticket: bytes | None
     ) -> tuple[str, bytes]:
+        told = (self._run_id, worker, number, ticket)
         try:
-            answers = await asyncio.wait_for(
-                self._client.run(
-                    *(on_node.ptc_ticket, self._run_id, worker, number, ticket),
-                    workers=[node],
-                    on_error="return",
-                ),
-                _TAKE_S,
-            )
-            return msgspec.convert(answers[node], tuple[str, bytes])
-        except Exception:  # noqa: BLE001 - of Dask's, which has many: the node says it again
-            return "unheard", b""
+            answer = await self._nodes.run(node, _TAKE_S, on_node.ptc_ticket, *told)
+            return msgspec.convert(answer, tuple[str, bytes])
+        except (EngineError, msgspec.ValidationError):
+            return "unheard", b""  # the node says it again, if it is there
 
     def _talk(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         talk = asyncio.ensure_future(work)
@@ -276,6 +272,10 @@ class DaskSeats:
             if (why := self._gone()) is not None:
                 raise EngineGoneError(why)
             await asyncio.shield(self._changed.next_ring)
+
+
+def _left(seat: _Seat) -> str:
+    return f"its node {seat.node} has left the cluster"
 
 
 async def _outcome(future: Future[Any]) -> tuple[str, str]:
