@@ -104,6 +104,8 @@ class Contents:
         ours: Tells whether a real path is one that this run writes itself.
         tell: Takes each attempt's name and what its agent could see at its end.
         folder: Where lists of files are kept; None for nowhere.
+        snapshot: Whether agents see what there was when their tasks were taken, whatever is changed
+            since: as where it was sent to other machines.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Contents:
         ours: Callable[[str], bool] = lambda _: False,
         tell: Callable[[str, Content], None] = lambda *_: None,
         folder: Path | None = None,
+        snapshot: bool = False,
     ) -> None:
         self._agent = agent
         self._rootpath = os.path.realpath(rootpath)
@@ -124,6 +127,8 @@ class Contents:
         self._trees = Trees(self._disk, ours)
         self._tasks: dict[str, _Task] = {}
         self._latest: dict[str, Content] = {}
+        self._taken: dict[str, Content] = {}
+        self._snapshot = snapshot
         self._lists: dict[str, Mapping[str, str]] = {}
         #: One look at a time, whoever takes it.
         self._looking = threading.Lock()
@@ -149,11 +154,14 @@ class Contents:
             look = _Look()
             for spec in specs:
                 self._tasks[spec.nodeid] = self._task(spec, look)
-            return self._take([spec.nodeid for spec in specs], look)
+            taken = self._take([spec.nodeid for spec in specs], look)
+            self._taken.update(taken)
+            return taken
 
     def began(self, attempt: str, spec: TaskSpec) -> Content | None:
         """Return what an attempt that begins now could see, by the latest look; never waits."""
-        content = self._latest.get(spec.nodeid)
+        looks = self._taken if self._snapshot else self._latest
+        content = looks.get(spec.nodeid)
         if content is None:
             return None
         if content.problem is None:

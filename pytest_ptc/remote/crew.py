@@ -290,7 +290,7 @@ class RemoteCrew:
                     events.WorkerLineBroken(worker=None, error=f"node {node.title}: {error}")
                 )
             case frames.Closed():
-                node.end("it has ended all that it had")
+                node.end("its lease was over, and it has ended all that it had")
             case _:
                 raise FrameError(f"not expected: {frame!r:.200}")
 
@@ -343,7 +343,11 @@ class RemoteCrew:
 
     def _node_over(self, node: Node, why: str) -> None:
         """Take its workers as gone: nothing of the run lives there."""
-        self._journal.append(events.NodeLost(node=node.facts.supervisor, why=why))
+        name = node.facts.supervisor
+        if node.was_told_to_close:
+            self._journal.append(events.NodeLeft(node=name))
+        else:
+            self._journal.append(events.NodeLost(node=name, why=why))
         for worker, place in list(self._places.items()):
             if place.node is node:
                 self._calls.gone(worker, f"node {node.title} is lost: {why}")

@@ -13,7 +13,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.agents.registry import launch_of
 from pytest_ptc.agents.worker_python import worker_python
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.remote.frame_kinds import RunSetup
     from pytest_ptc.remote.paths import PathMap
+
+
+#: The settings that name programs.
+_WITH_PATHS = ("command", "acp_command", "claude_code", "worker_python")
 
 
 class NodeJournal:
@@ -176,9 +180,14 @@ class NodePlace:
             for entry in self.setup.search_path
             if (place := paths.place(entry) if self.setup.ships else entry) is not None
         )
-        named = self.settings.worker_python or sys.executable
+        # What a user has named with its path on pytest's machine.
+        said: dict[str, Any] = {
+            name: paths.to_node(getattr(self.settings, name)) for name in _WITH_PATHS
+        }
+        settings = self.settings._replace(**said)
+        named = settings.worker_python or sys.executable
         request = AgentRequest(
-            settings=self.settings,
+            settings=settings,
             rootpath=root,
             start=start,
             environ=environ,

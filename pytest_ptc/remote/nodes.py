@@ -64,6 +64,8 @@ class Node:
         self.state = NodeState.OPENING
         #: Why it is unfit or over.
         self.why = ""
+        #: Whether its end is the run's own.
+        self.was_told_to_close = False
         #: Set when nothing of the run lives there any more.
         self.is_over = asyncio.Event()
         #: The keys of directories that it has been sent.
@@ -85,6 +87,7 @@ class Node:
 
     def say(self, frame: frames.ToNode) -> None:
         """Send a frame, in time; one to a node that is over is dropped."""
+        self.was_told_to_close |= isinstance(frame, frames.Close)
         if self.state is not NodeState.OVER:
             self._outbox.put(frames.encode(frame))
 

@@ -268,6 +268,7 @@ def _contents(
         ours=place.is_ours([place.runs, *more]),
         tell=lambda attempt, content: journal.append(ContentSeen(attempt=attempt, content=content)),
         folder=journal.folder / LISTS,
+        snapshot=isinstance(plan.host, Cluster) and plan.host.code is not None,
     )
 
 

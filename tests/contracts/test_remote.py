@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
 import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
-from pytest_ptc.journal.events import NodeJoined, WorkerStarted
+from pytest_ptc.journal.events import NodeJoined, NodeLost, NodeRefused, WorkerStarted
+from pytest_ptc.model.trouble import Cause
 from pytest_ptc.remote.code import Code
 from pytest_ptc.session.cluster import Cluster
 from pytest_ptc.session.place import RunPlace
 from pytest_ptc.session.run import Run
 from tests.contracts.test_run import TASKS, asked, recorded, specs
 from tests.support.engines import InProcessEngine
+from tests.support.host_world import until
 from tests.support.repository import Repository
 from tests.support.suite import AGENT
 
@@ -30,18 +35,20 @@ class World:
     """A project, and an engine of two nodes."""
 
     def __init__(self, folder: Path) -> None:
-        project = Repository(folder / "project")
-        project.commit("the agent", **{"agent.py": AGENT})
-        self.place = RunPlace(root=project.top, cache=folder / "cache", start=folder)
+        self.project = Repository(folder / "project")
+        self.project.commit("the agent", **{"agent.py": AGENT})
+        self.place = RunPlace(root=self.project.top, cache=folder / "cache", start=folder)
         self.engine: InProcessEngine | None = None
         self.places = {"na": 1, "nb": 1}
+        #: Nodes that lack what workers need.
+        self.unfit: set[str] = set()
         self.ships = True
 
     def run(self, **said: object) -> Run:
         """Return a run of two workers on the nodes."""
 
         def cluster(run_id: str) -> Cluster:
-            self.engine = InProcessEngine(run_id, self.places)
+            self.engine = InProcessEngine(run_id, self.places, unfit=self.unfit)
             code = Code(self.place.root, max_mb=20) if self.ships else None
             return Cluster(engine=self.engine, where="here", code=code)
 
@@ -64,6 +71,20 @@ class World:
         """Return the folder of a result's last attempt."""
         assert run.folder is not None
         return run.folder / "attempts" / result.reports[-1].attempt.name
+
+    def file(self, name: str) -> Path:
+        """Return a file beside the project, by which a test and an agent tell each other."""
+        return self.place.start / name
+
+    def agents(self) -> list[int]:
+        """Return the processes of this run's agents."""
+        assert self.engine is not None
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("PTC_RUN", "").startswith(self.engine.run_id):
+                    found.append(process.pid)
+        return found
 
     def left_behind(self) -> list[str]:
         """Return what nodes have left: scratch folders, lists, and processes."""
@@ -112,3 +133,210 @@ def test_tasks_are_done_on_nodes(world: World) -> None:
         assert report["files"]["output.log"] == hashlib.sha256(output).hexdigest()
         assert (folder / "prompt.txt").read_text().startswith(result.spec.prompt)
     assert world.left_behind() == []
+
+
+def kind_of(result: Result) -> str:
+    """Return what a result came to: a verdict, or a cause."""
+    if result.verdict is not None:
+        return str(result.verdict.verdict)
+    return str(result.trouble.cause) if result.trouble is not None else "nothing"
+
+
+def test_calls_that_are_made_twice_and_answers_that_are_lost_change_nothing(world: World) -> None:
+    """Each record is there once; a silence that is shorter than the lease costs nothing."""
+    begun, go_on = world.file("begun"), world.file("go-on")
+    prompt = f"touch {begun}\nwait {go_on}\nrecord pass|--summary|done"
+    with world.run(workers=1) as run:
+        assert world.engine is not None
+        world.engine.times = 2
+        (future,) = run.submit(specs(world.place, prompt))
+        until(begun.exists, "the agent is at work")
+        world.engine.deaf = {"na", "nb"}
+        go_on.touch()
+        calls = world.engine.calls
+        before = calls["hear"]
+        until(lambda: calls["hear"] > before + 3, "calls fail")
+        world.engine.deaf = set()
+        result = future.result(60)
+    assert kind_of(result) == "pass"
+    assert len(result.reports) == 1
+    records = (world.folder_of(run, result) / "records.jsonl").read_text()
+    assert records.count('"done"') == 1
+    assert not [event for event in world.story if isinstance(event, NodeLost)]
+    assert world.left_behind() == []
+
+
+def test_a_node_that_is_not_heard_is_lost_and_nothing_lives_there_beside_the_successor(
+    world: World,
+) -> None:
+    """Its attempt is over, and its agent has ended, before the task is given to another node."""
+    beats = world.file("beats")
+    prompt = (
+        f"first {world.file('first')} sh while sleep 0.05; do date +%s.%N > {beats}; done\n"
+        f"sh date +%s.%N > {world.file('second')}\nrecord pass|--summary|again"
+    )
+    with world.run(workers=1, dask_lease=1.5) as run:
+        assert world.engine is not None
+        (future,) = run.submit(
+            [dataclasses.replace(one, retries=1) for one in specs(world.place, prompt)]
+        )
+        until(beats.exists, "the agent is at work")
+        (seat,) = world.engine.seats.values()
+        world.engine.cut = {seat.facts.node}
+        result = future.result(60)
+    first, _ = result.reports
+    assert first.trouble is not None
+    assert first.trouble.cause is Cause.WORKER_LOST
+    assert f"node {seat.facts.supervisor}" in first.trouble.message
+    assert kind_of(result) == "pass"
+    assert float(beats.read_text()) < float(world.file("second").read_text())
+    assert [event.node for event in world.story if isinstance(event, NodeLost)] == [
+        seat.facts.supervisor
+    ]
+    # It ends by itself, though nobody tells it to.
+    until(lambda: world.left_behind() == [], "the lost node has tidied up")
+
+
+def test_what_was_acknowledged_before_a_node_was_lost_counts(world: World) -> None:
+    """The record is on this machine's disk."""
+    prompt = f"record fail|--summary|bad\ntouch {world.file('told')}\nhang"
+    with world.run(workers=1, dask_lease=1.5) as run:
+        assert world.engine is not None
+        (future,) = run.submit(specs(world.place, prompt))
+        until(world.file("told").exists, "`ptc record` has returned")
+        world.engine.cut = {"na", "nb"}
+        result = future.result(60)
+    assert kind_of(result) == "fail"
+    until(lambda: world.left_behind() == [], "the lost node has tidied up")
+
+
+def test_a_seat_that_the_engine_makes_again_starts_nothing(world: World) -> None:
+    """It is announced from another node, and not wanted there."""
+    begun, go_on = world.file("begun"), world.file("go-on")
+    prompt = f"sh echo x >> {begun}\nwait {go_on}\npass"
+    with world.run(workers=1) as run:
+        assert world.engine is not None
+        (future,) = run.submit(specs(world.place, prompt))
+        until(begun.exists, "the agent is at work")
+        (seat,) = world.engine.seats.values()
+        (other,) = {"na", "nb"} - {seat.facts.node}
+        again = world.engine.make_again(seat, other)
+        until(lambda: again.wait(0), "the second seat is not wanted")
+        go_on.touch()
+        result = future.result(60)
+    assert kind_of(result) == "pass"
+    assert begun.read_text() == "x\n"
+    started = [event for event in world.story if isinstance(event, WorkerStarted)]
+    assert [event.node for event in started] == [seat.facts.supervisor]
+
+
+def test_a_node_that_cannot_have_the_agent_is_named_once_and_the_others_do_all(
+    world: World,
+) -> None:
+    """Its seats are given back, and its workers find places elsewhere."""
+    world.places = {"na": 2, "nb": 1}
+    world.unfit = {"na"}
+    with world.run(workers=2) as run:
+        results = [one.result(60) for one in run.submit(specs(world.place, "pass", "fail no"))]
+    assert [kind_of(result) for result in results] == ["pass", "fail"]
+    refused = [event for event in world.story if isinstance(event, NodeRefused)]
+    assert len(refused) == 1
+    assert "no tmux here" in refused[0].why
+
+
+def test_where_no_node_is_fit_each_is_named(world: World) -> None:
+    """Nothing is begun, and the reason is there once for each."""
+    world.unfit = set(world.places)
+    with world.run(workers=1) as run:
+        (result,) = [one.result(60) for one in run.submit(specs(world.place, "pass"))]
+    assert result.reports == ()
+    assert result.trouble is not None
+    assert result.trouble.cause is Cause.NO_WORKERS
+    assert "no tmux here" in result.trouble.message
+
+
+def test_a_worker_that_dies_on_its_node_is_lost_at_once(world: World) -> None:
+    """Another one is started there, and the task is tried again."""
+    prompt = f"first {world.file('first')} kill-worker\npass"
+    with world.run(workers=1) as run:
+        task = [dataclasses.replace(one, retries=1) for one in specs(world.place, prompt)]
+        result = run.submit(task)[0].result(60)
+    assert kind_of(result) == "pass"
+    first = result.reports[0].trouble
+    assert first is not None
+    assert first.cause is Cause.WORKER_LOST
+
+
+def test_an_engine_that_is_gone_ends_the_run_and_keeps_what_was_recorded(world: World) -> None:
+    """No other place is looked for, and the message says why."""
+    begun = world.file("begun")
+    with world.run(workers=2, dask_lease=1.5) as run:
+        assert world.engine is not None
+        done, open_one, never = run.submit(
+            specs(
+                world.place,
+                "record pass|--summary|done",
+                f"touch {begun}\nhang",
+                f"wait {begun}\nhang",
+            )
+        )
+        assert kind_of(done.result(60)) == "pass"
+        until(begun.exists, "the agent is at work")
+        world.engine.go("the scheduler is gone")
+        results = [open_one.result(60), never.result(60)]
+    for result in results:
+        assert result.trouble is not None
+        assert "the scheduler is gone" in result.trouble.message
+    until(lambda: world.left_behind() == [], "nodes have tidied up")
+
+
+def test_a_run_that_is_stopped_ends_all_on_its_nodes(world: World) -> None:
+    """As where its caller breaks off."""
+    begun = world.file("begun")
+    with world.run(workers=1) as run:
+        (future,) = run.submit(specs(world.place, f"touch {begun}\nhang"))
+        until(begun.exists, "the agent is at work")
+    assert kind_of(future.result(0)) == str(Cause.STOPPED)
+    assert world.left_behind() == []
+    assert world.agents() == []
+
+
+def test_tasks_are_about_what_was_sent_with_its_history(world: World) -> None:
+    """A worktree is made on the node, of the commit that was sent; paths are those of here."""
+    base = world.project.commit("before", **{"shop.py": "a = 1\n"})
+    ref = world.project.commit("after", **{"shop.py": "a = eval('1')\n"})
+    finding = json.dumps(
+        {
+            "verdict": "fail",
+            "summary": "eval",
+            "findings": [{"message": "eval", "path": "shop.py", "line": 1, "severity": "high"}],
+        }
+    )
+    where = world.file("where")
+    prompt = f"sh pwd > {where}\nsay {finding}"
+    (task,) = specs(world.place, prompt)
+    task = dataclasses.replace(task, isolation="worktree", ref=ref, base=base)
+    with world.run(workers=1) as run:
+        result = run.submit([task])[0].result(60)
+    assert result.verdict is not None
+    (found,) = result.verdict.findings
+    assert (found.path, found.line) == ("shop.py", 1)
+    assert not where.read_text().startswith(str(world.place.root))
+
+
+def test_paths_of_a_node_are_told_as_those_of_here(world: World) -> None:
+    """A prompt may name a file of the project with its path; so may a finding."""
+    world.project.commit("a file", **{"shop.py": "a = 1\n"})
+    shop = world.place.root / "shop.py"
+    seen = world.file("seen")
+    script = (
+        f"sh ls -d $PWD {shop} > {seen}\n"
+        f"say {json.dumps({'verdict': 'fail', 'summary': f'{shop} is bad'})}"
+    )
+    with world.run(workers=1) as run:
+        result = run.submit(specs(world.place, script))[0].result(60)
+    directory, named = seen.read_text().split()
+    assert named == f"{directory}/shop.py"
+    assert not named.startswith(str(world.place.root))
+    assert result.verdict is not None
+    assert result.verdict.summary == f"{shop} is bad"

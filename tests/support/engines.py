@@ -7,16 +7,19 @@ are threads, calls are function calls, and a test says which of them are lost, l
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
+from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.remote import node as nodes
 from pytest_ptc.remote.engine import EngineError, EngineGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from pytest_ptc.interfaces.host import Host
     from pytest_ptc.remote.engine import Op, SeatFacts
 
 
@@ -26,12 +29,16 @@ class InProcessEngine:
     Args:
         run_id: The run's id.
         places: How many seats each node has, by its name.
+        unfit: Nodes that lack what workers need.
     """
 
     name = "here"
 
-    def __init__(self, run_id: str, places: dict[str, int]) -> None:
+    def __init__(
+        self, run_id: str, places: dict[str, int], unfit: Collection[str] = frozenset()
+    ) -> None:
         self.run_id = run_id
+        self._unfit = unfit
         self._left = dict(places)
         #: Nodes whose calls do not arrive, and those whose answers do not.
         self.cut: set[str] = set()
@@ -44,6 +51,7 @@ class InProcessEngine:
         self.calls: Counter[str] = Counter()
         self.refused_nodes: dict[str, str] = {}
         self.seats: dict[str, nodes.Seat] = {}
+        self._tickets: dict[str, bytes] = {}
         self._given_up: set[str] = set()
         self._seated: Callable[[SeatFacts], None] = lambda _: None
         self._changed = asyncio.Event()
@@ -57,31 +65,45 @@ class InProcessEngine:
         """Take who is told of seats."""
         del refused
         self._seated = seated
+        self._loop = asyncio.get_running_loop()
 
     async def seat(self, worker: str, ticket: bytes) -> str:
-        """Find a place on the node that has the most left, and hold it."""
+        """Find a place on the node that has the most left, and hold it until it is free."""
         while (node := self._free_node()) is None:
             if worker in self._given_up:
                 return "given up"
-            if not any(name not in self.refused_nodes for name in self._left):
-                raise EngineError(
-                    "; ".join(f"{one}: {why}" for one, why in self.refused_nodes.items())
-                )
             self._changed.clear()
             await self._changed.wait()
         self._left[node] -= 1
+        self._tickets[worker] = ticket
         try:
-            return await self.hold(node, worker, ticket)
+            seat = self._take(worker, node)
+            while not await asyncio.to_thread(seat.wait, 0.05):
+                if self.gone is not None:
+                    raise EngineGoneError(self.gone)
         finally:
             self._left[node] += 1
             self._changed.set()
-
-    async def hold(self, node: str, worker: str, ticket: bytes) -> str:
-        """Hold a seat on this node until it is free; a test may have it made again elsewhere."""
-        seat = self.seats[worker] = nodes.take_seat(ticket, node)
-        self._seated(seat.facts)
-        await asyncio.to_thread(_wait, seat)
         return "free"
+
+    def _take(self, worker: str, node: str) -> nodes.Seat:
+        with pytest.MonkeyPatch.context() as here:
+            if node in self._unfit:
+                here.setattr(nodes, "make_node_host", _no_host)
+            seat = self.seats[worker] = nodes.take_seat(self._tickets[worker], node)
+        self._seated(seat.facts)
+        return seat
+
+    def make_again(self, seat: nodes.Seat, node: str) -> nodes.Seat:
+        """Make a seat again on another node, as after the loss of one; in another thread."""
+        again = nodes.take_seat(self._tickets[seat.facts.worker], node)
+        self._loop.call_soon_threadsafe(self._seated, again.facts)
+        return again
+
+    def go(self, why: str) -> None:
+        """Be gone for good; in another thread."""
+        self.gone = why
+        self._loop.call_soon_threadsafe(self._changed.set)
 
     async def call(self, node: str, op: Op, payload: bytes) -> bytes:
         """Call a node, as often as it is to be."""
@@ -110,12 +132,20 @@ class InProcessEngine:
         """There is nothing to close."""
 
     def _free_node(self) -> str | None:
+        """Return a node that has a place left; None where all are taken.
+
+        Raises:
+            EngineError: There will never be one.
+        """
+        if self.gone is not None:
+            raise EngineGoneError(self.gone)
         fit = {node: left for node, left in self._left.items() if node not in self.refused_nodes}
-        best = max(fit, key=lambda node: fit[node], default=None)
-        return best if best is not None and fit[best] > 0 else None
+        if not fit:
+            told = "; ".join(f"{node}: {why}" for node, why in self.refused_nodes.items())
+            raise EngineError(f"no node is fit: {told}")
+        found = {node: left for node, left in fit.items() if node not in self.cut and left > 0}
+        return max(found, key=lambda node: found[node], default=None)
 
 
-def _wait(seat: nodes.Seat) -> None:
-    threading.current_thread().name = f"seat of {seat.facts.worker}"
-    while not seat.wait(1.0):
-        pass
+def _no_host(*_: str) -> Host:
+    raise ConfigError("no tmux here")
