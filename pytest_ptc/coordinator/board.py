@@ -6,11 +6,12 @@ who reports it and what follows. `schedule.py` decides what to do next, from a v
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_ptc.coordinator.money import Money
 from pytest_ptc.coordinator.tasks import Tasks
-from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
+from pytest_ptc.coordinator.view import BoardView, ReadyTask
 from pytest_ptc.coordinator.workers import Loss, Worker, Workers
 from pytest_ptc.model.lifecycle import Snapshot, WorkerState, WorkerView
 
@@ -57,8 +58,7 @@ class Board:
 
     def next_spec(self, worker: str) -> TaskSpec | None:
         """Return the task that a starting worker will probably get."""
-        before = [starting.name for starting in self.workers.starting]
-        place = before.index(worker) + len(self.workers.idle)
+        place = [*self.workers.starting].index(worker) + len(self.workers.idle)
         ready = self.tasks.ready
         # Where all wait for their group, one of them will be next.
         probable = ready.startable(place + 1, self.groups_at_work) or ready.startable(1, ())
@@ -71,8 +71,7 @@ class Board:
         It is from its assignment until its report is filed; that of a lost worker until that one is
         buried, too, because its agent may live until then.
         """
-        specs = (self.tasks[attempt.task_id].spec for attempt in self.workers.at_work)
-        return frozenset(spec.group for spec in specs if spec.group is not None)
+        return self.workers.groups_at_work
 
     def submitted(
         self,
@@ -118,17 +117,18 @@ class Board:
     def assigned(self, task_id: str, worker: str, now: float) -> Attempt:
         """Give a ready task to an idle worker and return the attempt that this begins."""
         attempt = self.tasks.begin(task_id, worker)
-        self.workers.give(attempt, now)
-        self.money.reserve(attempt.name, self.tasks[task_id].spec.budget_usd)
+        spec = self.tasks[task_id].spec
+        self.workers.give(attempt, now, timeout=spec.timeout, group=spec.group)
+        self.money.reserve(attempt.name, spec.budget_usd)
         return attempt
 
     def handed_over(self, attempt: Attempt, now: float) -> None:
         """Take an attempt as given to its worker: its time begins."""
-        self.workers[attempt.worker].since = now
+        self.workers.hand_over(attempt, now)
 
     def begun(self, worker: str) -> None:
         """Take a worker as at work on its attempt. Reported by the worker."""
-        self.workers[worker].begun = True
+        self.workers.begin(worker)
 
     def ended(self, report: AttemptReport, now: float, *, by_worker: bool = True) -> None:
         """End a running attempt: its worker is free, its task is done or tried again.
@@ -216,7 +216,10 @@ class Board:
             next_rested=self.tasks.resting[0][0] if self.tasks.resting else None,
             held_until=self.held_until if self.held is not None else None,
             groups_at_work=groups,
-            workers=tuple(self._on_view(worker) for worker in self.workers.live),
+            live=len(self.workers) - self.workers.count(WorkerState.GONE),
+            starting=self.workers.count(WorkerState.WAITING, WorkerState.STARTING),
+            idle=tuple(islice(self.workers.idle, max(1, len(ready)))),
+            deadline=self.workers.deadline,
             launches=self.workers.launches,
             unplaced=self.workers.unplaced,
             launch_at=self.workers.pause_until,
@@ -259,13 +262,3 @@ class Board:
 
     def _spec_of(self, worker: Worker) -> TaskSpec | None:
         return None if worker.attempt is None else self.tasks[worker.attempt.task_id].spec
-
-    def _on_view(self, worker: Worker) -> WorkerOnView:
-        spec = self._spec_of(worker)
-        return WorkerOnView(
-            name=worker.name,
-            state=worker.state,
-            since=worker.since,
-            timeout=spec.timeout if spec is not None else None,
-            begun=worker.begun,
-        )

@@ -75,7 +75,7 @@ class Coordinator:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Return the run as it was after the last event."""
+        """Return the run as it is, or as it was a moment ago."""
         return self._supervisor.snapshot
 
     @property

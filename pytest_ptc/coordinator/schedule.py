@@ -1,6 +1,7 @@
 """The schedule: what to do now, given a view of the board. It decides; the supervisor acts.
 
-Pure. A call costs time in proportion to the number of workers, not of tasks.
+Pure. What a call costs does not depend on how many tasks and workers there are, but on how many of
+them have something to do.
 """
 
 from __future__ import annotations
@@ -9,21 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model.lifecycle import WorkerState
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
-    from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
+    from pytest_ptc.coordinator.view import BoardView, ReadyTask
 
-#: Seconds in which a worker that has a place must call in, its agent ready. Until it has one, the
-#: run's own timeout alone counts: a place may be in the queue of a batch system.
-START_TIMEOUT_S = 90.0
-#: Seconds past its deadline at which a busy worker is taken as stuck: the worker itself ends an
-#: attempt at the deadline and needs a moment to end a process tree that ignores SIGTERM.
-STUCK_AFTER_S = 10.0
-#: Seconds in which a worker must begin what it was given; it may have to end what was before.
-BEGIN_TIMEOUT_S = 45.0
 #: US dollars that sums of binary fractions may be off by.
 _ROUNDING_USD = 1e-9
 #: So many workers may end before any has called in; then no more are started.
@@ -111,11 +103,13 @@ def plan(view: BoardView, limits: Limits, now: float) -> list[Action]:
         return []
     if limits.run_timeout is not None and now >= view.began + limits.run_timeout:
         return [Stop(_out_of_time(limits.run_timeout))] if view.open_tasks else []
-    stuck = [Kill(name, why) for name, why in _stuck(view, now)]
+    # One at a time: what follows from that is on the next view.
+    late = view.deadline if view.deadline is not None and now >= view.deadline.at else None
+    stuck = [Kill(late.worker, late.why)] if late is not None else []
     launches = _launches(view, limits)
     if launches and now < view.launch_at:
         launches = []
-    elif not launches and not view.workers:
+    elif not launches and not view.live:
         # The message says how the last of them ended: wait until that is known.
         return [] if view.awaits_burial or not view.waiting else [_no_workers(view)]
     actions = _assignments(view, limits, now)
@@ -130,7 +124,9 @@ def next_look(view: BoardView, limits: Limits) -> float | None:
     if view.stopping:
         # `plan` does nothing now: a deadline in the past would make the loop spin.
         return None
-    times = [*map(_deadline, view.workers), view.next_rested, view.held_until]
+    times = [view.next_rested, view.held_until]
+    if view.deadline is not None:
+        times.append(view.deadline.at)
     if limits.run_timeout is not None and view.open_tasks:
         times.append(view.began + limits.run_timeout)
     if view.launch_at > -math.inf and _launches(view, limits):
@@ -148,7 +144,7 @@ def _assignments(view: BoardView, limits: Limits, now: float) -> list[Action]:
 
 def _startable(view: BoardView, left_usd: float) -> list[Assign]:
     """Return what may be begun with so much money, never two tasks of one group."""
-    idle, groups = view.idle, set(view.groups_at_work)
+    idle, groups = [*view.idle], set(view.groups_at_work)
     assignments: list[Assign] = []
     for task in view.ready:
         if not idle or left_usd <= 0:
@@ -187,35 +183,11 @@ def _out_of_time(seconds: float) -> Trouble:
     return Trouble(cause=Cause.RUN_TIMEOUT, message=message)
 
 
-def _stuck(view: BoardView, now: float) -> list[tuple[str, str]]:
-    late = []
-    for worker in view.workers:
-        deadline = _deadline(worker)
-        if deadline is None or now < deadline:
-            continue
-        if worker.state is WorkerState.STARTING:
-            late.append((worker.name, f"did not call in within {START_TIMEOUT_S:g} s"))
-        elif not worker.begun:
-            late.append((worker.name, "did not begin its task"))
-        else:
-            late.append((worker.name, "did not answer after its task's timeout"))
-    return late
-
-
-def _deadline(worker: WorkerOnView) -> float | None:
-    if worker.state is WorkerState.STARTING:
-        return worker.since + START_TIMEOUT_S
-    if worker.timeout is None:
-        return None
-    over = worker.since + worker.timeout + STUCK_AFTER_S
-    return over if worker.begun else min(over, worker.since + BEGIN_TIMEOUT_S)
-
-
 def _launches(view: BoardView, limits: Limits) -> list[Launch]:
     if view.unready_deaths >= MAX_FAILED_STARTS or view.shut is not None:
         return []
     at_once = view.open_tasks - view.open_behind
-    wanted = min(limits.workers, at_once) - len(view.workers)
+    wanted = min(limits.workers, at_once) - view.live
     allowed = limits.workers + limits.max_worker_restart - (view.launches - view.unplaced)
     count = max(0, min(wanted, allowed))
     if limits.starting is not None:

@@ -9,18 +9,19 @@ what they want done by `call`.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_ptc.coordinator import deadlines
 from pytest_ptc.coordinator.attempts import Attempts
 from pytest_ptc.coordinator.board import Board
 from pytest_ptc.coordinator.crew import CrewCalls, Remains
 from pytest_ptc.coordinator.running import end_of
 from pytest_ptc.coordinator.schedule import (
-    STUCK_AFTER_S,
     Action,
     Assign,
     GiveUp,
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 
 #: Seconds that workers have to end by themselves when the run is over, and then after SIGTERM.
 QUIT_GRACE_S = 2.0
+#: Seconds between two snapshots: whoever shows them draws less often.
+SNAPSHOT_INTERVAL_S = 0.1
 
 
 class Supervisor:
@@ -97,6 +100,7 @@ class Supervisor:
         self._agent_of = agent_of
         self._board = Board()
         self._snapshot = Snapshot()
+        self._show_at = -math.inf
         self._submissions = submissions
         self._errands: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
@@ -127,7 +131,7 @@ class Supervisor:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Return the run as it was after the last event."""
+        """Return the run as it is, or as it was a moment ago."""
         return self._snapshot
 
     # What other threads call.
@@ -173,8 +177,7 @@ class Supervisor:
         self.started.set()
         try:
             while not self._over.is_set():
-                self._turn()
-                await self._next_event()
+                await self._next_event(self._turn())
         finally:
             server.close()
             others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -183,12 +186,16 @@ class Supervisor:
             await asyncio.gather(*others, return_exceptions=True)
             await self._crew.hang_up()
 
-    def _turn(self) -> None:
+    def _turn(self) -> float | None:
+        """Do what is to be done now, and return when to look again though nothing has happened."""
         if self._broken is not None:
             raise self._broken
         now = self._clock()
         self._board.rested(now)
-        while actions := plan(self._view(), self._limits, now):
+        while True:
+            view = self._view()
+            if not (actions := plan(view, self._limits, now)):
+                break
             for action in actions:
                 self._act(action)
         for item in self._board.tasks.take_to_check():
@@ -198,17 +205,25 @@ class Supervisor:
             self._end_attempt(task_id, Trouble(cause=Cause.DECIDED, message=message))
         for result in self._board.take_results():
             self._submissions.answer(result)
-        self._snapshot = self._board.snapshot()
-        if self._board.stopping and not self._board.workers.live and not self._board.tasks.open:
+        if self._board.stopping and not view.live and not self._board.tasks.open:
             self._over.set()
+        times = [next_look(view, self._limits), None if self._has_shown(now) else self._show_at]
+        return min((at for at in times if at is not None), default=None)
+
+    def _has_shown(self, now: float) -> bool:
+        """Take a snapshot, unless the last one is new: it costs more the more workers there are."""
+        if now < self._show_at and not self._over.is_set():
+            return False
+        self._snapshot = self._board.snapshot()
+        self._show_at = now + SNAPSHOT_INTERVAL_S
+        return True
 
     def _view(self) -> BoardView:
         return self._board.view(priced=self._limits.budget_usd is not None)
 
-    async def _next_event(self) -> None:
+    async def _next_event(self, look: float | None) -> None:
         if self._over.is_set():
             return
-        look = next_look(self._view(), self._limits)
         alarm = None
         if look is not None:
             alarm = self._loop.call_later(max(0.0, look - self._clock()), self._wake.set)
@@ -298,7 +313,7 @@ class Supervisor:
         attempt = next((one for one in running if one.task_id == task_id), None)
         if attempt is None or not self._attempts.abandon(attempt, why):
             return False
-        self._loop.call_later(STUCK_AFTER_S, self._lose_with, attempt)
+        self._loop.call_later(deadlines.STUCK_AFTER_S, self._lose_with, attempt)
         return True
 
     def _lose_with(self, attempt: Attempt) -> None:

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ptc.model.lifecycle import WorkerState
-
 if TYPE_CHECKING:
+    from pytest_ptc.coordinator.deadlines import Deadline
     from pytest_ptc.coordinator.workers import Loss
 
 
@@ -18,25 +17,6 @@ class ReadyTask(NamedTuple):
     task_id: str
     to_reserve_usd: float
     group: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerOnView:
-    """A worker that is not gone.
-
-    Args:
-        name: `w1`, `w2`, ...
-        state: Where it stands.
-        since: When it came into its state, or was given its attempt.
-        timeout: Seconds that its attempt may take; None where it has none.
-        begun: Whether it has reported that it began that attempt.
-    """
-
-    name: str
-    state: WorkerState
-    since: float
-    timeout: float | None = None
-    begun: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +34,10 @@ class BoardView:
         next_rested: When the next backoff is over, if a task waits one out.
         held_until: Until when no task is assigned; None where nothing is held.
         groups_at_work: The groups of which a task is at work.
-        workers: The workers that are not gone, in the order in which they were started.
+        live: How many workers are not gone.
+        starting: How many of those have not called in yet.
+        idle: Workers that wait for a task, as many as there are ready ones, and one at least.
+        deadline: The first of all deadlines of workers; None where there is none.
         launches: How many workers have been launched, also those that are gone.
         unplaced: How many of those cost no restart: they never had a place.
         launch_at: No worker is launched before that.
@@ -76,7 +59,10 @@ class BoardView:
     next_rested: float | None = None
     held_until: float | None = None
     groups_at_work: frozenset[str] = frozenset()
-    workers: tuple[WorkerOnView, ...] = ()
+    live: int = 0
+    starting: int = 0
+    idle: tuple[str, ...] = ()
+    deadline: Deadline | None = None
     launches: int = 0
     unplaced: int = 0
     launch_at: float = -math.inf
@@ -87,15 +73,3 @@ class BoardView:
     running: int = 0
     spent_usd: float = 0.0
     reserved_usd: float = 0.0
-
-    @property
-    def idle(self) -> list[str]:
-        """Return the names of the workers that wait for a task."""
-        return [worker.name for worker in self.workers if worker.state is WorkerState.IDLE]
-
-    @property
-    def starting(self) -> int:
-        """Return how many workers have not called in yet."""
-        return sum(
-            worker.state in (WorkerState.WAITING, WorkerState.STARTING) for worker in self.workers
-        )

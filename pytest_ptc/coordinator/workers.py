@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ptc.coordinator.deadlines import Deadline, deadline_of
 from pytest_ptc.model.errors import IllegalMove
 from pytest_ptc.model.lifecycle import WorkerState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from pytest_ptc.model.result import Attempt
 
@@ -19,6 +21,8 @@ FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
 #: So many times in a row that costs no restart.
 MAX_FREE_REFUSALS = 10
+#: So many deadlines are kept beside those that count.
+MAX_VOID_DEADLINES = 1000
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,6 +38,8 @@ class Worker:
             buried.
         begun: Whether it has reported that it began that attempt.
         buried: Whether it is known how it ended, and nothing of it is left.
+        timeout: Seconds that its attempt may take.
+        group: The group of its attempt's task.
         node: The node that it has a place on; None without one, and on this machine.
     """
 
@@ -44,7 +50,16 @@ class Worker:
     lost_with: Attempt | None = None
     begun: bool = False
     buried: bool = False
+    timeout: float | None = None
+    group: str | None = None
     node: str | None = None
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """Return by when it must have moved; None where nothing is expected of it."""
+        return deadline_of(
+            self.name, self.state, self.since, timeout=self.timeout, begun=self.begun
+        )
 
 
 class Loss(NamedTuple):
@@ -60,6 +75,14 @@ class Workers:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Worker] = {}
+        #: Those in each state, in the order in which they came into it.
+        self._in_state: dict[WorkerState, dict[str, Worker]] = {one: {} for one in WorkerState}
+        #: The attempts that have not ended, by their workers.
+        self._running: dict[str, Attempt] = {}
+        #: The groups at work, by the workers.
+        self._groups: dict[str, str] = {}
+        #: A heap of deadlines; those are void that are not their worker's any more.
+        self._deadlines: list[Deadline] = []
         #: How many have been launched, also those that never had a place.
         self.launches = 0
         #: How many of those were lost before they had a place, and cost no restart.
@@ -83,6 +106,9 @@ class Workers:
     def __iter__(self) -> Iterator[Worker]:
         return iter(self._by_name.values())
 
+    def __len__(self) -> int:
+        return len(self._by_name)
+
     def __getitem__(self, name: str) -> Worker:
         return self._by_name[name]
 
@@ -96,35 +122,50 @@ class Workers:
         return [worker for worker in self if worker.state is not WorkerState.GONE]
 
     @property
-    def idle(self) -> list[Worker]:
-        """Return those that wait for a task."""
-        return [worker for worker in self if worker.state is WorkerState.IDLE]
+    def idle(self) -> Collection[str]:
+        """Return the names of those that wait for a task, the one that waits longest first."""
+        return self._in_state[WorkerState.IDLE].keys()
 
     @property
-    def starting(self) -> list[Worker]:
-        """Return those that have a place and have not called in yet."""
-        return [worker for worker in self if worker.state is WorkerState.STARTING]
+    def starting(self) -> Collection[str]:
+        """Return the names of those that have a place and have not called in yet, in order."""
+        return self._in_state[WorkerState.STARTING].keys()
+
+    def count(self, *states: WorkerState) -> int:
+        """Return how many are in one of these states."""
+        return sum(len(self._in_state[state]) for state in states)
 
     @property
-    def running(self) -> list[Attempt]:
+    def running(self) -> Collection[Attempt]:
         """Return the attempts that have not ended, those of workers that are gone among them."""
-        return [worker.attempt for worker in self if worker.attempt is not None]
+        return self._running.values()
 
     @property
-    def at_work(self) -> list[Attempt]:
-        """Return the attempts that have not ended, or of which processes may still be there."""
-        attempts = [worker.attempt or worker.lost_with for worker in self]
-        return [attempt for attempt in attempts if attempt is not None]
+    def groups_at_work(self) -> frozenset[str]:
+        """Return the groups of attempts that have not ended, or that may still have processes."""
+        return frozenset(self._groups.values())
 
     @property
     def awaits_burial(self) -> bool:
         """Tell whether there is a gone worker of which it is not known yet how it ended."""
-        return any(worker.state is WorkerState.GONE and not worker.buried for worker in self)
+        return any(not worker.buried for worker in self._in_state[WorkerState.GONE].values())
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """Return the first of all deadlines; None where there is none."""
+        while self._deadlines:
+            first = self._deadlines[0]
+            worker = self.get(first.worker)
+            if worker is not None and worker.deadline == first:
+                return first
+            heapq.heappop(self._deadlines)
+        return None
 
     def launch(self, name: str, now: float) -> None:
         """Take a worker that is asked a place for."""
         self.launches += 1
-        self._by_name[name] = Worker(name=name, state=WorkerState.WAITING, since=now)
+        worker = Worker(name=name, state=WorkerState.WAITING, since=now)
+        self._by_name[name] = self._in_state[WorkerState.WAITING][name] = worker
 
     def place(self, name: str, node: str | None, now: float) -> None:
         """Take a worker as being started from now on, on this node."""
@@ -138,20 +179,41 @@ class Workers:
         self.unready_deaths = 0
         self._refusals, self.pause_until = 0, -math.inf
 
-    def give(self, attempt: Attempt, now: float) -> None:
-        """Take the worker of an attempt as busy with it."""
-        busy = self._enter(attempt.worker, WorkerState.IDLE, WorkerState.BUSY, now)
-        busy.attempt, busy.begun = attempt, False
+    def give(self, attempt: Attempt, now: float, *, timeout: float, group: str | None) -> None:
+        """Take the worker of an attempt as busy with it.
+
+        Args:
+            attempt: The attempt.
+            now: The time.
+            timeout: Seconds that it may take.
+            group: The group of its task.
+        """
+        busy = self._by_name[attempt.worker]
+        self._enter(busy.name, WorkerState.IDLE, WorkerState.BUSY, now)
+        busy.attempt, busy.begun, busy.timeout, busy.group = attempt, False, timeout, group
+        self._account(busy)
+
+    def hand_over(self, attempt: Attempt, now: float) -> None:
+        """Take an attempt as given to its worker: its time begins."""
+        worker = self._by_name[attempt.worker]
+        worker.since = now
+        self._account(worker)
+
+    def begin(self, name: str) -> None:
+        """Take a worker as at work on its attempt."""
+        worker = self._by_name[name]
+        worker.begun = True
+        self._account(worker)
 
     def end(self, attempt: Attempt, now: float) -> bool:
         """Take the worker of an attempt as done with it; False where it is not on it."""
         worker = self.get(attempt.worker)
         if worker is None or worker.attempt != attempt:
             return False
-        worker.attempt = None
+        worker.attempt = worker.timeout = None
         if worker.state is WorkerState.BUSY:
             self._enter(worker.name, WorkerState.BUSY, WorkerState.IDLE, now)
-        self._let_go(worker)
+        self._account(worker)
         return True
 
     def die(self, name: str, now: float) -> Attempt | None:
@@ -165,8 +227,8 @@ class Workers:
         if unready and gone.since >= self._unready_death and not self._startable:
             self.unready_deaths += 1
             self._unready_death = now
-        gone.state, gone.since = WorkerState.GONE, now
         gone.lost_with = gone.attempt
+        self._enter(name, gone.state, WorkerState.GONE, now)
         return gone.attempt
 
     def bury(self, loss: Loss) -> None:
@@ -174,7 +236,7 @@ class Workers:
         self.last_lost = loss
         worker = self._by_name[loss.worker]
         worker.buried, worker.lost_with = True, None
-        self._let_go(worker)
+        self._account(worker)
 
     def _refuse(self, gone: Worker, now: float) -> None:
         """Take a worker that never had a place: nothing of it was started, or has failed.
@@ -189,13 +251,32 @@ class Workers:
         if self._refusals <= MAX_FREE_REFUSALS:
             self.unplaced += 1
 
-    def _let_go(self, worker: Worker) -> None:
-        if worker.state is WorkerState.GONE and worker.buried and worker.attempt is None:
-            del self._by_name[worker.name]
-
     def _enter(self, name: str, state: WorkerState, to: WorkerState, now: float) -> Worker:
         worker = self._by_name[name]
         if worker.state is not state:
             raise IllegalMove(f"worker {name}", worker.state, to)
+        del self._in_state[state][name]
+        self._in_state[to][name] = worker
         worker.state, worker.since = to, now
+        self._account(worker)
         return worker
+
+    def _account(self, worker: Worker) -> None:
+        """Have all that is known of the workers together agree with one that has changed."""
+        name = worker.name
+        if worker.attempt is not None:
+            self._running[name] = worker.attempt
+        else:
+            self._running.pop(name, None)
+        at_work = worker.attempt is not None or worker.lost_with is not None
+        if at_work and worker.group is not None:
+            self._groups[name] = worker.group
+        else:
+            self._groups.pop(name, None)
+        if worker.state is WorkerState.GONE and worker.buried and worker.attempt is None:
+            del self._by_name[name], self._in_state[WorkerState.GONE][name]
+        elif (deadline := worker.deadline) is not None:
+            heapq.heappush(self._deadlines, deadline)
+            if len(self._deadlines) > MAX_VOID_DEADLINES + len(self._by_name):
+                there = (worker.deadline for worker in self)
+                self._deadlines = sorted(one for one in there if one is not None)

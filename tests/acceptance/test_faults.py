@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.coordinator import schedule
+from pytest_ptc.coordinator import deadlines
 from pytest_ptc.hosts import tmux as tmux_host
 from tests.support.claude_helpers import meanwhile, wait_for, wait_until
 from tests.support.faults import HITS, RunClock, hit_tmux_server, inject, marked, tmux
@@ -45,7 +45,7 @@ def test_a_worker_that_is_hit_loses_no_verdict_and_makes_none_up(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Hit before its agent recorded, while it does, right after, and with its report told."""
-    monkeypatch.setattr(schedule, "STUCK_AFTER_S", 0.5)
+    monkeypatch.setattr(deadlines, "STUCK_AFTER_S", 0.5)
     inject(suite, monkeypatch, HITS)
     timeout = 3 if name == "STOP" else 30
     suite.write(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.coordinator import schedule
+from pytest_ptc.coordinator import deadlines
 from tests.support.claude_helpers import (
     client,
     meanwhile,
@@ -94,7 +94,7 @@ def test_a_worker_or_client_that_is_hit_loses_no_verdict_and_makes_none_up(
     names: tuple[str, ...],
 ) -> None:
     """Hit before the model recorded, right after, and with the report filed but not told."""
-    monkeypatch.setattr(schedule, "STUCK_AFTER_S", 0.5)
+    monkeypatch.setattr(deadlines, "STUCK_AFTER_S", 0.5)
     inject(claude, monkeypatch, HITS)
     claude.tasks(**{name: HIT[name][0] for name in names})
     claude.run(*screen, "--ptc-max-worker-restart=20")

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ptc.coordinator.schedule import STUCK_AFTER_S
+from pytest_ptc.coordinator.deadlines import STUCK_AFTER_S
 from pytest_ptc.model.trouble import Cause
 from tests.storm.faults import FAULTS, KILLED_AGENT
 from tests.storm.scripts import OUTCOMES, VERDICT_ERROR, Ending, attempt_ending

@@ -19,7 +19,7 @@ from pytest_ptc.coordinator.schedule import (
     Limits,
     plan,
 )
-from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
+from pytest_ptc.coordinator.view import BoardView, ReadyTask
 from pytest_ptc.model.lifecycle import TaskState, WorkerState
 from pytest_ptc.model.result import Attempt, AttemptReport, Kept, Usage
 from pytest_ptc.model.task import TaskSpec
@@ -100,8 +100,8 @@ class Run:
 
     def start_all(self) -> None:
         """Have all workers call in that are starting."""
-        for worker in self.board.workers.starting:
-            self.board.called_in(worker.name, self.now)
+        for worker in [*self.board.workers.starting]:
+            self.board.called_in(worker, self.now)
 
     def end(self, worker: str, how: Verdict | Trouble = PASS) -> None:
         """Have a worker report the end of its attempt, which is filed."""
@@ -379,7 +379,8 @@ def test_a_cheap_task_that_waits_for_its_group_is_not_given_up() -> None:
         launches=1,
         ready=(ReadyTask("b", 9.0, "g"),),
         groups_at_work=frozenset({"g"}),
-        workers=(WorkerOnView(name="w2", state=WorkerState.IDLE, since=0.0),),
+        live=1,
+        idle=("w2",),
     )
     limits = Limits(workers=1, max_worker_restart=0, budget_usd=10.0)
     assert plan(view, limits, 0.0) == []
@@ -387,16 +388,14 @@ def test_a_cheap_task_that_waits_for_its_group_is_not_given_up() -> None:
 
 def test_of_two_tasks_of_a_group_on_one_view_one_begins() -> None:
     """The schedule decides it, whatever the view holds; one that is too dear takes no turn."""
-    idle = tuple(
-        WorkerOnView(name=name, state=WorkerState.IDLE, since=0.0) for name in ("w1", "w2", "w3")
-    )
+    idle = ("w1", "w2", "w3")
     ready = (
         ReadyTask("dear", 9.0, "g"),
         ReadyTask("a", 1.0, "g"),
         ReadyTask("b", 1.0, "g"),
         ReadyTask("c", 1.0),
     )
-    view = BoardView(open_tasks=4, waiting=4, launches=3, ready=ready, workers=idle)
+    view = BoardView(open_tasks=4, waiting=4, launches=3, ready=ready, live=3, idle=idle)
     with_budget = Limits(workers=3, max_worker_restart=0, budget_usd=5.0)
     assert plan(view, with_budget, 0.0) == [Assign("a", "w1"), Assign("c", "w2")]
     without = Limits(workers=3, max_worker_restart=0)

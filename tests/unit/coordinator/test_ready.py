@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_ptc.coordinator.ready import ReadyQueue
 from pytest_ptc.coordinator.schedule import Assign, Limits, plan
-from pytest_ptc.coordinator.view import BoardView, ReadyTask, WorkerOnView
-from pytest_ptc.model.lifecycle import WorkerState
+from pytest_ptc.coordinator.view import BoardView, ReadyTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,9 +52,8 @@ def planned(
         running=1,
         ready=ready,
         groups_at_work=at_work,
-        workers=tuple(
-            WorkerOnView(name=f"w{n}", state=WorkerState.IDLE, since=0.0) for n in range(idle)
-        ),
+        live=idle,
+        idle=tuple(f"w{number}" for number in range(idle)),
     )
     limits = Limits(workers=0, max_worker_restart=0, budget_usd=budget)
     return [action for action in plan(view, limits, 0.0) if isinstance(action, Assign)]
