@@ -102,6 +102,7 @@ PURE = (
     "coordinator.workers",
     "session.tickets",
     "remote.code_format",
+    "remote.loopback_ports",
     "remote.paths",
     "reporting.document",
     "reporting.issues",
