@@ -15,12 +15,15 @@ import select
 import signal
 import time
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ptc.system.process_table import PROCFS, PSUTIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeAlias
+
+    from pytest_ptc.system.process_table import Entry, Source
 
     #: Returns the known processes and those that belong to them by now.
     _Grow: TypeAlias = "Callable[[frozenset[ProcessIdentity]], frozenset[ProcessIdentity]]"
@@ -31,11 +34,6 @@ KILL_TIMEOUT_S = 2.0
 #: How often we look again for what appeared meanwhile. The second look finds nothing as a rule; no
 #: end at all would leave us to something that starts processes faster than anybody can end them.
 _ROUNDS = 10
-
-#: How often, and after how many seconds, we look again for the mark of a process that is just
-#: being replaced by `exec`: for that moment the system shows no environment of it. It takes some
-#: milliseconds where the processors are busy.
-_EXEC_LOOKS, _EXEC_PAUSE = 50, 0.001
 
 #: Seconds between two looks where the system offers no event for the end of a foreign process.
 _POLL_INTERVAL_S = 0.01
@@ -238,7 +236,7 @@ def _with_relatives(known: frozenset[ProcessIdentity]) -> frozenset[ProcessIdent
 def children(parent: int) -> frozenset[ProcessIdentity]:
     """Return the children of the process with this pid, those too that nobody has waited for."""
     source = _source()
-    entries = ((pid, source.entry(pid)) for pid in source.pids())
+    entries = ((pid, source.entry(pid)) for pid in source.children(parent))
     return frozenset(
         ProcessIdentity(pid, entry.created)
         for pid, entry in entries
@@ -336,103 +334,6 @@ def _ready(handles: Iterable[int], seconds: float) -> list[int]:
     for handle in handles:
         poller.register(handle, select.POLLIN)
     return [handle for handle, _ in poller.poll(math.ceil(seconds * 1000))]
-
-
-class Entry(NamedTuple):
-    """One row of the system's table of processes."""
-
-    parent: int
-    session: int
-    created: float
-    ended: bool
-
-
-class Source(NamedTuple):
-    """Where the table of processes is read; a process that cannot be read is not there."""
-
-    pids: Callable[[], list[int]]
-    entry: Callable[[int], Entry | None]
-    marked: Callable[[int, str, str], bool]
-
-
-def _procfs_pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - a hot path
-
-
-def _procfs_entry(pid: int) -> Entry | None:
-    try:
-        line = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return None
-    # proc_pid_stat(5): the second field is the program's name in parentheses and may hold anything,
-    # the third is the state, so that index 0 here is field 3. Field 22, the start, counts from the
-    # boot: unlike psutil's `create_time`, it stays the same when the clock is set.
-    fields = line.rpartition(b")")[2].split()
-    return Entry(
-        parent=int(fields[1]),
-        session=int(fields[3]),
-        created=float(fields[19]),
-        ended=fields[0] in (b"Z", b"X"),
-    )
-
-
-def _procfs_marked(pid: int, name: str, value: str) -> bool:
-    for _ in range(_EXEC_LOOKS):
-        try:
-            block = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            return False
-        if block or not _procfs_may_have_more(pid):
-            return os.fsencode(f"{name}={value}") in block.split(b"\0")
-        time.sleep(_EXEC_PAUSE)
-    return False
-
-
-def _procfs_may_have_more(pid: int) -> bool:
-    """Tell whether a process that shows no environment is just being replaced by `exec`."""
-    try:
-        line = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False
-    fields = line.rpartition(b")")[2].split()
-    state, session, data, start, end = fields[0], fields[3], fields[42], fields[47], fields[48]
-    # The kernel's own threads are in no session. An empty environment begins where it ends. While
-    # the kernel lays out the new program it has written none of the environment's limits, or both
-    # the same; where the program's data begins is written last.
-    replaced = end == b"0" or data == b"0" or start != end
-    return state not in (b"Z", b"X") and session != b"0" and replaced
-
-
-def _psutil_pids() -> list[int]:
-    return list(_psutil().pids())
-
-
-def _psutil_entry(pid: int) -> Entry | None:
-    psutil = _psutil()
-    try:
-        process = psutil.Process(pid)
-        ended = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        return Entry(process.ppid(), os.getsid(pid), process.create_time(), ended)
-    except (psutil.Error, OSError, ValueError):  # ValueError: a pid below 0
-        return None
-
-
-def _psutil_marked(pid: int, name: str, value: str) -> bool:
-    psutil = _psutil()
-    try:
-        return bool(psutil.Process(pid).environ().get(name) == value)
-    except (psutil.Error, OSError):
-        return False
-
-
-def _psutil() -> Any:
-    import psutil  # noqa: PLC0415 - up to 70 ms that Linux need not pay
-
-    return psutil
-
-
-PROCFS = Source(_procfs_pids, _procfs_entry, _procfs_marked)
-PSUTIL = Source(_psutil_pids, _psutil_entry, _psutil_marked)
 
 
 def _source() -> Source:

@@ -6,17 +6,17 @@ import subprocess
 import sys
 import time
 import uuid
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from pytest_ptc.system import processes
+from pytest_ptc.system import process_table, processes
+from pytest_ptc.system.process_table import PROCFS, PSUTIL, Entry, Source
 from pytest_ptc.system.processes import (
-    PROCFS,
-    PSUTIL,
-    Entry,
     ProcessIdentity,
+    children,
     describe_exit,
     end_left_behind,
     end_marked,
@@ -322,10 +322,11 @@ def test_a_process_that_is_being_replaced_is_found_by_its_mark(tmp_path: Path) -
 
 def test_mark_of_our_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mark that this process has too ends the others only."""
-    marked = processes.Source(
+    marked = Source(
         lambda: [os.getpid(), *[child.pid for child in world.children]],
         processes._source().entry,
         lambda _pid, _name, _value: True,
+        processes._source().children,
     )
     root = world.start("echo > up; sleep 1000")
     monkeypatch.setattr(processes, "_source", lambda: marked)
@@ -334,7 +335,7 @@ def test_mark_of_our_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("source", [PROCFS, PSUTIL])
-def test_sources(source: processes.Source) -> None:
+def test_sources(source: Source) -> None:
     """Both ways to read the system's table tell the truth about this process, and of none else."""
     entry = source.entry(os.getpid())
     assert entry is not None
@@ -344,6 +345,43 @@ def test_sources(source: processes.Source) -> None:
     assert source.entry(2**22 + 1) is None
     assert not source.marked(2**22 + 1, "PATH", "")
     assert source.marked(os.getppid(), "PATH", "/no/such") is False
+
+
+@pytest.mark.parametrize("source", [PROCFS, PSUTIL])
+def test_children(source: Source, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are found: what a thread has started that has ended, and what nobody has waited for."""
+    monkeypatch.setattr(processes, "_source", lambda: source)
+    roots: list[ProcessIdentity] = []
+    starter = Thread(target=lambda: roots.append(world.start("sleep 1000 & : > up; wait")))
+    starter.start()
+    starter.join()
+    ended = world.start(": > up")
+    wait_gone([ended], DEADLINE)
+    found = children(os.getpid())
+    assert {*roots, ended} <= found
+    (below,) = children(roots[0].pid)
+    assert below not in found
+    assert children(2**22 + 1) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("looks", "found"),
+    [
+        pytest.param([{1}, {1}], {1}, id="the same twice"),
+        pytest.param([set(), {1}, {1, 2}, {1, 2}], {1, 2}, id="a list that was read too early"),
+        pytest.param([{number} for number in range(20)], {7, 8, 9}, id="never the same"),
+        pytest.param([None], {7, 8, 9}, id="a kernel without lists"),
+        pytest.param([{1}, None], {7, 8, 9}, id="it ends meanwhile"),
+    ],
+)
+def test_lists_of_children_count_when_two_looks_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, looks: list[set[int] | None], found: set[int]
+) -> None:
+    """Otherwise all processes are looked at."""
+    several = iter(looks)
+    monkeypatch.setattr(process_table, "_listed_children", lambda _: next(several))
+    monkeypatch.setattr(process_table, "_procfs_pids", lambda: [7, 8, 9])
+    assert set(PROCFS.children(5)) == found
 
 
 def test_program_with_a_confusing_name(tmp_path: Path) -> None:
