@@ -93,7 +93,10 @@ class InTurn:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._changed = Condition()
+        lock = Lock()
+        # Two, and one thread is woken at a time: each that wakes takes the interpreter from others.
+        self._more = Condition(lock)
+        self._done = Condition(lock)
         #: Calls of each key that have not ended; the first one may have begun.
         self._calls: dict[str, deque[Callable[[], None]]] = {}
         #: Keys whose next call may begin.
@@ -114,7 +117,7 @@ class InTurn:
         future: Future[T] = Future()
         # Cancelled, it is carried out all the same: what is asked for later counts on it.
         future.set_running_or_notify_cancel()
-        with self._changed:
+        with self._more:
             if self._closed:
                 raise RuntimeError("no calls are taken any more")
             calls = self._calls.setdefault(key, deque())
@@ -129,13 +132,13 @@ class InTurn:
         Returns:
             The keys that calls are left of.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: not self._calls, seconds)
+        with self._done:
+            self._done.wait_for(lambda: not self._calls, seconds)
             self._closed = True
             left = list(self._calls)
             self._calls.clear()
             self._startable.clear()
-            self._changed.notify_all()
+            self._more.notify_all()
         return left
 
     def _make_startable(self, key: str) -> None:
@@ -143,13 +146,14 @@ class InTurn:
         if len(self._startable) > self._idle and self._threads < self._most:
             self._threads += 1
             Thread(target=self._work, name="ptc-in-turn", daemon=True).start()
-        self._changed.notify_all()
+        else:
+            self._more.notify()
 
     def _work(self) -> None:
         while (found := self._next()) is not None:
             key, call = found
             call()
-            with self._changed:
+            with self._more:
                 # Dropped when it was closed meanwhile.
                 if (calls := self._calls.get(key)) is not None:
                     calls.popleft()
@@ -157,13 +161,13 @@ class InTurn:
                         self._make_startable(key)
                     else:
                         del self._calls[key]
-                        self._changed.notify_all()
+                        self._done.notify_all()
 
     def _next(self) -> tuple[str, Callable[[], None]] | None:
         """Return the next call that may begin; None when it is closed."""
-        with self._changed:
+        with self._more:
             self._idle += 1
-            self._changed.wait_for(lambda: self._startable or self._closed)
+            self._more.wait_for(lambda: self._startable or self._closed)
             self._idle -= 1
             if not self._startable:
                 return None
