@@ -3,6 +3,7 @@
     python -m tests.storm                                  the full size, some minutes
     python -m tests.storm --tasks 40 --workers 4 --every 0.4 --seed 7
     python -m tests.storm --folder DIR                     keep what the run has written in DIR
+    python -m tests.storm --host dask --every 20 --kind "a node killed, and replaced"
 
 Agents of many kinds pass, fail, skip, hang and break as their scripts say, while workers, agents,
 tmux and the files of the shared list are killed, stopped, broken and removed at random. Whatever
@@ -24,6 +25,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.storm.nodes import run_cluster_storm
 from tests.storm.run import Aftermath, Plan, run_storm
 
 
@@ -39,21 +41,33 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two faults (2)")
     parser.add_argument("--seed", type=int, help="the storm to have again (a new one)")
     parser.add_argument("--folder", type=Path, help="an empty folder for the run's files")
+    parser.add_argument(
+        "--host", choices=("tmux", "dask"), default="tmux", help="where workers run (tmux)"
+    )
+    parser.add_argument("--nodes", type=int, default=4, help="with dask: how many machines (4)")
+    parser.add_argument(
+        "--kind", action="append", default=[], help="with dask: do only these faults (all)"
+    )
     arguments = parser.parse_args()
     # A job that is stopped leaves nothing either.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     seed = random.randrange(10_000) if arguments.seed is None else arguments.seed  # noqa: S311
     plan = Plan(tasks=arguments.tasks, workers=arguments.workers, every=arguments.every, seed=seed)
-    aftermath = _weathered(plan, arguments.folder)
+    aftermath = _weathered(plan, arguments)
     print(aftermath.report())
     return int(bool(aftermath.violations))
 
 
-def _weathered(plan: Plan, folder: Path | None) -> Aftermath:
-    if folder is not None:
-        return run_storm(plan, folder.absolute())
+def _weathered(plan: Plan, arguments: argparse.Namespace) -> Aftermath:
+    def run(folder: Path) -> Aftermath:
+        if arguments.host == "dask":
+            return run_cluster_storm(plan, folder, nodes=arguments.nodes, kinds=arguments.kind)
+        return run_storm(plan, folder)
+
+    if arguments.folder is not None:
+        return run(arguments.folder.absolute())
     with tempfile.TemporaryDirectory(prefix="storm-") as below:
-        return run_storm(plan, Path(below) / "suite")
+        return run(Path(below) / "suite")
 
 
 if __name__ == "__main__":

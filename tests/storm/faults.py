@@ -21,7 +21,7 @@ import psutil
 from pytest_ptc.model.trouble import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from random import Random
 
     from tests.storm.story import Story
@@ -65,13 +65,13 @@ class Hit(NamedTuple):
     pid: int | None = None
 
 
-class _NoVictimError(OSError):
+class NoVictimError(OSError):
     """A fault finds nobody to be done to."""
 
 
 def _one_of(scene: Scene, victims: list[_Victim]) -> _Victim:
     if not victims:
-        raise _NoVictimError
+        raise NoVictimError
     return scene.chance.choice(victims)
 
 
@@ -192,7 +192,7 @@ def _delete(scene: Scene) -> Hit:
 def _delete_list(scene: Scene) -> Hit:
     folder = _list(scene)
     if not folder.is_dir():
-        raise _NoVictimError
+        raise NoVictimError
     shutil.rmtree(folder, ignore_errors=True)
     return Hit(tasks=tuple(scene.story.tasks.values()))
 
@@ -281,21 +281,23 @@ FAULTS = {
 #: How probable it is that the list is deleted once the deck is through: of several storms, some
 #: should end with a list whose tasks have to be taken off it.
 _CHANCE_OF_DELETION = 0.5
-_DECK = [kind for kind, fault in FAULTS.items() for _ in range(fault.share)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strike:
-    """One fault that was done: when, in seconds since the epoch, of which kind, and to whom."""
+    """One fault that was done.
+
+    Args:
+        at: When, in seconds since the epoch.
+        kind: Of which kind.
+        hit: To whom.
+        causes: What the errors of items may name that it hit.
+    """
 
     at: float
     kind: str
     hit: Hit
-
-    @property
-    def causes(self) -> frozenset[Cause]:
-        """Return what the errors of items may name that it hit."""
-        return FAULTS[self.kind].causes
+    causes: frozenset[Cause]
 
 
 class Storm:
@@ -305,10 +307,13 @@ class Storm:
 
     Args:
         scene: Where.
+        faults: All that it can do, by kind.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, faults: Mapping[str, Fault] = FAULTS) -> None:
         self.scene = scene
+        self._faults = faults
+        self._kinds = [kind for kind, fault in faults.items() for _ in range(fault.share)]
         self._deck: list[str] = []
         self.strikes: list[Strike] = []
         #: Attempts of which something was seen to go on after the journal had their ends.
@@ -322,18 +327,19 @@ class Storm:
     def strike(self) -> None:
         """Do the next fault that finds a victim."""
         # Twice through the deck: if nothing finds one then, nothing can be done just now.
-        for _ in range(2 * len(_DECK)):
+        for _ in range(2 * len(self._kinds)):
             kind, at = self._draw(), time.time()
             hit = self._try(kind)
             if hit is not None:
-                self.strikes.append(Strike(at=at, kind=kind, hit=hit))
+                causes = self._faults[kind].causes
+                self.strikes.append(Strike(at=at, kind=kind, hit=hit, causes=causes))
                 return
 
     def _draw(self) -> str:
         if not self._deck:
-            self._deck = list(_DECK)
+            self._deck = list(self._kinds)
             self.scene.chance.shuffle(self._deck)
-            if self.scene.chance.random() < _CHANCE_OF_DELETION:
+            if DELETED_LIST in self._faults and self.scene.chance.random() < _CHANCE_OF_DELETION:
                 # Drawn last: without the list, nothing can be done to it any more.
                 self._deck.insert(0, DELETED_LIST)
         return self._deck.pop()
@@ -341,5 +347,5 @@ class Storm:
     def _try(self, kind: str) -> Hit | None:
         # A victim may end just before it is struck, and so may the run with all that is its own.
         with suppress(psutil.Error, OSError, subprocess.SubprocessError):
-            return FAULTS[kind].act(self.scene)
+            return self._faults[kind].act(self.scene)
         return None

@@ -24,8 +24,9 @@ _VERDICT = re.compile(r"^ptc verdict: (fail|error)\b", re.MULTILINE)
 
 
 class Note(NamedTuple):
-    """One line of an agent: its attempt, its process, and what it does or has done."""
+    """One line of an agent: when, its attempt, its process, and what it does or has done."""
 
+    at: float
     attempt: int
     pid: int
     what: str
@@ -34,8 +35,8 @@ class Note(NamedTuple):
     @classmethod
     def of(cls, line: str) -> Note:
         """Return the note that a line is."""
-        attempt, pid, what, *kind = line.split()
-        return cls(int(attempt), int(pid), what, " ".join(kind))
+        at, attempt, pid, what, *kind = line.split()
+        return cls(float(at), int(attempt), int(pid), what, " ".join(kind))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

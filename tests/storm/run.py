@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,15 +17,17 @@ import psutil
 from tests.storm.faults import Scene, Storm
 from tests.storm.items import Seen
 from tests.storm.law import violations
-from tests.storm.scripts import make_scripts
+from tests.storm.scripts import MIX, make_scripts
 from tests.storm.story import Story
-from tests.storm.suite import Suite
+from tests.storm.suite import LocalSuite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.storm.faults import Strike
     from tests.storm.items import Item
+    from tests.storm.scripts import Script
+    from tests.storm.suite import Suite
 
 #: Seconds that killed processes have to be gone.
 _PATIENCE = 5.0
@@ -46,6 +47,7 @@ class Plan:
         timeout: How long an attempt may take.
         retries: How many attempts trouble may cost.
         patience: How long the run may take.
+        mix: The kinds of scripts, and their shares.
     """
 
     tasks: int
@@ -56,6 +58,15 @@ class Plan:
     timeout: float = 6.0
     retries: int = 3
     patience: float = 1800.0
+    mix: Mapping[str, int] = field(default_factory=lambda: MIX)
+
+    def chance(self) -> random.Random:
+        """Return what its faults are drawn by."""
+        return random.Random(self.seed)  # noqa: S311 - a storm that can be had again
+
+    def scripts(self) -> list[Script]:
+        """Return what its agents are to do."""
+        return make_scripts(self.tasks, self.longest, self.chance(), self.mix)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,26 +133,43 @@ def run_storm(plan: Plan, folder: Path) -> Aftermath:
     """Run a suite in this folder through a storm, and judge what came of it."""
     # In the system's own folder, as the paths of sockets are short.
     with tempfile.TemporaryDirectory(prefix="storm-") as short:
-        chance = random.Random(plan.seed)  # noqa: S311 - a storm that can be had again
-        suite = Suite(folder, Path(short), make_scripts(plan.tasks, plan.longest, chance))
-        storm = Storm(Scene(suite=suite, story=Story(), chance=chance))
-        began = time.monotonic()
-        run = suite.start(
-            "--ptc-host=tmux",
-            f"--ptc-workers={plan.workers}",
-            f"--ptc-timeout={plan.timeout}",
-            f"--ptc-retries={plan.retries}",
-            # More than there are faults to lose them by.
-            f"--ptc-max-worker-restart={plan.tasks * plan.workers}",
-        )
-        try:
-            _rage(run, storm, plan)
-            return _judged(plan, storm, time.monotonic() - began, run.poll())
-        finally:
-            _clear(run, suite)
+        suite = LocalSuite(folder, Path(short), plan.scripts())
+        scene = Scene(suite=suite, story=Story(), chance=plan.chance())
+        return weather(plan, Storm(scene), strike_on, "--ptc-host=tmux")
 
 
-def _rage(run: subprocess.Popen[bytes], storm: Storm, plan: Plan) -> None:
+def weather(
+    plan: Plan,
+    storm: Storm,
+    rage: Callable[[subprocess.Popen[bytes], Storm, Plan], None],
+    *args: str,
+) -> Aftermath:
+    """Run the suite of a storm, and judge what came of it.
+
+    Args:
+        plan: How large it is.
+        storm: The storm.
+        rage: Does its faults until the run has ended, or its time is up.
+        args: Further arguments of pytest.
+    """
+    suite = storm.scene.suite
+    began = time.monotonic()
+    run = suite.start(
+        f"--ptc-workers={plan.workers}",
+        f"--ptc-timeout={plan.timeout}",
+        f"--ptc-retries={plan.retries}",
+        # More than there are faults to lose them by.
+        f"--ptc-max-worker-restart={plan.tasks * plan.workers}",
+        *args,
+    )
+    try:
+        rage(run, storm, plan)
+        return _judged(plan, storm, time.monotonic() - began, run.poll())
+    finally:
+        _clear(run, suite)
+
+
+def strike_on(run: subprocess.Popen[bytes], storm: Storm, plan: Plan) -> None:
     """Do one fault after the other until the run has ended, or its time is up."""
     turn = began = time.monotonic()
     while turn < began + plan.patience:
@@ -169,7 +197,7 @@ def _judged(plan: Plan, storm: Storm, seconds: float, status: int | None) -> Aft
     items = seen.items()
     broken = violations(items, seen.phases, plan.timeout)
     broken += [f"the run: {breach}" for breach in _end_of_run(plan, story, items, status)]
-    broken += [f"left behind: {thing}" for thing in _left(suite)]
+    broken += [f"left behind: {thing}" for thing in suite.left()]
     return Aftermath(
         plan=plan,
         seconds=seconds,
@@ -193,22 +221,10 @@ def _end_of_run(
         yield "the journal does not have its end"
 
 
-def _left(suite: Suite) -> Iterator[str]:
-    for process in suite.processes():
-        with suppress(psutil.Error):
-            yield f"process {process.pid}: {' '.join(process.cmdline())}"
-    for place in (suite.sockets, suite.scratch):
-        # tmux makes a folder for its sockets, for all servers to come.
-        yield from (str(path) for path in place.glob("**/*") if not path.is_dir())
-    yield from (str(path) for path in suite.scratch.iterdir())
-    yield from (str(path) for path in suite.claude.glob("tasks/*/*"))
-
-
 def _clear(run: subprocess.Popen[bytes], suite: Suite) -> None:
     """End what a run has left that broke the law, or that was interrupted."""
     if run.poll() is None:
-        # Pytest shows where each of its threads is, and is ended by it.
-        run.send_signal(signal.SIGABRT)
+        suite.abort(run)
         with suppress(subprocess.TimeoutExpired):
             run.wait(_PATIENCE)
     while left := suite.processes():

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.model.trouble import RETRYABLE, Cause
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from random import Random
 
 #: What a verdict makes of its item.
@@ -27,7 +28,7 @@ OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped", "error": "err
 VERDICT_ERROR = "verdict error"
 
 #: Scripts, and how many of a thousand items have them; `~` is some time of work.
-_MIX = {
+MIX = {
     "~; print pass": 200,
     "~; record pass": 130,
     "~; record pass; print pass": 40,
@@ -52,6 +53,10 @@ _MIX = {
     "~": 20,
     "hang": 10,
 }
+
+
+#: Scripts whose agents record, and then work on.
+RECORDING = {"~; record pass; ~": 8, "~; record fail; ~": 1, "~; record skip; ~": 1}
 
 
 class Ending(NamedTuple):
@@ -86,13 +91,15 @@ class Script:
         )
 
 
-def make_scripts(count: int, longest: float, chance: Random) -> list[Script]:
+def make_scripts(
+    count: int, longest: float, chance: Random, mix: Mapping[str, int] = MIX
+) -> list[Script]:
     """Return this many scripts of all kinds; agents work for at most `longest` seconds at a time.
 
     Each kind is there once, if there are as many items; the others come by their shares.
     """
-    deck = list(_MIX)
-    deck += chance.choices(deck, list(_MIX.values()), k=max(0, count - len(deck)))
+    deck = list(mix)
+    deck += chance.choices(deck, list(mix.values()), k=max(0, count - len(deck)))
     chance.shuffle(deck)
     return [
         Script(

@@ -39,8 +39,11 @@ class Story:
     run: dict[str, Any] = field(default_factory=dict)
     #: The task of each item, by the item's name.
     tasks: dict[str, str] = field(default_factory=dict)
-    #: The processes of workers that are not lost.
+    #: The processes of workers that are not lost; the nodes of those that are on other machines.
     pids: dict[str, int] = field(default_factory=dict)
+    nodes: dict[str, str] = field(default_factory=dict)
+    #: The machines of nodes.
+    machines: dict[str, str] = field(default_factory=dict)
     #: Attempts by task and number.
     attempts: dict[tuple[str, int], Told] = field(default_factory=dict)
     #: The last word on each task: a verdict, or the cause of trouble.
@@ -63,6 +66,12 @@ class Story:
         for line in whole[0].splitlines():
             self._take(json.loads(line))
 
+    def workers_on(self, machine: str) -> tuple[str, ...]:
+        """Return the workers on a machine that are not lost."""
+        return tuple(
+            worker for worker, node in self.nodes.items() if self.machines.get(node) == machine
+        )
+
     def is_open(self, task: str) -> bool:
         """Tell whether a task has no verdict, as far as the journal tells."""
         return self.last.get(task) not in VERDICTS
@@ -73,14 +82,6 @@ class Story:
                 self.run = event
             case "submitted":
                 self.tasks[event["spec"]["nodeid"].partition("[")[2].rstrip("]")] = event["task"]
-            case "worker started":
-                self.started += 1
-                self.pids[event["worker"]] = event["pid"]
-            case "worker ready":
-                self.ready = True
-            case "worker lost":
-                self.lost += 1
-                self.pids.pop(event["worker"], None)
             case "assigned":
                 task, _, number = event["attempt"].partition(".")
                 told = Told(worker=event["worker"], began=event["at"])
@@ -93,6 +94,25 @@ class Story:
                 self.last[event["task"]] = _word(event)
             case "run ended":
                 self.ended = True
+            case _:
+                self._take_of_worker(event)
+
+    def _take_of_worker(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "node joined":
+                self.machines[event["node"]] = event["host"]
+            case "worker started":
+                self.started += 1
+                if event.get("node") is None:
+                    self.pids[event["worker"]] = event["pid"]
+                else:
+                    self.nodes[event["worker"]] = event["node"]
+            case "worker ready":
+                self.ready = True
+            case "worker lost":
+                self.lost += 1
+                self.pids.pop(event["worker"], None)
+                self.nodes.pop(event["worker"], None)
 
 
 def _word(event: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.storm.faults import KILLED_AGENT, Hit, Strike
+from tests.storm.faults import FAULTS, KILLED_AGENT, Hit, Strike
 from tests.storm.items import Item, Note
 from tests.storm.law import violations
 from tests.storm.scripts import Ending, Script, ending, make_scripts
@@ -28,7 +28,7 @@ def seen(steps: str, said: str, outcome: str, text: str = "", **more: Any) -> It
         text: What pytest printed of it.
         more: Whatever else was seen.
     """
-    notes = [f"{note.split(' ', 1)[0]} 7 {note.split(' ', 1)[1]}" for note in said.split(", ")]
+    notes = [f"1.5 {note.split(' ', 1)[0]} 7 {note.split(' ', 1)[1]}" for note in said.split(", ")]
     when = "setup" if outcome in ("error", "skipped") else "call"
     phase = Phase("a.py::t[t1]", when, "failed" if outcome == "error" else outcome, text)
     words = {"passed": "pass", "failed": "fail", "skipped": "skip"}
@@ -49,7 +49,7 @@ def seen(steps: str, said: str, outcome: str, text: str = "", **more: Any) -> It
 def done(kind: str) -> list[Strike]:
     """Return a fault of this kind, done to the item's worker, task and agent."""
     hit = Hit(workers=("w1",), tasks=("5",), attempt=("5", 1), pid=7)
-    return [Strike(at=1.5, kind=kind, hit=hit)]
+    return [Strike(at=1.5, kind=kind, hit=hit, causes=FAULTS[kind].causes)]
 
 
 def breaches(item: Item) -> list[str]:
