@@ -42,6 +42,8 @@ class Board:
         #: Why no task is assigned, such as `rate limit`, and until when.
         self.held: str | None = None
         self.held_until = 0.0
+        #: What people are told of where workers live, each sentence once.
+        self.notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Board {self.snapshot()!r}>"
@@ -105,6 +107,11 @@ class Board:
         found = self.workers.get(worker)
         if found is not None and found.state is WorkerState.WAITING:
             self.workers.place(worker, node, now)
+
+    def noted(self, text: str) -> None:
+        """Take what people are to be told of where workers live. Reported by the crew."""
+        if text not in self.notes:
+            self.notes = (*self.notes, text)
 
     def shut(self, why: str) -> None:
         """Launch no worker any more. Reported by the crew: there will be no place again."""
@@ -245,6 +252,7 @@ class Board:
             cost_usd=self.money.spent,
             held=self.held,
             held_until=self.held_until,
+            notes=self.notes,
             workers=tuple(
                 WorkerView(
                     name=worker.name,

@@ -30,6 +30,8 @@ class CrewCalls:
         gone: Takes a worker's name and how its end was noticed; called at least once for each.
         placed: Takes the name of a worker that has a place and is being started there, and the node
             that this is on; None for this machine.
+        note: Takes what people are told of where workers live, a sentence: that a node is refused,
+            or is lost.
         shut: Takes why no worker will ever have a place again. Those that wait for one are told of
             as gone besides.
         stop_task: Stops a task for the run's user, by its id; returns why it does not, if so.
@@ -38,6 +40,7 @@ class CrewCalls:
     heard: Callable[[str, messages.Message], None]
     gone: Callable[[str, str], None]
     placed: Callable[[str, str | None], None] = lambda *_: None
+    note: Callable[[str], None] = lambda _: None
     shut: Callable[[str], None] = lambda _: None
     stop_task: Callable[[str], str | None] = lambda _: "nobody stops tasks here"
 

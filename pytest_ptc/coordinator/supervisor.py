@@ -93,6 +93,7 @@ class Supervisor:
                 heard=self._heard,
                 gone=self._lose,
                 placed=self._placed,
+                note=self._note,
                 shut=self._shut,
                 stop_task=self._stop_task,
             )
@@ -350,6 +351,11 @@ class Supervisor:
     def _placed(self, worker: str, node: str | None) -> None:
         """Take a worker as being started from now on: it may have waited for a place."""
         self._board.placed(worker, node, self._clock())
+        self._wake.set()
+
+    def _note(self, text: str) -> None:
+        """Tell people of where workers live."""
+        self._board.noted(text)
         self._wake.set()
 
     def _shut(self, why: str) -> None:

@@ -56,6 +56,7 @@ from pytest_ptc.journal.worker_events import (
     WorkerLost,
     WorkerReady,
     WorkerStarted,
+    WorkerWaits,
 )
 from pytest_ptc.model.baseline import Baseline
 from pytest_ptc.model.content import Content
@@ -112,6 +113,7 @@ __all__ = [
     "WorkerLost",
     "WorkerReady",
     "WorkerStarted",
+    "WorkerWaits",
     "event_from_json",
     "event_to_json",
     "kind_of",

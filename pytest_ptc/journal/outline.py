@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 #: How each line of a story begins, before the kind of its event.
 _START = b'{"event": "'
 #: Kinds of events that say nothing here.
-_LEFT_OUT = frozenset({b"content", b"claimed", b"suite changed", b"collected", b"loop problem"})
+_LEFT_OUT = frozenset(
+    {b"content", b"claimed", b"suite changed", b"collected", b"loop problem", b"code sent"}
+)
 #: How it is on a line that an item has passed a phase; within a text the quotes are escaped.
 _PASSED = b'"outcome": "passed"'
 #: What an item has that tests the judge: it passes by a verdict of fail.
@@ -86,14 +88,35 @@ class TaskOutline:
         self.worker: str | None = None
 
 
+class NodeOutline:
+    """One node of a cluster that has, or had, workers of the run."""
+
+    __slots__ = ("attach", "ended", "host", "name", "tmux_socket")
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        self.name: str = event["node"]
+        self.host: str = event["host"]
+        #: How a person on that machine can watch; None where workers have no screens.
+        self.attach: str | None = event.get("attach")
+        self.tmux_socket: str | None = event.get("tmux_socket")
+        #: How it ended for this run; None as long as it may have workers.
+        self.ended: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Return its name with that of its machine."""
+        return f"{self.name} ({self.host})"
+
+
 class WorkerOutline:
-    """One worker: since when it is what it is, and its task."""
+    """One worker: since when it is what it is, its task, and its node if it is on one."""
 
-    __slots__ = ("lost", "name", "ready", "since", "task")
+    __slots__ = ("lost", "name", "node", "ready", "since", "task")
 
-    def __init__(self, name: str, since: float) -> None:
+    def __init__(self, name: str, since: float, node: str | None = None) -> None:
         self.name = name
         self.since = since
+        self.node = node
         self.ready = False
         self.lost: str | None = None
         self.task: str | None = None
@@ -112,6 +135,11 @@ class RunOutline:
         self.tasks: dict[str, TaskOutline] = {}
         self.parts: dict[str, TaskOutline] = {}
         self.workers: dict[str, WorkerOutline] = {}
+        #: The workers that wait for a place on a cluster.
+        self.without_place: set[str] = set()
+        self.nodes: dict[str, NodeOutline] = {}
+        #: Nodes that get no workers, and why.
+        self.refused_nodes: dict[str, str] = {}
         self.retries = 0
         #: US dollars of all attempts that know their cost, how many know it, and how many do not.
         self.cost_usd, self.known_costs, self.unknown_costs = 0.0, 0, 0
@@ -225,15 +253,13 @@ class RunOutline:
                 self._kinds.setdefault(event["nodeid"], "pass")
             case "held":
                 self.held = event["why"], event["at"] + event["seconds"]
-            case "worker started":
-                self.workers[event["worker"]] = WorkerOutline(event["worker"], event["at"])
-            case "worker ready" if event["worker"] in self.workers:
-                worker = self.workers[event["worker"]]
-                worker.ready, worker.since = True, event["at"]
-            case "worker lost" if event["worker"] in self.workers:
-                self.workers[event["worker"]].lost = event["ended"]
+            case "worker waits" | "worker started" | "worker ready" | "worker lost":
+                self._take_worker(event)
+            case "node joined" | "node left" | "node lost" | "node refused":
+                self._take_node(event)
             case "stopping":
                 self.stopping = event["why"]
+                self.without_place.clear()
             case "run ended" | "run cleaned":
                 self.ended = self.ended or event["at"]
             case "session ended":
@@ -242,6 +268,34 @@ class RunOutline:
     def task(self, task_id: str) -> TaskOutline | None:
         """Return the task of this id, whether an item's or a part of one."""
         return self.parts.get(task_id) or self.tasks.get(task_id)
+
+    def _take_worker(self, event: Mapping[str, Any]) -> None:
+        name = event["worker"]
+        known = self.workers.get(name)
+        match event["event"]:
+            case "worker waits":
+                self.without_place.add(name)
+            case "worker started":
+                self.without_place.discard(name)
+                self.workers[name] = WorkerOutline(name, event["at"], event.get("node"))
+            case "worker ready" if known is not None:
+                known.ready, known.since = True, event["at"]
+            case "worker lost":
+                self.without_place.discard(name)
+                if known is not None:
+                    known.lost = event["ended"]
+
+    def _take_node(self, event: Mapping[str, Any]) -> None:
+        known = self.nodes.get(event["node"])
+        match event["event"]:
+            case "node joined":
+                self.nodes[event["node"]] = NodeOutline(event)
+            case "node refused":
+                self.refused_nodes[event["node"]] = event["why"]
+            case "node lost" if known is not None:
+                known.ended = f"is lost: {event['why']}"
+            case "node left" if known is not None:
+                known.ended = "has ended all that it had"
 
     def _take_part(self, event: Mapping[str, Any]) -> None:
         item = self.tasks.setdefault(event["item"], TaskOutline("", 0.0))

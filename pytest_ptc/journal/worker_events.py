@@ -21,6 +21,15 @@ class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker started"):
     node: str | None = None
 
 
+class WorkerWaits(Event, frozen=True, kw_only=True, tag="worker waits"):
+    """The coordinator asks a cluster for a place for a worker, as long as it takes.
+
+    Of a worker on this machine it is not told: it has its place at once.
+    """
+
+    worker: str
+
+
 class WorkerReady(Event, frozen=True, kw_only=True, tag="worker ready"):
     """The worker has called in, its agent ready; it is given a task next."""
 

@@ -89,6 +89,7 @@ class Snapshot:
         cost_usd: What the run has cost so far, in US dollars, as far as agents account for it.
         held: Why no task is started at the moment, such as `rate limit`.
         held_until: When that is over, in seconds of the coordinator's monotonic clock.
+        notes: What else people are to be told, a sentence each: that a node is refused or lost.
     """
 
     queued: int = 0
@@ -100,6 +101,7 @@ class Snapshot:
     cost_usd: float = 0.0
     held: str | None = None
     held_until: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def without_place(self) -> int:

@@ -24,7 +24,7 @@ from pytest_ptc.interfaces.plain_json import to_json
 from pytest_ptc.journal import events
 from pytest_ptc.remote import frame_kinds as frames
 from pytest_ptc.remote.carried import write_part
-from pytest_ptc.remote.engine import EngineError
+from pytest_ptc.remote.engine import EngineError, EngineGoneError
 from pytest_ptc.remote.frames import FrameError
 from pytest_ptc.remote.node import Ticket
 from pytest_ptc.remote.nodes import Node, NodeState
@@ -140,12 +140,15 @@ class RemoteCrew:
     async def launch(self, worker: str) -> None:
         """Ask for a place, and wait for its end; see `Crew`."""
         place = self._places[worker] = Place(worker=worker)
+        self._journal.append(events.WorkerWaits(worker=worker))
         ticket = Ticket(run=self._journal.run_id, worker=worker, lease=self._lease).encode()
         while self._places.get(worker) is place:
             try:
                 ended = await self._engine.seat(worker, ticket)
             except EngineError as error:
                 ended = str(error)
+                if isinstance(error, EngineGoneError):
+                    self._calls.shut(ended)
             if place.node is None or place.node.state is not NodeState.UNFIT:
                 # Of a place that was found, its node tells the end: what the engine says may be of
                 # another seat, which it has made by itself and was not wanted.
@@ -232,6 +235,7 @@ class RemoteCrew:
 
     def _refused(self, node: str, why: str) -> None:
         self._journal.append(events.NodeRefused(node=node, why=why))
+        self._calls.note(f"node {node} gets no workers: {why}")
 
     def _joined(self, facts: SeatFacts) -> Node:
         node = self._nodes[facts.supervisor] = Node(
@@ -318,6 +322,7 @@ class RemoteCrew:
                 python=facts.python,
                 version=facts.version,
                 attach=opened.attach,
+                tmux_socket=opened.tmux_socket,
             )
         )
         for place in self._places.values():
@@ -335,7 +340,7 @@ class RemoteCrew:
     def _unfit(self, node: Node, why: str) -> None:
         """Give its seats back; the engine offers it no more, and its workers look for others."""
         node.state, node.why = NodeState.UNFIT, why
-        self._journal.append(events.NodeRefused(node=node.title, why=why))
+        self._refused(node.title, why)
         self._engine.refuse(node.facts.node, why)
         for place in self._places.values():
             if place.node is node:

@@ -33,6 +33,8 @@ class TaskAttempt:
         name: Its name, unique in the run that it was made in.
         number: Its number among those of its task, from 1.
         worker: The worker's name.
+        node: The node that the worker was on; None for pytest's own machine, or where that is not
+            known.
         seconds: How long it took; None for one that did not end.
         verdict: What the agent recorded; of one that ended there is either this or a trouble.
         trouble: Why nothing recorded counts.
@@ -50,6 +52,7 @@ class TaskAttempt:
     name: str
     number: int
     worker: str
+    node: str | None = None
     seconds: float | None = None
     verdict: Verdict | None = None
     trouble: Trouble | None = None

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from pytest_ptc.model.self_test import JudgeReport, Rate
     from pytest_ptc.model.verdict import Finding, Verdict
     from pytest_ptc.reporting.attempts import Spent, TaskAttempt
+    from pytest_ptc.reporting.nodes import NodeReport
     from pytest_ptc.reporting.run_report import RunReport, WorkerReport
     from pytest_ptc.reporting.task_report import TaskReport
 
 #: The version of the form: the first number changes when a reader of the old one would err.
-VERSION = "1.5"
+VERSION = "1.6"
 
 
 def make(run: RunReport, _target: ReportTarget) -> str:
@@ -67,7 +68,8 @@ def document(run: RunReport) -> dict[str, Any]:
         "judge": judge_json(run.judge),
         "tasks": [_task(task) for task in run.tasks],
         "findings": [*_merged(run)],
-        "workers": [_worker(worker) for worker in run.workers],
+        "workers": [_fields(worker) for worker in run.workers],
+        "nodes": [_fields(node) for node in run.nodes],
         "holds": [hold._asdict() for hold in run.holds],
     }
 
@@ -109,7 +111,7 @@ def _baseline(run: RunReport) -> dict[str, Any] | None:
     return {**told["baseline"], **gone}
 
 
-def _fields(value: KnownEntry) -> dict[str, Any]:
+def _fields(value: KnownEntry | NodeReport | WorkerReport) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
@@ -209,6 +211,7 @@ def _attempt(attempt: TaskAttempt) -> dict[str, Any]:
         "number": attempt.number,
         "part": attempt.part,
         "worker": attempt.worker,
+        "node": attempt.node,
         "assigned": attempt.assigned,
         "claimed": attempt.claimed,
         "ended": attempt.ended,
@@ -271,7 +274,3 @@ def _merged(run: RunReport) -> Iterator[dict[str, Any]]:
                 for one in found.members
             ],
         }
-
-
-def _worker(worker: WorkerReport) -> dict[str, Any]:
-    return {name: getattr(worker, name) for name in worker.__slots__}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.shards import ShardFacts
     from pytest_ptc.model.sightings import Sighting
     from pytest_ptc.model.verdict import Excuse
+    from pytest_ptc.reporting.nodes import NodeReport
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,7 @@ class WorkerReport:
         ready: When it called; None if it never did.
         lost: When it ended too early; None if it did not.
         why: How it ended then.
+        node: The node that it was on; None for pytest's own machine.
     """
 
     name: str
@@ -50,6 +52,7 @@ class WorkerReport:
     ready: float | None = None
     lost: float | None = None
     why: str | None = None
+    node: str | None = None
 
 
 class Hold(NamedTuple):
@@ -85,6 +88,8 @@ class RunReport:
         tasks: Its tasks, in the order in which they were submitted.
         collected: The node ids of marked items, in the order in which pytest collected them.
         workers: Its workers, in the order in which they were started.
+        nodes: The nodes of a cluster that had workers or were refused, in the order in which they
+            were heard of.
         holds: When nothing was begun.
         shards: The runs that it is merged from; empty for one run.
         why_not_successful: Why it is no success; None if it is one.
@@ -103,6 +108,7 @@ class RunReport:
     tasks: tuple[TaskReport, ...] = ()
     collected: tuple[str, ...] = ()
     workers: tuple[WorkerReport, ...] = ()
+    nodes: tuple[NodeReport, ...] = ()
     holds: tuple[Hold, ...] = ()
     shards: tuple[ShardFacts, ...] = ()
     why_not_successful: str | None = field(init=False)

@@ -262,6 +262,7 @@ def _merged(runs: Sequence[ShardRun], last: Sequence[ShardRun]) -> RunReport:
             for run in runs
             for worker in run.report.workers
         ),
+        nodes=tuple(node for run in runs for node in run.report.nodes),
         holds=tuple(holds),
         shards=tuple(
             ShardFacts(

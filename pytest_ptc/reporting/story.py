@@ -20,6 +20,10 @@ from pytest_ptc.journal.events import (
     ItemReported,
     ItemsCollected,
     KnownListRead,
+    NodeJoined,
+    NodeLeft,
+    NodeLost,
+    NodeRefused,
     RunBegan,
     RunEnded,
     RunStopping,
@@ -43,6 +47,7 @@ from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.verification import checked_place
 from pytest_ptc.model.voters import voter_of
 from pytest_ptc.reporting.attempts import NOT_NEEDED, TaskAttempt, VoteReport, check_part, vote_part
+from pytest_ptc.reporting.nodes import NodeReport, node_after
 from pytest_ptc.reporting.run_report import Hold, RunFacts, RunReport, Session, WorkerReport
 from pytest_ptc.reporting.task_report import TaskReport
 
@@ -152,6 +157,7 @@ class _Story:
         #: The item of each task, and what the task is for, where an item has several.
         self._parts: dict[str, tuple[str, str]] = {}
         self._workers: dict[str, WorkerReport] = {}
+        self._nodes: dict[str, NodeReport] = {}
         self._holds: list[Hold] = []
         self._stopped: str | None = None
         self._ended: float | None = None
@@ -189,6 +195,7 @@ class _Story:
             ),
             collected=self._given or self._collected,
             workers=tuple(self._workers.values()),
+            nodes=tuple(self._nodes.values()),
             holds=tuple(self._holds),
         )
 
@@ -233,6 +240,8 @@ class _Story:
                 self._session = Session(event.exit_status, event.nothing_to_judge)
             case ItemsCollected():
                 self._collected = event.nodeids
+            case NodeJoined() | NodeLeft() | NodeLost() | NodeRefused():
+                self._nodes[event.node] = node_after(self._nodes.get(event.node), event)
             case SuiteChanged():
                 self._changed_suite.update(event.paths)
             case KnownListRead():
@@ -285,6 +294,7 @@ class _Story:
             draft.attempts[event.name] = replace(
                 TaskAttempt.of(event.report, part),
                 verdict=self._placed(event.verdict, draft.spec),
+                node=known.node,
                 assigned=known.assigned,
                 claimed=known.claimed,
                 ended=event.at,
@@ -295,8 +305,14 @@ class _Story:
         item, part = self._parts.get(made.task_id, (made.task_id, ""))
         attempts, name = self._drafts[item].attempts, made.name
         if isinstance(event, AttemptAssigned):
+            worker = self._workers.get(made.worker)
             attempts[name] = TaskAttempt(
-                name=name, number=made.number, worker=made.worker, assigned=event.at, part=part
+                name=name,
+                number=made.number,
+                worker=made.worker,
+                node=None if worker is None else worker.node,
+                assigned=event.at,
+                part=part,
             )
         elif name in attempts:
             attempts[name] = replace(attempts[name], claimed=event.at)
@@ -304,7 +320,7 @@ class _Story:
     def _take_worker(self, event: WorkerStarted | WorkerReady | WorkerLost) -> None:
         name = event.worker
         if isinstance(event, WorkerStarted):
-            self._workers[name] = WorkerReport(name=name, started=event.at)
+            self._workers[name] = WorkerReport(name=name, started=event.at, node=event.node)
         elif name in self._workers:
             known = self._workers[name]
             if isinstance(event, WorkerReady):

@@ -20,6 +20,7 @@ from pytest_ptc.reporting.terminal.brief import brief_summary
 from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines
 from pytest_ptc.reporting.terminal.summary import summary
+from pytest_ptc.session.cluster import Cluster
 from pytest_ptc.session.durations import keep_durations
 from pytest_ptc.session.pytest_place import session_end
 from pytest_ptc.session.terminal_output import TerminalOutput
@@ -74,6 +75,7 @@ class Publisher:
             host=plan.host.name,
             agent=self._settings.agent,
             list_id=plan.list_id,
+            cluster=plan.host.where if isinstance(plan.host, Cluster) else None,
             attach=plan.host.attach,
             note=plan.fallback,
             sandbox=plan.sandbox,

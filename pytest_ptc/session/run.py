@@ -340,6 +340,7 @@ class Run:
             held.coordinator.close()
             held.contents.close()
             when_quiet()
+            self.problems += held.coordinator.snapshot.notes
             if problems := held.coordinator.list_problems:
                 self.problems.append(_list_problem(problems))
         finally:

@@ -8,6 +8,7 @@ from pytest_ptc.reporting.attempts import NOT_NEEDED, vote_part
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.texts import Cut, cut_text, json_lines
 from pytest_ptc.reporting.wording import finding_text, thousands
+from pytest_ptc.reporting.worker_names import at_node
 from pytest_ptc.text.printable import usd
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _cells(attempt: TaskAttempt) -> dict[str, Cell]:
     texts = {
         "For": attempt.part,
         "Attempt": str(attempt.number),
-        "Worker": attempt.worker,
+        "Worker": at_node(attempt.worker, attempt.node),
         "Began": "" if attempt.assigned is None else _time(attempt.assigned),
         "Took": "" if attempt.seconds is None else duration(attempt.seconds),
         "Ended as": "",

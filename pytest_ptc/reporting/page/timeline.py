@@ -15,6 +15,7 @@ from pytest_ptc.reporting.page.figures import duration
 from pytest_ptc.reporting.page.markup import element, lines
 from pytest_ptc.reporting.page.titles import anchor
 from pytest_ptc.reporting.wording import grouped
+from pytest_ptc.reporting.worker_names import at_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -196,7 +197,8 @@ def _tooltip(task: TaskReport, attempt: TaskAttempt) -> str:
     took = "" if attempt.seconds is None else f", {duration(attempt.seconds)}"
     again = f", attempt {attempt.number}" if attempt.number > 1 else ""
     again = f", {attempt.part}{again}" if attempt.part else again
-    return f"{task.nodeid}\n{attempt.ended_as}{took} on {attempt.worker}{again}"
+    worker = at_node(attempt.worker, attempt.node)
+    return f"{task.nodeid}\n{attempt.ended_as}{took} on {worker}{again}"
 
 
 def _waiting(tasks: Iterable[TaskReport], ends: float) -> Iterator[tuple[float, int]]:

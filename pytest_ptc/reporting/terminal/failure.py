@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.reporting.attempts import NOT_NEEDED, vote_part
 from pytest_ptc.reporting.task_report import worst_first
 from pytest_ptc.reporting.wording import MAX_TEXT_CHARS, cut, finding_text, hung, output_lines
+from pytest_ptc.reporting.worker_names import at_node
 from pytest_ptc.text.printable import printable, wrap
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _tried(task: TaskReport) -> Iterator[str]:
     details = task.reason.said
     for attempt in task.attempts:
         part = f"{attempt.part}, " if attempt.part else ""
-        what = f"{part}attempt {attempt.number} on {attempt.worker}"
+        what = f"{part}attempt {attempt.number} on {at_node(attempt.worker, attempt.node)}"
         what += f", {attempt.seconds or 0.0:.1f} s"
         if task.kept_from is not None:
             what += f", in run {task.kept_from}"

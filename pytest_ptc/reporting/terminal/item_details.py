@@ -13,6 +13,7 @@ from pytest_ptc.reporting.wording import (
     output_lines,
     seconds_text,
 )
+from pytest_ptc.reporting.worker_names import at_node
 from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _findings(found: Sequence[NamedFinding]) -> Iterator[str]:
 def _attempt(attempt: TaskAttempt, task: TaskReport, *, active: bool) -> Iterator[str]:
     ended_as = "at work" if active and attempt.ended is None else attempt.ended_as
     part = f", {attempt.part}" if attempt.part else ""
-    parts = [f"attempt {attempt.name}{part}", attempt.worker, ended_as]
+    parts = [f"attempt {attempt.name}{part}", at_node(attempt.worker, attempt.node), ended_as]
     if attempt.seconds is not None:
         parts.append(seconds_text(attempt.seconds))
     if attempt.usage is not None and attempt.usage.cost_usd is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from pytest_ptc.reporting.terminal.live_area import LiveArea, live_supported, stream_size
 from pytest_ptc.reporting.terminal.status import live_lines, progress_line
+from pytest_ptc.text.printable import printable
 
 if TYPE_CHECKING:
     import pytest
@@ -34,6 +35,7 @@ class Progress:
         self._size = partial(stream_size, stream)
         self._area = self._live_area(stream)
         self._started = self._last_line_at = time.monotonic()
+        self._told = 0
 
     @property
     def interval(self) -> float | None:
@@ -61,10 +63,15 @@ class Progress:
                     height=size.lines,
                 )
             )
-        elif self._reporter is not None and now - self._last_line_at >= LINE_INTERVAL_S:
-            self._last_line_at = now
-            self._reporter.ensure_newline()
-            self._reporter.write_line(progress_line(snapshot, now=now, started=self._started))
+        elif self._reporter is not None:
+            lines = [f"ptc: {printable(note)}" for note in snapshot.notes[self._told :]]
+            self._told = len(snapshot.notes)
+            if now - self._last_line_at >= LINE_INTERVAL_S:
+                self._last_line_at = now
+                lines.append(progress_line(snapshot, now=now, started=self._started))
+            for line in lines:
+                self._reporter.ensure_newline()
+                self._reporter.write_line(line)
 
     def clear(self) -> None:
         """Take what is shown off the terminal, so that pytest can go on."""

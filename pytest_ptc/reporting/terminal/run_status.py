@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ptc.reporting.item_names import item_names
 from pytest_ptc.reporting.wording import clock, count, listed, plural
+from pytest_ptc.reporting.worker_names import at_node
 from pytest_ptc.text.printable import clip, clip_left, columns, printable
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _NAME_COLUMNS, _WIDTH = 40, 200
 #: Groups that are named, and columns of a name.
 _MOST_GROUPS, _GROUP_COLUMNS = 3, 24
+#: Where workers are, by their host.
+_PLACES = {"process": "in child processes", "dask": "on dask"}
+#: Nodes that are named, and those that have a line: of those that are refused or lost, the last.
+_MOST_NODES = 6
 #: Workers that have a line.
 MAX_WORKERS = 40
 _KINDS = ("pass", "fail", "skip", "error")
@@ -56,6 +61,7 @@ def status_lines(
     if outline.stopping is not None and (active or outline.standing.stopped):
         lines.append(f"{'stopping' if active else 'stopped'}: {outline.stopping}")
     if active:
+        lines += _node_lines(outline)
         lines += _worker_lines(outline, now, doing, wide, workers)
     else:
         lines.append(f"results: ptc results {run}")
@@ -78,13 +84,13 @@ def _word(word: str) -> str:
 
 def _head(outline: RunOutline, run: str, state: str, now: float) -> str:
     began = outline.began
-    place = "child processes" if began["host"] == "process" else began["host"]
+    place = _PLACES.get(began["host"], f"in {began['host']}")
     if state == "running":
         when = f"active for {clock(now - began['at'])}"
     else:
         ended = outline.ended or outline.last
         when = f"{state} {age_text(now - ended)} ago after {clock(ended - began['at'])}"
-    agents = f"{count(began['workers'], 'worker')} in {place}, {began['agent']} agent"
+    agents = f"{count(began['workers'], 'worker')} {place}, {began['agent']} agent"
     return f"run {run}  {when}  {agents}  {command_text(began)}"
 
 
@@ -114,6 +120,26 @@ def _behind_groups(waiting: Mapping[str, int]) -> str:
     return f" ({tasks} {wait} for {groups} {', '.join([*names, *more])})"
 
 
+def _node_lines(outline: RunOutline) -> list[str]:
+    """Return where a run's workers are whose places are on a cluster; nothing of any other run."""
+    lines = []
+    live = [node.title for node in outline.nodes.values() if node.ended is None]
+    waiting = len(outline.without_place)
+    if live or waiting:
+        more = [f"+{len(live) - _MOST_NODES}"] if len(live) > _MOST_NODES else []
+        named = ", ".join([*live[:_MOST_NODES], *more])
+        parts = [f"{count(len(live), 'node')}: {named}" if live else "no node yet"]
+        if waiting:
+            wait = "waits for a place" if waiting == 1 else "wait for a place"
+            parts.append(f"{count(waiting, 'worker')} {wait}")
+        lines.append("; ".join(parts))
+    ended = [
+        *(f"{name} gets no workers: {why}" for name, why in outline.refused_nodes.items()),
+        *(f"{one.title} {one.ended}" for one in outline.nodes.values() if one.ended is not None),
+    ]
+    return [*lines, *(f"node {text}" for text in ended[-_MOST_NODES:])]
+
+
 def _worker_lines(
     outline: RunOutline, now: float, doing: Doing, width: int, most: int
 ) -> list[str]:
@@ -127,12 +153,13 @@ def _worker_lines(
     )
     items = [printable(names.get(outline.item_of(worker.task or ""), "")) for worker in shown]
     room = min(max(map(columns, items), default=0), _NAME_COLUMNS, width // 3)
-    wide = max((len(worker.name) for worker in shown), default=0)
+    titles = [at_node(worker.name, worker.node) for worker in shown]
+    wide = max(map(columns, map(printable, titles)), default=0)
     lines = []
-    for worker, item in zip(shown, items, strict=True):
+    for worker, title, item in zip(shown, titles, items, strict=True):
         name = clip_left(item, room)
         padded = name + " " * (room - columns(name))
-        lines.append(f"{worker.name:<{wide}}  {_worker(worker, outline, padded, now, doing)}")
+        lines.append(f"{printable(title):<{wide}}  {_worker(worker, outline, padded, now, doing)}")
     if len(live) > len(shown):
         more = len(live) - len(shown)
         lines.append(f"+{more} more {plural(more, 'worker')}")

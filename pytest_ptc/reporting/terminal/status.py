@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Columns of a worker's cell in the live block, and between two cells: two cells stand side by
 #: side in 80 columns, four in 160.
 _CELL, _GAP = 38, 2
+#: So many of the last notes are shown.
+_NOTES = 2
 
 #: From here on an age in seconds would be wider than its column: it is shown as a clock's time.
 _TWO_DIGITS = 100
@@ -29,6 +31,7 @@ def header_lines(
     host: str,
     agent: str,
     list_id: str,
+    cluster: str | None = None,
     attach: str | None = None,
     note: str | None = None,
     sandbox: str | None = None,
@@ -43,6 +46,7 @@ def header_lines(
         host: The name of the host they live in.
         agent: The agent's name.
         list_id: The shared task list.
+        cluster: The address of the cluster that they find places on; None without one.
         attach: The command with which a person can watch.
         note: What went otherwise than asked, such as `NO_TMUX`.
         sandbox: What is to be said of the agents' sandbox.
@@ -50,8 +54,11 @@ def header_lines(
         task_budget: US dollars that an attempt may cost.
         resumes: The earlier run whose verdicts stand for what is unchanged.
     """
-    place = "child processes" if host == "process" else host
-    lines = [f"ptc: {count(workers, 'worker')} in {place}, {agent} agent, list {list_id}"]
+    place = "in child processes" if host == "process" else f"in {host}"
+    place = place if cluster is None else f"on {host}"
+    lines = [f"ptc: {count(workers, 'worker')} {place}, {agent} agent, list {list_id}"]
+    if cluster is not None:
+        lines.append(f"ptc: on nodes as they join {cluster}")
     if attach:
         lines.append(f"ptc: watch with: {attach}")
     lines += [f"ptc: {text}" for text in (note, sandbox) if text]
@@ -84,20 +91,40 @@ def live_lines(
     No line reaches the last column, and the lines take at most a third of the height.
     """
     usable = max(width - 1, 0)
-    first = "ptc " + " | ".join(_progress(snapshot, now, started))
-    if columns(first) > usable:
-        # Of all of it, the retries and the cost can be missed most easily.
-        less = replace(snapshot, retries=0, cost_usd=0.0)
-        first = "ptc " + " | ".join(_progress(less, now, started))
+    # Of all of it, the retries and the cost can be missed most easily; places have a line then.
+    less = replace(snapshot, retries=0, cost_usd=0.0)
+    for shown, places in ((snapshot, True), (less, True), (less, False)):
+        head = ["ptc " + " | ".join(_progress(shown, now, started, places=places))]
+        if columns(head[0]) <= usable:
+            break
+    else:
+        places = False
+    head += [] if places else [f"ptc {text}" for text in _places(snapshot)]
+    head += [f"ptc {printable(note)}" for note in snapshot.notes[-_NOTES:]]
+    head = [clip(line, usable) for line in head[: max(height // 3, 1)]]
     a_row = max((usable + _GAP) // (_CELL + _GAP), 1)
-    rows = max(height // 3, 1) - 1
-    cells = _worker_cells(snapshot.workers, now, rows * a_row)
+    rows = max(height // 3, 1) - len(head)
+    with_place = [one for one in snapshot.workers if one.state is not WorkerState.WAITING]
+    cells = _worker_cells(with_place, now, rows * a_row)
     width_of_cell = (usable + _GAP) // a_row - _GAP
     table = [cells[start : start + a_row] for start in range(0, len(cells), a_row)]
-    return [clip(first, usable), *(_row(row, width_of_cell) for row in table)]
+    return [*head, *(_row(row, width_of_cell) for row in table)]
 
 
-def _progress(snapshot: Snapshot, now: float, started: float) -> list[str]:
+def _places(snapshot: Snapshot) -> list[str]:
+    """Return, of a run whose workers find places on a cluster, how many have one and how many wait.
+
+    A part, or none where all workers are on this machine.
+    """
+    waiting, nodes = snapshot.without_place, snapshot.nodes
+    wait = "waits for a place" if waiting == 1 else "wait for a place"
+    if not nodes:
+        return [f"{count(waiting, 'worker')} {wait}"] if waiting else []
+    placed = f"{count(len(snapshot.workers) - waiting, 'worker')} on {count(nodes, 'node')}"
+    return [f"{placed}, {waiting} {wait}" if waiting else placed]
+
+
+def _progress(snapshot: Snapshot, now: float, started: float, *, places: bool = True) -> list[str]:
     verdicts = listed((kind, snapshot.verdicts.get(kind, 0)) for kind in VerdictKind)
     done = f"{snapshot.done}/{snapshot.total} done"
     parts = [
@@ -105,6 +132,7 @@ def _progress(snapshot: Snapshot, now: float, started: float) -> list[str]:
         f"{snapshot.running} running",
         f"{snapshot.queued} queued{behind_group(snapshot.behind_group)}",
     ]
+    parts += _places(snapshot) if places else []
     if snapshot.retries:
         parts.append(count(snapshot.retries, "retry", "retries"))
     if snapshot.held and snapshot.held_until > now:

@@ -22,6 +22,7 @@ from pytest_ptc.reporting.wording import (
     output_lines,
     thousands,
 )
+from pytest_ptc.reporting.worker_names import at_node
 from pytest_ptc.text.printable import clip, printable, usd, wrap
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def _item(task: TaskReport, width: int, verbosity: int) -> Iterator[Line]:
 
 def _details(task: TaskReport) -> str:
     attempts = task.attempts
-    parts = [attempts[-1].worker] if attempts else []
+    parts = [at_node(attempts[-1].worker, attempts[-1].node)] if attempts else []
     if len(attempts) > 1:
         parts.append(count(len(attempts), "attempt"))
     if attempts:

@@ -165,6 +165,60 @@ def test_the_status_of_an_active_run() -> None:
     ]
 
 
+def _joined(node: str, at: float = START_AT) -> Event:
+    host = node.partition("-")[0]
+    return events.NodeJoined(at=at, node=node, host=host, python="3.11.7", version="0.1.0")
+
+
+def _on(node: str, worker: str) -> Event:
+    return events.WorkerStarted(at=START_AT + 9, worker=worker, pid=None, created=None, node=node)
+
+
+def _waits(*workers: str) -> list[Event]:
+    return [events.WorkerWaits(at=START_AT, worker=worker) for worker in workers]
+
+
+def test_the_status_of_a_run_on_a_cluster() -> None:
+    """Its nodes, those that were refused or lost, and who waits; workers are named with theirs."""
+    told = [
+        *_waits("w4", "w5", "w6", "w7"),
+        _joined("na-3f21"),
+        _joined("nb-0c77"),
+        events.NodeRefused(at=START_AT, node="tcp://10.77.0.5:40001", why="has no pytest-ptc"),
+        _on("na-3f21", "w4"),
+        _on("nb-0c77", "w5"),
+        events.WorkerReady(at=START_AT + 10, worker="w4"),
+        events.NodeLost(at=START_AT + 11, node="nb-0c77", why="not heard for 20 s"),
+        events.WorkerLost(at=START_AT + 11, worker="w5", why="x", ended="node nb-0c77 is lost"),
+        events.WorkerLost(at=START_AT + 12, worker="w6", why="x", ended="x"),
+    ]
+    outline = _outline(*told, items=1)
+    for name in ("w1", "w2", "w3"):
+        del outline.workers[name]
+    lines = status_lines(
+        outline, run="5737b", state="running", now=START_AT + 20, doing=lambda _: None
+    )
+    assert lines[2:] == [
+        "1 node: na-3f21 (na); 1 worker waits for a place",
+        "node tcp://10.77.0.5:40001 gets no workers: has no pytest-ptc",
+        "node nb-0c77 (nb) is lost: not heard for 20 s",
+        "w4@na-3f21  idle for 0:10",
+        "1 worker lost",
+    ]
+
+
+def test_before_a_cluster_has_a_place_its_workers_are_counted() -> None:
+    """Until the run stops: then nobody waits any more."""
+    outline = _outline(*_waits("w4", "w5"), items=1)
+    assert _status(outline)[2] == "no node yet; 2 workers wait for a place"
+    outline.take(event_to_json(events.RunStopping(at=START_AT, why="enough")))
+    assert "wait for a place" not in " ".join(_status(outline))
+
+
+def _status(outline: RunOutline) -> list[str]:
+    return status_lines(outline, run="1", state="running", now=START_AT, doing=lambda _: None)
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 160])
 def test_it_fits_a_terminal(width: int) -> None:
     """Whatever agents have said, and however many workers there are."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import time
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -290,6 +291,20 @@ def test_clipped_text_fits(text: str, width: int) -> None:
             id="tmux",
         ),
         pytest.param(
+            {
+                "workers": 6,
+                "host": "dask",
+                "cluster": "tcp://10.77.0.2:8786",
+                "attach": "ptc attach",
+            },
+            [
+                "ptc: 6 workers on dask, command agent, list ptc-20261122-ab12cd",
+                "ptc: on nodes as they join tcp://10.77.0.2:8786",
+                "ptc: watch with: ptc attach",
+            ],
+            id="cluster",
+        ),
+        pytest.param(
             {"workers": 1, "host": "process", "note": NO_TMUX},
             [
                 "ptc: 1 worker in child processes, command agent, list ptc-20261122-ab12cd",
@@ -431,6 +446,76 @@ def test_live_lines(width: int, height: int, expected: list[str]) -> None:
     assert lines == expected
 
 
+def on_nodes(*, waiting: int, nodes: int = 2, notes: tuple[str, ...] = ()) -> Snapshot:
+    """Return a run of two workers a node, and of some that wait for a place."""
+    placed = [
+        replace(busy(f"w{number + 1}", f"t.py::test[{number}]", 90), node=f"n{number % nodes}")
+        for number in range(2 * nodes)
+    ]
+    rest = [
+        WorkerView(name=f"w{number}", state=WorkerState.WAITING, since=0)
+        for number in range(2 * nodes + 1, 2 * nodes + 1 + waiting)
+    ]
+    return Snapshot(queued=7, running=len(placed), retries=1, workers=(*placed, *rest), notes=notes)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "width", "head"),
+    [
+        pytest.param(
+            on_nodes(waiting=6, nodes=0),
+            80,
+            ["ptc 0/7 done | 0 running | 7 queued | 6 workers wait for a place | 0:42"],
+            id="all-wait",
+        ),
+        pytest.param(
+            on_nodes(waiting=0),
+            80,
+            ["ptc 0/11 done | 4 running | 7 queued | 4 workers on 2 nodes | 1 retry | 0:42"],
+            id="none-waits",
+        ),
+        pytest.param(
+            on_nodes(waiting=1),
+            160,
+            [
+                (
+                    "ptc 0/11 done | 4 running | 7 queued "
+                    "| 4 workers on 2 nodes, 1 waits for a place | 1 retry | 0:42"
+                )
+            ],
+            id="wide",
+        ),
+        pytest.param(
+            on_nodes(waiting=3),
+            80,
+            [
+                "ptc 0/11 done | 4 running | 7 queued | 0:42",
+                "ptc 4 workers on 2 nodes, 3 wait for a place",
+            ],
+            id="narrow",
+        ),
+        pytest.param(
+            on_nodes(waiting=2, nodes=0, notes=("node na gets no workers: old", "b", "c")),
+            80,
+            [
+                "ptc 0/7 done | 0 running | 7 queued | 2 workers wait for a place | 0:42",
+                "ptc b",
+                "ptc c",
+            ],
+            id="notes",
+        ),
+    ],
+)
+def test_live_lines_tell_of_places_on_nodes(
+    snapshot: Snapshot, width: int, head: list[str]
+) -> None:
+    """Who waits for a place is a number, not a cell; places have a line where there is no room."""
+    lines = live_lines(snapshot, now=100, started=58, width=width, height=40)
+    placed = [worker for worker in snapshot.workers if worker.node is not None]
+    assert lines[: len(head)] == head
+    assert len(" ".join(lines[len(head) :]).split(" test[")) - 1 == len(placed)
+
+
 def test_retries_are_shown_where_there_is_room() -> None:
     """The number of retries stands before the time, and gives way to it in a narrow terminal."""
     snapshot = Snapshot(queued=1, verdicts={VerdictKind.PASS: 2}, retries=3)
@@ -523,6 +608,12 @@ def test_a_moment_before_the_start_is_the_start() -> None:
             id="retry",
         ),
         pytest.param(
+            on_nodes(waiting=2, nodes=1),
+            "ptc: 0/9 done, 2 running, 7 queued, 2 workers on 1 node, 2 wait for a place, 1 retry, "
+            "0:42",
+            id="nodes",
+        ),
+        pytest.param(
             Snapshot(queued=1, cost_usd=0.5, held="overloaded", held_until=130.9),
             "ptc: 0/1 done, overloaded, held for 0:30, 0 running, 1 queued, $0.50, 0:42",
             id="held",
@@ -551,7 +642,8 @@ def test_live_lines_stay_in_their_room(
         else WorkerView(name=f"w{number}", state=WorkerState.IDLE, since=100 - age)
         for number, nodeid in enumerate(nodeids, 1)
     )
-    snapshot = Snapshot(running=len(workers), queued=10**6, retries=7, workers=workers)
+    notes = tuple(nodeid for nodeid in nodeids[:3] if nodeid)
+    snapshot = Snapshot(running=len(workers), queued=10**6, retries=7, workers=workers, notes=notes)
     lines = live_lines(snapshot, now=100, started=100 - age, width=width, height=height)
     assert max(columns(line) for line in lines) <= width - 1
     assert 1 <= len(lines) <= max(height // 3, 1)
