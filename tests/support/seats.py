@@ -26,8 +26,11 @@ class Seat:
     def wait(self, timeout: float) -> bool:
         return self._free.wait(timeout)
 
+    def close(self) -> None:
+        self._free.set()
 
-def take_seat(ticket: bytes, node: str) -> Seat:
+
+def take_seat(ticket: bytes, node: str, environ: dict[str, str | None]) -> Seat:
     """Give a place, unless its ticket says that there is none."""
     name, _, refuse = ticket.decode().partition(" ")
     if refuse == "refuse":
@@ -40,21 +43,21 @@ def take_seat(ticket: bytes, node: str) -> Seat:
             host=platform.node(),
             pid=os.getpid(),
             python=platform.python_version(),
-            version="1",
+            version=",".join(environ),
         )
     )
 
 
-def answer(run_id: str, op: str, payload: bytes) -> Future[bytes]:
-    """Answer `say` with what was said and who heard it; fail with the payload if that is asked."""
+def answer(payload: bytes) -> Future[bytes]:
+    """Answer with what was said and who heard it; fail with the payload if that is asked."""
     told: Future[bytes] = Future()
     if payload.startswith(b"fail"):
         told.set_exception(ValueError(payload.decode()))
     else:
-        told.set_result(f"{os.getpid()} {run_id} {op} ".encode() + payload)
+        told.set_result(f"{os.getpid()} ".encode() + payload)
     return told
 
 
-_stands_in = ModuleType("pytest_ptc.remote.node_supervisor")
-_stands_in.__dict__.update(take_seat=take_seat, answer=answer)
+_stands_in = ModuleType("pytest_ptc.remote.node")
+_stands_in.__dict__.update(Seat=Seat, take_seat=take_seat, answer=answer)
 sys.modules[_stands_in.__name__] = _stands_in

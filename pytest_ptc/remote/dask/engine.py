@@ -118,11 +118,18 @@ class DaskEngine:
         return await self._there(self._opened.seat(worker, ticket))
 
     async def call(self, node: str, op: Op, payload: bytes) -> bytes:
-        return await self._there(self._call(node, op, payload))
+        del op  # what is asked is in the payload, too
+        return await self._there(self._call(node, payload))
+
+    def refuse(self, node: str, why: str) -> None:
+        self._soon(self._opened.refuse, node, why)
 
     def give_up(self, worker: str) -> None:
+        self._soon(self._opened.give_up, worker)
+
+    def _soon(self, call: Callable[..., None], *arguments: object) -> None:
         if not self._closed:
-            self._loop.call_soon_threadsafe(self._opened.give_up, worker)
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     async def close(self) -> None:
         if self._closed:
@@ -240,13 +247,12 @@ class DaskEngine:
                     await nodes.look()
                 next_look = self._loop.time() + _LOOK_S
 
-    async def _call(self, node: str, op: Op, payload: bytes) -> bytes:
+    async def _call(self, node: str, payload: bytes) -> bytes:
         if self._why_gone is not None:
             raise EngineGoneError(self._why_gone)
         if self._nodes is None:
             raise EngineError("the engine is not open")
-        told = (self._plan.run_id, op, payload)
-        answered = await self._nodes.run(node, self._plan.call_s, on_node.ptc_call, *told)
+        answered = await self._nodes.run(node, self._plan.call_s, on_node.ptc_call, payload)
         try:
             how, answer = msgspec.convert(answered, tuple[str, bytes])
         except msgspec.ValidationError as error:

@@ -10,21 +10,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import threading
 from concurrent.futures import Future
-from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+import dask.config
 import msgspec
 from distributed import get_worker
 
 from pytest_ptc.model.errors import PtcError
+from pytest_ptc.remote import node as supervisors
 from pytest_ptc.remote.own_code import source_digest
 
 if TYPE_CHECKING:
-    from pytest_ptc.remote.engine import SeatFacts
+    from collections.abc import Mapping
 
 #: The hash of this package's modules when this process loaded it.
 SOURCE = source_digest()
@@ -37,16 +39,6 @@ _LOOK_S = 1.0
 #: Seconds that a supervisor may take to begin, its code among it.
 _TAKE_S = 120.0
 _ALIVE = frozenset({"init", "starting", "running", "paused"})
-
-
-class Seat(Protocol):
-    """A place that the run's supervisor in this process has given to a worker."""
-
-    @property
-    def facts(self) -> SeatFacts: ...
-
-    def wait(self, timeout: float) -> bool:
-        """Return whether the place is free again, after so many seconds at most."""
 
 
 class _Offer:
@@ -104,30 +96,35 @@ def hold(run_id: str, worker: str, number: int) -> str:
 
 
 def _held(run_id: str, worker: str, number: int, offer: _Offer) -> str:
-    dask = get_worker()
+    worker_process = get_worker()
     for _ in range(_OFFERS):
         with contextlib.suppress(Exception):
-            dask.log_event(topic(run_id), {"seat": worker, "number": number, "node": dask.address})
-        if offer.told.wait(OFFER_S) or dask.status.name not in _ALIVE:
+            worker_process.log_event(
+                topic(run_id), {"seat": worker, "number": number, "node": worker_process.address}
+            )
+        if offer.told.wait(OFFER_S) or worker_process.status.name not in _ALIVE:
             break
     else:
         return "unheard"
     ticket, offer.ticket = offer.ticket, None
     if ticket is None:
         return "unwanted"
-    seat = _taken(ticket, dask.address, offer.answer)
+    seat = _taken(ticket, worker_process.address, offer.answer)
     if seat is None:
         return "refused"
     while not offer.freed.is_set() and not seat.wait(_LOOK_S):
-        if dask.status.name not in _ALIVE:
+        if worker_process.status.name not in _ALIVE:
+            # In order, as a batch system's job does before its time is over.
+            with contextlib.suppress(Exception):
+                seat.close()
             break
     return "free"
 
 
-def _taken(ticket: bytes, node: str, answer: Future[tuple[str, bytes]]) -> Seat | None:
+def _taken(ticket: bytes, node: str, answer: Future[tuple[str, bytes]]) -> supervisors.Seat | None:
     """Have the run's supervisor take a place, and tell pytest's side how it has."""
     try:
-        seat: Seat = _supervisor().take_seat(ticket, node)
+        seat = supervisors.take_seat(ticket, node, daskless(os.environ))
         answer.set_result(("taken", msgspec.msgpack.encode(seat.facts)))
     except PtcError as error:
         answer.set_result(("refused", str(error).encode()))
@@ -138,9 +135,15 @@ def _taken(ticket: bytes, node: str, answer: Future[tuple[str, bytes]]) -> Seat 
     return None
 
 
-def _supervisor() -> Any:
-    """Return the module of our supervisor: heavy, and only where there are seats."""
-    return import_module("pytest_ptc.remote.node_supervisor")
+def daskless(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """Return which variables agents must not have that Dask has set for its own sake.
+
+    It bounds the threads of libraries of numbers, for its own tasks, and may hand its configuration
+    on, with keys in it.
+    """
+    defaults = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    ours = {name for name, value in defaults.items() if environ.get(name) == str(value)}
+    return dict.fromkeys((ours | {"DASK_INTERNAL_INHERIT_CONFIG"}) & set(environ))
 
 
 # Dask runs these in the event loop of the worker's process; their names are those in its log.
@@ -175,10 +178,10 @@ async def ptc_free(run_id: str) -> None:
             offer.told.set()
 
 
-async def ptc_call(run_id: str, op: str, payload: bytes) -> tuple[str, bytes]:
+async def ptc_call(payload: bytes) -> tuple[str, bytes]:
     """Ask the run's supervisor in this process; return `ok` and its answer, or `error` and why."""
     try:
-        answer: bytes = await asyncio.wrap_future(_supervisor().answer(run_id, op, payload))
+        answer: bytes = await asyncio.wrap_future(supervisors.answer(payload))
     except Exception as error:  # noqa: BLE001 - as above
         return "error", f"{type(error).__name__}: {error}".encode()
     return "ok", answer

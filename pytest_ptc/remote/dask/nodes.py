@@ -67,12 +67,12 @@ class DaskNodes:
         """Count a node as there: it has just said something."""
         self._present.add(node)
 
-    def refuse(self, node: str, why: str) -> None:
-        """Let a node have no seats."""
+    def refuse(self, node: str, why: str, *, tell: bool = True) -> None:
+        """Let a node have no seats, and tell of it once."""
         self._asked[node] = why
-        if (node, why) not in self._named:
-            self._named.add((node, why))
+        if tell and (node, why) not in self._named:
             self._refused(node, why)
+        self._named.add((node, why))
 
     @property
     def seatable(self) -> tuple[str, ...] | None:

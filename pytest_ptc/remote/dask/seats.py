@@ -117,6 +117,11 @@ class DaskSeats:
             self._cancel(seat)
             self._changed.ring()
 
+    def refuse(self, node: str, why: str) -> None:
+        """As `Engine.refuse`: whoever calls has told of it."""
+        self._nodes.refuse(node, why, tell=False)
+        self._changed.ring()
+
     def offered(self, told: dict[str, Any]) -> None:
         """Answer a node that has a place for a seat."""
         worker, number, node = told.get("seat"), told.get("number"), told.get("node")
