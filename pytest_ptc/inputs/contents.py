@@ -158,6 +158,15 @@ class Contents:
             self._taken.update(taken)
             return taken
 
+    def doubt(self, before: Mapping[str, Content]) -> None:
+        """Take what tasks were sent with, by their node ids: what differs now is not proven.
+
+        What was packed between two looks is what both of them saw, if that is the same.
+        """
+        for nodeid, content in before.items():
+            if content != self._taken[nodeid]:
+                self._taken[nodeid] = Content(problem="it changed while it was sent to nodes")
+
     def began(self, attempt: str, spec: TaskSpec) -> Content | None:
         """Return what an attempt that begins now could see, by the latest look; never waits."""
         looks = self._taken if self._snapshot else self._latest

@@ -45,7 +45,7 @@ from pytest_ptc.text.redaction import Redactor
 from pytest_ptc.text.secret_names import argument_secrets, secret_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from pytest_ptc.coordinator.crew import CrewMaker
@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.journal.events import RunBegan
     from pytest_ptc.journal.run_journal import Journal
+    from pytest_ptc.model.content import Content
     from pytest_ptc.model.settings import Settings
+    from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.session.place import RunPlace
     from pytest_ptc.session.run_lists import RunLists
 
@@ -218,6 +220,19 @@ def open_run(
         scratch=scratch,
         began=began,
     )
+
+
+def look_before(
+    place: RunPlace, settings: Settings, plan: RunPlan, specs: Sequence[TaskSpec]
+) -> dict[str, Content]:
+    """Return what the agents of tasks could see now, by their node ids."""
+    contents = Contents(
+        agent=files_of_agent(settings, plan.agent, place.root, os.environ),
+        rootpath=str(place.root),
+        more_words=plan.agent.plan.words,
+        ours=place.is_ours([place.runs]),
+    )
+    return contents.take(specs)
 
 
 def _starting(plan: RunPlan) -> int | None:

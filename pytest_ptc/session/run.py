@@ -30,7 +30,7 @@ from pytest_ptc.runs.forgetting import forget_runs
 from pytest_ptc.runs.recorded import RecordedRun, open_runs, whole_story
 from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.aliases import Aliases
-from pytest_ptc.session.assembly import began_without_task, open_run, plan_run
+from pytest_ptc.session.assembly import began_without_task, look_before, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
 from pytest_ptc.session.cluster import Cluster
 from pytest_ptc.session.flakiness import flaky_lines
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent_kind import AgentKind
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.journal.events import Event, SessionEnded
+    from pytest_ptc.model.content import Content
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
@@ -252,7 +253,9 @@ class Run:
         refuse_unfilled(specs, self.plan.agents)
         refuse_shared_findings(specs, self.plan.agents, self._findings)
         self.lists.refuse_new_without_baseline(specs)
-        if isinstance(self.plan.host, Cluster):
+        before: dict[str, Content] = {}
+        if isinstance(self.plan.host, Cluster) and self.plan.host.code is not None:
+            before = look_before(self._place, self._settings, self.plan, specs)
             self.sent += self.plan.host.take(specs)
         if resume:
             self._name_changes(specs, since)
@@ -270,6 +273,7 @@ class Run:
             self._open.contents.add_agent(self.plan.agents.files(agent), agent.plan.words)
             self._open.journal.redactor.learn(secret_arguments(agent.plan.argv))
         contents = self._open.contents.take(specs)
+        self._open.contents.doubt(before)
         memory = Memory(self._marks)
         if resume and self._resumption is not None:
             resumption, entries = self._resumption, self._open.contents.entries

@@ -643,3 +643,35 @@ def test_what_has_changed_is_named_as_git_does(repo: Path) -> None:
     commit, *files = changes(then, entries())
     assert commit.startswith("commit ")
     assert files == ["M a.py", "D gone", "?? new"]
+
+
+def test_agents_that_see_a_snapshot_are_not_said_to_have_seen_what_was_changed_since(
+    repo: Path,
+) -> None:
+    """Its content is the one that its task was taken with, whoever has looked in between."""
+    told: dict[str, Content] = {}
+    contents = contents_of(repo, snapshot=True, tell=told.__setitem__)
+    taken = contents.take([spec_of(repo)])["t"]
+    assert contents.began("1.1", spec_of(repo)) == taken
+    (repo / "a.py").write_text("2")
+    contents.ended("1.1")
+    assert contents.began("1.2", spec_of(repo)) == taken
+    contents.close()
+    assert told["1.1"].tree != taken.tree
+
+
+def test_what_changed_while_it_was_sent_is_not_proven(repo: Path) -> None:
+    """What was packed between two looks is neither of them for sure."""
+    before = contents_of(repo).take([spec_of(repo)])
+    contents = contents_of(repo, snapshot=True)
+    contents.take([spec_of(repo)])
+    contents.doubt(before)
+    same = contents.began("1.1", spec_of(repo))
+    assert same is not None
+    assert same.problem is None
+    (repo / "a.py").write_text("2")
+    contents.take([spec_of(repo)])
+    contents.doubt(before)
+    changed = contents.began("1.2", spec_of(repo))
+    assert changed is not None
+    assert changed.problem == "it changed while it was sent to nodes"
