@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.remote.code import Code
 from pytest_ptc.remote.crew import RemoteCrew, SentDirectory, nothing_to_send
+from pytest_ptc.remote.fitness import NodeNeeds
 from pytest_ptc.remote.frame_kinds import KindPlace, RunSetup
 from pytest_ptc.remote.node_agents import kind_place, settings_to_json
-from pytest_ptc.session.dask_choice import carried_variables, cluster_address
+from pytest_ptc.remote.own_code import source_digest
+from pytest_ptc.session.dask_choice import carried_variables, cluster_address, secrets_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_ptc.journal.run_journal import Journal
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
-    from pytest_ptc.remote.code import Code
     from pytest_ptc.remote.engine import Engine
     from pytest_ptc.session.agents import RunAgents
     from pytest_ptc.session.place import RunPlace
@@ -33,15 +36,53 @@ _PLACE = "/place"
 
 
 def dask_cluster(
-    settings: Settings, _run_id: str, environ: Mapping[str, str], agents: RunAgents
+    settings: Settings,
+    run_id: str,
+    place: RunPlace,
+    environ: Mapping[str, str],
+    agents: RunAgents,
 ) -> Cluster:
     """Return the Dask cluster that was asked for; nothing is connected.
 
     Raises:
         ConfigError: It cannot be used with these settings.
     """
-    cluster_address(settings, environ, {agents.own.plan.source: agents.own.plan.argv})
-    raise ConfigError("ptc_host: workers on a Dask cluster are not there yet")
+    commands = {agents.own.plan.source: agents.own.plan.argv}
+    address = cluster_address(settings, environ, commands)
+    # Dask is loaded where it is used alone.
+    from pytest_ptc.remote.dask.connection import import_dask  # noqa: PLC0415
+
+    import_dask()
+    from pytest_ptc.remote.dask.engine import DaskEngine, DaskPlan  # noqa: PLC0415
+
+    engine = DaskEngine(
+        DaskPlan(
+            address=address,
+            run_id=run_id,
+            needs=NodeNeeds(
+                python=".".join(platform.python_version_tuple()[:2]),
+                version=version("pytest-ptc"),
+                source=source_digest(),
+                programs=_programs(settings),
+            ),
+            workers=settings.workers,
+            resource=settings.dask_resource,
+            insecure=settings.dask_insecure,
+            secrets=secrets_of_run(settings, environ, commands),
+        )
+    )
+    code = None
+    if settings.dask_code == "ship":
+        code = Code(place.root, max_mb=settings.dask_max_code, ours=place.is_ours([place.runs]))
+    return Cluster(engine=engine, where=str(address or "local"), code=code)
+
+
+def _programs(settings: Settings) -> dict[str, str]:
+    """Return the programs that every node must have, by what for."""
+    needed = {"git": "the directories that are sent"} if settings.dask_code == "ship" else {}
+    if settings.dask_node_host == "tmux":
+        needed["tmux"] = "ptc_dask_node_host=tmux"
+    return needed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

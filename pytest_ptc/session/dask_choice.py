@@ -64,12 +64,19 @@ def cluster_address(
     problem = dask_problem(settings)
     if problem is not None:
         raise ConfigError(problem)
+    return scheduler_address(
+        settings.dask_scheduler,
+        insecure=settings.dask_insecure,
+        secrets=secrets_of_run(settings, environ, commands),
+    )
+
+
+def secrets_of_run(
+    settings: Settings, environ: Mapping[str, str], commands: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """Return what a run would send to nodes that is secret, in words; see `cluster_address`."""
     variables = {
         "ptc_env": settings.variables,
         "ptc_dask_env": carried_variables(settings, environ),
     }
-    return scheduler_address(
-        settings.dask_scheduler,
-        insecure=settings.dask_insecure,
-        secrets=secrets_sent(variables, commands),
-    )
+    return secrets_sent(variables, commands)
