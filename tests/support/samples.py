@@ -24,33 +24,53 @@ _TEXT = (
 
 
 def run_of(
-    tasks: int = 60, findings: int = 180, workers: int = 4, *, complete: bool = True, seed: int = 1
+    tasks: int = 60,
+    findings: int = 180,
+    workers: int = 4,
+    *,
+    nodes: int = 0,
+    complete: bool = True,
+    seed: int = 1,
 ) -> RunReport:
     """Return the report of a run of this size, made from a journal's events."""
-    events = events_of(tasks, findings, workers, complete=complete, seed=seed)
+    events = events_of(tasks, findings, workers, nodes=nodes, complete=complete, seed=seed)
     return run_report(events_from(events))
 
 
 def events_of(
-    tasks: int = 60, findings: int = 180, workers: int = 4, *, complete: bool = True, seed: int = 1
+    tasks: int = 60,
+    findings: int = 180,
+    workers: int = 4,
+    *,
+    nodes: int = 0,
+    complete: bool = True,
+    seed: int = 1,
 ) -> list[dict[str, Any]]:
-    """Return a journal's events of a run of this size, as JSON objects."""
-    return _Story(tasks, findings, workers, seed).events(complete=complete)
+    """Return a journal's events of a run of this size, as JSON objects.
+
+    On nodes, the workers are there in turn; the last node is lost with the first of them.
+    """
+    return _Story(tasks, findings, workers, seed, nodes).events(complete=complete)
 
 
 class _Story:
     """A run that is played on a clock of its own."""
 
-    def __init__(self, tasks: int, findings: int, workers: int, seed: int) -> None:
+    def __init__(self, tasks: int, findings: int, workers: int, seed: int, nodes: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a story, not a secret
         self._tasks, self._findings = tasks, findings
         self._workers = workers
+        self._nodes = [f"n{chr(97 + number)}-{number:04x}" for number in range(nodes)]
         self._free: dict[str, float] = {}
         self._events: list[dict[str, Any]] = []
 
     def events(self, *, complete: bool) -> list[dict[str, Any]]:
         """Return the story; one that was cut short ends in its middle."""
         self._tell("run", 0, **_about(self._workers))
+        for place, node in enumerate(self._nodes):
+            about = {"python": "3.11.7", "version": "0.1.0"}
+            at = 0.3 + place * 2
+            self._tell("node joined", at, node=node, host=node.partition("-")[0], **about)
         for number in range(self._workers):
             self._start(f"w{number + 1}", 1.0 + number * 0.1)
         for number in range(self._tasks):
@@ -102,14 +122,21 @@ class _Story:
 
     def _lose(self, worker: str, at: float) -> None:
         del self._free[worker]
-        self._tell("worker lost", at, worker=worker, why="gone", ended="killed by SIGKILL")
+        ended = "killed by SIGKILL"
+        if self._nodes and (node := self._node_of(worker)) == self._nodes[-1]:
+            ended = f"node {node} is lost: not heard for 20 s"
+            self._tell("node lost", at, node=node, why="not heard for 20 s")
+        self._tell("worker lost", at, worker=worker, why="gone", ended=ended)
         self._workers += 1
         self._start(f"w{self._workers}", at + 0.8)
 
     def _start(self, worker: str, at: float) -> None:
         self._free[worker] = at
-        self._tell("worker started", at - 0.6, worker=worker)
+        self._tell("worker started", at - 0.6, worker=worker, node=self._node_of(worker))
         self._tell("worker ready", at, worker=worker)
+
+    def _node_of(self, worker: str) -> str | None:
+        return self._nodes[int(worker[1:]) % len(self._nodes)] if self._nodes else None
 
     def _trouble(self, attempt: int) -> dict[str, Any]:
         evidence = "\n".join(f"line {line} of what was printed" for line in range(30))

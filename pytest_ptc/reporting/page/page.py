@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.shards import ShardFacts
     from pytest_ptc.reporting.attempts import Spent
+    from pytest_ptc.reporting.nodes import NodeReport
     from pytest_ptc.reporting.run_report import RunReport
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
@@ -76,7 +77,7 @@ _FLAGS: Mapping[str, tuple[str, str]] = {
 #: Void entries that are named.
 _MAX_VOID = 5
 
-_HOSTS = {"tmux": "in tmux", "process": "as child processes"}
+_HOSTS = {"tmux": "in tmux", "process": "as child processes", "dask": "on dask"}
 
 #: The signs of the states, drawn in a square of 16.
 _SIGNS: Mapping[str, str] = {
@@ -213,7 +214,7 @@ def _first_facts(run: RunReport) -> list[tuple[str, str]]:
         took += f" for {duration(work)} of work"
     rows = [
         ("Took", took),
-        ("Workers", f"{facts.workers} {_HOSTS.get(facts.host, facts.host)}"),
+        ("Workers", _workers(run)),
         ("Agent", facts.agent),
     ]
     if (found := compared(run)) is not None:
@@ -221,6 +222,14 @@ def _first_facts(run: RunReport) -> list[tuple[str, str]]:
     if run.shards:
         rows.append(("Shards", str(sum(shard.stands for shard in run.shards))))
     return rows if facts.resumes is None else [*rows, ("Resumes", facts.resumes)]
+
+
+def _workers(run: RunReport) -> str:
+    """Return how many workers there were, and where."""
+    facts = run.facts
+    nodes = sum(node.joined is not None for node in run.nodes)
+    on = f", {nodes} node{'s' * (nodes != 1)}" if run.nodes else ""
+    return f"{facts.workers} {_HOSTS.get(facts.host, facts.host)}{on}"
 
 
 def _more_facts(run: RunReport) -> list[tuple[str, str]]:
@@ -232,8 +241,16 @@ def _more_facts(run: RunReport) -> list[tuple[str, str]]:
         ("Task list", facts.task_list_id),
         ("Python", facts.python),
         ("pytest-ptc", facts.pytest_ptc),
+        *((f"Node {node.title}", _node(node)) for node in run.nodes),
         *((f"Shard {one.shard}", f"run {one.run}: {_went(one)}") for one in run.shards),
     ]
+
+
+def _node(node: NodeReport) -> str:
+    if node.refused is not None:
+        return f"got no workers: {node.why}"
+    known = f"Python {node.python}, pytest-ptc {node.pytest_ptc}"
+    return known if node.lost is None else f"was lost: {node.why}; {known}"
 
 
 def _went(shard: ShardFacts) -> str:

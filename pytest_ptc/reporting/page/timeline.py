@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.model.item_states import BAD, ItemState
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.page.figures import duration
+from pytest_ptc.reporting.page.lanes import Lane, lanes_of
 from pytest_ptc.reporting.page.markup import element, lines
 from pytest_ptc.reporting.page.titles import anchor
 from pytest_ptc.reporting.wording import grouped
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from pytest_ptc.reporting.attempts import TaskAttempt
+    from pytest_ptc.reporting.nodes import NodeReport
     from pytest_ptc.reporting.run_report import Hold, RunReport, WorkerReport
     from pytest_ptc.reporting.task_report import TaskReport
 
@@ -75,15 +77,16 @@ class _Plot:
     Args:
         began: When the run began, in seconds since the epoch.
         seconds: How long it took.
-        workers: The names of the lanes.
+        lanes: The lanes, from above.
         bars: The attempts.
     """
 
     began: float
     seconds: float
-    workers: tuple[str, ...]
+    lanes: tuple[Lane, ...]
     bars: tuple[_Bar, ...]
-    lanes: dict[str, int] = field(default_factory=dict)
+    #: Where each lane is, from above, by its name.
+    places: dict[str, int] = field(default_factory=dict)
 
     def x(self, at: float) -> float:
         """Return where a moment is, in percent."""
@@ -93,21 +96,30 @@ class _Plot:
     @property
     def tight(self) -> bool:
         """Tell whether there are many lanes."""
-        return len(self.workers) > _MANY
+        return len(self.lanes) > _MANY
 
     @property
     def sizes(self) -> tuple[int, int]:
         """Return the heights of a lane and of its bars."""
         return _TIGHT if self.tight else _ROOMY
 
-    def y(self, worker: str) -> int:
-        """Return where a worker's lane begins."""
-        return _AXIS + _QUEUE + self.lanes[worker] * self.sizes[0]
+    @property
+    def workers(self) -> int:
+        """Return how many lanes are workers'."""
+        return sum(lane.node is None for lane in self.lanes)
+
+    def y(self, name: str) -> int:
+        """Return where a worker's or a node's lane begins."""
+        return _AXIS + _QUEUE + self.places[name] * self.sizes[0]
+
+    def middle(self, name: str) -> float:
+        """Return where the middle of a lane is."""
+        return self.y(name) + self.sizes[0] / 2
 
     @property
     def height(self) -> int:
         """Return the height of all."""
-        return _AXIS + _QUEUE + len(self.workers) * self.sizes[0] + 4
+        return _AXIS + _QUEUE + len(self.lanes) * self.sizes[0] + 4
 
 
 def timeline(run: RunReport) -> Markup | None:
@@ -117,12 +129,13 @@ def timeline(run: RunReport) -> Markup | None:
         return None
     names = dict.fromkeys([*(worker.name for worker in run.workers), *(bar.worker for bar in bars)])
     ends = max(run.began + run.seconds, *(bar.end for bar in bars))
+    lanes = tuple(lanes_of(run, names))
     plot = _Plot(
         began=run.began,
         seconds=max(ends - run.began, 0.001),
-        workers=tuple(names),
+        lanes=lanes,
         bars=bars,
-        lanes={name: place for place, name in enumerate(names)},
+        places={lane.name: place for place, lane in enumerate(lanes)},
     )
     waiting = list(_waiting(run.tasks, ends))
     holds = _merged(run.holds)
@@ -250,7 +263,15 @@ def _labels(plot: _Plot, waiting: Sequence[tuple[float, int]]) -> Markup:
             element("span", f"at most {grouped(most)}"),
             class_="queue",
         ),
-        *(element("li", worker) for worker in plot.workers),
+        *(
+            element(
+                "li",
+                lane.label,
+                class_="node" if lane.node is not None else None,
+                title=lane.tooltip,
+            )
+            for lane in plot.lanes
+        ),
         class_="workers",
     )
 
@@ -262,16 +283,24 @@ def _drawing(
     holds: Sequence[tuple[float, float, str]],
 ) -> Markup:
     took = duration(plot.seconds)
-    label = f"{len(plot.bars)} attempts on {len(plot.workers)} workers in {took}"
+    label = f"{len(plot.bars)} attempts on {plot.workers} workers in {took}"
+    if nodes := len(plot.lanes) - plot.workers:
+        label = f"{label}, on {nodes} nodes"
     return element(
         "svg",
         _patterns(),
         *(_ticks(plot, zoom) for zoom in range(_ZOOMS)),
         _area(plot, waiting),
         *(_life(plot, worker) for worker in workers),
+        *(_node(plot, lane.node) for lane in plot.lanes if lane.node is not None),
         *(_hold(plot, *hold) for hold in holds),
         *(_drawn(plot, bar, first=not place) for place, bar in enumerate(plot.bars)),
         *(_lost(plot, one, one.lost) for one in workers if one.lost is not None),
+        *(
+            _lost(plot, one, one.lost)
+            for one in (lane.node for lane in plot.lanes)
+            if one is not None and one.lost is not None
+        ),
         width="100%",
         height=plot.height,
         role="group",
@@ -362,7 +391,7 @@ def _area(plot: _Plot, waiting: Sequence[tuple[float, int]]) -> Markup | None:
 
 def _life(plot: _Plot, worker: WorkerReport) -> Markup:
     """Return the line on which a worker's bars are: from when it was ready to when it was lost."""
-    middle = plot.y(worker.name) + plot.sizes[0] / 2
+    middle = plot.middle(worker.name)
     began = worker.ready or worker.started
     return element(
         "line",
@@ -371,6 +400,20 @@ def _life(plot: _Plot, worker: WorkerReport) -> Markup:
         y1=middle,
         y2=middle,
         class_="life",
+    )
+
+
+def _node(plot: _Plot, node: NodeReport) -> Markup:
+    """Return the line above those of a node's workers: from when it joined to its end."""
+    middle = plot.middle(node.name)
+    ended = node.lost if node.lost is not None else node.left
+    return element(
+        "line",
+        x1=f"{plot.x(node.joined or plot.began)}%",
+        x2="100%" if ended is None else f"{plot.x(ended)}%",
+        y1=middle,
+        y2=middle,
+        class_="node",
     )
 
 
@@ -419,11 +462,11 @@ def _drawn(plot: _Plot, bar: _Bar, *, first: bool) -> Markup:
     )
 
 
-def _lost(plot: _Plot, worker: WorkerReport, at: float) -> Markup:
-    middle = plot.y(worker.name) + plot.sizes[0] / 2
+def _lost(plot: _Plot, lost: WorkerReport | NodeReport, at: float) -> Markup:
+    middle = plot.middle(lost.name)
     return element(
         "svg",
-        element("title", f"{worker.name} was lost: {worker.why}"),
+        element("title", f"{lost.name} was lost: {lost.why}"),
         element("path", d="M-4.5-4.5 4.5 4.5M4.5-4.5-4.5 4.5"),
         x=f"{plot.x(at)}%",
         y=middle,

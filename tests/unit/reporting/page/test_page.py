@@ -591,6 +591,44 @@ def test_waiting_tasks_are_an_area() -> None:
     )
 
 
+def test_the_lanes_of_a_nodes_workers_are_together() -> None:
+    """Below that of the node, which is drawn from when it joined to its end; the others first."""
+
+    def joined(node: str, at: float) -> dict[str, Any]:
+        known = {"python": "3.11.7", "version": "0.1.0"}
+        return {"event": "node joined", "at": at, "node": node, "host": node[:2], **known}
+
+    def started(worker: str, node: str | None) -> dict[str, Any]:
+        return {"event": "worker started", "at": 1.0, "worker": worker, "node": node}
+
+    told = story(
+        joined("na-1", 1.0),
+        joined("nb-2", 2.0),
+        {"event": "node refused", "at": 3.0, "node": "nc", "why": "has no pytest-ptc"},
+        started("w1", "nb-2"),
+        started("w2", None),
+        started("w3", "na-1"),
+        started("w4", "nb-2"),
+        submitted(),
+        *attempt(2, 3),
+        {"event": "node lost", "at": 5.0, "node": "nb-2", "why": "not heard"},
+    )
+    root = read(page(told))
+    lanes = root.one("ol", "workers").all("li")
+    assert [lane.text for lane in lanes[1:]] == ["w2", "na-1 (na)", "w3", "nb-2 (nb)", "w1", "w4"]
+    assert "was lost: not heard" in (lanes[4].attrs["title"] or "")
+    plot = root.one("div", "plot")
+    lines = [(one.attrs["x1"], one.attrs["x2"]) for one in plot.all("line", "node")]
+    assert lines == [("10.0%", "100%"), ("20.0%", "50.0%")]
+    said = [title.text for title in plot.all("title")]
+    assert said[0].endswith("on w1@nb-2")
+    assert said[-1] == "nb-2 was lost: not heard"
+    facts = " ".join(facts.text for facts in root.all("dl", "facts"))
+    assert "2 nodes" in facts
+    assert "Node nc" in facts
+    assert "got no workers: has no pytest-ptc" in facts
+
+
 def test_many_workers_have_narrower_lanes() -> None:
     """A crash loop of sixty workers is still one drawing."""
     tall, tight = run_of(workers=20), run_of(workers=40)
