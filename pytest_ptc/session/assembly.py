@@ -117,7 +117,7 @@ def plan_run(
     run_id = new_run_id(time.time(), last_run_id(place.runs))
     host, fallback = other_host(run_id), None
     if host is None and settings.host == "dask":
-        host = dask_cluster(settings, run_id, place, os.environ, agents)
+        host = dask_cluster(place, settings, run_id, os.environ, agents)
     elif host is None:
         host, fallback = make_host(settings, run_id)
     return RunPlan(

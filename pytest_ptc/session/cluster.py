@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -13,11 +12,16 @@ import msgspec
 
 from pytest_ptc.remote.code import Code
 from pytest_ptc.remote.crew import RemoteCrew, SentDirectory, nothing_to_send
-from pytest_ptc.remote.fitness import NodeNeeds
 from pytest_ptc.remote.frame_kinds import KindPlace, RunSetup
 from pytest_ptc.remote.node_agents import kind_place, settings_to_json
 from pytest_ptc.remote.own_code import source_digest
-from pytest_ptc.session.dask_choice import carried_variables, cluster_address, secrets_of_run
+from pytest_ptc.session.dask_choice import (
+    carried_variables,
+    cluster_address,
+    node_needs,
+    refuse_secrets,
+    secrets_of_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,56 +37,49 @@ if TYPE_CHECKING:
 
 #: Stands for the place of a directory on a node, which that node alone knows.
 _PLACE = "/place"
+#: Seconds that a call may take beyond a lease, within which it is to be answered.
+_CALL_MARGIN_S = 15.0
 
 
 def dask_cluster(
+    place: RunPlace,
     settings: Settings,
     run_id: str,
-    place: RunPlace,
     environ: Mapping[str, str],
     agents: RunAgents,
 ) -> Cluster:
     """Return the Dask cluster that was asked for; nothing is connected.
 
     Raises:
-        ConfigError: It cannot be used with these settings.
+        ConfigError: It cannot be used with these settings, or Dask is not installed.
     """
     commands = {agents.own.plan.source: agents.own.plan.argv}
     address = cluster_address(settings, environ, commands)
-    # Dask is loaded where it is used alone.
-    from pytest_ptc.remote.dask.connection import import_dask  # noqa: PLC0415
+    from pytest_ptc.remote.dask.connection import import_dask  # noqa: PLC0415 - only where used
 
     import_dask()
-    from pytest_ptc.remote.dask.engine import DaskEngine, DaskPlan  # noqa: PLC0415
+    from pytest_ptc.remote.dask.engine import DaskEngine, DaskPlan  # noqa: PLC0415 - as above
 
     engine = DaskEngine(
         DaskPlan(
             address=address,
             run_id=run_id,
-            needs=NodeNeeds(
-                python=".".join(platform.python_version_tuple()[:2]),
-                version=version("pytest-ptc"),
-                source=source_digest(),
-                programs=_programs(settings),
-            ),
+            needs=node_needs(settings, version("pytest-ptc"), source_digest()),
             workers=settings.workers,
             resource=settings.dask_resource,
             insecure=settings.dask_insecure,
             secrets=secrets_of_run(settings, environ, commands),
+            call_s=settings.dask_lease + _CALL_MARGIN_S,
         )
     )
-    code = None
-    if settings.dask_code == "ship":
-        code = Code(place.root, max_mb=settings.dask_max_code, ours=place.is_ours([place.runs]))
-    return Cluster(engine=engine, where=str(address or "local"), code=code)
-
-
-def _programs(settings: Settings) -> dict[str, str]:
-    """Return the programs that every node must have, by what for."""
-    needed = {"git": "the directories that are sent"} if settings.dask_code == "ship" else {}
-    if settings.dask_node_host == "tmux":
-        needed["tmux"] = "ptc_dask_node_host=tmux"
-    return needed
+    ours = place.is_ours([place.runs])
+    ships = settings.dask_code == "ship"
+    return Cluster(
+        engine=engine,
+        where=str(address or "local"),
+        code=Code(place.root, max_mb=settings.dask_max_code, ours=ours) if ships else None,
+        in_clear=settings.dask_insecure,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,11 +90,13 @@ class Cluster:
         engine: The engine that has it.
         where: Its address, for people.
         code: What is sent of this machine; None where nodes share its disk.
+        in_clear: Whether it may be sent without TLS.
     """
 
     engine: Engine
     where: str
     code: Code | None = None
+    in_clear: bool = False
 
     @property
     def name(self) -> str:
@@ -118,6 +117,8 @@ class Cluster:
         Raises:
             PtcError: It cannot be sent; the message has the fix.
         """
+        if self.in_clear:
+            refuse_secrets(specs)
         return [] if self.code is None else [sent.summary for sent in self.code.take(specs)]
 
     def crew(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.errors import ConfigError, MarkerError
+from pytest_ptc.remote.fitness import NodeNeeds
 from pytest_ptc.remote.transport import scheduler_address, secrets_sent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_ptc.model.settings import Settings
+    from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.remote.transport import Address
 
 
@@ -64,19 +67,63 @@ def cluster_address(
     problem = dask_problem(settings)
     if problem is not None:
         raise ConfigError(problem)
+    secrets = secrets_of_run(settings, environ, commands)
     return scheduler_address(
-        settings.dask_scheduler,
-        insecure=settings.dask_insecure,
-        secrets=secrets_of_run(settings, environ, commands),
+        settings.dask_scheduler, insecure=settings.dask_insecure, secrets=secrets
     )
 
 
 def secrets_of_run(
     settings: Settings, environ: Mapping[str, str], commands: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
-    """Return what a run would send to nodes that is secret, in words; see `cluster_address`."""
+    """Return what of a run is secret and would be sent to nodes, in words.
+
+    Raises:
+        ConfigError: A variable that is to be carried is not set.
+    """
     variables = {
         "ptc_env": settings.variables,
         "ptc_dask_env": carried_variables(settings, environ),
     }
     return secrets_sent(variables, commands)
+
+
+def refuse_secrets(specs: Iterable[TaskSpec]) -> None:
+    """Refuse tasks whose own variables are secret, where all can read what is sent.
+
+    Raises:
+        MarkerError: One is.
+    """
+    for spec in specs:
+        secrets = secrets_sent({"its keyword env": spec.env}, {})
+        if secrets:
+            raise MarkerError(
+                spec.nodeid,
+                "env",
+                f"--ptc-dask-insecure sends what tasks have for all to read, and {secrets[0]} is "
+                f"secret: use tls://, or give agents on nodes their keys there, in the "
+                f"environment of the Dask worker",
+            )
+
+
+def node_needs(settings: Settings, version: str, source: str) -> NodeNeeds:
+    """Return what a node must have for a run.
+
+    Args:
+        settings: What the user asked.
+        version: The version of pytest-ptc here.
+        source: The hash of its modules here.
+    """
+    programs = {}
+    if settings.dask_code == "ship":
+        programs["git"] = "the code that is sent"
+    if settings.isolation is not None:
+        programs["git"] = "worktrees"
+    if settings.dask_node_host == "tmux":
+        programs["tmux"] = "ptc_dask_node_host = tmux"
+    return NodeNeeds(
+        python="{}.{}".format(*sys.version_info),
+        version=version,
+        source=source,
+        programs=programs,
+    )

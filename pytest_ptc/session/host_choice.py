@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.session.dask_choice import dask_problem
 
 if TYPE_CHECKING:
     from pytest_ptc.interfaces.host import Host
@@ -74,8 +75,9 @@ def make_host(settings: Settings, run_id: str) -> tuple[Host, str | None]:
     Raises:
         ConfigError: What was asked for is not to be had here.
     """
-    if settings.host == "dask":
-        raise ConfigError("ptc_host: workers on a Dask cluster are not there yet")
+    problem = dask_problem(settings)
+    if problem is not None:
+        raise ConfigError(problem)
     if settings.host == "process":
         choice = HostChoice(tmux=False)
     else:

@@ -254,8 +254,9 @@ class Run:
         refuse_shared_findings(specs, self.plan.agents, self._findings)
         self.lists.refuse_new_without_baseline(specs)
         before: dict[str, Content] = {}
-        if isinstance(self.plan.host, Cluster) and self.plan.host.code is not None:
-            before = look_before(self._place, self._settings, self.plan, specs)
+        if isinstance(self.plan.host, Cluster):
+            if self.plan.host.code is not None:
+                before = look_before(self._place, self._settings, self.plan, specs)
             self.sent += self.plan.host.take(specs)
         if resume:
             self._name_changes(specs, since)

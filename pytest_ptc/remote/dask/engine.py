@@ -76,10 +76,11 @@ class DaskEngine:
     """
 
     name = "dask"
+    #: There is none before it is opened: a run may turn out to have no task.
+    _loop: asyncio.AbstractEventLoop
 
     def __init__(self, plan: DaskPlan) -> None:
         self._plan = plan
-        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._turn, name="ptc-dask", daemon=True)
         self._client: Client | None = None
         self._cluster: LocalDask | None = None
@@ -109,6 +110,7 @@ class DaskEngine:
 
             return told
 
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         for handler in logging.getLogger("distributed").handlers:
             handler.addFilter(self._quiet)
@@ -140,12 +142,12 @@ class DaskEngine:
                 await self._there(self._close())
             self._loop.call_soon_threadsafe(self._loop.stop)
             await asyncio.to_thread(self._thread.join, ANSWER_S)
+            if not self._thread.is_alive():
+                self._loop.close()
         if self._cluster is not None:
             await asyncio.to_thread(self._cluster.close)
         for handler in logging.getLogger("distributed").handlers:
             handler.removeFilter(self._quiet)
-        if not self._thread.is_alive():
-            self._loop.close()
 
     @property
     def _opened(self) -> DaskSeats:

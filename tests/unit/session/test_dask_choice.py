@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.errors import ConfigError, MarkerError
+from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.remote.transport import Address
-from pytest_ptc.session.dask_choice import carried_variables, cluster_address, dask_problem
+from pytest_ptc.session.dask_choice import (
+    carried_variables,
+    cluster_address,
+    dask_problem,
+    node_needs,
+    refuse_secrets,
+)
 from tests.support.settings import settings_with
 
 
@@ -59,3 +67,32 @@ def test_the_cluster_is_where_it_was_said_and_secrets_stay_away_from_clear_wires
         assert "canary" not in str(refused.value)
         tls = said | {"dask_scheduler": "tls://far:1"}
         assert cluster_address(settings_with(**tls, **more), environ, commands) is not None
+
+
+def test_a_task_with_a_secret_of_its_own_is_refused_where_all_can_read() -> None:
+    """By the test and its keyword, the value never."""
+    harmless = TaskSpec(nodeid="t.py::a", prompt="p", timeout=1.0, cwd="/", env={"COLOUR": "blue"})
+    secret = replace(harmless, nodeid="t.py::b", env={"API_KEY": "canary-4711"})
+    refuse_secrets([harmless])
+    with pytest.raises(MarkerError, match=r"^t\.py::b: env: .*API_KEY of its keyword env") as told:
+        refuse_secrets([harmless, secret])
+    assert "canary" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "programs"),
+    [
+        ({}, {"git"}),
+        ({"dask_code": "shared"}, set()),
+        ({"dask_code": "shared", "isolation": "worktree"}, {"git"}),
+        ({"dask_code": "shared", "dask_node_host": "tmux"}, {"tmux"}),
+        ({"dask_node_host": "process"}, {"git"}),
+    ],
+)
+def test_a_node_needs_the_programs_that_the_run_uses_there(
+    said: dict[str, Any], programs: set[str]
+) -> None:
+    """And our version and Python."""
+    needs = node_needs(settings_with(**said), "1.2", "abc")
+    assert set(needs.programs) == programs
+    assert (needs.version, needs.source) == ("1.2", "abc")
