@@ -114,6 +114,8 @@ class Code:
         #: All that was packed, by top; the latest last.
         self._sent: dict[str, list[Sent]] = {}
         self._of_cwd: dict[str, str] = {}
+        #: The directories of tasks as these name them; some may be links.
+        self._given: dict[str, None] = {}
 
     def __repr__(self) -> str:
         return f"<Code {[sent.top for sent in self.all]}>"
@@ -145,6 +147,8 @@ class Code:
                     "git take what is in it, or say ptc_dask_code=shared where nodes see this disk"
                 )
             self._of_cwd[place] = sent.top
+            if spec is not None:
+                self._given[os.path.abspath(spec.cwd)] = None
         return new
 
     def of(self, cwd: str) -> Sent:
@@ -155,20 +159,17 @@ class Code:
         """Return what has pytest's root directory; it was taken."""
         return self._sent[self._of_cwd[self.root]][-1]
 
-    def pairs(
-        self, places: Mapping[str, str], specs: Iterable[TaskSpec] = ()
-    ) -> list[tuple[str, str]]:
-        """Return what stands where on a node, for a `PathMap`.
+    def pairs(self, places: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return what stands where on a node, for a `PathMap`; tasks may name a place by a link.
 
         Args:
             places: Where the node has what is sent, by its key.
-            specs: Tasks, whose directories may be named by links.
         """
         found: dict[str, str] = {}
         for sent in reversed(self.all):
             if sent.key in places:
                 found.setdefault(sent.top, places[sent.key])
-        for given in (self.root_given, *(os.path.abspath(spec.cwd) for spec in specs)):
+        for given in (self.root_given, *self._given):
             real = os.path.realpath(given)
             for top in sorted(found, key=len, reverse=True):
                 if real == top or real.startswith(f"{top}/"):
@@ -261,9 +262,10 @@ class Code:
         others = [sent.top for sent in self.all]
         beside = f", beside {', '.join(others)}" if others else ""
         return (
-            f"{top} does not fit into the {self._max_mb} MB that are sent to nodes{beside}; raise "
+            f"{top} does not fit into the {self._max_mb} MB that are sent to nodes{beside}: its "
+            f"files are {size(sum(sizes.values()))}, and git's commits come on top; raise "
             "ptc_dask_max_code, have git ignore what no task needs, or say ptc_dask_code=shared "
-            f"where nodes see this disk; its largest files: {named or 'none: it is the history'}"
+            f"where nodes see this disk; its largest files: {named}"
         )
 
 

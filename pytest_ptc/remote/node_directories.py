@@ -32,13 +32,14 @@ class NodeDirectories:
         self._pieces: dict[str, bytearray] = {}
         self._came = asyncio.Event()
         self._unpacked: dict[str, asyncio.Task[None]] = {}
-        #: The places of paths of pytest's machine; of a directory, the latest content counts.
-        self._places: dict[str, str] = {}
+        #: Paths of pytest's machine and their places. The latest content of a directory comes
+        #: first, and counts; agents may still be at work in the place of an earlier one.
+        self._places: list[tuple[str, str]] = []
         #: The paths of pytest's machine, and what stands for them here.
         self.paths = PathMap(())
 
     def __repr__(self) -> str:
-        return f"<NodeDirectories {sorted(self._places)}>"
+        return f"<NodeDirectories {self._places}>"
 
     def take_piece(self, piece: Piece) -> None:
         """Take a part of a directory."""
@@ -85,6 +86,8 @@ class NodeDirectories:
             place = await asyncio.to_thread(self._unpack, data, folder)
         except OSError as error:
             raise ConfigError(f"what was sent cannot be unpacked: {error}") from error
-        for path, within in json.loads(names):
-            self._places[path] = posixpath.normpath(posixpath.join(place, within))
-        self.paths = PathMap(self._places.items())
+        self._places[:0] = [
+            (path, posixpath.normpath(posixpath.join(place, within)))
+            for path, within in json.loads(names)
+        ]
+        self.paths = PathMap(self._places)

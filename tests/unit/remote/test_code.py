@@ -499,7 +499,7 @@ def test_paths_are_mapped_by_every_name_of_a_directory(repo: Repository, tmp_pat
     code = Code(tmp_path / "link", max_mb=20)
     spec = spec_of(tmp_path / "to-pkg")
     code.take([spec])
-    assert code.pairs({code.of(spec.cwd).key: "/node/app"}, [spec]) == [
+    assert code.pairs({code.of(spec.cwd).key: "/node/app"}) == [
         (str(repo.top), "/node/app"),
         (str(tmp_path / "link"), "/node/app"),
         (str(tmp_path / "to-pkg"), "/node/app/pkg"),

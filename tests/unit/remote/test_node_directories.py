@@ -1,0 +1,62 @@
+"""The directories that a node has been sent: when they are there, and which of two counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.remote.frame_kinds import Directory, Piece
+from pytest_ptc.remote.node_directories import NodeDirectories
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def unpack(data: bytes, folder: Path) -> str:
+    """Lay down one file, unless its content says no."""
+    if data == b"no":
+        raise OSError(28, "No space left on device")
+    folder.mkdir()
+    (folder / "file").write_bytes(data)
+    return str(folder)
+
+
+def names(*pairs: tuple[str, str]) -> bytes:
+    """Return names as a frame has them."""
+    return json.dumps(pairs).encode()
+
+
+def test_of_two_contents_the_latest_counts_and_both_are_known(tmp_path: Path) -> None:
+    """An agent that began with the first is still at work in its place."""
+
+    async def test() -> None:
+        made = NodeDirectories(tmp_path / "code", unpack)
+        places = []
+        for key, data in (("one", b"1"), ("two", b"2")):
+            made.take_piece(Piece(key, data))
+            made.take(Directory(key, names(("/app", "."), ("/link", "pkg"))))
+            await made.wait_for([key])
+            places.append(made.paths.to_node("/app/x"))
+        assert places[0] != places[1]
+        assert [made.paths.from_node(place) for place in places] == ["/app/x", "/app/x"]
+        assert made.paths.place("/link/y") == places[1].replace("/x", "/pkg/y")
+
+    asyncio.run(test())
+
+
+def test_what_cannot_be_unpacked_is_an_error_of_whoever_needs_it(tmp_path: Path) -> None:
+    """It says why."""
+
+    async def test() -> None:
+        made = NodeDirectories(tmp_path / "code", unpack)
+        made.take_piece(Piece("one", b"no"))
+        made.take(Directory("one", names(("/app", "."))))
+        with pytest.raises(ConfigError, match="No space left"):
+            await made.wait_for(["one"])
+        assert made.paths.place("/app") is None
+
+    asyncio.run(test())
