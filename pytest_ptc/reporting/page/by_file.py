@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_ptc.reporting.task_report import TaskReport
 
 #: Most findings, of all files together; the worst of a larger run.
-MAX_FINDINGS = 10_000
+MAX_FINDINGS = 5_000
 #: Most characters of a finding's message, of an item's name, and of a path.
 _MAX_MESSAGE_CHARS, _MAX_NAME_CHARS, _MAX_PATH_CHARS = 120, 80, 300
 #: Most characters of what is known of a finding.

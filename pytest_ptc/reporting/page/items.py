@@ -40,6 +40,9 @@ _QUOTED_CHARS = 100
 #: Most findings of one item.
 _MAX_FINDINGS = 2_000
 
+#: What is said in place of what a large page has no room for.
+_LEFT_OUT = "Its prompt and its attempts are left out to keep the page small. This shows them:"
+
 #: The words of an item's own state.
 _STATE: Mapping[ItemState, str] = {
     ItemState.FAILED: "failed",
@@ -116,6 +119,8 @@ class Row:
     many_findings: str
     more_findings: str
     attempts: AttemptTable | None
+    no_attempts: str
+    shown_by: str
     commands: Sequence[str]
     folds: Sequence[tuple[str, Long]]
 
@@ -140,6 +145,7 @@ def groups(tasks: Sequence[TaskReport], places: Places, room: Room) -> list[Grou
 
 
 def _row(task: TaskReport, places: Places, room: Room) -> Row:
+    whole = room.takes_item()
     # A parameter may hold whatever separates names.
     plain, bracket, params = task.nodeid.partition("[")
     where, between, name = plain.rpartition("::")
@@ -162,11 +168,13 @@ def _row(task: TaskReport, places: Places, room: Room) -> Row:
         place=_place(task.path, task.line),
         kept="" if task.kept_from is None else f"verdict of run {task.kept_from}",
         notes=[_FLAGS[flag][1] for flag in flag_names if flag in _FLAGS],
-        words=list(_words(task)),
+        words=list(_words(task, whole=whole)),
         trouble=Words(f"Trouble: {trouble.cause}", "", cut_text(trouble.message))
         if trouble
         else None,
-        evidence=room.long(trouble.evidence) if trouble and trouble.evidence.strip() else None,
+        evidence=room.long(trouble.evidence)
+        if trouble and trouble.evidence.strip() and whole
+        else None,
         findings=[
             _finding(one, task, places, room) for one in worst_first(task.findings)[:_MAX_FINDINGS]
         ],
@@ -174,9 +182,11 @@ def _row(task: TaskReport, places: Places, room: Room) -> Row:
         more_findings=f"{grouped(number - _MAX_FINDINGS)} more are in the JSON document."
         if number > _MAX_FINDINGS
         else "",
-        attempts=attempts(task, places) if task.attempts else None,
-        commands=places.commands(task),
-        folds=list(_folds(task, places, room)),
+        attempts=attempts(task, places) if task.attempts and whole else None,
+        no_attempts=_LEFT_OUT if not whole else "" if task.attempts else "No attempt was made.",
+        shown_by="" if whole else places.command("show", task),
+        commands=places.commands(task) if whole else [],
+        folds=list(_folds(task, places, room)) if whole else [],
     )
 
 
@@ -209,10 +219,11 @@ def _marks(task: TaskReport, flag_names: Sequence[str]) -> Iterator[Mark]:
         yield Mark(text, "chip", "Only the test's body decides.")
 
 
-def _words(task: TaskReport) -> Iterator[Words]:
+def _words(task: TaskReport, *, whole: bool) -> Iterator[Words]:
     if task.verdict:
         kind = task.kind.value
         yield Words(f"Verdict {kind}", f"kind {kind}", cut_text(task.verdict.summary))
+    if task.verdict and whole:
         for label, said in (("Checked", task.verdict.checked), ("Open", task.verdict.open)):
             if said:
                 yield Words(label, "kind", cut_text("; ".join(said)))

@@ -3,7 +3,8 @@
 All of the page is HTML, folded where it is long; the script only filters, sorts and shows hints, so
 that nothing is lost where scripts are off, a browser's own search finds all of it, and there is no
 second form of the data that could be read in another way. That costs a browser half a second for
-100,000 elements, after it has shown the first of them.
+100,000 elements, after it has shown the first of them: of very many items, only the worst are shown
+with all that is known of them.
 
 What an agent said is untrusted: `markup` escapes it, and the page's policy allows no script but its
 own, no style but its own, and no address to be loaded at all.
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
 #: all findings: a page of ten megabytes is as much as a browser likes.
 _TEXTS_CHARS, _MESSAGES_CHARS = 1_800_000, 3_000_000
+#: Most items that are shown with all that is known of them, a hundred elements each.
+_WHOLE_ITEMS = 1_000
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -120,7 +123,7 @@ def page(
     style, script = asset("page.css"), asset("page.js")
     if live is not None:
         script = f"{script}\n{asset('live.js')}"
-    room = Room(_TEXTS_CHARS, _MESSAGES_CHARS)
+    room = Room(_TEXTS_CHARS, _MESSAGES_CHARS, _WHOLE_ITEMS)
     folders = {run.run_id: links} if isinstance(links, str) else links or _NOTHING
     places = Places(transcripts=transcripts, links=folders, run_id=run.run_id, files=files)
     return render(

@@ -52,8 +52,11 @@ class Places:
         words = ["rerun"]
         if task.attempts and task.attempts[-1].about.get("session"):
             words.append("talk")
-        item = shlex.quote(printable(task.nodeid))
-        return [f"ptc {word} {task.run or self.run_id} {item}" for word in words]
+        return [self.command(word, task) for word in words]
+
+    def command(self, word: str, task: TaskReport) -> str:
+        """Return a command about an item, as a reader may copy it."""
+        return f"ptc {word} {task.run or self.run_id} {shlex.quote(printable(task.nodeid))}"
 
     def transcript(self, task: TaskReport, attempt: TaskAttempt) -> str | None:
         """Return the text of an attempt; None where there is none, or it is an earlier run's."""

@@ -42,10 +42,16 @@ class Room:
     Args:
         long: For prompts, transcripts, data and last lines, which are left out beyond it.
         messages: For the messages of findings, which are cut short beyond it.
+        items: How many items are shown with all that is known of them.
     """
 
-    def __init__(self, long: int, messages: int) -> None:
-        self._long, self._message_room = long, messages
+    def __init__(self, long: int, messages: int, items: int) -> None:
+        self._long, self._message_room, self._items = long, messages, items
+
+    def takes_item(self) -> bool:
+        """Tell whether there is room for all that is known of one more item, and take it."""
+        self._items -= 1
+        return self._items >= 0
 
     def long(self, value: str) -> Long:
         """Return a text, or its beginning and its end."""

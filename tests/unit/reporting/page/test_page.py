@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shlex
 import time
 from collections import Counter
 from dataclasses import replace
@@ -27,7 +28,7 @@ from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.markup import element, lines
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.page.templates import environment
-from pytest_ptc.reporting.page.titles import STATES
+from pytest_ptc.reporting.page.titles import STATES, anchor
 from pytest_ptc.reporting.run_report import Hold, RunReport, WorkerReport
 from pytest_ptc.reporting.story import run_report
 from pytest_ptc.reporting.wording import grouped, thousands
@@ -862,6 +863,28 @@ def test_beyond_all_room_texts_are_left_out_and_messages_cut() -> None:
     assert (kept[0], kept[-1]) == (True, False)
     assert "m" * 7_000 in rows[0].text
     assert "m" * 301 not in rows[-1].text
+
+
+def test_of_very_many_items_only_the_worst_are_shown_with_their_attempts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others have what was said and found, and the command that shows the rest."""
+    monkeypatch.setattr("pytest_ptc.reporting.page.page._WHOLE_ITEMS", 10)
+    told = run_of()
+    rows = read(page(told)).all("details", "item")
+    assert len(rows) == len(told.tasks) > 10
+    by_name = {anchor(task): task for task in told.tasks}
+    for place, row in enumerate(rows):
+        task = by_name[row.attrs["id"] or ""]
+        show = f"ptc show {told.run_id} {shlex.quote(task.nodeid)}"
+        whole = place < 10
+        assert (show in row.text) is not whole
+        assert ("left out to keep the page small" in row.text) is not whole
+        assert bool(row.all("table", "attempts")) is (whole and bool(task.attempts))
+        assert ("Prompt" in row.text) is whole
+        assert [one.message in row.text for one in task.findings] == [True] * len(task.findings)
+        assert task.verdict is None or task.verdict.summary in row.text
+        assert task.trouble is None or task.trouble.message in row.text
 
 
 def test_a_large_run_is_made_in_time() -> None:
