@@ -16,7 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_ptc.agents.acp.clients import CLIENTS
-from tests.bench.claude import client_environment
+from tests.bench.client import client_environment
 from tests.bench.processes import stand_in
 from tests.bench.suite import BenchError, Suite, others_blocked, start_pytest
 from tests.support import acp

@@ -3,7 +3,7 @@
 Both run the same client against a stand-in of the Messages API on the loopback interface, whose
 model does one thing: it records. So what differs is what each needs around the model. A test of the
 peer's ends with a second request, in which the model says that it is done; ours ends with the
-verdict.
+verdict. `workflow` has what it takes beside the tool `Workflow`.
 
 The CPU is that of all processes of a run, and not of the stand-in, which has a process of its own.
 It is told by the kernel when a process is waited for. Those whose parents have left, such as a tmux
@@ -13,23 +13,22 @@ server, are waited for by this process: it adopts them, which is possible on Lin
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import shlex
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
+from tests.bench import workflow
+from tests.bench.client import client_command, client_environment
 from tests.bench.figures import Check, Figure, Row, Target, quantile
 from tests.bench.processes import ProcessTree, Sampler, adopting, shared_memory_mb, stand_in
 from tests.bench.suite import BenchError, Run, Suite, journal_of, others_blocked, start_pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 
 #: How often everything is measured; ours and the peer's in turn.
@@ -44,9 +43,6 @@ TAIL_SEED = 5
 
 #: Seconds between two looks at the workers' memory.
 INTERVAL = 0.25
-
-#: Another Claude Code than claude-agent-sdk's own to measure all of this with.
-OTHER_CLIENT = os.environ.get("TEST_CLAUDE_CODE", "")
 
 _RECORD = "record pass fine"
 
@@ -138,6 +134,7 @@ def measure(folder: Path) -> Iterator[Row]:
         # Compiles what all later runs find compiled, and reads the client from disk.
         _both(folder, "first", [_RECORD] * WORKERS)
         rounds = [_round(folder, number) for number in range(ROUNDS)]
+        beside = list(workflow.measure(folder))
     yield _check(rounds)
     yield from _without_model_time(rounds)
     yield from _with_model_times(rounds)
@@ -145,6 +142,7 @@ def measure(folder: Path) -> Iterator[Row]:
     yield from _compared("sent to the API, a task", "kB", _each(large, _kilobytes_of_a_task), 0.3)
     yield from _of_memory([one.tail for one in rounds])
     yield from _of_start([pair.ours for pair in large])
+    yield from beside
 
 
 # The figures.
@@ -362,20 +360,6 @@ def _run(side: Side, folder: Path, scripts: Sequence[str], *, memory: bool) -> M
     return Measured(began, ended, wall, tree.cpu, server.sizes, watch.samples, run)
 
 
-def client_environment(folder: Path, url: str) -> dict[str, str]:
-    """Return what the client needs to speak to the stand-in alone, with a home of its own."""
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
-    environ = {
-        "HOME": str(home),
-        "ANTHROPIC_BASE_URL": url,
-        "ANTHROPIC_API_KEY": "sk-ant-dummy-key-of-the-benchmark-0123456789",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_AUTOUPDATER": "1",
-    }
-    return environ | ({"CLAUDE_CODE": OTHER_CLIENT} if OTHER_CLIENT else {})
-
-
 def _write_ours(folder: Path, scripts: Sequence[str]) -> None:
     Suite(folder, scripts, prompt="Look at it.\n> {value}", ini="ptc_agent = claude\n")
 
@@ -384,16 +368,6 @@ def _write_peer(folder: Path, scripts: Sequence[str]) -> None:
     given = f"CLIENT = {client_command()!r}\nSCRIPTS = {scripts!r}\n"
     (folder / "test_suite.py").write_text(given + _PEER_SUITE)
     (folder / "pytest.ini").write_text("[pytest]\n")
-
-
-def client_command() -> list[str]:
-    """Return the command that our workers use."""
-    if OTHER_CLIENT:
-        return shlex.split(OTHER_CLIENT)
-    sdk = find_spec("claude_agent_sdk")
-    assert sdk is not None
-    assert sdk.origin is not None
-    return [str(Path(sdk.origin).parent / "_bundled" / "claude")]
 
 
 #: In the order of `Pair`.

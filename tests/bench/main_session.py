@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -30,9 +29,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 from pytest_ptc.cli.plugin import PLUGIN_FOLDER
-from tests.bench.claude import client_command, client_environment
+from tests.bench.client import client_command, client_environment
 from tests.bench.processes import ProcessTree, Sampler, adopting, shared_memory_mb, stand_in
 from tests.bench.suite import ROOT, BenchError
+from tests.bench.workflow import returned_items, workflow_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -312,25 +312,6 @@ def _coordinator(folder: Path, items: int, begin: str) -> list[str]:
     ]
 
 
-def _workflow(_: Path, items: int, begin: str) -> list[str]:
-    verdict = json.dumps({"verdict": "pass", "summary": _SUMMARY})
-    prompt = f"'Item ' + n + ': process it.\\n> {begin}use StructuredOutput {verdict}\\n> say done'"
-    script = (
-        "export const meta = {name: 'fan', description: 'fan out', phases: [{title: 'Go'}]}\n"
-        "const schema = {type: 'object', properties: {verdict: {type: 'string'}, "
-        "summary: {type: 'string'}}, required: ['verdict', 'summary']}\n"
-        f"const items = Array.from({{length: {items}}}, (_, i) => i + 1)\n"
-        f"const found = await parallel(items.map(n => () => agent({prompt}, "
-        "{label: 'item ' + n, phase: 'Go', schema})))\n"
-        "return items.map((n, i) => found[i] ? {item: n, ...found[i]} : null)"
-    )
-    return [
-        f"use Workflow {json.dumps({'script': script})}",
-        "say It is under way.",
-        "say All items are processed.",
-    ]
-
-
 def _ptc_run(_: Path, items: int, begin: str) -> list[str]:
     prompt = f"Item {{each}}: process it.\n> {begin}record pass {_SUMMARY}"
     command = shlex.join(["ptc", "run", prompt, "--each", f"each=1..{items}", "--retries=1"])
@@ -344,22 +325,6 @@ def _on_list(folder: Path) -> int:
     """Count the tasks of the shared list that have a verdict."""
     tasks = (folder / "home/.claude/tasks/bench").glob("*.json")
     return sum("ptc" in json.loads(task.read_bytes()).get("metadata", {}) for task in tasks)
-
-
-def _returned(folder: Path) -> int:
-    """Count the items that a workflow has returned to its session."""
-    texts = [path.read_text() for path in folder.glob("home/.claude/projects/*/*.jsonl")]
-    messages = [
-        json.loads(line).get("message") or {} for text in texts for line in text.splitlines()
-    ]
-    contents = [message.get("content", "") for message in messages]
-    results = [
-        found[1]
-        for content in contents
-        if isinstance(content, str)
-        and (found := re.search(r"^<task-notification>.*<result>(.*)</result>", content, re.DOTALL))
-    ]
-    return sum(item is not None for item in json.loads(results[-1])) if results else 0
 
 
 def _in_results(folder: Path) -> int:
@@ -383,7 +348,12 @@ WAYS = (
         verdicts=_on_list,
         victim=lambda line: "Item 2:" in line and _COORDINATE not in line,
     ),
-    Way(name="Workflow", script=_workflow, verdicts=_returned, victim=lambda line: _MAIN in line),
+    Way(
+        name="Workflow",
+        script=lambda _, items, begin: workflow_lines(items, _SUMMARY, begin),
+        verdicts=lambda folder: returned_items(folder / "home/.claude/projects"),
+        victim=lambda line: _MAIN in line,
+    ),
     Way(
         name="ptc run",
         script=_ptc_run,

@@ -103,6 +103,18 @@ def journal_of(folder: Path) -> Path | None:
     return runs[-1] if runs else None
 
 
+def clean_environment(folder: Path) -> dict[str, str]:
+    """Return the environment without what is of this session, and with a client's own folder."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(
+            ("PTC_", "PYTEST_", "PYTHON", "CLAUDE", "ANTHROPIC", "TMUX", "GITHUB_")
+        )
+    }
+    return {**kept, "CLAUDE_CONFIG_DIR": str(folder / ".claude")}
+
+
 def start_pytest(
     folder: Path,
     *args: str,
@@ -112,14 +124,7 @@ def start_pytest(
 ) -> subprocess.Popen[bytes]:
     """Start `pytest -q` in this folder; its environment has `more`, and nothing of this session."""
     environ = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(
-            ("PTC_", "PYTEST_", "PYTHON", "CLAUDE", "ANTHROPIC", "TMUX", "GITHUB_")
-        )
-    }
-    environ |= {
-        "CLAUDE_CONFIG_DIR": str(folder / ".claude"),
+        **clean_environment(folder),
         "PYTHONPATH": str(ROOT),
         # Compiled once, as on a user's machine, and not into the checkout. Without the cache, which
         # CI systems like to switch off, imports take three times as long.
