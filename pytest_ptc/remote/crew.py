@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_ptc.coordinator.crew import Remains
 from pytest_ptc.coordinator.door import Door
+from pytest_ptc.inputs.named_files import texts_of
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.names import ScratchPlaces
 from pytest_ptc.interfaces.plain_json import to_json
@@ -26,8 +26,10 @@ from pytest_ptc.remote import frame_kinds as frames
 from pytest_ptc.remote.carried import write_part
 from pytest_ptc.remote.engine import EngineError, EngineGoneError
 from pytest_ptc.remote.frames import FrameError
+from pytest_ptc.remote.loopback_ports import ports_named
 from pytest_ptc.remote.node import Ticket
 from pytest_ptc.remote.nodes import Node, NodeState
+from pytest_ptc.remote.tunnels import HomeTunnels, served
 from pytest_ptc.system.machine import lease_clock
 
 if TYPE_CHECKING:
@@ -36,31 +38,11 @@ if TYPE_CHECKING:
 
     from pytest_ptc.coordinator.crew import CrewCalls, CrewJournal, Listening
     from pytest_ptc.remote.engine import Engine, SeatFacts
+    from pytest_ptc.remote.nodes import SentDirectory
+    from pytest_ptc.remote.pipes import Send
 
-#: Bytes of a directory in one frame.
-PIECE_BYTES = 1024 * 1024
 #: Seconds that nodes have at the end of a run to end what they have; then their leases end it.
 CLOSE_TIMEOUT_S = 10.0
-
-
-class SentDirectory(NamedTuple):
-    """A directory to be sent.
-
-    Args:
-        key: The same for the same content.
-        data: Its content, packed.
-        names: Its path on this machine, and other paths that lead to it or below, each with the
-            place in it that is meant.
-    """
-
-    key: str
-    data: bytes
-    names: Sequence[tuple[str, str]]
-
-
-def nothing_to_send(_: object) -> Sequence[SentDirectory]:
-    """Return no directory: nodes share this machine's disk."""
-    return ()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -127,6 +109,8 @@ class RemoteCrew:
         self._nodes: dict[str, Node] = {}
         #: The workers that attempts were given to, until these are buried or have ended.
         self._attempts: dict[str, str] = {}
+        #: The connections of nodes to servers of this machine, by their supervisors.
+        self._tunnels: dict[str, HomeTunnels] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
@@ -167,6 +151,7 @@ class RemoteCrew:
         if isinstance(message, messages.Assigned):
             self._attempts[message.attempt] = worker
             self._send_directories(place.node, message.spec["cwd"])
+            self._forward(place.node, message)
         elif isinstance(message, messages.Prepare) and message.like is not None:
             self._send_directories(place.node, message.like["cwd"])
         place.node.say(frames.Line(worker, text))
@@ -199,6 +184,7 @@ class RemoteCrew:
         for task in (*talks, *ends):
             task.cancel()
         await asyncio.gather(*talks, *ends, return_exceptions=True)
+        await asyncio.gather(*(tunnels.close() for tunnels in self._tunnels.values()))
         await self._door.close()
         await self._engine.close()
 
@@ -255,14 +241,7 @@ class RemoteCrew:
 
     def _send_directories(self, node: Node, cwd: str | None) -> None:
         """Send what a task in a directory needs of this machine, unless the node has it."""
-        for directory in self._directories(cwd):
-            if directory.key in node.sent:
-                continue
-            node.sent.add(directory.key)
-            for at in range(0, len(directory.data), PIECE_BYTES):
-                node.say(frames.Piece(directory.key, directory.data[at : at + PIECE_BYTES]))
-            names = json.dumps([list(name) for name in directory.names]).encode("ascii")
-            node.say(frames.Directory(directory.key, names))
+        for directory in node.send(self._directories(cwd)):
             self._journal.append(
                 events.CodeSent(
                     node=node.facts.supervisor,
@@ -272,9 +251,27 @@ class RemoteCrew:
                 )
             )
 
+    def _forward(self, node: Node, assigned: messages.Assigned) -> None:
+        """Have servers of this machine reached that a task names: they listen for it alone."""
+        spec = assigned.spec
+        named = ports_named(texts_of([spec["prompt"], spec["params"], spec["env"]]))
+        ports = served(named)
+        if ports:
+            self._tunnels_of(node).allow(ports)
+            node.say(frames.Forward(assigned.attempt, sorted(ports)))
+
+    def _tunnels_of(self, node: Node) -> HomeTunnels:
+        name = node.facts.supervisor
+        if name not in self._tunnels:
+            self._tunnels[name] = HomeTunnels(cast("Send", node.say))
+        return self._tunnels[name]
+
     # Nodes.
 
     def _take(self, node: Node, frame: frames.FromNode) -> None:
+        if isinstance(frame, frames.Dial | frames.Data | frames.Eof | frames.Taken):
+            self._tunnels_of(node).received(frame)
+            return
         match frame:
             case frames.Line(worker, text):
                 self._hear(node, worker, text)
@@ -287,8 +284,6 @@ class RemoteCrew:
             case frames.Gone(worker, why):
                 if self._is_on(worker, node):
                     self._calls.gone(worker, f"{why} on node {node.title}")
-            case frames.Buried():
-                node.buried(frame)
             case frames.Broken(error):
                 self._journal.append(
                     events.WorkerLineBroken(worker=None, error=f"node {node.title}: {error}")
@@ -353,6 +348,8 @@ class RemoteCrew:
             self._journal.append(events.NodeLeft(node=name))
         else:
             self._journal.append(events.NodeLost(node=name, why=why))
+        if (tunnels := self._tunnels.pop(name, None)) is not None:
+            self._run(tunnels.close())
         for worker, place in list(self._places.items()):
             if place.node is node:
                 self._calls.gone(worker, f"node {node.title} is lost: {why}")

@@ -52,6 +52,7 @@ class RunSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         directories: The keys of directories that the node waits for before it has workers.
         environ: Changes to the workers' environment; None removes a variable.
         host: Where workers live on the node: `auto`, `tmux` or `process`.
+        home: What tells pytest's machine from others, as `Machine` has it.
     """
 
     settings: dict[str, Any]
@@ -63,6 +64,7 @@ class RunSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     directories: tuple[str, ...] = ()
     environ: dict[str, str | None] = {}
     host: str = "auto"
+    home: tuple[str, str] = ("", "")
 
 
 # To a node.
@@ -115,9 +117,13 @@ class Bury(_Frame, frozen=True):
 
 
 class Forward(_Frame, frozen=True):
-    """A port of the loopback interface of pytest's machine, to be reached on the node's as well."""
+    """Ports of the loopback interface of pytest's machine that an attempt reaches on the node's.
 
-    port: int
+    It comes before the attempt is assigned.
+    """
+
+    attempt: str
+    ports: list[int]
 
 
 class Close(_Frame, frozen=True):

@@ -8,13 +8,14 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.remote.frame_kinds import Piece
 from pytest_ptc.remote.paths import PathMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from pytest_ptc.remote.frame_kinds import Directory, Piece
+    from pytest_ptc.remote.frame_kinds import Directory
 
 
 class NodeDirectories:
@@ -41,18 +42,16 @@ class NodeDirectories:
     def __repr__(self) -> str:
         return f"<NodeDirectories {self._places}>"
 
-    def take_piece(self, piece: Piece) -> None:
-        """Take a part of a directory."""
-        self._pieces.setdefault(piece.key, bytearray()).extend(piece.data)
-
-    def take(self, directory: Directory) -> None:
-        """Take that a directory is complete, and begin to unpack it."""
-        data = bytes(self._pieces.pop(directory.key, b""))
+    def take(self, frame: Piece | Directory) -> None:
+        """Take a part of a directory, or that it is complete: then it is unpacked."""
+        if isinstance(frame, Piece):
+            self._pieces.setdefault(frame.key, bytearray()).extend(frame.data)
+            return
+        data = bytes(self._pieces.pop(frame.key, b""))
         place = self._folder / str(len(self._unpacked))
+        unpacking = self._put(data, frame.names, place)
+        self._unpacked[frame.key] = asyncio.get_running_loop().create_task(unpacking)
         self._came.set()
-        self._unpacked[directory.key] = asyncio.get_running_loop().create_task(
-            self._put(data, directory.names, place)
-        )
 
     async def wait_for(self, keys: Iterable[str]) -> None:
         """Wait until directories are unpacked that may still be on their way.

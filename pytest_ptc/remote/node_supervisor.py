@@ -22,10 +22,13 @@ from pytest_ptc.model.errors import PtcError
 from pytest_ptc.remote import frame_kinds as frames
 from pytest_ptc.remote.frames import FrameError, Inbox, Outbox
 from pytest_ptc.remote.lease import NodeLease
+from pytest_ptc.remote.loopback import Machine
 from pytest_ptc.remote.node_agents import settings_from_json
 from pytest_ptc.remote.node_directories import NodeDirectories
 from pytest_ptc.remote.node_place import NodePlace
 from pytest_ptc.remote.node_workers import NodeWorkers
+from pytest_ptc.remote.shared_code import check_shared
+from pytest_ptc.remote.tunnels import NodeTunnels
 from pytest_ptc.system.machine import lease_clock
 
 if TYPE_CHECKING:
@@ -95,8 +98,8 @@ class NodeSupervisor:
         self._errands: set[asyncio.Task[None]] = set()
         self._place: NodePlace | None = None
         self._directories: NodeDirectories | None = None
+        self._tunnels: NodeTunnels | None = None
         self._workers: NodeWorkers | None = None
-        self._opening: asyncio.Task[None] | None = None
         #: Workers that are to be started as soon as the node is ready.
         self._to_start: dict[str, None] = {}
         self._loop = asyncio.new_event_loop()
@@ -199,6 +202,8 @@ class NodeSupervisor:
             seat.set()
         if self._directories is not None:
             self._directories.close()
+        if self._tunnels is not None:
+            await self._tunnels.close()
         if self._workers is not None:
             with contextlib.suppress(Exception):
                 await self._workers.end()
@@ -248,19 +253,21 @@ class NodeSupervisor:
         return frames.Said(self._inbox.last)
 
     def _take(self, frame: frames.ToNode) -> None:
+        if isinstance(frame, frames.Data | frames.Eof | frames.Taken):
+            if self._tunnels is not None:
+                self._tunnels.received(frame)
+            return
         match frame:
             case frames.Setup(text):
                 self._begin(from_json(text, frames.RunSetup))
-            case frames.Piece() if self._directories is not None:
-                self._directories.take_piece(frame)
-            case frames.Directory() if self._directories is not None:
+            case frames.Piece() | frames.Directory() if self._directories is not None:
                 self._directories.take(frame)
             case frames.Start(worker):
                 self._start(worker)
             case frames.Dismiss(worker):
                 self._free(worker)
-            case frames.Line(worker, text) if self._workers is not None:
-                self._workers.say(worker, text)
+            case frames.Line() | frames.Forward() if self._workers is not None:
+                self._workers.take(frame)
             case frames.Bury():
                 self._errand(self._bury(frame))
             case frames.Close():
@@ -282,11 +289,24 @@ class NodeSupervisor:
         except Exception as error:  # noqa: BLE001 - whatever it is, this node cannot have workers
             self._unfit(error)
             return
-        self._directories = NodeDirectories(self._place.scratch / "code", self._unpack)
-        self._opening = self._errand(self._open(self._place, self._directories, setup))
+        unpack = self._unpack if setup.ships else _checked
+        self._directories = NodeDirectories(self._place.scratch / "code", unpack)
+        tunnels = self._tunnels = NodeTunnels(
+            self.run_id,
+            self._send,
+            Machine(*setup.home),
+            name=f"{self.name}/",
+            lost=lambda port, why: self._broken(f"port {port}: {why}"),
+        )
+        opening = self._open(self._place, self._directories, tunnels, setup)
+        self._errand(opening)
 
     async def _open(
-        self, place: NodePlace, directories: NodeDirectories, setup: frames.RunSetup
+        self,
+        place: NodePlace,
+        directories: NodeDirectories,
+        tunnels: NodeTunnels,
+        setup: frames.RunSetup,
     ) -> None:
         try:
             await directories.wait_for(setup.directories)
@@ -295,6 +315,7 @@ class NodeSupervisor:
                 place=place,
                 agents=agents,
                 directories=directories,
+                tunnels=tunnels,
                 lease=self._lease,
                 clock=lease_clock,
                 send=self._send,
@@ -366,3 +387,8 @@ class NodeSupervisor:
         self._errands.discard(errand)
         if not errand.cancelled() and (error := errand.exception()) is not None:
             self._broken(repr(error))
+
+
+def _checked(data: bytes, _: Path) -> str:
+    """Return the path of a directory that this machine shares with pytest's."""
+    return check_shared(data)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_ptc.remote.node_agents import NodeAgents
     from pytest_ptc.remote.node_directories import NodeDirectories
     from pytest_ptc.remote.node_place import NodePlace
+    from pytest_ptc.remote.tunnels import NodeTunnels
 
 #: The part of a lease after which workers are told again how long it goes on.
 _TELL_PART = 0.1
@@ -37,6 +38,7 @@ class NodeWorkers:
         place: What the run has on this node.
         agents: The agents that tasks name.
         directories: What pytest's machine has sent.
+        tunnels: The way to its servers.
         lease: The node's lease.
         clock: The clock of the lease.
         send: Sends a frame to pytest's machine.
@@ -49,6 +51,7 @@ class NodeWorkers:
         place: NodePlace,
         agents: NodeAgents,
         directories: NodeDirectories,
+        tunnels: NodeTunnels,
         lease: NodeLease,
         clock: Callable[[], float],
         send: Callable[[frames.FromNode], None],
@@ -57,6 +60,9 @@ class NodeWorkers:
         self._place = place
         self._agents = agents
         self._directories = directories
+        self._tunnels = tunnels
+        #: The ports that attempts reach on pytest's machine, until they have begun.
+        self._ports: dict[str, list[int]] = {}
         self._lease = lease
         self._clock = clock
         self._send = send
@@ -90,10 +96,15 @@ class NodeWorkers:
         self._errand(self._crew.launch(worker))
         self._errand(self._pass_on(worker, self._lines[worker]))
 
-    def say(self, worker: str, text: bytes) -> None:
-        """Pass a message on to a worker; one to a gone worker is dropped."""
-        if (queue := self._lines.get(worker)) is not None:
-            queue.put_nowait(messages.decode(text))
+    def take(self, frame: frames.Line | frames.Forward) -> None:
+        """Take what a worker is told, or what its next attempt reaches on pytest's machine.
+
+        What is said to a gone worker is dropped.
+        """
+        if isinstance(frame, frames.Forward):
+            self._ports[frame.attempt] = frame.ports
+        elif (queue := self._lines.get(frame.worker)) is not None:
+            queue.put_nowait(messages.decode(frame.text))
 
     async def bury(self, worker: str, why: str, cookie: str | None) -> tuple[str, str]:
         """Kill a worker and what its attempt has started; return how it ended, and its tail."""
@@ -170,6 +181,8 @@ class NodeWorkers:
         """Return a message in words of this machine; None where its attempt cannot begin here."""
         try:
             await self._directories.arrived()
+            if isinstance(message, messages.Assigned):
+                await self._tunnels.open(self._ports.pop(message.attempt, ()))
             # In a thread: to choose an agent, programs may be run.
             agent = await asyncio.to_thread(self._agents.launch, message.agent)
             if isinstance(message, messages.Assigned):

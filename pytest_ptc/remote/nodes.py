@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.remote import frame_kinds as frames
 from pytest_ptc.remote.engine import EngineError, EngineGoneError
@@ -12,14 +13,31 @@ from pytest_ptc.remote.frames import FrameError, Inbox, Outbox
 from pytest_ptc.remote.lease import ENDING_S, PytestLease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_ptc.remote.engine import Engine, Op, SeatFacts
 
+#: Bytes of a directory in one frame.
+PIECE_BYTES = 1024 * 1024
 #: Seconds between two calls where one has failed.
 PAUSE_S = 0.25
 #: Seconds for which more frames are gathered, once there is one: calls are dear.
 _GATHER_S = 0.002
+
+
+class SentDirectory(NamedTuple):
+    """A directory to be sent.
+
+    Args:
+        key: The same for the same content.
+        data: Its content, packed.
+        names: Its path on this machine, and other paths that lead to it or below, each with the
+            place in it that is meant.
+    """
+
+    key: str
+    data: bytes
+    names: Sequence[tuple[str, str]]
 
 
 class NodeState(Enum):
@@ -68,8 +86,6 @@ class Node:
         self.was_told_to_close = False
         #: Set when nothing of the run lives there any more.
         self.is_over = asyncio.Event()
-        #: The keys of directories that it has been sent.
-        self.sent: set[str] = set()
         self._engine = engine
         self._run_id = run_id
         self._clock = clock
@@ -79,6 +95,8 @@ class Node:
         self._inbox = Inbox()
         self._has_news = asyncio.Event()
         self._outbox = Outbox(self._has_news.set)
+        #: The keys of directories that it has been sent.
+        self._sent: set[str] = set()
         self._questions = 0
         self._answers: dict[int, asyncio.Future[frames.Buried]] = {}
 
@@ -90,6 +108,18 @@ class Node:
         self.was_told_to_close |= isinstance(frame, frames.Close)
         if self.state is not NodeState.OVER:
             self._outbox.put(frames.encode(frame))
+
+    def send(self, directories: Iterable[SentDirectory]) -> list[SentDirectory]:
+        """Send directories that the node does not have, and return those."""
+        new = [directory for directory in directories if directory.key not in self._sent]
+        for directory in new:
+            self._sent.add(directory.key)
+            for at in range(0, len(directory.data), PIECE_BYTES):
+                piece = directory.data[at : at + PIECE_BYTES]
+                self.say(frames.Piece(directory.key, piece))
+            names = json.dumps([list(name) for name in directory.names]).encode("ascii")
+            self.say(frames.Directory(directory.key, names))
+        return new
 
     async def bury(self, worker: str, why: str, cookie: str | None) -> frames.Buried | None:
         """Have a worker ended; return how, or None where its node is over before that is known."""
@@ -107,8 +137,7 @@ class Node:
             over.cancel()
             del self._answers[number]
 
-    def buried(self, frame: frames.Buried) -> None:
-        """Take the answer to `bury`."""
+    def _buried(self, frame: frames.Buried) -> None:
         answer = self._answers.get(frame.number)
         if answer is not None and not answer.done():
             answer.set_result(frame)
@@ -161,7 +190,11 @@ class Node:
             raise FrameError(f"not the answer to a call: {answer!r:.100}")
         self._lease.answered(self._clock())
         for text in self._inbox.take(answer.first, answer.frames):
-            self._take(self, frames.decode_from_node(text))
+            frame = frames.decode_from_node(text)
+            if isinstance(frame, frames.Buried):
+                self._buried(frame)
+            else:
+                self._take(self, frame)
 
     async def _wait_out(self, why: str) -> None:
         """Wait until the lease of a silent node is over, and it has ended what it had."""

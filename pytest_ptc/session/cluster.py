@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_ptc.remote.code import Code
-from pytest_ptc.remote.crew import RemoteCrew, SentDirectory, nothing_to_send
+from pytest_ptc.remote.crew import RemoteCrew
+from pytest_ptc.remote.foreign_paths import refuse_foreign_paths
 from pytest_ptc.remote.frame_kinds import KindPlace, RunSetup
+from pytest_ptc.remote.loopback import this_machine
 from pytest_ptc.remote.node_agents import kind_place, settings_to_json
+from pytest_ptc.remote.nodes import SentDirectory
 from pytest_ptc.remote.own_code import source_digest
+from pytest_ptc.remote.shared_code import described
 from pytest_ptc.session.dask_choice import (
     carried_variables,
     cluster_address,
@@ -22,9 +26,10 @@ from pytest_ptc.session.dask_choice import (
     refuse_secrets,
     secrets_of_run,
 )
+from pytest_ptc.system.git.repositories import repository_top
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_ptc.coordinator.crew import CrewMaker
@@ -78,6 +83,7 @@ def dask_cluster(
         engine=engine,
         where=str(address or "local"),
         code=Code(place.root, max_mb=settings.dask_max_code, ours=ours) if ships else None,
+        ours=ours,
         in_clear=settings.dask_insecure,
     )
 
@@ -90,12 +96,16 @@ class Cluster:
         engine: The engine that has it.
         where: Its address, for people.
         code: What is sent of this machine; None where nodes share its disk.
+        shared: Directories that nodes share with this machine.
+        ours: Tells whether a path is one that this run writes itself.
         in_clear: Whether it may be sent without TLS.
     """
 
     engine: Engine
     where: str
     code: Code | None = None
+    shared: dict[str, SentDirectory] = field(default_factory=dict)
+    ours: Callable[[str], bool] = lambda _: False
     in_clear: bool = False
 
     @property
@@ -119,7 +129,15 @@ class Cluster:
         """
         if self.in_clear:
             refuse_secrets(specs)
-        return [] if self.code is None else [sent.summary for sent in self.code.take(specs)]
+        if self.code is None:
+            for top in {_shared_top(spec.cwd) for spec in specs} - set(self.shared):
+                self.shared[top] = SentDirectory(
+                    key=top, data=described(top, self.ours), names=[(top, ".")]
+                )
+            return []
+        new = self.code.take(specs)
+        refuse_foreign_paths(specs, self.code, ours=self.ours)
+        return [sent.summary for sent in new]
 
     def crew(
         self,
@@ -139,7 +157,8 @@ class Cluster:
             journal: Its journal.
             scratch: Its private folder.
         """
-        directories = nothing_to_send if self.code is None else partial(_needed, self.code)
+        needed = self._needed_shared if self.code is None else partial(_needed, self.code)
+        here = this_machine()
         setup = RunSetup(
             settings=settings_to_json(settings),
             root=str(place.root),
@@ -149,9 +168,10 @@ class Cluster:
                 msgspec.convert(kind_place(kind), KindPlace) for kind in agents.kinds_of_plugins
             ),
             ships=self.code is not None,
-            directories=tuple(directory.key for directory in directories(None)),
+            directories=tuple(directory.key for directory in needed(None)),
             environ=dict(carried_variables(settings, os.environ)),
             host=settings.dask_node_host,
+            home=(here.boot, here.network),
         )
         return partial(
             RemoteCrew,
@@ -159,11 +179,20 @@ class Cluster:
             journal=journal,
             folder=journal.folder,
             setup=setup,
-            directories=directories,
+            directories=needed,
             lease=settings.dask_lease,
             scratch=scratch,
             proof=journal.key.control,
         )
+
+    def _needed_shared(self, cwd: str | None) -> Sequence[SentDirectory]:
+        """Return what a node must share for a task in a directory; nothing for what none needs."""
+        return () if cwd is None else (self.shared[_shared_top(cwd)],)
+
+
+def _shared_top(cwd: str) -> str:
+    """Return what a node must have at the same path for a directory of a task."""
+    return str(repository_top(cwd) or os.path.realpath(cwd))
 
 
 def _needed(code: Code, cwd: str | None) -> Sequence[SentDirectory]:

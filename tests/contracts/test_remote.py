@@ -135,6 +135,16 @@ def test_tasks_are_done_on_nodes(world: World) -> None:
     assert world.left_behind() == []
 
 
+def test_nodes_may_share_the_disk_of_this_machine(world: World) -> None:
+    """Then nothing is sent, and agents work where their tasks are."""
+    world.ships = False
+    where = world.file("where")
+    with world.run(workers=1) as run:
+        result = run.submit(specs(world.place, f"sh pwd > {where}\npass"))[0].result(60)
+    assert kind_of(result) == "pass"
+    assert Path(where.read_text().strip()) == world.place.root
+
+
 def kind_of(result: Result) -> str:
     """Return what a result came to: a verdict, or a cause."""
     if result.verdict is not None:

@@ -37,7 +37,7 @@ def test_of_two_contents_the_latest_counts_and_both_are_known(tmp_path: Path) ->
         made = NodeDirectories(tmp_path / "code", unpack)
         places = []
         for key, data in (("one", b"1"), ("two", b"2")):
-            made.take_piece(Piece(key, data))
+            made.take(Piece(key, data))
             made.take(Directory(key, names(("/app", "."), ("/link", "pkg"))))
             await made.wait_for([key])
             places.append(made.paths.to_node("/app/x"))
@@ -53,7 +53,7 @@ def test_what_cannot_be_unpacked_is_an_error_of_whoever_needs_it(tmp_path: Path)
 
     async def test() -> None:
         made = NodeDirectories(tmp_path / "code", unpack)
-        made.take_piece(Piece("one", b"no"))
+        made.take(Piece("one", b"no"))
         made.take(Directory("one", names(("/app", "."))))
         with pytest.raises(ConfigError, match="No space left"):
             await made.wait_for(["one"])
