@@ -22,7 +22,7 @@ def test_one():
 def test_a_run_on_a_cluster_of_this_machine_ends_as_one_without(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With records by printed verdict and by `ptc record`; Dask says nothing, and leaves nothing."""
+    """Printed verdicts and `ptc record` both count; Dask says nothing, and leaves nothing."""
     monkeypatch.setenv("MY_TOKEN", "canary-4711")
     suite.write(
         test_all='''
