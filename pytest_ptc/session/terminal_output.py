@@ -1,8 +1,8 @@
 """What pytest itself shows of failures that are ours: each is told once, within a bound.
 
 An item that fails by its verdict, or has none, has its report in pytest's section of failures.
-Where many met the very same trouble, only the first is shown there. In brief form none is: the
-summary of the run has a line for each.
+Where many met the very same trouble, only the first is shown there, and of very many items only the
+worst. In brief form none is: the summary of the run has a line for each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ptc.reporting.terminal.summary import ALIKE
+from pytest_ptc.reporting.task_report import worst_tasks_first
+from pytest_ptc.reporting.terminal.summary import ALIKE, MAX_ITEMS
 from pytest_ptc.session.outcomes import first_line
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class TerminalOutput:
         groups = [ours] if self._brief else self._alike(ours)
         told = {id(report) for group in groups for report in group}
         left_out = told if self._brief else {id(one) for group in groups for one in group[1:]}
+        if not self._brief and terminalreporter.verbosity < 1:
+            beyond = self._beyond([one for one in ours if id(one) not in told])
+            told |= beyond
+            left_out |= beyond
         if shows:
             shown = [one for one in reports if id(one) not in told and self._tells_all(one)]
             self.shown.update(report.nodeid for report in shown)
@@ -69,6 +74,11 @@ class TerminalOutput:
         self._counted = {name: stats[name] for name in _BAD if name in stats}
         for name, counted in self._counted.items():
             stats[name] = [report for report in counted if id(report) not in left_out]
+        if "" in stats:
+            # For each failure pytest looks at all of these, for what was printed in its teardown:
+            # ten thousand items with two thousand failures would take minutes.
+            self._counted[""] = stats[""]
+            stats[""] = [report for report in stats[""] if getattr(report, "sections", True)]
         try:
             return (yield)
         finally:
@@ -94,6 +104,15 @@ class TerminalOutput:
             if trouble is not None:
                 groups.setdefault(trouble, []).append(report)
         return [group for group in groups.values() if len(group) > ALIKE]
+
+    def _beyond(self, ours: Sequence[pytest.TestReport]) -> set[int]:
+        """Return the ids of the reports that are left out because others are worse."""
+        if len(ours) <= MAX_ITEMS:
+            return set()
+        worst = worst_tasks_first(self._book.tasks)
+        places = {task.nodeid: place for place, task in enumerate(worst)}
+        ranked = sorted(ours, key=lambda report: places.get(report.nodeid, 0))
+        return {id(report) for report in ranked[MAX_ITEMS:]}
 
     def _tells_all(self, report: pytest.TestReport) -> bool:
         """Return whether a report that is shown leaves nothing of its item to be shown."""

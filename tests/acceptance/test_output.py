@@ -22,6 +22,18 @@ def test_body(ptc): assert ptc.summary == 'else'
 
 def test_plain(): assert 1 == 2
 """
+MANY = """
+@pytest.fixture
+def noisy():
+    yield
+    print("printed by a teardown")
+
+@pytest.mark.parametrize("n", range(5))
+@pytest.mark.ptc("fail Broken")
+def test_many(n, ptc): pass
+
+def test_plain(noisy): assert 1 == 2
+"""
 LOGIN = """
 @pytest.mark.parametrize("n", range(5))
 @pytest.mark.ptc("say nothing\\nexit 3")
@@ -51,6 +63,25 @@ def test_many_errors_that_are_equal_are_told_once(suite: Suite) -> None:
     text = result.stdout.str()
     assert text.count("ERROR at setup of test_alike") == 1
     assert "ERROR 5 items: agent failed" in text
+
+
+@pytest.mark.slow
+def test_of_very_many_failures_the_worst_are_shown(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pytest's section, in their order; each has a line of pytest's, and the rest is counted."""
+    for module in ("session.terminal_output", "reporting.terminal.summary"):
+        monkeypatch.setattr(f"pytest_ptc.{module}.MAX_ITEMS", 2)
+    suite.write(test_a=MANY)
+    result = suite.run("--ptc-output=full")
+    result.assert_outcomes(failed=6)
+    text = result.stdout.str()
+    assert text.count("\nptc verdict: fail - ") == 2
+    assert text.count("\nFAILED test_a.py::test_many") == 5
+    assert "printed by a teardown" in text
+    assert "\n+3 more did not pass; `ptc results` has a line for each" in text
+    assert "\nFAIL " not in text
+    assert suite.run("--ptc-output=full", "-v").stdout.str().count("\nptc verdict: fail - ") == 5
 
 
 def test_in_brief_our_failures_are_a_line_each(

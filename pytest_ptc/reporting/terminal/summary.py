@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.attempts import Spent
 from pytest_ptc.reporting.merged import named_items
-from pytest_ptc.reporting.task_report import WORST_FIRST, worst_first
+from pytest_ptc.reporting.task_report import WORST_FIRST, worst_first, worst_tasks_first
 from pytest_ptc.reporting.wording import (
     MAX_TEXT_CHARS,
     count,
     finding_text,
     first_sentence,
+    grouped,
     hung,
     listed,
     looked_at,
@@ -39,6 +40,9 @@ _NARROWEST = 20
 
 #: More items than this that met the same trouble are told together, with so many of their names.
 ALIKE = 3
+
+#: Most items that did not pass and are told in full, here and in pytest's own sections together.
+MAX_ITEMS = 100
 
 #: Findings of passing items that are named, and findings that several items name.
 _PASSING, _SEVERAL = 10, 5
@@ -108,9 +112,10 @@ def summary(
         ]
         return [*quiet, *more, *map(_problem, problems)]
     width = max(width, _NARROWEST)
+    told, left_out = _told(surprises, shown, MAX_ITEMS if verbosity < 1 else len(tasks))
     items = [
         line
-        for alike in _alike([task for task in surprises if task.nodeid not in shown])
+        for alike in told
         for line in (
             _item(alike[0], width, verbosity) if len(alike) == 1 else _together(alike, width)
         )
@@ -119,6 +124,7 @@ def summary(
         Line(" ptc summary ".center(width, "="), {"bold": True}),
         _counts(tasks, counts, unasked, succeeded=succeeded),
         *items,
+        *_more_items(left_out),
         *passing_findings(surprises, width, verbosity, merged),
         *findings_of_several(merged, width),
         *judge_lines(judge),
@@ -179,8 +185,9 @@ def _quiet(
     )
     totals = ", ".join(filter(None, (counts or "0 items", others)))
     lines = [f"ptc: {totals} in {wall:.1f} s{cost}, journal {journal}"]
-    bad = [task for task in tasks if task.bad and not task.expected and task.nodeid not in shown]
-    for task, *alike in _alike(bad):
+    bad = [task for task in tasks if task.bad and not task.expected]
+    told, left_out = _told(bad, shown, MAX_ITEMS)
+    for task, *alike in told:
         kind, label, explanation = task.reason
         findings = worst_first(task.findings)
         parts = [clip(first_sentence(explanation), 200)]
@@ -190,7 +197,31 @@ def _quiet(
         ended = f"{kind} {label}" if label else kind.value
         who = f"{task.nodeid} and {len(alike)} more" if alike else task.nodeid
         lines.append(f"{who}: {ended}: {'; '.join(filter(None, parts))}")
-    return [Line(printable(line)) for line in lines]
+    return [*(Line(printable(line)) for line in lines), *_more_items(left_out)]
+
+
+def _told(
+    tasks: Sequence[TaskReport], shown: Collection[str], most: int
+) -> tuple[list[list[TaskReport]], int]:
+    """Return the items to tell of, those together that are alike, and how many bad ones are not.
+
+    Of more than there is room for, the worst are told, in their order.
+    """
+    groups = _alike([task for task in tasks if task.nodeid not in shown])
+    bad = [group for group in groups if group[0].bad and not group[0].unfinished]
+    worst = {
+        id(task)
+        for task in worst_tasks_first(group[0] for group in bad)[: max(0, most - len(shown))]
+    }
+    left_out = [group for group in bad if id(group[0]) not in worst]
+    out = {id(group) for group in left_out}
+    return [group for group in groups if id(group) not in out], sum(map(len, left_out))
+
+
+def _more_items(left_out: int) -> Iterator[Line]:
+    if left_out:
+        text = f"+{grouped(left_out)} more did not pass; `ptc results` has a line for each"
+        yield Line(text, _MARKUP[VerdictKind.FAIL])
 
 
 def _alike(tasks: Sequence[TaskReport]) -> list[list[TaskReport]]:

@@ -19,7 +19,7 @@ from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.reporting.task_report import TaskReport
 from pytest_ptc.reporting.terminal.failure import failure_text
 from pytest_ptc.reporting.terminal.status import header_lines, live_lines, progress_line
-from pytest_ptc.reporting.terminal.summary import summary
+from pytest_ptc.reporting.terminal.summary import MAX_ITEMS, summary
 from pytest_ptc.text.printable import clip, clip_left, columns, printable, printable_lines, wrap
 
 NO_TMUX = "tmux is not installed: workers are child processes"
@@ -1253,3 +1253,44 @@ def test_items_that_met_the_same_trouble_are_told_together() -> None:
     ]
     assert quiet[1] == "t.py::test_0 and 4 more: error login: no login; set a key"
     assert len(quiet) == 5
+
+
+def many_bad(number: int) -> list[Result]:
+    """Return the results of items that failed, each worse than the one before, and of one pass."""
+    severities = ("info", "low", "medium", "high", "critical")
+    return [
+        judged("t.py::test_good", "pass", "Clean."),
+        *(
+            judged(
+                f"t.py::test_{place}",
+                "fail",
+                "Bad.",
+                *[finding(severities[place * 5 // number], "bad", "a.py:1")] * (place + 1),
+            )
+            for place in range(number)
+        ),
+    ]
+
+
+def test_of_very_many_items_that_failed_the_worst_are_told_and_the_others_counted() -> None:
+    """Those that pytest shows take room, too; `-v` tells of all."""
+    results = many_bad(MAX_ITEMS + 50)
+    told = [line for line in section(results).splitlines() if line.startswith("FAIL ")]
+    assert [line.split()[1] for line in told] == [
+        f"t.py::test_{place}" for place in range(50, MAX_ITEMS + 50)
+    ]
+    assert "+50 more did not pass; `ptc results` has a line for each" in section(results)
+    shown = {f"t.py::test_{place}" for place in range(MAX_ITEMS)}
+    lines = section(results, shown=shown).splitlines()
+    assert not [line for line in lines if line.startswith("FAIL ")]
+    assert "+50 more did not pass; `ptc results` has a line for each" in lines
+    verbose = section(results, verbosity=1)
+    assert (
+        len([line for line in verbose.splitlines() if line.startswith("FAIL ")]) == len(told) + 50
+    )
+    assert "did not pass" not in verbose
+    assert "did not pass" not in section(many_bad(MAX_ITEMS))
+    quiet = section(results, verbosity=-1).splitlines()
+    assert len(quiet) == 1 + MAX_ITEMS + 1
+    assert quiet[1].startswith("t.py::test_50: fail")
+    assert quiet[-1] == "+50 more did not pass; `ptc results` has a line for each"
