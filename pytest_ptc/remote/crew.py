@@ -111,6 +111,8 @@ class RemoteCrew:
         self._attempts: dict[str, str] = {}
         #: The connections of nodes to servers of this machine, by their supervisors.
         self._tunnels: dict[str, HomeTunnels] = {}
+        #: The ports that every task may need, as that of a proxy before a model.
+        self._ports = ports_named(texts_of(_of_all_tasks(setup)))
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
@@ -255,7 +257,7 @@ class RemoteCrew:
         """Have servers of this machine reached that a task names: they listen for it alone."""
         spec = assigned.spec
         named = ports_named(texts_of([spec["prompt"], spec["params"], spec["env"]]))
-        ports = served(named)
+        ports = served(named | self._ports)
         if ports:
             self._tunnels_of(node).allow(ports)
             node.say(frames.Forward(assigned.attempt, sorted(ports)))
@@ -385,3 +387,9 @@ class RemoteCrew:
 
 def _talks(node: Node) -> tuple[Coroutine[Any, Any, None], Coroutine[Any, Any, None]]:
     return node.listen(), node.talk()
+
+
+def _of_all_tasks(setup: frames.RunSetup) -> list[Any]:
+    """Return what names servers for every task: variables, and the words of programs."""
+    said = [setup.settings.get(name) for name in ("env", "command", "acp_command")]
+    return [setup.environ, *said]

@@ -18,6 +18,8 @@ _SERVER = re.compile(
     re.IGNORECASE,
 )
 _MAX_PORT = 65_535
+#: A line of the kernel's table whose state is that of a server; most are of connections that ended.
+_LISTENING = re.compile(r"^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F:]+ 0A ", re.MULTILINE)
 
 
 def ports_named(texts: Iterable[str]) -> frozenset[int]:
@@ -33,13 +35,11 @@ def ports_listened_at(table: str, *, six: bool) -> frozenset[int]:
         table: The content of `/proc/net/tcp`, or of `tcp6`.
         six: Whether it is `tcp6`.
     """
-    found = set()
-    for line in table.splitlines()[1:]:
-        fields = line.split()
-        address, _, port = fields[1].partition(":")
-        if fields[3] == "0A" and _is_loopback(address, six=six):
-            found.add(int(port, 16))
-    return frozenset(found)
+    return frozenset(
+        int(port, 16)
+        for address, port in _LISTENING.findall(table)
+        if _is_loopback(address, six=six)
+    )
 
 
 def _is_loopback(address: str, *, six: bool) -> bool:

@@ -174,7 +174,7 @@ class NodePlace:
         """
         root = Path(self.here(paths, self.setup.root))
         start = Path(self._start(paths))
-        environ = changed(os.environ, self.setup.environ)
+        environ = changed(os.environ, self._environ(paths))
         search_path = tuple(
             place
             for entry in self.setup.search_path
@@ -208,6 +208,7 @@ class NodePlace:
         """
         root = Path(self.here(paths, self.setup.root))
         start = Path(self._start(paths))
+        environ = self._environ(paths)
         ourselves = ProcessIdentity.of(os.getpid())
         program = agents.own.python.program
         clean_list = (program, "-m", "pytest_ptc.tasklist", str(self.task_list.path), self.run_id)
@@ -222,7 +223,7 @@ class NodePlace:
                 commands=self.commands,
                 start=start,
                 task_list_id=RunNames(self.run_id).task_list,
-                claude_config=config_dir(changed(os.environ, self.setup.environ)),
+                claude_config=config_dir(changed(os.environ, environ)),
                 address=ScratchPlaces(self.scratch).coordinator_socket,
                 key=key,
                 clean_list=(*clean_list, "own"),
@@ -233,7 +234,7 @@ class NodePlace:
                     pid=os.getpid(), created=ourselves.created if ourselves is not None else 0.0
                 ),
                 lease=lease_left(),
-                environ=self.setup.environ,
+                environ=environ,
             )
 
         return launch_file
@@ -263,6 +264,11 @@ class NodePlace:
         """Remove all that was made here. Its workers have ended."""
         shutil.rmtree(self.task_list.path, ignore_errors=True)
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _environ(self, paths: PathMap) -> dict[str, str | None]:
+        """Return the changes to the workers' environment, with this machine's paths."""
+        changes: dict[str, str | None] = paths.to_node_json(self.setup.environ)
+        return changes
 
     def _start(self, paths: PathMap) -> str:
         """Return where workers take relative entries of search paths from."""

@@ -84,6 +84,7 @@ def dask_cluster(
         where=str(address or "local"),
         code=Code(place.root, max_mb=settings.dask_max_code, ours=ours) if ships else None,
         ours=ours,
+        carried=carried_variables(settings, environ),
         in_clear=settings.dask_insecure,
     )
 
@@ -98,6 +99,7 @@ class Cluster:
         code: What is sent of this machine; None where nodes share its disk.
         shared: Directories that nodes share with this machine.
         ours: Tells whether a path is one that this run writes itself.
+        carried: Variables of this machine that workers get.
         in_clear: Whether it may be sent without TLS.
     """
 
@@ -106,6 +108,7 @@ class Cluster:
     code: Code | None = None
     shared: dict[str, SentDirectory] = field(default_factory=dict)
     ours: Callable[[str], bool] = lambda _: False
+    carried: Mapping[str, str] = field(default_factory=dict)
     in_clear: bool = False
 
     @property
@@ -136,7 +139,8 @@ class Cluster:
                 )
             return []
         new = self.code.take(specs)
-        refuse_foreign_paths(specs, self.code, ours=self.ours)
+        more = {"ptc_dask_env": self.carried.values()}
+        refuse_foreign_paths(specs, self.code, more=more, ours=self.ours)
         return [sent.summary for sent in new]
 
     def crew(
@@ -169,7 +173,7 @@ class Cluster:
             ),
             ships=self.code is not None,
             directories=tuple(directory.key for directory in needed(None)),
-            environ=dict(carried_variables(settings, os.environ)),
+            environ=dict(self.carried),
             host=settings.dask_node_host,
             home=(here.boot, here.network),
         )

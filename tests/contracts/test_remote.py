@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +16,12 @@ import psutil
 import pytest
 
 from pytest_ptc.journal.events import NodeJoined, NodeLost, NodeRefused, WorkerStarted
+from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.remote.code import Code
+from pytest_ptc.remote.loopback import Machine
+from pytest_ptc.remote.shared_code import described
+from pytest_ptc.session import cluster
 from pytest_ptc.session.cluster import Cluster
 from pytest_ptc.session.place import RunPlace
 from pytest_ptc.session.run import Run
@@ -43,14 +49,16 @@ class World:
         #: Nodes that lack what workers need.
         self.unfit: set[str] = set()
         self.ships = True
+        #: Variables of this machine that workers get.
+        self.carried: dict[str, str] = {}
 
     def run(self, **said: object) -> Run:
         """Return a run of two workers on the nodes."""
 
-        def cluster(run_id: str) -> Cluster:
+        def made(run_id: str) -> Cluster:
             self.engine = InProcessEngine(run_id, self.places, unfit=self.unfit)
             code = Code(self.place.root, max_mb=20) if self.ships else None
-            return Cluster(engine=self.engine, where="here", code=code)
+            return Cluster(engine=self.engine, where="here", code=code, carried=self.carried)
 
         usual = {
             "host": "dask",
@@ -60,7 +68,7 @@ class World:
             "dask_lease": 6.0,
         }
         settings: Settings = asked(self.place, **{**usual, **said})
-        return Run.planned(self.place, settings, other_host=cluster)
+        return Run.planned(self.place, settings, other_host=made)
 
     @property
     def story(self) -> tuple[Event, ...]:
@@ -182,7 +190,9 @@ def test_a_node_that_is_not_heard_is_lost_and_nothing_lives_there_beside_the_suc
     """Its attempt is over, and its agent has ended, before the task is given to another node."""
     beats = world.file("beats")
     prompt = (
-        f"first {world.file('first')} sh while sleep 0.05; do date +%s.%N > {beats}; done\n"
+        # Renamed: a file that an agent was writing when it ended is empty.
+        f"first {world.file('first')} sh while sleep 0.05; do date +%s.%N > {beats}.new; "
+        f"mv {beats}.new {beats}; done\n"
         f"sh date +%s.%N > {world.file('second')}\nrecord pass|--summary|again"
     )
     with world.run(workers=1, dask_lease=1.5) as run:
@@ -350,3 +360,62 @@ def test_paths_of_a_node_are_told_as_those_of_here(world: World) -> None:
     assert not named.startswith(str(world.place.root))
     assert result.verdict is not None
     assert result.verdict.summary == f"{shop} is bad"
+
+
+def test_a_shared_directory_is_used_where_it_is(world: World) -> None:
+    """Its files may change in mid-run: they do so for all."""
+    world.ships = False
+    where = world.file("where")
+    with world.run(workers=1) as run:
+        (first,) = run.submit(specs(world.place, f"sh pwd > {where}; echo x > new.py\npass"))
+        assert kind_of(first.result(60)) == "pass"
+        (second,) = run.submit(specs(world.place, "pass"))
+        assert kind_of(second.result(60)) == "pass"
+    assert where.read_text().strip() == str(world.place.root)
+
+
+def test_another_directory_at_the_path_of_a_shared_one_is_no_place_for_a_task(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What differs is named."""
+    world.ships = False
+    blob = described(str(world.place.root))
+    # A copy that has changed, in place of the directory that pytest has looked at.
+    shutil.copytree(world.place.root, world.file("copy"))
+    shutil.rmtree(world.place.root)
+    world.file("copy").rename(world.place.root)
+    world.project.write("new.py", "x")
+    monkeypatch.setattr(cluster, "described", lambda *_: blob)
+    with world.run(workers=1) as run:
+        (result,) = [one.result(60) for one in run.submit(specs(world.place, "pass"))]
+    assert result.trouble is not None
+    assert "?? new.py" in result.trouble.message
+
+
+def test_a_port_that_is_taken_on_the_node_ends_the_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent would talk to somebody else's server."""
+    monkeypatch.setattr(cluster, "this_machine", lambda: Machine("another", "machine"))
+    with socket.create_server(("127.0.0.1", 0)) as server, world.run(workers=1) as run:
+        port = server.getsockname()[1]
+        task = specs(world.place, "pass")[0]
+        named = dataclasses.replace(task, params={"base_url": f"http://localhost:{port}/x"})
+        (result,) = [one.result(60) for one in run.submit([named])]
+    assert result.trouble is not None
+    assert f"port {port} of this node's loopback interface" in result.trouble.message
+
+
+def test_variables_that_workers_get_have_the_paths_of_their_node(world: World) -> None:
+    """A file of the project is there under another name."""
+    world.carried = {"MY_FILE": str(world.place.root / "base.txt")}
+    with world.run(workers=1) as run:
+        (result,) = [
+            one.result(60)
+            for one in run.submit(specs(world.place, 'sh test "$MY_FILE" = "$PWD/base.txt"\npass'))
+        ]
+    assert kind_of(result) == "pass"
+    (world.place.start / "elsewhere.txt").write_text("x")
+    world.carried = {"MY_FILE": str(world.place.start / "elsewhere.txt")}
+    with world.run(workers=1) as run, pytest.raises(ConfigError, match=r"^ptc_dask_env: "):
+        run.submit(specs(world.place, "pass"))
