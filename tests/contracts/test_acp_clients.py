@@ -16,6 +16,7 @@ import pytest
 
 from pytest_ptc.agents.acp.agent import make
 from pytest_ptc.agents.acp.clients import CLIENTS, client_named
+from pytest_ptc.agents.acp.permissions import RECORDING_TOOL
 from pytest_ptc.agents.acp.recorder import RecorderServer
 from pytest_ptc.interfaces.agent import Job
 from pytest_ptc.interfaces.launch import AgentLaunch
@@ -212,7 +213,7 @@ def test_a_repository_cannot_configure_its_reviewer(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_one_step_task_is_one_request_and_may_only_read(name: str, tmp_path: Path) -> None:
+def test_a_task_needs_no_request_more_and_may_only_read(name: str, tmp_path: Path) -> None:
     """It reads a file; a command and a change that are not allowed are never carried out."""
     with ModelApis() as api:
         bench = Bench(name, tmp_path, api)
@@ -221,20 +222,50 @@ def test_a_one_step_task_is_one_request_and_may_only_read(name: str, tmp_path: P
         (bench.cwd / "fruit.txt").write_text("a plum and a pear")
         reads = acp.read(name, bench.cwd / "fruit.txt")
         script = [acp.shell(name, f"touch {target}"), reads, "record fail not allowed"]
-        if name != "codex":  # it writes by commands
-            script.insert(1, acp.write(name, written))
-        one, denied = bench.run("say I look. && record pass fine", "\n".join(script))
+        if name != "codex":  # it writes by commands, and reads by commands anywhere
+            outside = tmp_path / "outside.txt"
+            outside.write_text("a quince")
+            script[1:1] = [
+                acp.write(name, written),
+                # What clients take for harmless.
+                acp.shell(name, f"cat {bench.cwd / 'fruit.txt'}; expr 100000 + 23456"),
+                acp.shell(name, f"cat {outside}"),
+                acp.read(name, outside),
+            ]
+        one, reminded, denied = bench.run(
+            "say I look. && record pass fine", "say I look.\nrecord pass late", "\n".join(script)
+        )
         assert isinstance(one, Verdict), one
+        assert isinstance(reminded, Verdict), reminded
         assert isinstance(denied, Verdict), denied
         assert denied.summary == "not allowed"
         assert bench.ran() == []
-        assert "a plum and a pear" in json.dumps([request.body for request in api.of_tasks()])
-        first = [request for request in api.of_tasks() if "record pass fine" in request.prompt]
-        assert len(first) == 1
+        read = json.dumps([request.body["messages"] for request in api.of_tasks()])
+        assert "a plum and a pear" in read
+        assert re.findall(r"a quince|123456", read) == []
+        # Codex has another model invent a title when a turn ends without a verdict.
+        tasks = [one for one in api.of_tasks() if RECORDING_TOOL in " ".join(one.tools)]
+        prompts = [request.prompt for request in tasks]
+        assert sum("record pass fine" in prompt for prompt in prompts) == 1
+        assert sum("record pass late" in prompt for prompt in prompts) == 2
         # Nobody else can record for it.
-        assert len(set(bench.keys)) == 2
+        assert len(set(bench.keys)) == 3
         assert bench.shown == []
         assert bench.on_disk(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_agent_of_the_agent_may_do_no_more(name: str, tmp_path: Path) -> None:
+    """Where the client has such agents; its own ends in time."""
+    with ModelApis() as api:
+        bench = Bench(name, tmp_path, api)
+        script = [acp.shell(name, f"touch {bench.cwd / 'RAN-command'}"), "say done"]
+        if name != "codex":
+            script.insert(0, acp.write(name, bench.cwd / "RAN-write"))
+        delegates = acp.delegate(name, "\n".join(f"> {line}" for line in script))
+        (ended,) = bench.run(f"{delegates}\nsay It is done.\nrecord pass fine")
+        assert isinstance(ended, Verdict), ended
+    assert bench.ran() == []
 
 
 def test_a_model_that_calls_tools_in_code_records(tmp_path: Path) -> None:

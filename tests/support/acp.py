@@ -51,6 +51,12 @@ def write(name: str, path: Path) -> str:
     return f"use {tool} {json.dumps({key: str(path), content: 'written'})}"
 
 
+def delegate(name: str, prompt: str) -> str:
+    """Return a script's line in which a client's model has another agent do something."""
+    tool, key, more = _DELEGATES[name]
+    return f"use {tool} {json.dumps({key: prompt, **more})}"
+
+
 def environment_of(name: str, url: str) -> Mapping[str, str]:
     """Return the variables by which a user would point a client at the stand-in."""
     return _ENVIRONMENTS[name](url)
@@ -137,6 +143,17 @@ _WRITERS = {
     "copilot": ("create", "path", "file_text"),
     "qwen": ("write_file", "file_path", "content"),
     "opencode": ("write", "filePath", "content"),
+}
+_DELEGATES: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
+    "codex": ("spawn_agent", "message", {}),
+    "gemini": ("invoke_agent", "prompt", {"agent_name": "generalist"}),
+    "copilot": (
+        "task",
+        "prompt",
+        {"agent_type": "general-purpose", "description": "do it", "name": "helper", "mode": "sync"},
+    ),
+    "qwen": ("agent", "prompt", {"subagent_type": "general-purpose", "description": "do it now"}),
+    "opencode": ("task", "prompt", {"subagent_type": "general", "description": "do it"}),
 }
 _ENVIRONMENTS = {
     "codex": _codex,

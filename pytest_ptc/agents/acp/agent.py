@@ -263,7 +263,9 @@ class _Work:
             if self._recorded.is_set() and not asking.done():
                 process.cancel(session)
                 await asyncio.wait([asking], timeout=CANCEL_TIMEOUT_S)
-            self.desk.release()
+            if self._recorded.is_set():
+                # Not after any other turn: the next one may record.
+                self.desk.release()
             if not asking.done():
                 self.stuck = True
                 return None

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Client:
     """A client that `--ptc-agent=acp:NAME` can name.
 
-    In `environ` and `files`, `{home}` is its own home, and `{login}` the kind of its login.
+    In `environ`, `reading` and `files`, `{home}` is its own home, and in the first and the last
+    `{login}` is the kind of its login.
 
     Args:
         name: Its name.
@@ -21,12 +22,14 @@ class Client:
         install: The command that installs it.
         node: The oldest major version of Node that it runs on, by its package; 0 if it says none.
         login: The variables that have its key, each with the kind of login that it means.
-        login_otherwise: The kind of login where none of them is set.
+        login_otherwise: The kind of login where none of them is set, and one of `login_files` is
+            there if it has any.
         login_files: The files of its login, below the user's home; each is linked into its own.
         environ: Variables that it gets.
         writing: Variables for tasks that may do more than read.
+        reading: Words behind its arguments for tasks that may run no command.
         json_environ: Variables that hold JSON, which is added to what the user has there.
-        files: Files of its own home, as JSON.
+        files: Files of its own home, as text or as what becomes JSON.
         model: The option that names the model; None for the next one.
         model_json: The variable of `json_environ` and its key that name the model.
         fallback: The variable of `json_environ`, its key, and the provider to name there, so that
@@ -46,8 +49,9 @@ class Client:
     login_files: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     writing: Mapping[str, str] = field(default_factory=dict)
+    reading: tuple[str, ...] = ()
     json_environ: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict)
     model: str | None = None
     model_json: tuple[str, str] | None = None
     fallback: tuple[str, str, str] | None = None
@@ -57,6 +61,8 @@ class Client:
 
 #: A name that no file has: instructions of the text under review are not read.
 _NO_FILE = "none-of-the-text-under-review.md"
+#: What is in a temporary directory some clients read without asking, whoever's it is.
+_OWN_TMP = "{home}/tmp"
 
 _CODEX = Client(
     name="codex",
@@ -67,7 +73,7 @@ _CODEX = Client(
     environ={
         "CODEX_HOME": "{home}/.codex",
         # Below a temporary directory it does not put what its sandbox needs, and ours is below one.
-        "TMPDIR": "{home}/tmp",
+        "TMPDIR": _OWN_TMP,
         "DEFAULT_AUTH_REQUEST": '{"methodId": "{login}"}',
         "NO_BROWSER": "1",
         # Its sandbox has the disk read-only, and no network.
@@ -97,6 +103,15 @@ _CODEX = Client(
     # The adapter trusts every directory that it works in.
     project_files=(".codex",),
 )
+#: It asks for none of them: the second is denied in other words, the third runs commands that it
+#: takes for harmless, whatever its policy.
+_GEMINI_DENIED = ("google_web_search", "invoke_agent", "run_shell_command")
+
+
+def _gemini_policy(tools: tuple[str, ...]) -> str:
+    return f'[[rule]]\ntoolName = {list(tools)}\ndecision = "deny"\npriority = 999\n'
+
+
 _GEMINI = Client(
     name="gemini",
     argv=("gemini", "--acp"),
@@ -106,13 +121,16 @@ _GEMINI = Client(
     login_otherwise="oauth-personal",
     login_files=(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
     environ={
-        "GEMINI_CLI_SYSTEM_SETTINGS_PATH": "{home}/.gemini/system.json",
+        "GEMINI_CLI_HOME": "{home}",
         # It connects to a server of tools in trusted directories alone.
         "GEMINI_CLI_TRUST_WORKSPACE": "true",
         "GEMINI_CLI_NO_RELAUNCH": "true",
     },
+    # In place of the policies of its home.
+    reading=("--policy", "{home}/.gemini/reading.toml"),
     files={
-        ".gemini/system.json": {
+        # The user's: the system's it takes from root alone.
+        ".gemini/settings.json": {
             "security": {"auth": {"selectedType": "{login}"}, "disableYoloMode": True},
             "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
             "privacy": {"usageStatisticsEnabled": False},
@@ -123,7 +141,9 @@ _GEMINI = Client(
             "mcp": {"allowed": ["ptc"]},
             "hooksConfig": {"enabled": False},
             "skills": {"enabled": False},
-        }
+        },
+        ".gemini/policies/any.toml": _gemini_policy(_GEMINI_DENIED[:2]),
+        ".gemini/reading.toml": _gemini_policy(_GEMINI_DENIED),
     },
     model="--model",
     project_files=(".gemini", "GEMINI.md"),
@@ -142,7 +162,11 @@ _COPILOT = Client(
         "COPILOT_PROVIDER_API_KEY": "",
     },
     login_files=(".copilot/config.json", ".config/gh/hosts.yml"),
-    environ={"COPILOT_HOME": "{home}/.copilot", "COPILOT_ALLOW_ALL": "false"},
+    environ={
+        "COPILOT_HOME": "{home}/.copilot",
+        "COPILOT_ALLOW_ALL": "false",
+        "TMPDIR": _OWN_TMP,
+    },
     model="--model",
     project_files=(
         *(".github/hooks", ".github/mcp.json", ".mcp.json", ".vscode/mcp.json", ".copilot"),
@@ -158,7 +182,10 @@ _QWEN = Client(
     node=20,
     login={"OPENAI_API_KEY": "openai"},
     login_otherwise="openai",
-    environ={"QWEN_CODE_SYSTEM_SETTINGS_PATH": "{home}/.qwen/system.json"},
+    environ={
+        "QWEN_CODE_SYSTEM_SETTINGS_PATH": "{home}/.qwen/system.json",
+        "TMPDIR": _OWN_TMP,
+    },
     files={
         ".qwen/system.json": {
             "security": {"auth": {"selectedType": "{login}"}},
@@ -168,8 +195,11 @@ _QWEN = Client(
             "context": {"fileName": _NO_FILE},
             "mcp": {"allowed": ["ptc"]},
             "disableAllHooks": True,
-            # With it, a model has to ask for our tool first.
-            "tools": {"exclude": ["tool_search"]},
+            # It would run commands that it takes for harmless.
+            "permissions": {"ask": ["Bash", "Monitor"]},
+            # With the first, a model has to ask for our tool first. The second one's agents write
+            # files without asking.
+            "tools": {"exclude": ["tool_search", "agent"]},
         }
     },
     model="--model",
@@ -210,6 +240,8 @@ _OPENCODE = Client(
                 "glob": "allow",
                 "grep": "allow",
                 "ptc_record_verdict": "allow",
+                # An agent of its agent's asks where nobody hears it, and waits.
+                "task": "deny",
             },
         }
     },
@@ -231,15 +263,19 @@ def client_named(name: str) -> Client:
     return next(client for client in (*CLIENTS, OTHER) if client.name == name)
 
 
-def client_argv(client: Client, argv: tuple[str, ...], model: str | None) -> tuple[str, ...]:
-    """Return the words to start it for tasks with this model.
+def client_argv(
+    client: Client, argv: tuple[str, ...], model: str | None, *, runs: bool
+) -> tuple[str, ...]:
+    """Return the words to start it for some tasks.
 
     Args:
         client: The client.
         argv: Its program and arguments, looked up.
-        model: The model; None for its default.
+        model: Their model; None for its default.
+        runs: Whether they may run some command.
     """
-    return argv if model is None or client.model is None else (*argv, client.model, model)
+    asked = () if model is None or client.model is None else (client.model, model)
+    return (*argv, *asked, *(() if runs else client.reading))
 
 
 def with_ours(

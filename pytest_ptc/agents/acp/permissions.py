@@ -52,6 +52,11 @@ class Rules:
     everything: bool = False
 
     @property
+    def runs(self) -> bool:
+        """Tell whether some command is allowed."""
+        return self.everything or bool(self.commands) or "execute" in self.kinds
+
+    @property
     def harmless(self) -> bool:
         """Tell whether nothing but reading is allowed."""
         return not self.everything and not self.commands and self.kinds <= READ_ONLY

@@ -74,13 +74,14 @@ class Surroundings:
         client = self.client
         users = {**self._environ, **spec.env}
         ours = dict(client.environ)
-        if not rules_of(spec).harmless:
+        rules = rules_of(spec)
+        if not rules.harmless:
             ours |= client.writing
-        login = login_kind(client, users)
+        login = self._login(users)
         ours = {
             name: value.replace("{home}", str(self.home)).replace("{login}", login)
             for name, value in ours.items()
-            # What asks for a login of the kind that nobody has would wait for a person.
+            # See `_login`.
             if login or "{login}" not in value
         }
         for name in client.json_environ:
@@ -93,7 +94,10 @@ class Surroundings:
             variables = sandboxed_environment(variables)
         return Profile(
             sandbox=self._sandboxes.words(spec, self._seen()),
-            argv=client_argv(client, self._argv, spec.model),
+            argv=tuple(
+                word.replace("{home}", str(self.home))
+                for word in client_argv(client, self._argv, spec.model, runs=rules.runs)
+            ),
             environ=tuple(sorted({**variables, RUN_COOKIE: self._run_id}.items())),
         )
 
@@ -117,11 +121,12 @@ class Surroundings:
             if value.startswith("{home}/"):
                 place = Path(value.replace("{home}", str(self.home)))
                 (place.parent if place.suffix else place).mkdir(parents=True, exist_ok=True)
-        login = login_kind(self.client, environ)
+        login = self._login(environ)
         for name, content in self.client.files.items():
             file = self.home / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(content).replace("{login}", login)
+            text = content if isinstance(content, str) else json.dumps(content)
+            text = text.replace("{login}", login).replace("{home}", str(self.home))
             file.write_text(text, encoding="utf-8")
 
     def _seen(self) -> list[Mount]:
@@ -133,12 +138,22 @@ class Surroundings:
             *readable(*filter(Path.is_file, map(self._users, _COMMON_FILES))),
         ]
 
+    def _login(self, environ: Mapping[str, str]) -> str:
+        """Return the kind of login that the user has; empty for none, or none that has a name."""
+        for name, kind in self.client.login.items():
+            if environ.get(name):
+                return kind
+        files = self.client.login_files
+        has_one = not files or any(self._users(name).is_file() for name in files)
+        # One that asked for a login that nobody has would wait for a person.
+        return self.client.login_otherwise if has_one else ""
+
     def _users(self, name: str) -> Path:
         """Return where the user's file is: a variable may name another place."""
         for variable, value in self.client.environ.items():
-            beginning = value.removeprefix("{home}/")
-            if variable in self._environ and beginning != value and name.startswith(beginning):
-                return Path(self._environ[variable]) / name[len(beginning) + 1 :]
+            place = value.removeprefix("{home}")
+            if variable in self._environ and place != value and f"/{name}".startswith(f"{place}/"):
+                return Path(self._environ[variable]) / name[len(place) :].lstrip("/")
         return self._user_home / name
 
     def project_trouble(self, cwd: str) -> Trouble | None:
@@ -154,14 +169,6 @@ class Surroundings:
                     )
                     return Trouble(cause=Cause.PROJECT_SETTINGS, message=message)
         return None
-
-
-def login_kind(client: Client, environ: Mapping[str, str]) -> str:
-    """Return the kind of login that the user's variables mean."""
-    for name, kind in client.login.items():
-        if environ.get(name):
-            return kind
-    return client.login_otherwise
 
 
 def json_variable(environ: Mapping[str, str], name: str) -> dict[str, Any]:

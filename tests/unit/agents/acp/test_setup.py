@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,6 @@ from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.model.task import TaskSpec
 from tests.support.launch import launch_file
 from tests.support.settings import settings_with
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def request_of(folder: Path, environ: dict[str, str] | None = None, **said: Any) -> AgentRequest:
@@ -129,6 +127,12 @@ def test_a_users_directory_for_a_client_is_where_its_login_is(tmp_path: Path) ->
     around = surroundings(tmp_path, "codex", environ)
     around.make_home(environ)
     assert (around.home / ".codex" / "auth.json").resolve() == tmp_path / "own" / "auth.json"
+    (tmp_path / "own" / ".gemini").mkdir()
+    (tmp_path / "own" / ".gemini" / "oauth_creds.json").write_text("secret")
+    around = surroundings(tmp_path, "gemini", {"GEMINI_CLI_HOME": str(tmp_path / "own")})
+    around.make_home({})
+    linked = (around.home / ".gemini" / "oauth_creds.json").resolve()
+    assert linked == tmp_path / "own" / ".gemini" / "oauth_creds.json"
 
 
 def test_another_client_keeps_the_users_home(tmp_path: Path) -> None:
@@ -151,7 +155,22 @@ def test_a_process_is_shared_by_tasks_that_need_the_same(tmp_path: Path) -> None
     assert dict(writes.environ)["INITIAL_AGENT_MODE"] == "workspace-write"
     assert dict(one.environ)["INITIAL_AGENT_MODE"] == "read-only"
     gemini = surroundings(tmp_path, "gemini", {})
-    assert gemini.profile(spec(tmp_path, model="m")).argv[-2:] == ("--model", "m")
+    assert gemini.profile(spec(tmp_path, model="m")).argv[2:4] == ("--model", "m")
+
+
+def test_a_client_that_runs_commands_unasked_has_none_where_none_is_allowed(tmp_path: Path) -> None:
+    """Gemini takes some for harmless, whatever it is told to ask for."""
+    gemini = surroundings(tmp_path, "gemini", {})
+    gemini.make_home({})
+    for options, policy in (
+        ({}, True),
+        ({"tools": ("Edit",)}, True),
+        ({"tools": ("Bash",)}, False),
+    ):
+        argv = gemini.profile(spec(tmp_path, **options)).argv
+        assert ("--policy" in argv) is policy
+        if policy:
+            assert "run_shell_command" in Path(argv[argv.index("--policy") + 1]).read_text()
 
 
 @pytest.mark.parametrize("place", [".gemini/settings.json", "sub/.gemini/.env"])
