@@ -57,6 +57,8 @@ def _is_there(folder: str, name: str) -> bool:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise
         return False
+    except ValueError:  # no path of a file
+        return False
     return True
 
 
