@@ -5,7 +5,7 @@ each once, with its files and its history: a snapshot, to which what is edited l
 
     code = Code(rootpath, max_mb=settings.dask_max_code, ours=lists.ours)
     for sent in code.take(specs):  # new ones; blocks: files are read, git is run
-        header(sent.summary)
+        header(sent.lines)
     sent = code.of(spec.cwd)  # what a node must have before it does this task
     sent.key, sent.blob  # send the bytes where a node does not have the key yet
     PathMap(code.pairs({sent.key: place}))  # `place` is where `sent_code.unpack` has laid it down
@@ -91,6 +91,13 @@ class Sent:
             parts.append(f"{len(self.notes)} left out")
         more = f" ({'; '.join(parts)})" if parts else ""
         return f"sent {files}, {size(len(self.blob))} of {self.top}{more}"
+
+    @property
+    def lines(self) -> list[str]:
+        """Return what a person is told of it, what is left out by name."""
+        left_out = [f"not sent: {note}" for note in self.notes[:_MAX_NAMES]]
+        more = len(self.notes) - len(left_out)
+        return [self.summary, *left_out, *([f"not sent: {more} more"] if more > 0 else [])]
 
 
 class Code:

@@ -125,7 +125,7 @@ class Cluster:
         """Return that there is no tmux server on this machine."""
 
     def take(self, specs: Sequence[TaskSpec]) -> list[str]:
-        """Pack what tasks need of this machine; return a line for each directory that is new.
+        """Pack what tasks need of this machine; return lines about each directory that is new.
 
         Raises:
             PtcError: It cannot be sent; the message has the fix.
@@ -141,7 +141,7 @@ class Cluster:
         new = self.code.take(specs)
         more = {"ptc_dask_env": self.carried.values()}
         refuse_foreign_paths(specs, self.code, more=more, ours=self.ours)
-        return [sent.summary for sent in new]
+        return [line for sent in new for line in sent.lines]
 
     def crew(
         self,

@@ -160,11 +160,16 @@ class Publisher:
         )
 
     def tell_kept(self) -> None:
-        """Say why verdicts of the resumed run are not kept, before new ones cost money."""
+        """Say what goes to nodes, and why verdicts of the resumed run are not kept.
+
+        Before new ones cost money.
+        """
         reporter = self._terminal
         if reporter is None:
             return
-        for line in (*self._refusal(), *self._run.resumption_lines()):
+        sent = [f"ptc: {line}" for line in self._run.sent]
+        self._run.sent.clear()
+        for line in (*sent, *self._refusal(), *self._run.resumption_lines()):
             reporter.ensure_newline()
             reporter.write_line(printable(self.redact(line)))
 

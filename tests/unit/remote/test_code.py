@@ -381,7 +381,9 @@ def test_links_stay_in_the_directory(repo: Repository, tmp_path: Path) -> None:
     assert {note.split("'")[1] for note in found.notes} == {
         *("out", "out-absolute", "over", "gits", "behind"),
     }
-    assert "5 left out" in found.summary
+    assert "5 left out" in found.lines[0]
+    assert len(found.lines) == 6
+    assert all(line.startswith("not sent: ") for line in found.lines[1:])
     assert not found.covers(str(repo.top / "out"))
 
 
