@@ -62,7 +62,11 @@ COMMANDS = (
     Command("talk", "talk", "resume the Claude Code session of an item's last attempt"),
     Command("status", "status", "print where a run stands, and what each of its workers does"),
     Command("watch", "watch", "show a run, or one of its workers, until Ctrl-C; --html: as a page"),
-    Command("attach", "attach", "show the panes of an active run's workers"),
+    Command(
+        "attach",
+        "attach",
+        "show the panes of an active run's workers, also on the nodes of a cluster",
+    ),
     Command(
         "audit",
         "audit",

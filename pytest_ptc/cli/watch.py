@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_ptc.cli.glances import RunsHere
+    from pytest_ptc.journal.outline import WorkerOutline
     from pytest_ptc.runs.glance import GlancedRun
 
 #: Seconds between two looks at a run.
@@ -106,9 +107,18 @@ def _draw(lines: Sequence[str], rows: int) -> None:
 def _follow(here: RunsHere, found: GlancedRun, name: str) -> int:
     """Show what a worker shows, until the run or the worker has ended."""
     output = WorkerOutput(found.folder, name)
+    if name in found.outline.without_place:
+        raise ConfigError(f"worker {name} of run {found.run_id} waits for a place")
     if name not in found.outline.workers:
         known = ", ".join(found.outline.workers) or "none"
         raise ConfigError(f"run {found.run_id} has no worker {name}; its workers: {known}")
+    worker = found.outline.workers[name]
+    if (
+        found.state is RunState.RUNNING
+        and worker.lost is None
+        and not print_lines(_where(found, worker))
+    ):
+        return 1
     while True:
         worker = found.outline.workers[name]
         task = found.outline.task(worker.task or "")
@@ -120,6 +130,15 @@ def _follow(here: RunsHere, found: GlancedRun, name: str) -> int:
             return 0 if print_lines([f"{name}: {how}"]) else 1
         time.sleep(_LOOK_EVERY_S)
         found = here.one(found.run_id)
+
+
+def _where(found: GlancedRun, worker: WorkerOutline) -> list[str]:
+    """Return where a worker is that is on a node, and what shows its pane there."""
+    node = found.outline.nodes.get(worker.node or "")
+    if node is None:
+        return []
+    pane = f"; its pane: ptc attach {worker.name}" if node.tmux_socket is not None else ""
+    return [f"{worker.name} is on node {node.title}{pane}"]
 
 
 def _serve(here: RunsHere, found: GlancedRun, port: int) -> int:

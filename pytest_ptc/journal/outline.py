@@ -150,6 +150,8 @@ class RunOutline:
         #: When the run ended in order, or was cleaned; None while active, or if it was killed.
         self.ended: float | None = None
         self.exit_status: int | None = None
+        #: The shard that it judges, as `2/3`; None where it judges all.
+        self.shard: str | None = None
         #: When the last event was written.
         self.last = float(began["at"])
         #: What items came to by their tests, where that is not what their verdict says.
@@ -251,6 +253,8 @@ class RunOutline:
                 self._kinds[event["nodeid"]] = "fail"
             case "item" if event.get("self_test") and event["outcome"] == "passed":
                 self._kinds.setdefault(event["nodeid"], "pass")
+            case "shard":
+                self.shard = f"{event['number']}/{event['of']}"
             case "held":
                 self.held = event["why"], event["at"] + event["seconds"]
             case "worker waits" | "worker started" | "worker ready" | "worker lost":

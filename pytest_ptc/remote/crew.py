@@ -336,7 +336,7 @@ class RemoteCrew:
 
     def _unfit(self, node: Node, why: str) -> None:
         """Give its seats back; the engine offers it no more, and its workers look for others."""
-        node.state, node.why = NodeState.UNFIT, why
+        node.state, node.why, node.was_unfit = NodeState.UNFIT, why, True
         self._refused(node.title, why)
         self._engine.refuse(node.facts.node, why)
         for place in self._places.values():
@@ -348,8 +348,9 @@ class RemoteCrew:
         name = node.facts.supervisor
         if node.was_told_to_close:
             self._journal.append(events.NodeLeft(node=name))
-        else:
+        elif not node.was_unfit:
             self._journal.append(events.NodeLost(node=name, why=why))
+            self._calls.note(f"node {node.title} is lost: {why}")
         if (tunnels := self._tunnels.pop(name, None)) is not None:
             self._run(tunnels.close())
         for worker, place in list(self._places.items()):

@@ -84,6 +84,8 @@ class Node:
         self.why = ""
         #: Whether its end is the run's own.
         self.was_told_to_close = False
+        #: Whether it was refused: nothing of the run has ever lived there.
+        self.was_unfit = False
         #: Set when nothing of the run lives there any more.
         self.is_over = asyncio.Event()
         self._engine = engine

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_ptc.journal.events import SessionEnded
 from pytest_ptc.journal.lines import STORY, StoryError
 from pytest_ptc.journal.story import read_story
-from pytest_ptc.model.errors import JournalError, TaskListError
+from pytest_ptc.model.errors import ConfigError, JournalError
 from pytest_ptc.system.processes import wait_gone
 
 if TYPE_CHECKING:
     from pytest_ptc.runs.recorded import RecordedRun
+    from pytest_ptc.runs.screens import Screens
 
 #: How long a run may take to end in order, its workers and its reports included.
 STOP_TIMEOUT_S = 60.0
@@ -53,21 +54,15 @@ def _as_it_is_now(run: RecordedRun) -> RecordedRun:
         raise JournalError(f"journal {run.folder}: {error}") from error
 
 
-def watch(run: RecordedRun, *, interactive: bool = False) -> NoReturn:
-    """Replace this process by tmux, attached to the run's workers.
-
-    Args:
-        run: The run.
-        interactive: Whether keys go to the workers' panes; they do in an interactive run.
+def watch(screens: Screens) -> NoReturn:
+    """Replace this process by what shows these panes.
 
     Raises:
-        TaskListError: Its workers have no screens.
+        ConfigError: It is not installed.
     """
-    socket = run.began.tmux_socket
-    tmux = shutil.which("tmux")
-    if socket is None:
-        raise TaskListError(f"run {run.run_id} has no screens to watch: its host is not tmux")
-    if tmux is None:
-        raise TaskListError("tmux is not installed; install tmux 3.2 or newer")
-    may_type = interactive or run.interactive
-    os.execv(tmux, [tmux, "-S", socket, "attach", *([] if may_type else ["-r"])])
+    program = shutil.which(screens.argv[0])
+    if program is None:
+        install = {"tmux": "install tmux 3.2 or newer", "ssh": "install OpenSSH's client"}
+        fix = install[screens.argv[0]]
+        raise ConfigError(f"{screens.argv[0]} is not installed; {fix}, to run: {screens.command}")
+    os.execv(program, screens.argv)

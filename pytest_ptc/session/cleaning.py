@@ -44,7 +44,7 @@ def clean_run(run: RecordedRun) -> Cleaned:
         )
     if end_workers(_workers(run)) or end_marked(RUN_COOKIE, run.run_id, grace=0.5):
         raise JournalError(f"run {run.run_id}: processes of it cannot be ended")
-    done = clean_tmux(run.began.tmux_socket, run.run_id)
+    done = clean_tmux(run.began.tmux_socket, run.run_id).and_(Cleaned(left=_nodes(run)))
     if run.began.scratch is not None:
         done = done.and_(_clean_scratch(run, Path(run.began.scratch)))
     if run.began.task_list is not None:
@@ -66,6 +66,13 @@ def _workers(run: RecordedRun) -> Iterator[tuple[ProcessIdentity, Path]]:
     for event in run.events:
         if isinstance(event, WorkerStarted) and event.pid is not None and event.created is not None:
             yield ProcessIdentity(event.pid, event.created), places.launch_file(event.worker)
+
+
+def _nodes(run: RecordedRun) -> tuple[str, ...]:
+    """Return which nodes of a cluster may still have something of the run: none is reached."""
+    lease = "it ends what it has by itself when its lease is over"
+    nodes = run.outline.nodes.values()
+    return tuple(f"node {node.title}: {lease}" for node in nodes if node.ended is None)
 
 
 def _clean_scratch(run: RecordedRun, scratch: Path) -> Cleaned:

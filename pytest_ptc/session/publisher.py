@@ -76,7 +76,7 @@ class Publisher:
             agent=self._settings.agent,
             list_id=plan.list_id,
             cluster=plan.host.where if isinstance(plan.host, Cluster) else None,
-            attach=plan.host.attach,
+            attach="ptc attach" if isinstance(plan.host, Cluster) else plan.host.attach,
             note=plan.fallback,
             sandbox=plan.sandbox,
             budget=self._settings.budget_usd,

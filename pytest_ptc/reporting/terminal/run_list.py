@@ -73,7 +73,7 @@ def _cells(row: RunRow, now: float) -> tuple[str, ...]:
     return (
         row.run,
         when,
-        str(outline.standing),
+        f"shard {outline.shard}, {outline.standing}" if outline.shard else str(outline.standing),
         outline.cost,
         printable(command_text(outline.began)),
     )

@@ -98,7 +98,8 @@ def _totals(outline: RunOutline, *, active: bool) -> str:
     standing = outline.standing
     counts = listed((kind, standing.kinds.get(kind, 0)) for kind in _KINDS)
     running = outline.running
-    parts = [f"{standing.done} of {standing.total} done" + (f": {counts}" if counts else "")]
+    shard = f"shard {outline.shard}, " if outline.shard else ""
+    parts = [f"{shard}{standing.done} of {standing.total} done" + (f": {counts}" if counts else "")]
     if active:
         queued = f"{standing.total - standing.done - running} queued"
         parts += [f"{running} running", queued + _behind_groups(outline.behind_group)]

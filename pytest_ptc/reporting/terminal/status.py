@@ -46,7 +46,8 @@ def header_lines(
         host: The name of the host they live in.
         agent: The agent's name.
         list_id: The shared task list.
-        cluster: The address of the cluster that they find places on; None without one.
+        cluster: The address of the cluster that they find places on, `local` for one that is made
+            for the run; None without one.
         attach: The command with which a person can watch.
         note: What went otherwise than asked, such as `NO_TMUX`.
         sandbox: What is to be said of the agents' sandbox.
@@ -58,7 +59,8 @@ def header_lines(
     place = place if cluster is None else f"on {host}"
     lines = [f"ptc: {count(workers, 'worker')} {place}, {agent} agent, list {list_id}"]
     if cluster is not None:
-        lines.append(f"ptc: on nodes as they join {cluster}")
+        where = "a cluster on this machine" if cluster == "local" else cluster
+        lines.append(f"ptc: on the nodes of {where}, as they join")
     if attach:
         lines.append(f"ptc: watch with: {attach}")
     lines += [f"ptc: {text}" for text in (note, sandbox) if text]

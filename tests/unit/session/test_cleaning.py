@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_ptc.journal.events import RunCleaned, WorkerStarted
+from pytest_ptc.journal.events import (
+    NodeJoined,
+    NodeLeft,
+    NodeLost,
+    RunCleaned,
+    WorkerStarted,
+)
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.runs.recorded import open_run
 from pytest_ptc.runs.state import RunState
@@ -53,6 +59,21 @@ def task(path: Path, run_id: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {} if run_id is None else {"metadata": {"ptc_run": run_id}}
     path.write_text(json.dumps({**value, "blocks": [], "blockedBy": [], **metadata}))
+
+
+def test_what_may_be_left_on_nodes_is_said(tmp_path: Path) -> None:
+    """None of them is reached: each ends what it has when nobody is heard any more."""
+    told = (
+        *(
+            NodeJoined(node=name, host=name[:2], python="3.11.7", version="0.1.0")
+            for name in ("na-1", "nb-2", "nc-3")
+        ),
+        NodeLost(node="nb-2", why="not heard"),
+        NodeLeft(node="nc-3"),
+    )
+    done = clean_run(killed_run(tmp_path, *told))
+    lease = "it ends what it has by itself when its lease is over"
+    assert done.left == (f"node na-1 (na): {lease}",)
 
 
 @pytest.mark.parametrize(

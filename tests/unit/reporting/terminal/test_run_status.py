@@ -293,6 +293,15 @@ def test_the_list_shows_results_age_cost_and_command() -> None:
     assert narrow[0] == lines[0]
 
 
+def test_a_run_of_one_shard_says_which() -> None:
+    """In the list and in its status: what it judged is a part of the suite."""
+    shard = events.ShardTaken(at=START_AT, number=2, of=3, nodeids=(), shards=(), settings={})
+    outline = _outline(shard, *RUNNING)
+    (line,) = run_rows([RunRow("1", outline, "running")], now=START_AT + 20, width=None)
+    assert "  shard 2/3, 1 of 4 judged: 1 pass  " in line
+    assert _totals(outline).startswith("shard 2/3, 1 of 4 done: 1 pass")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

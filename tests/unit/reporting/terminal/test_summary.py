@@ -299,7 +299,7 @@ def test_clipped_text_fits(text: str, width: int) -> None:
             },
             [
                 "ptc: 6 workers on dask, command agent, list ptc-20261122-ab12cd",
-                "ptc: on nodes as they join tcp://10.77.0.2:8786",
+                "ptc: on the nodes of tcp://10.77.0.2:8786, as they join",
                 "ptc: watch with: ptc attach",
             ],
             id="cluster",
