@@ -35,7 +35,7 @@ def check_commands(text: str) -> None:
     )
     if done.returncode:
         raise PageError(done.stderr)
-    for line in plain.splitlines():
+    for line in plain.replace("\\\n", " ").splitlines():
         _check_words(shlex.split(line, comments=True) if _is_whole(line) else line.split())
 
 

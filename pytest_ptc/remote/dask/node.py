@@ -36,6 +36,8 @@ OFFER_S = 2.0
 _OFFERS = 15
 #: Seconds between two looks whether the Dask worker is being closed.
 _LOOK_S = 1.0
+#: Seconds that a supervisor has to end what it has when its Dask worker is being closed.
+_CLOSE_S = 10.0
 #: Seconds that a supervisor may take to begin, its code among it.
 _TAKE_S = 120.0
 _ALIVE = frozenset({"init", "starting", "running", "paused"})
@@ -117,6 +119,7 @@ def _held(run_id: str, worker: str, number: int, offer: _Offer) -> str:
             # In order, as a batch system's job does before its time is over.
             with contextlib.suppress(Exception):
                 seat.close()
+                seat.wait(_CLOSE_S)
             break
     return "free"
 
