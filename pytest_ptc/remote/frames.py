@@ -33,6 +33,8 @@ class Outbox:
         self._frames: deque[bytes] = deque()
         #: The number of the first frame that is kept.
         self._first = 1
+        #: The number of the last frame that does not wait for others.
+        self._urgent = 0
         #: Bytes of all frames that are kept.
         self.size = 0
 
@@ -42,11 +44,23 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def put(self, frame: bytes) -> None:
-        """Send a frame with the next load."""
+    @property
+    def is_urgent(self) -> bool:
+        """Tell whether there is a frame that does not wait for others."""
+        return self._urgent >= self._first
+
+    def put(self, frame: bytes, *, urgent: bool = True) -> None:
+        """Send a frame with the next load; one that is not urgent waits for another that is."""
         self._frames.append(frame)
         self.size += len(frame)
-        self._news()
+        if urgent:
+            self.hurry()
+
+    def hurry(self) -> None:
+        """Let what there is wait no more."""
+        if self._frames:
+            self._urgent = self._first + len(self._frames) - 1
+            self._news()
 
     def arrived(self, last: int) -> None:
         """Forget the frames up to this number: the other side has them.

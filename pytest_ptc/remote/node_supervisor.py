@@ -195,6 +195,7 @@ class NodeSupervisor:
             await asyncio.sleep(GLANCE_S)
             if self._workers is not None:
                 self._workers.glance()
+            self._outbox.hurry()
 
     async def _end(self) -> None:
         """End all that was started here, and leave nothing."""
@@ -234,7 +235,7 @@ class NodeSupervisor:
         self._outbox.arrived(call.arrived)
         if self._phase is Phase.ENDED and not len(self._outbox):
             self._all_heard.set()
-        if not len(self._outbox):
+        if not self._outbox.is_urgent:
             self._has_news.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._has_news.wait(), self._lease.patience)
@@ -367,8 +368,8 @@ class NodeSupervisor:
 
     # Words to pytest's machine.
 
-    def _send(self, frame: frames.FromNode) -> None:
-        self._outbox.put(frames.encode(frame))
+    def _send(self, frame: frames.FromNode, *, urgent: bool = True) -> None:
+        self._outbox.put(frames.encode(frame), urgent=urgent)
 
     def _told(self, event: Event) -> None:
         if isinstance(event, WorkerLineBroken):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 _TELL_PART = 0.1
 
 
+class SendFrame(Protocol):
+    """Sends a frame to pytest's machine."""
+
+    def __call__(self, frame: frames.FromNode, *, urgent: bool = True) -> None:
+        """Send it; one that is not urgent waits a moment for another one: calls are dear."""
+
+
 class NodeWorkers:
     """Has a node's workers started and ended, and carries their words and files.
 
@@ -41,7 +48,7 @@ class NodeWorkers:
         tunnels: The way to its servers.
         lease: The node's lease.
         clock: The clock of the lease.
-        send: Sends a frame to pytest's machine.
+        send: Sends a frame to pytest's machine; one that is not urgent, when there is another one.
         errand: Runs a coroutine beside the loop.
     """
 
@@ -54,7 +61,7 @@ class NodeWorkers:
         tunnels: NodeTunnels,
         lease: NodeLease,
         clock: Callable[[], float],
-        send: Callable[[frames.FromNode], None],
+        send: SendFrame,
         errand: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._place = place
@@ -127,7 +134,7 @@ class NodeWorkers:
         """Carry what attempts at work have written."""
         for files in self._attempts.values():
             for part in files.new_parts():
-                self._send(part)
+                self._send(part, urgent=False)
 
     async def end(self) -> None:
         """End all workers and what they have started."""
@@ -153,7 +160,8 @@ class NodeWorkers:
                 if report is not None:
                     report = self._directories.paths.from_node_json(report)
                 message = messages.Ended(attempt, report, problem)
-        self._send(frames.Line(worker, messages.encode(message)))
+        urgent = not isinstance(message, messages.Begun)
+        self._send(frames.Line(worker, messages.encode(message)), urgent=urgent)
 
     def _gone(self, worker: str, why: str) -> None:
         self._send(frames.Gone(worker, why))

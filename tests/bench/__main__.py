@@ -9,6 +9,7 @@
     python -m tests.bench sandbox                what a sandbox costs a task
     python -m tests.bench status                 what a status of a large run costs
     python -m tests.bench agents                 what a one-step task costs with each agent
+    python -m tests.bench cluster                workers on a Dask cluster against our own
     python -m tests.bench judges                 what votes, verification and canaries are worth
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
@@ -38,6 +39,7 @@ import pytest
 from tests.bench import (
     agents,
     claude,
+    cluster,
     importing,
     judges,
     latency,
@@ -62,6 +64,7 @@ PARTS = {
     "sandbox": sandbox,
     "status": status,
     "agents": agents,
+    "cluster": cluster,
     "claude": claude,
     "main-session": main_session,
 }

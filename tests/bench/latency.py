@@ -103,14 +103,20 @@ def _passage(run: Run, ended: dict[str, Any], nodeid: str) -> Passage:
 
 
 def _run(folder: Path, way: Way) -> Run:
+    return suite(folder, way.record, TASKS).run(
+        f"--ptc-workers={WORKERS}", f"--ptc-host={way.host}"
+    )
+
+
+def suite(folder: Path, record: str, tasks: int) -> Suite:
+    """Return a suite whose agents sleep and record, by printing or by `ptc record`."""
     chance = random.Random(1)  # noqa: S311 - the same sleeps for every way and every run
-    times = [chance.randint(*SLEEP) for _ in range(TASKS)]
+    times = [chance.randint(*SLEEP) for _ in range(tasks)]
     folder.mkdir()
     agent = folder / "agent.py"
     agent.write_text(_AGENT)
     # Python without its site: the agent's own start is not what we measure, and costs the others.
-    command = f'ptc_command = "{sys.executable}" -I -S "{agent}" {way.record}\n'
-    suite = Suite(
+    command = f'ptc_command = "{sys.executable}" -I -S "{agent}" {record}\n'
+    return Suite(
         folder, times, prompt="Sleep for {value} ms.", ini=f"ptc_agent = command\n{command}"
     )
-    return suite.run(f"--ptc-workers={WORKERS}", f"--ptc-host={way.host}")

@@ -93,10 +93,10 @@ class ProcessTree:
 
     Args:
         root: The process.
-        beside: The pid of the only other child that we have.
+        beside: The pid of the only other child that we have; None where there is none.
     """
 
-    def __init__(self, root: subprocess.Popen[bytes], *, beside: int) -> None:
+    def __init__(self, root: subprocess.Popen[bytes], *, beside: int | None = None) -> None:
         self._root = root
         self._beside = beside
         #: Seconds of those that have ended.
@@ -140,7 +140,10 @@ class ProcessTree:
     def _reap(self) -> None:
         """Count every process that has ended, with those that it has waited for itself."""
         while True:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:  # there is none at all
+                return
             if not pid:
                 return
             if pid == self._beside:

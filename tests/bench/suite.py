@@ -17,6 +17,8 @@ from tests.bench import PROBE_FILE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from typing_extensions import Self
+
 #: The checkout's root: what is measured is the package beside these benchmarks, installed or not.
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +51,11 @@ class Run:
 
     probe: dict[str, Any]
     journal: Path | None
+
+    @classmethod
+    def of_probe(cls, probe: Path, journal: Path | None) -> Self:
+        """Return the run whose probe wrote this file."""
+        return cls(json.loads(probe.read_text()), journal)
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:
@@ -94,7 +101,7 @@ class Suite:
             status = start_pytest(self.folder, *args, probe=probe, output=output).wait()
         if status:
             raise BenchError(f"pytest ended with {status}:\n{log.read_text()[-4000:]}")
-        return Run(json.loads(probe.read_text()), journal_of(self.folder))
+        return Run.of_probe(probe, journal_of(self.folder))
 
 
 def journal_of(folder: Path) -> Path | None:

@@ -112,3 +112,19 @@ def test_news_is_told() -> None:
     outbox = Outbox(lambda: told.append(1))
     outbox.put(b"a")
     assert told == [1]
+
+
+def test_a_frame_that_is_not_urgent_waits_for_one_that_is() -> None:
+    told: list[int] = []
+    outbox = Outbox(lambda: told.append(1))
+    urgent = []
+    for frame, waits in ((b"a", True), (b"b", False), (b"c", True)):
+        outbox.put(frame, urgent=not waits)
+        urgent.append(outbox.is_urgent)
+        if not waits:
+            assert outbox.load() == (1, [b"a", b"b"])
+            outbox.arrived(2)
+            urgent.append(outbox.is_urgent)
+    outbox.hurry()
+    assert [*urgent, outbox.is_urgent] == [False, True, False, False, True]
+    assert told == [1, 1]
