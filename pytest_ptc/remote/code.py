@@ -30,7 +30,7 @@ from pytest_ptc.system.git.command import git
 from pytest_ptc.system.git.repositories import repository_top
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_ptc.model.task import TaskSpec
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _KB, _MB = 1_000, 1_000_000
 #: Names in a message.
 _MAX_NAMES = 5
+#: Characters of a text that are taken apart at once: so few have no more words than may be.
+_PIECE_CHARS = 16_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +202,8 @@ class Code:
                 lines = git(place, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
                 pairs = (line.partition(" ") for line in lines)
                 names[place] = short_names({name: commit for commit, _, name in pairs})
-            words = candidates([spec.prompt, *texts_of(dict(spec.params))])
+            texts = (spec.prompt, *texts_of(dict(spec.params)))
+            words = (word for text in texts for word in all_words(text))
             head = spec.ref or _head(place)
             self._add(
                 place,
@@ -274,6 +277,22 @@ class Code:
             "ptc_dask_max_code, have git ignore what no task needs, or say ptc_dask_code=shared "
             f"where nodes see this disk; its largest files: {named}"
         )
+
+
+def all_words(text: str) -> Iterator[str]:
+    """Yield all that could be a path, a pattern or a branch in a text of any length.
+
+    A prompt may hold a whole file. Some come more than once.
+    """
+    start = 0
+    while start < len(text):
+        end = start + _PIECE_CHARS
+        if end < len(text):
+            # Between lines, or else at a blank: what is longer than a piece is no path.
+            places = (text.rfind(sign, start + 1, end) for sign in "\n ")
+            end = next((at + 1 for at in places if at > 0), end)
+        yield from candidates([text[start:end]])
+        start = end
 
 
 def size(count: int) -> str:

@@ -27,8 +27,9 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.inputs.disk import TooMuchError, UnreadableError, below
-from pytest_ptc.inputs.named_files import MAX_PATTERNS, MAX_WALKED, candidates, matches
+from pytest_ptc.inputs.named_files import MAX_PATTERNS, MAX_WALKED, matches
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.remote.code import all_words
 from pytest_ptc.system.patterns import MADE_BY_TOOLS
 from pytest_ptc.text.printable import printable
 
@@ -50,6 +51,8 @@ _STANDARD = frozenset(
 )
 #: Problems that one error names.
 _MAX_PROBLEMS = 10
+#: Paths whose answers are kept, for all tasks.
+_MAX_KEPT = 100_000
 _SIGNS = re.compile(r"[*?\[]")
 
 
@@ -145,15 +148,12 @@ class _Look:
         self._code, self._ours = code, ours
         self._sent = code.all
         self._found: dict[str, str | None] = {}
-        self._words: dict[str, list[str]] = {}
         self._walked: dict[str, list[str]] = {}
 
     def problems(self, text: str, bases: Sequence[str], *, whole: bool, cwd: str) -> Iterator[str]:
         known = {self._code.root_given, os.path.abspath(cwd), *(sent.top for sent in self._sent)}
-        if text not in self._words:
-            self._words[text] = candidates([text])
         patterns = 0
-        for word in self._words[text]:
+        for word in all_words(text):
             prose = not (whole and word == text.strip())
             if prose and not any(sign in word for sign in "./~"):
                 continue
@@ -192,6 +192,8 @@ class _Look:
     def _problem(self, path: str) -> str | None:
         """Return why nodes do not have what lies at a path; None where nothing does."""
         if path not in self._found:
+            if len(self._found) >= _MAX_KEPT:
+                self._found.clear()
             self._found[path] = self._looked(path)
         return self._found[path]
 
@@ -213,7 +215,10 @@ class _Look:
                 f"leads out of what is sent to nodes, to {real}; put the file itself below "
                 f"{inside[0]}, {shared}"
             )
-        return f"is not sent to nodes, as git ignores it; have git take it, {shared}"
+        return (
+            "is not sent to nodes, as git ignores it, or as it is newer than what was sent; have "
+            f"git take it from the start, {shared}"
+        )
 
     def _unmapped(self, path: str, known: Iterable[str]) -> str | None:
         """Return why a path that is sent is not found there by this name."""

@@ -39,6 +39,7 @@ _SETTINGS = (
 )
 _ALL = ("refs/heads/", "refs/tags/", "refs/remotes/")
 _GITLINK = "160000"
+_SHA256_CHARS = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +136,13 @@ class _Source:
         self._needed = {*wanted.commits, *between} | ({self._commit} if self._commit else set())
         self.index = git_bytes(top, "ls-files", "--stage", "-z")
         self.tips = {*self._needed, *self._refs.values()}
+
+    @property
+    def _objects(self) -> str:
+        """Return the hash that objects are named by, as any name shows it."""
+        staged = self.index.decode("utf-8", "surrogateescape").split(" ", 2)[1:2]
+        name = next(iter((*filter(None, [self._commit]), *staged)), "")
+        return "sha256" if len(name) == _SHA256_CHARS else "sha1"
 
     def attempts(self, most: int) -> Iterable[PackedHistory | None]:
         """Yield what can be sent, the most first, and None for what does not fit."""
@@ -242,7 +250,7 @@ class _Source:
         assumed |= set(_filtered(self._top)) if self.index else set()
         links = {ref: to for ref, to in self._symrefs.items() if ref in refs and to in refs}
         return Repository(
-            objects=_line(self._top, "rev-parse", "--show-object-format"),
+            objects=self._objects,
             head=_bytes(self._head or self._commit),
             refs=[(_bytes(ref), self._refs[ref]) for ref in sorted(refs) if ref not in links],
             symrefs=[(_bytes(ref), _bytes(to)) for ref, to in sorted(links.items())],

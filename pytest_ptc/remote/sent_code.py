@@ -162,8 +162,9 @@ def _lay_repository(repository: Repository, place: str) -> None:
         GitError: Git does not take it.
         CodeError: It names something that is no ref.
     """
-    words = ["--quiet", "--template=", f"--object-format={repository.objects}"]
-    _git(place, "init", *words)
+    # An older git knows one kind of objects, and no name for it.
+    kind = [] if repository.objects == "sha1" else [f"--object-format={repository.objects}"]
+    _git(place, "init", "--quiet", "--template=", *kind)
     git_folder = Path(place, ".git")
     for name, text in (("exclude", repository.exclude), ("attributes", repository.attributes)):
         (git_folder / "info").mkdir(exist_ok=True)

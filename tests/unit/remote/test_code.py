@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pytest_ptc.model.errors import ConfigError, GitError
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.remote import packed_history
-from pytest_ptc.remote.code import Code, Sent
+from pytest_ptc.remote.code import Code, Sent, all_words
 from pytest_ptc.remote.code_format import CodeError, PackedDirectory
 from pytest_ptc.remote.packed_files import TooLargeError, pack_files
 from pytest_ptc.remote.sent_code import unpack
@@ -300,6 +300,31 @@ def test_a_shallow_clone_is_one_there(repo: Repository, tmp_path: Path) -> None:
     assert there(place, *STATUS) == ""
     assert there(place, "fsck") == ""
     assert "the latest commit" in found.summary
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_objects_may_be_named_by_another_hash(staged: bool, tmp_path: Path) -> None:
+    """Also before the first commit."""
+    top = tmp_path / "new"
+    top.mkdir()
+    there(top, "init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+    (top / "a.py").write_text("1")
+    there(top, "add", "--all")
+    if not staged:
+        there(top, "commit", "--quiet", "-m", "1")
+    place = laid(sent(top), tmp_path)
+    assert there(place, *STATUS) == there(top, *STATUS)
+    assert there(place, "rev-parse", "--show-object-format") == "sha256"
+
+
+def test_a_text_of_any_length_is_taken_apart() -> None:
+    """Every path in it is found, wherever it is cut."""
+    paths = [f"src/some/folder/file_{number}.py" for number in range(30_000)]
+    assert set(paths) <= set(all_words("\n".join(paths)))
+    assert set(paths) <= set(all_words(" ".join(paths)))
+    assert list(all_words("")) == []
+    long = "x" * 40_000
+    assert "end.py" in set(all_words(f"{long} end.py"))
 
 
 def test_submodules_and_other_repositories_are_there(repo: Repository, tmp_path: Path) -> None:

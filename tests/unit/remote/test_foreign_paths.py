@@ -68,7 +68,10 @@ def problem(app: tuple[Code, Path], text: str, field: str = "prompt", **more: An
         ("{home}/other", "is outside"),
         ("~/other/file.txt", "is outside"),
         ("{home}", "is outside"),
-        ("{home}/app/.env", "as git ignores it; have git take it"),
+        (
+            "{home}/app/.env",
+            "as git ignores it, or as it is newer than what was sent; have git take it",
+        ),
         ("{home}/app/built", "as git ignores it"),
         (".env", "as git ignores it"),
         ("data/big.log", "as git ignores it"),
