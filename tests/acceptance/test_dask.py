@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.programs import ptc
+from tests.support.runs import HANGS, start, until
 
 if TYPE_CHECKING:
     from tests.support.suite import Suite
@@ -73,3 +81,30 @@ def test_a_cluster_that_cannot_be_used_is_a_usage_error(suite: Suite) -> None:
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*needs Dask: pip install 'pytest-ptc[[]dask]'*"])
     suite.spawn().assert_outcomes(passed=1)
+
+
+def test_a_worker_on_a_node_is_watched_and_its_run_stopped_from_outside(suite: Suite) -> None:
+    """`ptc status`, `attach` and `watch` name its node and reach its pane; nothing is left."""
+    suite.write(test_hangs=HANGS)
+    suite.commit()
+    run = start(suite, *ON_LOCAL)
+    until(lambda: "w1@" in (told := ptc(suite, "status").stdout) and "hangs" in told, "w1", 60)
+    (node,) = suite.events("node joined")
+    title = f"{node['node']} ({socket.gethostname()})"
+    assert f"1 node: {title}\nw1@{node['node']}  " in ptc(suite, "status").stdout
+    told = ptc(suite, "attach", "--print", "w1").stdout
+    tmux = shlex.split(told)
+    assert tmux[:3] == ["tmux", "-S", node["tmux_socket"]]
+    window = [*tmux[:3], "display-message", "-p", "-t", tmux[-1], "#{window_name}"]
+    assert subprocess.run(window, capture_output=True, text=True, check=True).stdout == "w1\n"
+    words = [sys.executable, "-m", "pytest_ptc.cli", "watch", "w1"]
+    with subprocess.Popen(words, cwd=suite.path, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        first = watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+    assert first == f"w1 is on node {title}; its pane: ptc attach w1\n"
+    assert "ended" in ptc(suite, "stop").stdout
+    output, _ = run.communicate(timeout=60)
+    assert "ptc: on the nodes of a cluster on this machine, as they join" in output
+    assert not Path(node["tmux_socket"]).exists()
+    assert ptc(suite, "clean").stdout == "nothing to clean\n"
