@@ -76,6 +76,7 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         lease: How many seconds the worker may live, from its start on, unless a message `Live`
             says otherwise; None for as long as its line is open.
         environ: Changes to the environment that the host gives it; None removes a variable.
+        left_behind: The folder to remove when the owner was killed; None for `scratch`.
     """
 
     worker: str
@@ -97,6 +98,7 @@ class LaunchFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     group: Path | None = None
     lease: Seconds | None = None
     environ: dict[str, str | None] = {}
+    left_behind: Path | None = None
 
     def encode(self) -> bytes:
         """Return the file's content."""

@@ -23,7 +23,9 @@ from pytest_ptc.interfaces.launch import LaunchFile, OwnerProcess
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.remote.node_agents import NodeAgents
+from pytest_ptc.remote.stale import Owner, note_owner, remove_stale
 from pytest_ptc.system.commands import make_commands
+from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
 from pytest_ptc.system.scratch import make_scratch
 from pytest_ptc.tasklist.directory import config_dir
@@ -89,7 +91,8 @@ class NodePlace:
     Args:
         setup: What pytest's machine has said of the run.
         run_id: The run's id on this node.
-        scratch: A private folder with a short path; all that is made here lies in it.
+        base: A private folder with a short path; all that is made here lies in it.
+        scratch: The folder in it for sockets and launch files, which agents may not look at.
         journal: The folder of its workers and attempts.
         host: Where its workers live.
         task_list: The node's own list.
@@ -99,6 +102,7 @@ class NodePlace:
     setup: RunSetup
     settings: Settings
     run_id: str
+    base: Path
     scratch: Path
     journal: NodeJournal
     host: Host
@@ -121,22 +125,27 @@ class NodePlace:
             PtcError: Something cannot be made here.
             OSError: As above.
         """
+        remove_stale()
         with contextlib.ExitStack() as undo:
-            scratch = make_scratch(run_id)
-            undo.callback(shutil.rmtree, scratch, ignore_errors=True)
-            journal = NodeJournal(run_id, scratch / "journal", tell)
+            base = make_scratch(run_id)
+            undo.callback(shutil.rmtree, base, ignore_errors=True)
+            scratch = base / "s"
+            scratch.mkdir(mode=0o700)
+            journal = NodeJournal(run_id, base / "runs" / run_id, tell)
             task_list = TaskListStore(
                 config_dir(os.environ), RunNames(run_id).task_list, run_id=run_id, own=True
             )
             task_list.open()
             undo.callback(shutil.rmtree, task_list.path, ignore_errors=True)
-            commands = scratch / "bin"
+            note_owner(base, _ourselves(run_id, task_list.path))
+            commands = journal.folder / "bin"
             make_commands(commands, sys.executable)
             undo.pop_all()
         return cls(
             setup=setup,
             settings=settings,
             run_id=run_id,
+            base=base,
             scratch=scratch,
             journal=journal,
             host=host,
@@ -263,7 +272,7 @@ class NodePlace:
     def remove(self) -> None:
         """Remove all that was made here. Its workers have ended."""
         shutil.rmtree(self.task_list.path, ignore_errors=True)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self.base, ignore_errors=True)
 
     def _environ(self, paths: PathMap) -> dict[str, str | None]:
         """Return the changes to the workers' environment, with this machine's paths."""
@@ -277,3 +286,16 @@ class NodePlace:
         except ConfigError:
             # Pytest was started outside of what was sent.
             return self.here(paths, self.setup.root)
+
+
+def _ourselves(run_id: str, task_list: Path) -> Owner:
+    ourselves = ProcessIdentity.of(os.getpid())
+    return Owner(
+        run_id=run_id,
+        pid=os.getpid(),
+        created=0.0 if ourselves is None else ourselves.created,
+        host=platform.node(),
+        boot=boot_id(),
+        space=process_space(),
+        task_list=str(task_list),
+    )

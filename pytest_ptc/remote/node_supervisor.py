@@ -291,7 +291,7 @@ class NodeSupervisor:
             self._unfit(error)
             return
         unpack = self._unpack if setup.ships else _checked
-        self._directories = NodeDirectories(self._place.scratch / "code", unpack)
+        self._directories = NodeDirectories(self._place.base / "code", unpack)
         tunnels = self._tunnels = NodeTunnels(
             self.run_id,
             self._send,

@@ -71,7 +71,7 @@ def _clean_up(launch: LaunchFile) -> None:
     The owner is pytest, or the process that has a node's supervisor: the first of its workers to
     come here removes the folder that they share, and all of them have lost the same owner.
     """
-    remove_scratch(launch.scratch, launch.run_id)
+    remove_scratch(launch.left_behind or launch.scratch, launch.run_id)
     if launch.clean_list:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             subprocess.run(launch.clean_list, check=False, timeout=CLEAN_LIST_TIMEOUT_S)

@@ -1,0 +1,82 @@
+"""What nodes have left behind: what is removed, and what is left alone."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pytest_ptc.remote.stale import OWNER, Owner, note_owner, remove_stale
+from pytest_ptc.system.machine import boot_id, process_space
+from pytest_ptc.system.processes import ProcessIdentity
+from pytest_ptc.system.scratch import make_scratch
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a temporary folder of its own, with a short path."""
+    place = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    return place
+
+
+def ended_process() -> ProcessIdentity:
+    """Return a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        identity = ProcessIdentity.of(process.pid)
+        assert identity is not None
+        process.communicate(b"\n")
+    return identity
+
+
+def node(run_id: str, process: ProcessIdentity, lists: Path, **changes: object) -> Path:
+    """Return the folder of a node, with a list of its own."""
+    folder = make_scratch(run_id)
+    task_list = lists / f"ptc-{run_id}"
+    task_list.mkdir(parents=True)
+    fields = {
+        "run_id": run_id,
+        "pid": process.pid,
+        "created": process.created,
+        "host": platform.node(),
+        "boot": boot_id(),
+        "space": process_space(),
+        "task_list": str(task_list),
+    }
+    note_owner(folder, Owner(**{**fields, **changes}))  # type: ignore[arg-type]
+    return folder
+
+
+def test_what_a_killed_node_has_left_is_removed(temporary: Path, tmp_path: Path) -> None:
+    ourselves = ProcessIdentity.of(os.getpid())
+    assert ourselves is not None
+    gone = node("gone", ended_process(), tmp_path)
+    rebooted = node("rebooted", ourselves, tmp_path, boot="another")
+    left = [
+        node("alive", ourselves, tmp_path),
+        node("in-another-container", ended_process(), tmp_path, space="another"),
+        node("on-another-machine", ended_process(), tmp_path, host="another", boot="another"),
+    ]
+    assert set(remove_stale()) == {gone, rebooted}
+    assert {path.name for path in temporary.iterdir()} == {path.name for path in left}
+    assert len(list(tmp_path.iterdir())) == len(left)
+
+
+def test_what_is_not_a_nodes_own_is_left(temporary: Path, tmp_path: Path) -> None:
+    """A note may be forged, or be none: nothing else is removed for it."""
+    ended = ended_process()
+    other = tmp_path / "precious"
+    other.mkdir()
+    named = node("named", ended, tmp_path, task_list=str(other))
+    foreign = node("foreign", ended, tmp_path)
+    (foreign / "run-id").write_text("of another run")
+    broken = node("broken", ended, tmp_path)
+    (broken / OWNER).write_text("{")
+    assert remove_stale() == [named]
+    assert other.is_dir()
+    assert {path.name for path in temporary.iterdir()} == {foreign.name, broken.name}
