@@ -123,3 +123,22 @@ def test_the_most_permissive_mode_is_refused_to_root_with_a_reason(claude: Claud
     assert claude.ended() == {"root": "permission mode refused", "sandbox": "pass"}
     result.stdout.fnmatch_lines(["*does not allow bypassPermissions for root*IS_SANDBOX=1*"])
     assert (claude.path / "made.txt").exists()
+
+
+@pytest.mark.slow
+def test_restricted_mode_confines_a_client_whatever_a_rule_allows(project: ClaudeSuite) -> None:
+    """Tasks without rules are started in it; the client itself holds to it, and `env` can end it.
+
+    Clients before 2.1.248 do not know it.
+    """
+    inside = project.path / "inside.txt"
+    rule = {"cwd": "sub", "tools": [f"Read(/{project.path}/inside.*)"]}
+    script = f"{read(inside)}\nrecord pass tried"
+    switch = "CLAUDE_CODE_RESTRICTED"
+    modes = {"ruled": {}, "on": {"env": {switch: "1"}}, "off": {"env": {switch: "0"}}}
+    project.tasks(**{name: (script, {**rule, **mode}) for name, mode in modes.items()})
+    project.run("--ptc-workers=1").assert_outcomes(passed=3)
+    denied = {name for name, report in project.reports().items() if report["about"]["denied"]}
+    assert denied == {"on"}
+    seen = {name for name in modes if "plum" in "".join(project.said_to_model(name))}
+    assert seen == {"ruled", "off"}

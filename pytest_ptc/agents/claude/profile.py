@@ -45,6 +45,9 @@ _FIXED: Mapping[str, str] = {
     "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
 }
 
+#: Has the client itself hold what `Profile.restricted` says; those before 2.1.248 ignore it.
+_RESTRICTED: Mapping[str, str] = {"CLAUDE_CODE_RESTRICTED": "1"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
@@ -80,6 +83,16 @@ class Profile:
     def harmless(self) -> bool:
         """Tell whether its tools cannot start any process."""
         return set(self.tools) <= {*READ_ONLY, RECORDING_TOOL}
+
+    @property
+    def restricted(self) -> bool:
+        """Tell whether it only reads, below its directory, and no settings file has a say.
+
+        A rule may allow more, such as a file elsewhere; Claude Code's restricted mode would not.
+        """
+        ruled = set(self.allowed) != {RECORDING_TOOL}
+        asks_for_more = self.permission_mode == "bypassPermissions"
+        return self.harmless and not (ruled or self.setting_sources or asks_for_more)
 
     def facts(self) -> dict[str, Any]:
         """Return it as plain JSON; of the environment only the names."""
@@ -202,6 +215,7 @@ def client_environment(
         "CLAUDE_CODE_TMPDIR": scratch,
         **inherited(environ),
         **_FIXED,
+        **(_RESTRICTED if profile.restricted else {}),
         "CLAUDE_CODE_TASK_LIST_ID": task_list_id,
         **dict(profile.env),
     }

@@ -87,6 +87,32 @@ def test_what_no_rule_allows_is_denied_unless_asked_otherwise(asked: str | None,
 
 
 @pytest.mark.parametrize(
+    ("more", "restricted"),
+    [
+        pytest.param({}, True, id="default"),
+        pytest.param({"tools": ()}, True, id="none"),
+        pytest.param({"tools": ("Read",), "permission_mode": "plan"}, True, id="reading"),
+        pytest.param({"tools": ("Read", "Read(//etc/**)")}, False, id="rule-for-more"),
+        pytest.param({"tools": ("Read", "Bash(true)")}, False, id="command"),
+        pytest.param({"tools": ("WebFetch",)}, False, id="web"),
+        pytest.param({"permission_mode": "bypassPermissions"}, False, id="everything"),
+    ],
+)
+def test_a_client_that_only_reads_is_restricted(more: dict[str, Any], *, restricted: bool) -> None:
+    """It is where that takes nothing away: no rule, mode or settings file asks for more."""
+    made = profile(**more)
+    assert made.restricted is restricted
+    assert ("CLAUDE_CODE_RESTRICTED" in environment({}, made)) is restricted
+    assert not profile_of(replace(SPEC, **more), ("project",), "/runs").restricted
+
+
+def test_a_task_can_end_the_restriction() -> None:
+    """What a suite sets beats what we set."""
+    made = profile(env={"CLAUDE_CODE_RESTRICTED": "0"})
+    assert environment({}, made)["CLAUDE_CODE_RESTRICTED"] == "0"
+
+
+@pytest.mark.parametrize(
     ("other", "same"),
     [
         pytest.param({"nodeid": "t.py::test_y", "prompt": "q", "timeout": 1.0}, True, id="asked"),
