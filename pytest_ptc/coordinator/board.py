@@ -6,6 +6,7 @@ who reports it and what follows. `schedule.py` decides what to do next, from a v
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -147,7 +148,10 @@ class Board:
             now: The time.
             by_worker: Whether its worker filed the report, who knows what its agent has spent.
         """
+        node = self._node_of(report.attempt.worker)
         if self.workers.end(report.attempt, now):
+            if node is not None:
+                report = replace(report, attempt=replace(report.attempt, node=node))
             self.money.pay(report, by_worker=by_worker)
             self.tasks.end(report, now, retry=self.stopping is None)
 
@@ -264,6 +268,10 @@ class Board:
                 for worker in self.workers.live
             ),
         )
+
+    def _node_of(self, worker: str) -> str | None:
+        found = self.workers.get(worker)
+        return found.node if found is not None else None
 
     def _to_reserve(self, task_id: str) -> float:
         return self.money.to_reserve(self.tasks[task_id].spec.budget_usd)

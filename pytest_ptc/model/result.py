@@ -24,11 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """One go at a task by one worker; its name is `<task id>.<number>`."""
+    """One go at a task by one worker; its name is `<task id>.<number>`.
+
+    Args:
+        task_id: The task's id.
+        number: Its number among those of the task, from 1.
+        worker: The worker's name.
+        node: The node that the worker is on, for people: it is in the journal with the worker.
+    """
 
     task_id: str
     number: int
     worker: str
+    node: str | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:

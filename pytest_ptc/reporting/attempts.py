@@ -73,6 +73,7 @@ class TaskAttempt:
             name=report.attempt.name,
             number=report.attempt.number,
             worker=report.attempt.worker,
+            node=report.attempt.node,
             seconds=report.seconds,
             verdict=report.verdict,
             trouble=report.trouble,

@@ -400,6 +400,19 @@ def test_a_worker_may_wait_for_a_place_as_long_as_it_takes() -> None:
     assert world.turn() == [Assign("a", "w1")]
 
 
+def test_what_a_worker_on_a_node_has_done_names_that_node() -> None:
+    """It is no part of what an attempt is: a report from the worker, which knows none, is of it."""
+    world = World(places=False)
+    world.submit("a")
+    world.turn()
+    world.board.placed("w1", "n1", world.now)
+    world.ready("w1")
+    world.turn()
+    world.end(Attempt(task_id="a", number=1, worker="w1"), PASS)
+    (report,) = world.results()["a"].reports
+    assert report.attempt.node == "n1"
+
+
 def test_a_place_that_comes_too_late_is_none() -> None:
     """Its worker is gone, and has been ended."""
     world = World(places=False)
