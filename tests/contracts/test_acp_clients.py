@@ -225,12 +225,15 @@ def test_a_task_needs_no_request_more_and_may_only_read(name: str, tmp_path: Pat
         if name != "codex":  # it writes by commands, and reads by commands anywhere
             outside = tmp_path / "outside.txt"
             outside.write_text("a quince")
+            link = bench.cwd / "link.txt"
+            link.symlink_to(outside)
             script[1:1] = [
                 acp.write(name, written),
                 # What clients take for harmless.
                 acp.shell(name, f"cat {bench.cwd / 'fruit.txt'}; expr 100000 + 23456"),
                 acp.shell(name, f"cat {outside}"),
                 acp.read(name, outside),
+                acp.read(name, link),
             ]
         one, reminded, denied = bench.run(
             "say I look. && record pass fine", "say I look.\nrecord pass late", "\n".join(script)

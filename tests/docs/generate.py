@@ -14,6 +14,7 @@ import json
 import re
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ from tests.unit.project.test_architecture import PACKAGE, ROOMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from pytest_ptc.agents.acp.clients import Client
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -60,19 +63,48 @@ def causes() -> str:
     )
 
 
+def _package(client: Client) -> str:
+    """Return a client's package with the version that the tests have."""
+    pins = json.loads((ROOT / "tests/data/acp" / client.name / "package.json").read_text())
+    ((package, version),) = pins["dependencies"].items()
+    return f"{package}@{version}"
+
+
 def acp_clients() -> str:
     """Return the table of the known clients of agent `acp`."""
     return markdown_table(
-        ("`--ptc-agent`", "command", "install", "login", "refused in the text under review"),
+        ("`--ptc-agent`", "package, as it was tried", "login"),
         (
             (
-                code(f"acp:{client.name}"),
-                code(" ".join(client.argv)),
-                code(client.install),
+                f"[`acp:{client.name}`](agents/{client.name}.md)",
+                code(_package(client)),
                 ", ".join(map(code, [*client.login, *(f"~/{one}" for one in client.login_files)])),
-                ", ".join(map(code, client.project_files)),
             )
             for client in CLIENTS
+        ),
+    )
+
+
+def acp_client(client: Client) -> str:
+    """Return what the table has of a known client."""
+    places = [
+        f"{name}={value.replace('{home}', '~')}"
+        for name, value in {"HOME": "{home}", **client.environ}.items()
+        if "{home}" in value
+    ]
+    model = client.model or " in ".join(code(word) for word in (client.model_json or ())[::-1])
+    return markdown_table(
+        ("", ""),
+        (
+            ("tried", code(_package(client))),
+            ("install", code(client.install)),
+            ("Node", f"{client.node} or newer" if client.node else "its package names no version"),
+            ("command", code(" ".join(client.argv))),
+            ("login by variables", ", ".join(map(code, client.login))),
+            ("login by files", ", ".join(code(f"~/{one}") for one in client.login_files) or "none"),
+            ("keyword `model`", code(model) if client.model else model),
+            ("in its own home (`~`)", ", ".join(map(code, places))),
+            ("refused in the text under review", ", ".join(map(code, client.project_files))),
         ),
     )
 
@@ -289,6 +321,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "keywords": keywords_table,
     "causes": causes,
     "acp": acp_clients,
+    **{f"acp-{client.name}": partial(acp_client, client) for client in CLIENTS},
     "secrets": secrets,
     "hooks": hooks,
     "public-api": public_api,

@@ -232,13 +232,10 @@ _OPENCODE = Client(
             "snapshot": False,
             # No request for a title that nobody sees.
             "agent": {"title": {"disable": True}},
-            # By default it asks for nothing.
+            # By default it asks for nothing that is in the directory.
             "permission": {
+                # Reading, too: it does not see where a link leads.
                 "*": "ask",
-                "read": "allow",
-                "list": "allow",
-                "glob": "allow",
-                "grep": "allow",
                 "ptc_record_verdict": "allow",
                 # An agent of its agent's asks where nobody hears it, and waits.
                 "task": "deny",

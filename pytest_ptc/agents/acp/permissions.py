@@ -1,13 +1,16 @@
-"""The answers to a client that asks whether it may use a tool, by the task's rules. Pure."""
+"""The answers to a client that asks whether it may use a tool, by the task's rules.
+
+Pure, but for where links lead.
+"""
 
 from __future__ import annotations
 
-import posixpath
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_ptc.model.task import TaskSpec
 
@@ -90,13 +93,24 @@ def rules_of(spec: TaskSpec) -> Rules:
     )
 
 
-def allows(rules: Rules, call: Mapping[str, Any]) -> bool:
-    """Tell whether a tool call, as a client describes it, is allowed."""
+def allows(
+    rules: Rules, call: Mapping[str, Any], real: Callable[[str], str] = os.path.realpath
+) -> bool:
+    """Tell whether a tool call, as a client describes it, is allowed.
+
+    Args:
+        rules: The task's rules.
+        call: The call.
+        real: Returns where a path leads: a link in the text under review leads out of it.
+    """
     kind = call.get("kind")
     if rules.everything or is_recording(call):
         return True
     if isinstance(kind, str) and kind in rules.kinds:
-        return kind == "execute" or all(_is_inside(path, rules.cwd) for path in _paths(call))
+        return kind == "execute" or all(
+            _is_inside(real(os.path.join(rules.cwd, path)), real(rules.cwd))  # noqa: PTH118
+            for path in _paths(call)
+        )
     return kind == "execute" and _command(call) in rules.commands
 
 
@@ -148,8 +162,7 @@ def _paths(call: Mapping[str, Any]) -> list[str]:
 
 
 def _is_inside(path: str, cwd: str) -> bool:
-    full = posixpath.normpath(posixpath.join(cwd, path))
-    return full == cwd or full.startswith(f"{cwd.rstrip('/')}/")
+    return path == cwd or path.startswith(f"{cwd.rstrip('/')}/")
 
 
 def _command(call: Mapping[str, Any]) -> str | None:

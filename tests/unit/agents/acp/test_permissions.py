@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_ptc.agents.acp.permissions import allows, answer, is_recording, rules_of
 from pytest_ptc.model.task import TaskSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def spec(**options: Any) -> TaskSpec:
@@ -132,3 +136,17 @@ def test_modes_that_allow_more_are_asked_for_by_name() -> None:
     assert allows(rules_of(spec(permission_mode="bypassPermissions")), TOUCH)
     assert not rules_of(spec(permission_mode="bypassPermissions")).harmless
     assert rules_of(spec()).harmless
+
+
+def test_a_link_is_where_it_leads(tmp_path: Path) -> None:
+    """One in the text under review leads nobody out of it; the directory may be one itself."""
+    inside, outside = tmp_path / "repository", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (tmp_path / "cwd").symlink_to(inside)
+    (inside / "out").symlink_to(outside)
+    (inside / "in").symlink_to(inside / "a.py")
+    rules = rules_of(replace(spec(), cwd=str(tmp_path / "cwd")))
+    asked = ("a.py", "in", "out/x", "out", str(inside / "out"), str(inside / "b"))
+    calls = [{"kind": "read", "title": "x", "locations": [{"path": path}]} for path in asked]
+    assert [allows(rules, call) for call in calls] == [True, True, False, False, False, True]
