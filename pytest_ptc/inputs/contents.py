@@ -158,14 +158,24 @@ class Contents:
             self._taken.update(taken)
             return taken
 
-    def doubt(self, before: Mapping[str, Content]) -> None:
+    def doubt(self, before: Mapping[str, Content], again: Iterable[str] = ()) -> None:
         """Take what tasks were sent with, by their node ids: what differs now is not proven.
 
         What was packed between two looks is what both of them saw, if that is the same.
+
+        Args:
+            before: What was seen before the tasks were sent.
+            again: Directories that have changed, and that earlier tasks may find in either state.
         """
         for nodeid, content in before.items():
             if content != self._taken[nodeid]:
                 self._taken[nodeid] = Content(problem="it changed while it was sent to nodes")
+        for top in again:
+            for nodeid in self._taken.keys() - before.keys():
+                place = os.path.realpath(self._tasks[nodeid].spec.cwd)
+                if place == top or place.startswith(f"{top}/"):
+                    problem = "it changed, and was sent to nodes again, while the task was there"
+                    self._taken[nodeid] = Content(problem=problem)
 
     def began(self, attempt: str, spec: TaskSpec) -> Content | None:
         """Return what an attempt that begins now could see, by the latest look; never waits."""

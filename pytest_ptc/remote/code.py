@@ -1,7 +1,8 @@
 """What of pytest's machine is sent to nodes: the directories of tasks, as git would take them.
 
 One `Code` for a run. It is asked for the directories of tasks before those are submitted, and packs
-each once, with its files and its history: a snapshot, to which what is edited later is nothing.
+each with its files and its history. That is a snapshot: what is edited later is sent with the tasks
+that are submitted later, and those at work have what they began with.
 
     code = Code(rootpath, max_mb=settings.dask_max_code, ours=lists.ours)
     for sent in code.take(specs):  # new ones; blocks: files are read, git is run
@@ -55,6 +56,7 @@ class Sent:
         names: The names of files and links from the top, also those of repositories in it.
         folders: The names of directories.
         histories: The commits of the repositories in it, by their tops; its own is first.
+        state: What is another one after every change of it.
         notes: What is left out, a line each.
     """
 
@@ -65,6 +67,7 @@ class Sent:
     names: frozenset[str]
     folders: frozenset[str]
     histories: Mapping[str, PackedHistory] = field(default_factory=dict)
+    state: str = ""
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -115,13 +118,14 @@ class Code:
         self, root: Path | str, *, max_mb: int, ours: Callable[[str], bool] = lambda _: False
     ) -> None:
         self._max_mb = max_mb
-        self._left = max_mb * _MB
         self._ours = ours
         self.root_given = os.path.abspath(root)
         self.root = os.path.realpath(root)
         self._wanted: dict[str, Wanted] = {}
-        #: All that was packed, by top; the latest last.
-        self._sent: dict[str, list[Sent]] = {}
+        #: The latest that was packed, by top.
+        self._sent: dict[str, Sent] = {}
+        #: The directories that `take` has packed when they had been before.
+        self.sent_again: frozenset[str] = frozenset()
         self._of_cwd: dict[str, str] = {}
         #: The directories of tasks as these name them; some may be links.
         self._given: dict[str, None] = {}
@@ -131,10 +135,11 @@ class Code:
 
     @property
     def all(self) -> list[Sent]:
-        return [sent for several in self._sent.values() for sent in several]
+        """Return all that is sent: of each directory, the latest."""
+        return list(self._sent.values())
 
     def take(self, specs: Sequence[TaskSpec] = ()) -> list[Sent]:
-        """Pack what these tasks need and what is not packed yet, and return that.
+        """Pack what these tasks need and what is not packed yet as it is now, and return that.
 
         Raises:
             ConfigError: It is too large, or a task's directory is one that is not sent.
@@ -142,14 +147,20 @@ class Code:
         """
         places = [(None, self.root), *((spec, os.path.realpath(spec.cwd)) for spec in specs)]
         self._want(specs)
-        new: list[Sent] = []
+        before = set(self._sent)
+        new: dict[str, Sent] = {}
+        checked: set[str] = set()
         for spec, place in places:
             sent = self._holder(place)
+            # In a worktree of its own there is nothing of what is edited.
+            in_place = spec is not None and spec.isolation is None
+            if sent is not None and in_place and sent.top not in {*new, *checked}:
+                checked.add(sent.top)
+                if _state(sent.top, self._ours) != sent.state:
+                    new[sent.top] = sent = self._pack(sent.top)
             if sent is None or not self._suffices(sent, place):
                 top = sent.top if sent is not None else _top(place)
-                sent = self._pack(top)
-                self._sent.setdefault(top, []).append(sent)
-                new.append(sent)
+                new[top] = sent = self._pack(top)
             if spec is not None and spec.isolation is None and not sent.covers(place):
                 raise ConfigError(
                     f"{spec.nodeid}: cwd: {spec.cwd} is not sent to nodes, as git ignores it; have "
@@ -158,15 +169,16 @@ class Code:
             self._of_cwd[place] = sent.top
             if spec is not None:
                 self._given[os.path.abspath(spec.cwd)] = None
-        return new
+        self.sent_again = frozenset(before & new.keys())
+        return list(new.values())
 
     def of(self, cwd: str) -> Sent:
         """Return what has a task's directory; the task was taken."""
-        return self._sent[self._of_cwd[os.path.realpath(cwd)]][-1]
+        return self._sent[self._of_cwd[os.path.realpath(cwd)]]
 
     def at_root(self) -> Sent:
         """Return what has pytest's root directory; it was taken."""
-        return self._sent[self._of_cwd[self.root]][-1]
+        return self._sent[self._of_cwd[self.root]]
 
     def pairs(self, places: Mapping[str, str]) -> list[tuple[str, str]]:
         """Return what stands where on a node, for a `PathMap`; tasks may name a place by a link.
@@ -175,9 +187,9 @@ class Code:
             places: Where the node has what is sent, by its key.
         """
         found: dict[str, str] = {}
-        for sent in reversed(self.all):
+        for sent in self.all:
             if sent.key in places:
-                found.setdefault(sent.top, places[sent.key])
+                found[sent.top] = places[sent.key]
         for given in (self.root_given, *self._given):
             real = os.path.realpath(given)
             for top in sorted(found, key=len, reverse=True):
@@ -233,11 +245,10 @@ class Code:
         return next((sent for sent in around if own == sent.top or own in sent.histories), None)
 
     def _suffices(self, sent: Sent, place: str) -> bool:
-        latest = self._sent[sent.top][-1]
         top = repository_top(place)
         if top is None or (wanted := self._wanted.get(str(top))) is None:
             return True
-        history = latest.histories.get(str(top))
+        history = sent.histories.get(str(top))
         return history is None or history.has(str(top), wanted)
 
     # Packing.
@@ -248,28 +259,31 @@ class Code:
                 "the root directory of all files cannot be sent to nodes; run pytest in the "
                 "project's own directory, or say ptc_dask_code=shared"
             )
-        made = Packing(top, self._left, self._wanted, self._ours)
+        others = sum(len(sent.blob) for sent in self.all if sent.top != top)
+        made = Packing(top, self._max_mb * _MB - others, self._wanted, self._ours)
+        # Before it is packed: what changes in the meantime is another state.
+        state = _state(top, self._ours)
         try:
             directory = made.directory(top, 0)
         except TooLargeError as error:
             raise ConfigError(self._too_large(top, error.sizes or made.sizes)) from error
-        blob = directory.to_bytes()
-        self._left -= len(blob)
-        return Sent(
+        self._sent[top] = sent = Sent(
             top=top,
             key=directory.key,
-            blob=blob,
+            blob=directory.to_bytes(),
             files=len(made.names),
             names=frozenset(made.names),
             folders=frozenset(_parents({*made.names, *made.folders}) | made.folders),
             histories=dict(sorted(made.histories.items())),
+            state=state,
             notes=tuple(made.notes),
         )
+        return sent
 
     def _too_large(self, top: str, sizes: Mapping[str, int]) -> str:
         largest = sorted(sizes.items(), key=lambda pair: -pair[1])[:_MAX_NAMES]
         named = ", ".join(f"{name} ({size(count)})" for name, count in largest)
-        others = [sent.top for sent in self.all]
+        others = [sent.top for sent in self.all if sent.top != top]
         beside = f", beside {', '.join(others)}" if others else ""
         return (
             f"{top} does not fit into the {self._max_mb} MB that are sent to nodes{beside}: its "
@@ -300,6 +314,10 @@ def size(count: int) -> str:
     if count < _KB:
         return f"{count} bytes"
     return f"{count / _KB:.0f} kB" if count < _MB else f"{count / _MB:.1f} MB"
+
+
+def _state(top: str, ours: Callable[[str], bool]) -> str:
+    return Packing(top, 0, {}, ours).state(top)
 
 
 def _top(place: str) -> str:

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_ptc.inputs.disk import combined
 from pytest_ptc.inputs.trees import GIT_LIST_TIMEOUT_S, MAX_DEPTH, toplevel
-from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.errors import ConfigError, GitError
 from pytest_ptc.remote.code_format import PackedDirectory
 from pytest_ptc.remote.packed_files import TooLargeError, pack_files
 from pytest_ptc.remote.packed_history import Wanted, gitlinks, have, pack_history
@@ -50,17 +51,8 @@ class Packing:
         Raises:
             TooLargeError: It does not fit.
         """
-        if depth > MAX_DEPTH:
-            raise ConfigError(f"more than {MAX_DEPTH} repositories within each other, at {top!r}")
-        in_git = os.path.lexists(f"{top}/.git")
-        if in_git and (told := toplevel(top)) != top:
-            raise ConfigError(f"git takes {told} for the working tree of {top}, so it is not sent")
-        listed = self._tracked(top) if in_git else self._walked(top)
-        if len(listed.files) > MAX_FILES:
-            raise ConfigError(
-                f"{top} has more than {MAX_FILES:,} files, which are not sent to nodes; have git "
-                "ignore what no task needs, or say ptc_dask_code=shared"
-            )
+        listed = self._listed(top, depth)
+        in_git = listed.index is not None
         prefix = "" if top == self._top else f"{os.path.relpath(top, self._top)}/"
         try:
             files = pack_files(top, listed.files, self._left, listed.folders)
@@ -93,10 +85,45 @@ class Packing:
             inner=inner,
         )
 
+    def state(self, top: str, depth: int = 0) -> str:
+        """Return what is another one after every change of what would be packed."""
+        listed = self._listed(top, depth)
+        lines = [_stat(f"{top}/{name}", name) for name in sorted(listed.files)]
+        lines += sorted(listed.folders)
+        if listed.index is not None:
+            lines += [listed.index, _head(top)]
+        return combined(
+            [*lines, *(self.state(f"{top}/{name}", depth + 1) for name in sorted(listed.inner))]
+        )
+
+    def _listed(self, top: str, depth: int) -> _Listed:
+        """List a directory.
+
+        Raises:
+            ConfigError: There is too much of it.
+            GitError: Git refuses.
+        """
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"more than {MAX_DEPTH} repositories within each other, at {top!r}")
+        in_git = os.path.lexists(f"{top}/.git")
+        try:
+            told = toplevel(top) if in_git else top
+        except GitError as error:
+            raise GitError(f"{top} is not sent to nodes: {error}") from error
+        if told != top:
+            raise ConfigError(f"git takes {told} for the working tree of {top}, so it is not sent")
+        listed = self._tracked(top) if in_git else self._walked(top)
+        if len(listed.files) > MAX_FILES:
+            raise ConfigError(
+                f"{top} has more than {MAX_FILES:,} files, which are not sent to nodes; have git "
+                "ignore what no task needs, or say ptc_dask_code=shared"
+            )
+        return listed
+
     def _tracked(self, top: str) -> _Listed:
         listed = _Listed()
-        stage = git(top, "ls-files", "--stage", "-z", patience=GIT_LIST_TIMEOUT_S)
-        for entry in filter(None, stage.split("\0")):
+        listed.index = git(top, "ls-files", "--stage", "-z", patience=GIT_LIST_TIMEOUT_S)
+        for entry in filter(None, listed.index.split("\0")):
             mark, _, name = entry.partition("\t")
             if not mark.startswith(_GITLINK):
                 listed.files.add(name)
@@ -154,11 +181,16 @@ class Packing:
 
 @dataclass(slots=True)
 class _Listed:
-    """Names from a directory: files and links, directories to make, and repositories."""
+    """Names from a directory: files and links, directories to make, and repositories.
+
+    Args:
+        index: What git's index has; None without git.
+    """
 
     files: set[str] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
     inner: set[str] = field(default_factory=set)
+    index: str | None = None
 
 
 def _is_plain(top: str, folder: str) -> bool:
@@ -168,3 +200,20 @@ def _is_plain(top: str, folder: str) -> bool:
 
 def _refuse(error: OSError) -> None:
     raise ConfigError(f"{error.filename!r} cannot be read to be sent: {error.strerror}")
+
+
+def _stat(path: str, name: str) -> str:
+    try:
+        seen = os.lstat(path)
+    except OSError:
+        return name
+    times = (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_mode)
+    return f"{name} {times}"
+
+
+def _head(top: str) -> str:
+    """Return what is checked out: the branch, and its commit."""
+    try:
+        return git(top, "rev-parse", "--symbolic-full-name", "HEAD") + git(top, "rev-parse", "HEAD")
+    except GitError:
+        return ""  # before the first commit

@@ -225,7 +225,9 @@ def open_run(
 def look_before(
     place: RunPlace, settings: Settings, plan: RunPlan, specs: Sequence[TaskSpec]
 ) -> dict[str, Content]:
-    """Return what the agents of tasks could see now, by their node ids."""
+    """Return what the agents of tasks could see now, by their node ids, where that is sent."""
+    if not isinstance(plan.host, Cluster) or plan.host.code is None:
+        return {}
     contents = Contents(
         agent=files_of_agent(settings, plan.agent, place.root, os.environ),
         rootpath=str(place.root),

@@ -32,7 +32,7 @@ from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.aliases import Aliases
 from pytest_ptc.session.assembly import began_without_task, look_before, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
-from pytest_ptc.session.cluster import Cluster
+from pytest_ptc.session.cluster import Cluster, sent_again
 from pytest_ptc.session.flakiness import flaky_lines
 from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.refusals import (
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent_kind import AgentKind
     from pytest_ptc.interfaces.host import Host
     from pytest_ptc.journal.events import Event, SessionEnded
-    from pytest_ptc.model.content import Content
     from pytest_ptc.model.lifecycle import Snapshot
     from pytest_ptc.model.result import Result
     from pytest_ptc.model.settings import Settings
@@ -253,10 +252,8 @@ class Run:
         refuse_unfilled(specs, self.plan.agents)
         refuse_shared_findings(specs, self.plan.agents, self._findings)
         self.lists.refuse_new_without_baseline(specs)
-        before: dict[str, Content] = {}
+        before = look_before(self._place, self._settings, self.plan, specs)
         if isinstance(self.plan.host, Cluster):
-            if self.plan.host.code is not None:
-                before = look_before(self._place, self._settings, self.plan, specs)
             self.sent += self.plan.host.take(specs)
         if resume:
             self._name_changes(specs, since)
@@ -274,7 +271,7 @@ class Run:
             self._open.contents.add_agent(self.plan.agents.files(agent), agent.plan.words)
             self._open.journal.redactor.learn(secret_arguments(agent.plan.argv))
         contents = self._open.contents.take(specs)
-        self._open.contents.doubt(before)
+        self._open.contents.doubt(before, sent_again(self.plan.host))
         memory = Memory(self._marks)
         if resume and self._resumption is not None:
             resumption, entries = self._resumption, self._open.contents.entries

@@ -419,3 +419,13 @@ def test_variables_that_workers_get_have_the_paths_of_their_node(world: World) -
     world.carried = {"MY_FILE": str(world.place.start / "elsewhere.txt")}
     with world.run(workers=1) as run, pytest.raises(ConfigError, match=r"^ptc_dask_env: "):
         run.submit(specs(world.place, "pass"))
+
+
+def test_what_was_changed_before_a_task_was_submitted_is_what_it_is_about(world: World) -> None:
+    """As on this machine; a node has the earlier content beside it, for whom it was sent."""
+    with world.run(workers=1) as run:
+        (first,) = run.submit(specs(world.place, "sh grep base base.txt\npass"))
+        assert kind_of(first.result(60)) == "pass"
+        world.project.write("base.txt", "changed\n")
+        (second,) = run.submit(specs(world.place, "sh grep changed base.txt\npass"))
+        assert kind_of(second.result(60)) == "pass"

@@ -675,3 +675,23 @@ def test_what_changed_while_it_was_sent_is_not_proven(repo: Path) -> None:
     changed = contents.began("1.2", spec_of(repo))
     assert changed is not None
     assert changed.problem == "it changed while it was sent to nodes"
+
+
+def test_what_is_sent_to_nodes_again_is_not_proven_for_earlier_tasks(
+    repo: Path, tmp_path: Path
+) -> None:
+    """They may find either state; those of another directory are not concerned."""
+    other = repository(tmp_path / "other")
+    made = contents_of(repo, snapshot=True)
+    early, elsewhere = spec_of(repo), replace(spec_of(other), nodeid="elsewhere")
+    made.take([early, elsewhere])
+    (repo / "a.py").write_text("changed")
+    late = replace(early, nodeid="late")
+    seen = made.take([late])
+    made.doubt(seen, [str(repo)])
+    assert "sent to nodes again" in str(made.began("1.1", early).problem)  # type: ignore[union-attr]
+    for spec in (elsewhere, late):
+        content = made.began("2.1", spec)
+        assert content is not None
+        assert content.problem is None
+    made.close()

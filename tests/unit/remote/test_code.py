@@ -510,6 +510,35 @@ def test_each_directory_is_packed_once(repo: Repository, tmp_path: Path) -> None
     assert code.take([more]) == []
 
 
+def test_what_has_changed_is_sent_with_the_tasks_that_come_later(
+    repo: Repository, tmp_path: Path
+) -> None:
+    """Each kind of change; not for a worktree, and not where nothing has changed."""
+    code = Code(repo.top, max_mb=20, ours=lambda path: path.endswith("ours.json"))
+    task = spec_of(repo.top)
+    code.take([task])
+    for change in (
+        lambda: repo.write("base.txt", "new\n"),
+        lambda: repo.write("base.txt", "NEW\n"),
+        lambda: repo.write("new.py", "x"),
+        lambda: (repo.top / "new.py").chmod(0o755),
+        lambda: repo.git("add", "new.py"),
+        lambda: repo.git("checkout", "-q", "-b", "more"),
+        (repo.top / "new.py").unlink,
+        lambda: Repository(repo.top / "inner"),
+        lambda: (repo.top / "inner" / "base.txt").write_text("x"),
+    ):
+        change()
+        repo.write("x.log", str(change))
+        repo.write("ours.json", str(change))
+        assert code.take([spec_of(repo.top, isolation="worktree", ref=repo.base)]) == []
+        (sent_again,) = code.take([task, task])
+        assert code.of(task.cwd) is sent_again
+        assert code.take([task]) == []
+    assert len(code.all) == 1
+    assert (laid(sent_again, tmp_path) / "inner" / "base.txt").read_text() == "x"
+
+
 def test_a_directory_that_git_ignores_is_no_place_for_a_task(repo: Repository) -> None:
     """It would not be there."""
     (repo.top / "built").mkdir()
