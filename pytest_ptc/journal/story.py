@@ -54,7 +54,13 @@ def read_story(path: Path, key: RunKey | None) -> Story:
         StoryError: It cannot be read, or does not verify.
     """
     lines = read_lines(path, key)
-    events = [_event(json.loads(text), number) for number, text in enumerate(lines.texts, 1)]
+    events: list[Event] = []
+    # All lines are verified before any is used, and each is let go when it has been: together they
+    # take as much room as the events.
+    texts = lines.texts[::-1]
+    lines.texts.clear()
+    while texts:
+        events.append(_event(json.loads(texts.pop()), len(events) + 1))
     return Story(tuple(events), lines.code, lines.end, lines.size)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.model.result import told_facts
@@ -18,8 +19,6 @@ from pytest_ptc.reporting.compared import compared, difference_json
 from pytest_ptc.reporting.issues import issues_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_ptc.model.item_states import PhaseReport
     from pytest_ptc.model.known import KnownEntry
     from pytest_ptc.model.reports import ReportTarget
@@ -40,7 +39,32 @@ def make(run: RunReport, _target: ReportTarget) -> str:
 
 def document_text(run: RunReport) -> str:
     """Return a run's document as JSON, in lines."""
-    return f"{json_text(document(run), indent=1)}\n"
+    return "".join(_document_parts(run))
+
+
+def _document_parts(run: RunReport) -> Iterator[str]:
+    """Yield a run's document as JSON; what there may be ten thousand of, each when it is its turn.
+
+    The whole document as objects would take six times the room of its text.
+    """
+    before = "{"
+    for name, value in _members(run):
+        yield f"{before}\n {json_text(name)}: "
+        before = ","
+        if not isinstance(value, Iterator):
+            yield _indented(value, 1)
+            continue
+        between = "["
+        for one in value:
+            yield f"{between}\n  {_indented(one, 2)}"
+            between = ","
+        yield "[]" if between == "[" else "\n ]"
+    yield "\n}\n"
+
+
+def _indented(value: object, depth: int) -> str:
+    # No text in JSON has a line break.
+    return json_text(value, indent=1).replace("\n", "\n" + " " * depth)
 
 
 def json_text(value: object, **how: Any) -> str:
@@ -61,17 +85,22 @@ def _finite(value: object) -> object:
 
 def document(run: RunReport) -> dict[str, Any]:
     return {
-        "format": "pytest-ptc run report",
-        "version": VERSION,
-        "run": _run(run),
-        "totals": _totals(run),
-        "judge": judge_json(run.judge),
-        "tasks": [_task(task) for task in run.tasks],
-        "findings": [*_merged(run)],
-        "workers": [_fields(worker) for worker in run.workers],
-        "nodes": [_fields(node) for node in run.nodes],
-        "holds": [hold._asdict() for hold in run.holds],
+        name: [*value] if isinstance(value, Iterator) else value for name, value in _members(run)
     }
+
+
+def _members(run: RunReport) -> Iterator[tuple[str, Any]]:
+    """Yield the document's members, in order; lists as iterators."""
+    yield "format", "pytest-ptc run report"
+    yield "version", VERSION
+    yield "run", _run(run)
+    yield "totals", _totals(run)
+    yield "judge", judge_json(run.judge)
+    yield "tasks", map(_task, run.tasks)
+    yield "findings", _merged(run)
+    yield "workers", map(_fields, run.workers)
+    yield "nodes", map(_fields, run.nodes)
+    yield "holds", (hold._asdict() for hold in run.holds)
 
 
 def _run(run: RunReport) -> dict[str, Any]:

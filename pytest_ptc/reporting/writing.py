@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: Seconds that whoever reads a pipe has to take the next bytes of a report.
 PIPE_TIMEOUT_S = 10.0
 
+#: Characters that are encoded at once.
+_PART_CHARS = 1 << 20
 #: Not to follow a link in the last part of a path; Windows has no such flag.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 #: Not to wait for somebody who opens the other end of a FIFO.
@@ -45,12 +47,11 @@ def write_report(path: Path, text: str, *, base: Path) -> None:
         ReportError: A link leads out of the project, or nobody reads.
         OSError: It cannot be written.
     """
-    content = text.encode(errors="backslashreplace")
     kind = _kind(path)
     if kind is not None and stat.S_ISDIR(kind):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if _is_device(path) or (kind is not None and not stat.S_ISREG(kind) and not stat.S_ISLNK(kind)):
-        _write_through(path, content)
+        _write_through(path, b"".join(_encoded(text)))
         return
     with _opened(_real_folder(path, base)) as folder:
         beside = f".ptc-report-{secrets.token_hex(8)}"
@@ -58,11 +59,17 @@ def write_report(path: Path, text: str, *, base: Path) -> None:
         try:
             # The rights of any new file: the user's umask decides.
             with os.fdopen(os.open(beside, flags, 0o666, dir_fd=folder), "wb") as file:
-                file.write(content)
+                file.writelines(_encoded(text))
             os.replace(beside, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(beside, dir_fd=folder)
+
+
+def _encoded(text: str) -> Iterator[bytes]:
+    """Yield a text in UTF-8, a part at a time: it may be tens of megabytes."""
+    for start in range(0, len(text), _PART_CHARS):
+        yield text[start : start + _PART_CHARS].encode(errors="backslashreplace")
 
 
 def remove_stale(path: Path, *, base: Path) -> None:

@@ -79,7 +79,7 @@ def test_of_very_many_failures_the_worst_are_shown(
     assert text.count("\nptc verdict: fail - ") == 2
     assert text.count("\nFAILED test_a.py::test_many") == 5
     assert "printed by a teardown" in text
-    assert "\n+3 more did not pass; `ptc results` has a line for each" in text
+    assert "\n+3 more did not pass; `ptc results --all` has a line for each" in text
     assert "\nFAIL " not in text
     assert suite.run("--ptc-output=full", "-v").stdout.str().count("\nptc verdict: fail - ") == 5
 

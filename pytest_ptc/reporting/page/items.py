@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ptc.model.item_states import ItemState
@@ -126,22 +127,25 @@ class Row:
 
 
 class Group(NamedTuple):
-    """The items of one state."""
+    """The items of one state; each row is made when it is its turn, for all of them are large."""
 
     state: str
     title: str
     many: str
-    rows: Sequence[Row]
+    rows: Iterator[Row]
 
 
 def groups(tasks: Sequence[TaskReport], places: Places, room: Room) -> list[Group]:
     """Return the items of each state that there is, worst first."""
-    found = []
-    for state, title in STATES.items():
-        rows = [_row(task, places, room) for task in tasks if task.state is state]
-        if rows:
-            found.append(Group(state.value, title, grouped(len(rows)), rows))
-    return found
+    of_state: dict[ItemState, list[TaskReport]] = {state: [] for state in STATES}
+    for task in tasks:
+        of_state[task.state].append(task)
+    make = partial(_row, places=places, room=room)
+    return [
+        Group(state.value, STATES[state], grouped(len(found)), map(make, found))
+        for state, found in of_state.items()
+        if found
+    ]
 
 
 def _row(task: TaskReport, places: Places, room: Room) -> Row:

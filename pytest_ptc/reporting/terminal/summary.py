@@ -220,7 +220,7 @@ def _told(
 
 def _more_items(left_out: int) -> Iterator[Line]:
     if left_out:
-        text = f"+{grouped(left_out)} more did not pass; `ptc results` has a line for each"
+        text = f"+{grouped(left_out)} more did not pass; `ptc results --all` has a line for each"
         yield Line(text, _MARKUP[VerdictKind.FAIL])
 
 

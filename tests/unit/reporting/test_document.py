@@ -14,7 +14,7 @@ from pytest_ptc.model.choices import FailOn
 from pytest_ptc.model.item_states import ItemState
 from pytest_ptc.model.trouble import Cause
 from pytest_ptc.model.verdict import Excuse, FindingState, Severity, VerdictKind
-from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.document import document, document_text
 from pytest_ptc.reporting.formats.github import step_summary
 from pytest_ptc.reporting.formats.gitlab import gitlab_text
 from pytest_ptc.reporting.formats.sarif import sarif_text
@@ -129,3 +129,13 @@ def test_a_blind_judge_is_in_every_report() -> None:
     assert "judge: 0 of 1 planted defect found, 1 of 1 control failed" in "\n".join(
         result_lines(told)
     )
+
+
+@pytest.mark.parametrize("items", [0, 1, 3])
+def test_the_text_is_that_of_the_document_in_lines(items: int) -> None:
+    """It is made a task at a time, and is what it would be if it were made at once."""
+    found = (finding("high", "two\nlines"), finding("low", "\u2028 é"))
+    told = run_of(*(Item(f"t.py::test_{n}", "failed", "fail", found) for n in range(items)))
+    text = document_text(told)
+    assert text == json.dumps(document(told), indent=1) + "\n"
+    assert text.isascii()

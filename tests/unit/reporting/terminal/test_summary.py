@@ -1279,11 +1279,11 @@ def test_of_very_many_items_that_failed_the_worst_are_told_and_the_others_counte
     assert [line.split()[1] for line in told] == [
         f"t.py::test_{place}" for place in range(50, MAX_ITEMS + 50)
     ]
-    assert "+50 more did not pass; `ptc results` has a line for each" in section(results)
+    assert "+50 more did not pass; `ptc results --all` has a line for each" in section(results)
     shown = {f"t.py::test_{place}" for place in range(MAX_ITEMS)}
     lines = section(results, shown=shown).splitlines()
     assert not [line for line in lines if line.startswith("FAIL ")]
-    assert "+50 more did not pass; `ptc results` has a line for each" in lines
+    assert "+50 more did not pass; `ptc results --all` has a line for each" in lines
     verbose = section(results, verbosity=1)
     assert (
         len([line for line in verbose.splitlines() if line.startswith("FAIL ")]) == len(told) + 50
@@ -1293,4 +1293,4 @@ def test_of_very_many_items_that_failed_the_worst_are_told_and_the_others_counte
     quiet = section(results, verbosity=-1).splitlines()
     assert len(quiet) == 1 + MAX_ITEMS + 1
     assert quiet[1].startswith("t.py::test_50: fail")
-    assert quiet[-1] == "+50 more did not pass; `ptc results` has a line for each"
+    assert quiet[-1] == "+50 more did not pass; `ptc results --all` has a line for each"
