@@ -32,6 +32,7 @@ class NodeDirectories:
         self._unpack = unpack
         self._pieces: dict[str, bytearray] = {}
         self._came = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._unpacked: dict[str, asyncio.Task[None]] = {}
         #: Paths of pytest's machine and their places. The latest content of a directory comes
         #: first, and counts; agents may still be at work in the place of an earlier one.
@@ -74,12 +75,17 @@ class NodeDirectories:
         for unpacking in list(self._unpacked.values()):
             await asyncio.shield(unpacking)
 
-    def close(self) -> None:
-        """Unpack nothing more."""
-        for unpacking in self._unpacked.values():
-            unpacking.cancel()
+    async def close(self) -> None:
+        """Return when nothing is being unpacked any more: it would be left behind."""
+        # What one has failed with, those who needed it have been told.
+        await asyncio.gather(*self._unpacked.values(), return_exceptions=True)
 
     async def _put(self, data: bytes, names: bytes, folder: Path) -> None:
+        # One after the other: of two contents of a directory, the one that was sent later counts.
+        async with self._turn:
+            await self._put_next(data, names, folder)
+
+    async def _put_next(self, data: bytes, names: bytes, folder: Path) -> None:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             place = await asyncio.to_thread(self._unpack, data, folder)

@@ -201,8 +201,6 @@ class NodeSupervisor:
         """End all that was started here, and leave nothing."""
         for seat in self._seats.values():
             seat.set()
-        if self._directories is not None:
-            self._directories.close()
         if self._tunnels is not None:
             await self._tunnels.close()
         if self._workers is not None:
@@ -210,6 +208,8 @@ class NodeSupervisor:
                 await self._workers.end()
         elif self._place is not None:
             self._place.host.close()
+        if self._directories is not None:
+            await self._directories.close()
         if self._place is not None:
             await asyncio.to_thread(self._place.remove)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,5 +59,29 @@ def test_what_cannot_be_unpacked_is_an_error_of_whoever_needs_it(tmp_path: Path)
         with pytest.raises(ConfigError, match="No space left"):
             await made.wait_for(["one"])
         assert made.paths.place("/app") is None
+
+    asyncio.run(test())
+
+
+def test_nothing_is_unpacked_behind_the_end(tmp_path: Path) -> None:
+    """The node removes the folder next: what came later would stay."""
+    go_on, asked = threading.Event(), threading.Event()
+
+    def slowly(data: bytes, folder: Path) -> str:
+        asked.set()
+        go_on.wait(60)
+        return unpack(data, folder)
+
+    async def test() -> None:
+        made = NodeDirectories(tmp_path / "code", slowly)
+        made.take(Piece("one", b"1"))
+        made.take(Directory("one", names(("/app", "."))))
+        await asyncio.to_thread(asked.wait)
+        closing = asyncio.create_task(made.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        go_on.set()
+        await closing
+        assert (tmp_path / "code/0/file").exists()
 
     asyncio.run(test())
