@@ -180,6 +180,21 @@ FAULTS = MappingProxyType(
             "a text under review gives orders",
             "at worst its own item is passed by it",
         ),
+        "node-lost": Fault(
+            "with `--ptc-host=dask`: a node is killed, stopped or cut off, or Dask's worker there",
+            (
+                "`worker lost` with the node's name once its lease is over, and then nothing of "
+                "the run lives there; what was recorded counts"
+            ),
+        ),
+        "node-silent": Fault(
+            "a node is cut off for less than its lease",
+            "nothing: `ptc record` waits",
+        ),
+        "scheduler-gone": Fault(
+            "the scheduler goes",
+            "what has a verdict keeps it; the rest are errors: `the scheduler ADDRESS is gone`",
+        ),
         "storm": Fault(
             "many of these, at random and together",
             "every item ends as scripted, or in an error that names its cause",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -38,6 +37,7 @@ _LOOK = 0.2
 
 NODE_REPLACED = "a node killed, and replaced"
 SCHEDULER = "the scheduler killed"
+_ENDING = frozenset({Cause.WORKER_LOST, Cause.NO_WORKERS})
 
 
 class NodeSuite(Suite):
@@ -94,28 +94,19 @@ class NodeSuite(Suite):
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes of workers and agents that are alive on any machine."""
-        return [
-            process
-            for machine in self._machines()
-            for process in machine.processes()
-            if _is_of_a_run(process)
-        ]
+        return [process for machine in self._machines() for process in _processes_on(machine)]
 
-    def left(self) -> Iterator[str]:
-        """Name whatever a run has left behind, also once every node has had its time to end."""
+    def left(self, machines: Sequence[Machine] = ()) -> Iterator[str]:
+        """Name whatever a run has left behind, also once every node has had its time to end.
+
+        Args:
+            machines: Where; on all if there are none.
+        """
         deadline = time.monotonic() + LEASE + _GRACE
-        while (left := list(self._left())) and time.monotonic() < deadline:
+        where = [machine for machine in machines or self._machines() if machine.is_up]
+        while (left := list(_left_on(where))) and time.monotonic() < deadline:
             time.sleep(_LOOK)
         yield from left
-
-    def _left(self) -> Iterator[str]:
-        for process in self.processes():
-            with suppress(psutil.Error):
-                yield f"process {process.pid}: {' '.join(process.cmdline())}"
-        for machine in self._machines():
-            for pattern in ("ptc-*", "tmux-*/*", "home/.claude/tasks/*/*"):
-                found = machine.folder.glob(pattern)
-                yield from (f"{machine.name}: {path}" for path in found)
 
     def _machines(self) -> list[Machine]:
         return [machine for machine in (self.client, *self.cluster.nodes) if machine.is_up]
@@ -124,10 +115,23 @@ class NodeSuite(Suite):
         return [node.folder / "notes" for node in self.cluster.nodes]
 
 
+def _processes_on(machine: Machine) -> list[psutil.Process]:
+    return [process for process in machine.processes() if _is_of_a_run(process)]
+
+
 def _is_of_a_run(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return RUN_COOKIE in process.environ() and process.status() != psutil.STATUS_ZOMBIE
     return False
+
+
+def _left_on(machines: Sequence[Machine]) -> Iterator[str]:
+    for machine in machines:
+        for process in _processes_on(machine):
+            with suppress(psutil.Error):
+                yield f"{machine.name}: process {process.pid}: {' '.join(process.cmdline())}"
+        for pattern in ("ptc-*", "tmux-*/*", "home/.claude/tasks/*/*"):
+            yield from (f"{machine.name}: {path}" for path in machine.folder.glob(pattern))
 
 
 # What befalls nodes: each returns when it is done, and harms the workers that were there.
@@ -155,9 +159,8 @@ def pull_cable(seconds: float) -> Callable[[DaskCluster, Machine], None]:
     """Take a node's cable out for so long."""
 
     def pull(cluster: DaskCluster, node: Machine) -> None:
-        del cluster
         node.pull()
-        _later(seconds, node.plug)
+        cluster.later(seconds, node.plug)
 
     return pull
 
@@ -168,26 +171,15 @@ def stop_supervisor(seconds: float) -> Callable[[DaskCluster, Machine], None]:
     def stop(cluster: DaskCluster, node: Machine) -> None:
         process = cluster.worker_of(node)
         process.suspend()
-        _later(seconds, process.resume)
+        cluster.later(seconds, process.resume)
 
     return stop
 
 
 def kill_scheduler(cluster: DaskCluster, node: Machine) -> None:
-    """Take the scheduler's power."""
+    """Kill the scheduler's process."""
     del node
-    cluster.scheduler.kill()
-
-
-def _later(seconds: float, act: Callable[[], object]) -> None:
-    def late() -> None:
-        # The machine may be gone by then, with its test.
-        with suppress(psutil.Error, OSError, AssertionError):
-            act()
-
-    timer = threading.Timer(seconds, late)
-    timer.daemon = True
-    timer.start()
+    cluster.scheduler.processes("scheduler")[0].kill()
 
 
 def _done_to(
@@ -205,6 +197,16 @@ def _done_to(
     return act
 
 
+def _done_to_all(
+    cluster: DaskCluster, fault: Callable[[DaskCluster, Machine], object]
+) -> Callable[[Scene], Hit]:
+    def act(scene: Scene) -> Hit:
+        fault(cluster, cluster.scheduler)
+        return Hit(workers=tuple(scene.story.nodes))
+
+    return act
+
+
 def node_faults(cluster: DaskCluster) -> Mapping[str, Fault]:
     """Return what may be done to a cluster; the last two leave no storm much to do."""
 
@@ -218,7 +220,7 @@ def node_faults(cluster: DaskCluster) -> Mapping[str, Fault]:
         "a cable out for 20 s": fault(pull_cable(20.0), Cause.WORKER_LOST),
         "a supervisor stopped for 20 s": fault(stop_supervisor(20.0), Cause.WORKER_LOST),
         "a node killed": fault(kill_machine, Cause.WORKER_LOST),
-        SCHEDULER: fault(kill_scheduler, Cause.WORKER_LOST, Cause.NO_WORKERS),
+        SCHEDULER: Fault(1, _done_to_all(cluster, kill_scheduler), _ENDING),
     }
 
 
@@ -250,7 +252,10 @@ def cluster_storm(
         suite = NodeSuite(client, cluster, plan.scripts())
         faults = node_faults(cluster)
         chosen = {kind: faults[kind] for kind in kinds or list(faults)[:-2]}
-        yield Storm(Scene(suite=suite, story=Story(), chance=plan.chance()), chosen)
+        try:
+            yield Storm(Scene(suite=suite, story=Story(), chance=plan.chance()), chosen)
+        finally:
+            cluster.settled()
 
 
 def run_cluster_storm(plan: Plan, folder: Path, *, nodes: int, kinds: Sequence[str]) -> Aftermath:
@@ -272,6 +277,9 @@ def strike_once(
             storm.look()
             if ended(storm) >= after and not storm.strikes:
                 storm.strike()
+        suite = storm.scene.suite
+        assert isinstance(suite, NodeSuite)
+        suite.cluster.settled()
 
     return rage
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import psutil
 from tests.support.runs import until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.support.machines import Machine
 
@@ -34,6 +35,7 @@ class DaskCluster:
         self.scheduler = scheduler
         self.nodes = tuple(nodes)
         self._threads = threads
+        self._later: list[threading.Timer] = []
 
     @property
     def address(self) -> str:
@@ -67,6 +69,17 @@ class DaskCluster:
         until(lambda: self._workers_of(node), f"Dask's worker on {node.name}")
         (worker,) = self._workers_of(node)
         return worker
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something after so many seconds."""
+        timer = threading.Timer(seconds, act)
+        self._later.append(timer)
+        timer.start()
+
+    def settled(self) -> None:
+        """Wait until all has been done that was to be done later."""
+        while self._later:
+            self._later.pop().join()
 
     @staticmethod
     def _workers_of(node: Machine) -> list[psutil.Process]:
