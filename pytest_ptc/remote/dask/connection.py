@@ -17,16 +17,21 @@ from typing import TYPE_CHECKING, Any
 from pytest_ptc.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from pytest_ptc.remote.transport import Address
 
-#: Seconds that it may take to find out.
+#: Seconds that it may take to find out that there is none.
 CHECK_S = 3.0
-#: Seconds for each step of it.
+#: Seconds to reach the port, also where the first packet is lost; and for each step after that.
+_PORT_S = 2.5
 _STEP_S = 1.2
+#: Seconds that one which begins like Dask's has to answer: it may be busy, or far away.
+_ANSWER_S = 10.0
 _CERTIFICATES = "distributed.comm.tls.ca-file, client.cert and client.key in Dask's configuration"
 _NO_DASK = "that is no Dask scheduler: correct the address"
+_SILENT = "it listens, and says nothing: is that a Dask scheduler, or is it stopped?"
+_BUSY = f"it begins like Dask, and does not answer within {_ANSWER_S:.0f} s: is it too busy?"
 _REFUSED = (
     "it refuses our certificate: are distributed.comm.tls.client.cert and client.key of its "
     f"authority? They are {_CERTIFICATES}"
@@ -45,12 +50,17 @@ def check_scheduler(address: Address) -> None:
     """
     import_dask()
     problem: list[str | None] = []
+    greeted = threading.Event()
     # A look-up of a name cannot be interrupted: it may go on in a thread of its own.
     thread = threading.Thread(
-        target=lambda: problem.append(_run(_problem(address))), name="ptc-dask-check", daemon=True
+        target=lambda: problem.append(_run(_problem(address, greeted.set))),
+        name="ptc-dask-check",
+        daemon=True,
     )
     thread.start()
     thread.join(CHECK_S)
+    if greeted.is_set():
+        thread.join(_ANSWER_S + 1.0)
     words = problem[0] if problem else "it does not answer: is the address right, and the network?"
     if words is not None:
         raise ConfigError(f"--ptc-dask-scheduler: {address}: {words}")
@@ -82,8 +92,13 @@ def _run(work: Coroutine[Any, Any, str | None]) -> str | None:
         loop.close()
 
 
-async def _problem(address: Address) -> str | None:
-    """Return what keeps us from a scheduler, or None."""
+async def _problem(address: Address, greeted: Callable[[], None]) -> str | None:
+    """Return what keeps us from a scheduler, or None.
+
+    Args:
+        address: Where it is.
+        greeted: Is called when the other side begins like Dask's.
+    """
     from distributed.security import Security  # noqa: PLC0415 - see import_dask
 
     context = None
@@ -98,13 +113,14 @@ async def _problem(address: Address) -> str | None:
     if problem is None:
         problem = await _greeting_problem(address, context)
     if problem is None:
+        greeted()
         problem = await _dask_problem(address)
     return problem
 
 
 async def _port_problem(address: Address) -> str | None:
     try:
-        _, writer = await _connected(address, None)
+        _, writer = await _connected(address, None, _PORT_S)
     except socket.gaierror:
         return f"there is no host {address.host}: correct the address"
     except asyncio.TimeoutError:
@@ -129,24 +145,24 @@ async def _greeting_problem(address: Address, context: ssl.SSLContext | None) ->
     try:
         begun = await asyncio.wait_for(reader.readexactly(_LENGTH_BYTES), _STEP_S)
     except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
-        if context is None:
-            return await _tls_instead(address)
-        # Whose certificate is refused hears that after its own handshake.
         silent = isinstance(error, asyncio.TimeoutError)
-        return _NO_DASK if silent else _REFUSED
+        if context is None:
+            return await _tls_instead(address, _SILENT if silent else _NO_DASK)
+        # Whose certificate is refused hears that after its own handshake.
+        return _SILENT if silent else _REFUSED
     finally:
         await _left(writer)
     return None if int.from_bytes(begun, "little") < _LONGEST_GREETING else _NO_DASK
 
 
-async def _tls_instead(address: Address) -> str:
+async def _tls_instead(address: Address, otherwise: str) -> str:
     anybody = ssl.create_default_context()
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     with contextlib.suppress(OSError, asyncio.TimeoutError):
         _, writer = await _connected(address, anybody)
         await _left(writer)
         return f"it speaks TLS: use tls://{str(address).partition('://')[2]}"
-    return _NO_DASK
+    return otherwise
 
 
 async def _dask_problem(address: Address) -> str | None:
@@ -154,12 +170,14 @@ async def _dask_problem(address: Address) -> str | None:
     from distributed.security import Security  # noqa: PLC0415
 
     arguments = Security().get_connection_args("client")
-    there = rpc(str(address), timeout=_STEP_S, connection_args=arguments)
+    there = rpc(str(address), timeout=_ANSWER_S, connection_args=arguments)
     try:
-        told = await asyncio.wait_for(there.identity(), _STEP_S)
+        told = await asyncio.wait_for(there.identity(), _ANSWER_S)
     except RuntimeError as error:
         return str(error)  # Dask's own configuration asks for encryption
-    except (OSError, asyncio.TimeoutError, ValueError, TypeError, EOFError):
+    except asyncio.TimeoutError:
+        return _BUSY
+    except (OSError, ValueError, TypeError, EOFError):
         return _NO_DASK
     finally:
         await there.close_rpc()
@@ -170,10 +188,10 @@ async def _dask_problem(address: Address) -> str | None:
 
 
 async def _connected(
-    address: Address, context: ssl.SSLContext | None
+    address: Address, context: ssl.SSLContext | None, seconds: float = _STEP_S
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     connecting = asyncio.open_connection(address.host, address.port, ssl=context)
-    return await asyncio.wait_for(connecting, _STEP_S)
+    return await asyncio.wait_for(connecting, seconds)
 
 
 async def _left(writer: asyncio.StreamWriter) -> None:
