@@ -27,7 +27,7 @@ from pytest_ptc.journal.attempt_files import journal_errors
 from pytest_ptc.journal.events import ContentSeen
 from pytest_ptc.runs.places import note_place
 from pytest_ptc.session.agents import RunAgents
-from pytest_ptc.session.cluster import Cluster, dask_cluster
+from pytest_ptc.session.cluster_hosts import is_cluster
 from pytest_ptc.session.host_choice import make_host
 from pytest_ptc.session.journal_setup import begin_story, key_to_write, make_journal
 from pytest_ptc.session.run_facts import run_began
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.content import Content
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
+    from pytest_ptc.session.cluster import Cluster
     from pytest_ptc.session.place import RunPlace
     from pytest_ptc.session.run_lists import RunLists
 
@@ -117,6 +118,9 @@ def plan_run(
     run_id = new_run_id(time.time(), last_run_id(place.runs))
     host, fallback = other_host(run_id), None
     if host is None and settings.host == "dask":
+        # Only where it is used: it needs as much as all the rest of a run.
+        from pytest_ptc.session.cluster import dask_cluster  # noqa: PLC0415
+
         host = dask_cluster(place, settings, run_id, os.environ, agents)
     elif host is None:
         host, fallback = make_host(settings, run_id)
@@ -172,7 +176,7 @@ def open_run(
         PtcError: The journal or the list cannot be made.
     """
     began = time.monotonic()
-    if isinstance(plan.host, Cluster):
+    if is_cluster(plan.host):
         plan.host.engine.check()
     with contextlib.ExitStack() as undo:
         scratch = make_scratch(plan.run_id)
@@ -226,7 +230,7 @@ def look_before(
     place: RunPlace, settings: Settings, plan: RunPlan, specs: Sequence[TaskSpec]
 ) -> dict[str, Content]:
     """Return what the agents of tasks could see now, by their node ids, where that is sent."""
-    if not isinstance(plan.host, Cluster) or plan.host.code is None:
+    if not is_cluster(plan.host) or plan.host.code is None:
         return {}
     contents = Contents(
         agent=files_of_agent(settings, plan.agent, place.root, os.environ),
@@ -239,7 +243,7 @@ def look_before(
 
 def _starting(plan: RunPlan) -> int | None:
     """Return how many workers start at once: on this machine, a start is bound by a processor."""
-    return None if isinstance(plan.host, Cluster) else processors()
+    return None if is_cluster(plan.host) else processors()
 
 
 def _crew_maker(
@@ -251,7 +255,7 @@ def _crew_maker(
     scratch: Path,
     commands: Path,
 ) -> CrewMaker:
-    if isinstance(plan.host, Cluster):
+    if is_cluster(plan.host):
         return plan.host.crew(
             place=place, settings=settings, agents=plan.agents, journal=journal, scratch=scratch
         )
@@ -285,7 +289,7 @@ def _contents(
         ours=place.is_ours([place.runs, *more]),
         tell=lambda attempt, content: journal.append(ContentSeen(attempt=attempt, content=content)),
         folder=journal.folder / LISTS,
-        snapshot=isinstance(plan.host, Cluster) and plan.host.code is not None,
+        snapshot=is_cluster(plan.host) and plan.host.code is not None,
     )
 
 

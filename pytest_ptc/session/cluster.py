@@ -29,7 +29,7 @@ from pytest_ptc.session.dask_choice import (
 from pytest_ptc.system.git.repositories import repository_top
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_ptc.coordinator.crew import CrewMaker
@@ -197,12 +197,6 @@ class Cluster:
 def _shared_top(cwd: str) -> str:
     """Return what a node must have at the same path for a directory of a task."""
     return str(repository_top(cwd) or os.path.realpath(cwd))
-
-
-def sent_again(host: object) -> Collection[str]:
-    """Return the directories whose content has changed, and which went to nodes once more."""
-    code = host.code if isinstance(host, Cluster) else None
-    return () if code is None else code.sent_again
 
 
 def _needed(code: Code, cwd: str | None) -> Sequence[SentDirectory]:

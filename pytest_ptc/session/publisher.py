@@ -20,7 +20,7 @@ from pytest_ptc.reporting.terminal.brief import brief_summary
 from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines
 from pytest_ptc.reporting.terminal.summary import summary
-from pytest_ptc.session.cluster import Cluster
+from pytest_ptc.session.cluster_hosts import is_cluster
 from pytest_ptc.session.durations import keep_durations
 from pytest_ptc.session.pytest_place import session_end
 from pytest_ptc.session.terminal_output import TerminalOutput
@@ -75,8 +75,8 @@ class Publisher:
             host=plan.host.name,
             agent=self._settings.agent,
             list_id=plan.list_id,
-            cluster=plan.host.where if isinstance(plan.host, Cluster) else None,
-            attach="ptc attach" if isinstance(plan.host, Cluster) else plan.host.attach,
+            cluster=plan.host.where if is_cluster(plan.host) else None,
+            attach="ptc attach" if is_cluster(plan.host) else plan.host.attach,
             note=plan.fallback,
             sandbox=plan.sandbox,
             budget=self._settings.budget_usd,

@@ -32,7 +32,7 @@ from pytest_ptc.runs.state import RefusedRun, RunState
 from pytest_ptc.session.aliases import Aliases
 from pytest_ptc.session.assembly import began_without_task, look_before, open_run, plan_run
 from pytest_ptc.session.cleaning import clean_run
-from pytest_ptc.session.cluster import Cluster, sent_again
+from pytest_ptc.session.cluster_hosts import is_cluster, sent_again
 from pytest_ptc.session.flakiness import flaky_lines
 from pytest_ptc.session.journal_setup import key_to_read
 from pytest_ptc.session.refusals import (
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from pytest_ptc.model.settings import Settings
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.session.assembly import OpenRun, RunPlan
+    from pytest_ptc.session.cluster import Cluster
     from pytest_ptc.session.place import RunPlace
     from pytest_ptc.session.run_lists import RunLists
 
@@ -253,7 +254,7 @@ class Run:
         refuse_shared_findings(specs, self.plan.agents, self._findings)
         self.lists.refuse_new_without_baseline(specs)
         before = look_before(self._place, self._settings, self.plan, specs)
-        if isinstance(self.plan.host, Cluster):
+        if is_cluster(self.plan.host):
             self.sent += self.plan.host.take(specs)
         if resume:
             self._name_changes(specs, since)
