@@ -414,7 +414,10 @@ class Supervisor:
     def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:
         if self._board.stopping is not None:
             return self._board.stopping
-        message = f"worker {worker} ended in the middle of its task: {remains.ended}"
+        found = self._board.workers.get(worker)
+        # A lost node ends many tasks at once: what is the same for all is told once.
+        who = f"worker {worker}" if found is None or found.node is None else "its worker"
+        message = f"{who} ended in the middle of its task: {remains.ended}"
         return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
 
     def stop(self, trouble: Trouble) -> None:

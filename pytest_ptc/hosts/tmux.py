@@ -315,7 +315,7 @@ class TmuxHost:
         return _read_pane(self._query(command, worker=plan.worker)[0], server)
 
     def _start_server(self) -> ProcessIdentity:
-        title = f" {self._socket_name}: workers of pytest {os.getpid()} "
+        title = f" {self._socket_name}: workers of process {os.getpid()} "
         changes = environment_changes(self._env, os.environ)
         return self._use_server(self._query(*preparations(title, os.getpid(), changes))[0])
 

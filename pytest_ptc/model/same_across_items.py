@@ -43,7 +43,7 @@ def same_across_items(findings: Sequence[ItemFinding]) -> list[list[int]]:
 
     def order(index: int) -> tuple[object, ...]:
         one = findings[index]
-        return one.file, one.line or 0, rules[index], one.item, one.message
+        return one.file, one.line or 0, rules[index], one.item, one.message, one.rule or ""
 
     in_order = sorted((at for at, one in enumerate(findings) if one.file is not None), key=order)
     pools: dict[object, _Pool] = {}
