@@ -71,9 +71,14 @@ class Seat:
         """Wait until it is free, at most for so many seconds; tell whether it is."""
         return self._free.wait(timeout)
 
-    def close(self) -> None:
-        """Have all of the run on this node end: the engine ends its process."""
+    def close(self, timeout: float) -> None:
+        """Have all of the run on this node end, and wait for that: the engine ends its process.
+
+        Args:
+            timeout: Seconds to wait at most.
+        """
         self._supervisor.close()
+        self._supervisor.join(timeout)
 
 
 def take_seat(ticket: bytes, node: str, environ: Mapping[str, str | None] = {}) -> Seat:

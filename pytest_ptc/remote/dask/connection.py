@@ -66,18 +66,24 @@ def check_scheduler(address: Address) -> None:
         raise ConfigError(f"--ptc-dask-scheduler: {address}: {words}")
 
 
-def import_dask() -> None:
+def import_dask(*, local: bool = False) -> None:
     """Import Dask, whatever pytest makes of warnings.
 
+    Args:
+        local: Whether a cluster is made for the run, which has a certificate of its own.
+
     Raises:
-        ConfigError: It is not installed.
+        ConfigError: It is not installed, or not all of the extra.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             import distributed  # noqa: F401, PLC0415 - 0.6 s, and only here
+
+            if local:
+                import cryptography  # noqa: F401, PLC0415 - as above
         except ImportError as error:
-            missing = error.name in ("dask", "distributed")
+            missing = error.name in ("dask", "distributed", "cryptography")
             raise ConfigError(INSTALL if missing else f"{INSTALL} ({error})") from None
 
 

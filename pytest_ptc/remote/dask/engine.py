@@ -22,7 +22,7 @@ from distributed.security import Security
 from pytest_ptc.remote.dask import node as on_node
 from pytest_ptc.remote.dask.bell import Bell
 from pytest_ptc.remote.dask.cluster import LocalDask
-from pytest_ptc.remote.dask.connection import check_scheduler
+from pytest_ptc.remote.dask.connection import check_scheduler, import_dask
 from pytest_ptc.remote.dask.nodes import ANSWER_S, DaskNodes
 from pytest_ptc.remote.dask.seats import DaskSeats
 from pytest_ptc.remote.engine import EngineError, EngineGoneError
@@ -95,7 +95,9 @@ class DaskEngine:
         return f"<DaskEngine {self._plan.address or 'local'}>"
 
     def check(self) -> None:
-        if self._plan.address is not None:
+        if self._plan.address is None:
+            import_dask(local=True)
+        else:
             check_scheduler(self._plan.address)
 
     async def open(

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import platform
 import shutil
 import threading
 from concurrent.futures import Future
@@ -118,8 +119,7 @@ def _held(run_id: str, worker: str, number: int, offer: _Offer) -> str:
         if worker_process.status.name not in _ALIVE:
             # In order, as a batch system's job does before its time is over.
             with contextlib.suppress(Exception):
-                seat.close()
-                seat.wait(_CLOSE_S)
+                seat.close(_CLOSE_S)
             break
     return "free"
 
@@ -132,7 +132,8 @@ def _taken(ticket: bytes, node: str, answer: Future[tuple[str, bytes]]) -> super
     except PtcError as error:
         answer.set_result(("refused", str(error).encode()))
     except Exception as error:  # noqa: BLE001 - see above
-        answer.set_result(("refused", f"{type(error).__name__}: {error}".encode()))
+        why = f"{platform.node()}: {type(error).__name__}: {error}"
+        answer.set_result(("refused", why.encode()))
     else:
         return seat
     return None

@@ -257,7 +257,11 @@ class DaskSeats:
     def _cancel(self, seat: _Seat) -> None:
         """Have Dask forget a seat's task, and its node free the place."""
         future, seat.future = seat.future, None
-        if future is None or future.done():
+        if future is None:
+            return
+        if future.done():
+            # Else Dask keeps its result for as long as anything, a traceback say, knows of it.
+            future.release()
             return
         self._talk(self._forget(future))
         if seat.node is not None and (seat.given_up or not seat.taken):
