@@ -173,7 +173,12 @@ class Spent(NamedTuple):
 
     @property
     def cost_text(self) -> str:
-        """Return the US dollars that are known: `$0.21`, or `at least $0.24` if not all are."""
+        """Return the US dollars that are known: `$0.21`, or `at least $0.24` if not all are.
+
+        Where no attempt knows them, that is `unknown`: nobody says that it was nothing.
+        """
+        if self.known_cost_usd is None:
+            return "unknown"
         return f"at least {usd(self.cost_usd)}" if self.unknown else usd(self.cost_usd)
 
     @property

@@ -69,11 +69,11 @@ class AcpAgent:
         """Do the job and return what the model recorded, or why that does not count."""
         work = _Work(job)
         try:
-            return await work.outcome(await self._attempt(job, work))
+            return self._explained(await work.outcome(await self._attempt(job, work)))
         except AgentError as error:
             await self._drop()
             # Records from before the error still count.
-            return await work.outcome(error.trouble)
+            return self._explained(await work.outcome(error.trouble))
         except BaseException:
             # The attempt's time is over: give client and tools time to end after SIGTERM.
             await self._drop(TERM_GRACE_S)
@@ -92,6 +92,13 @@ class AcpAgent:
         process, self._process = self._process, None
         if process is not None:
             await process.close()
+
+    def _explained(self, ended: Verdict | Trouble) -> Verdict | Trouble:
+        """Return a missing login with the variables that this client takes it from."""
+        names = " or ".join(self._surroundings.client.login)
+        if isinstance(ended, Trouble) and ended.cause is Cause.LOGIN and names:
+            return replace(ended, message=f"{ended.message} ({names})")
+        return ended
 
     async def _attempt(self, job: Job, work: _Work) -> Trouble | None:
         """Carry the job out; return what went wrong besides what is recorded."""

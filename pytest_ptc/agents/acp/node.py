@@ -34,9 +34,7 @@ def node_problem(program: str, minimum: int, environ: Mapping[str, str]) -> str 
         return None
     node = shutil.which(named, path=path)
     if node is None:
-        return f"is a script for Node, and there is no {named}" + (
-            "" if "/" in named else " on PATH"
-        )
+        return f"needs Node, and there is no {named}" + ("" if "/" in named else " on PATH")
     return _version_problem(_said_version(node, environ), minimum, node) if minimum else None
 
 

@@ -58,8 +58,9 @@ def _argv(client: Client, request: AgentRequest) -> tuple[str, ...]:
     problem = node_problem(argv[0], client.node, request.environ)
     if problem is not None:
         raise ConfigError(
-            f"agent {request.settings.agent!r}: {argv[0]} {problem}: put another Node first on "
-            f"PATH, or name the client with --ptc-acp-command='/path/to/node /path/to/client ...'"
+            f"agent {request.settings.agent!r}: {argv[0]} {problem}: put one that is new "
+            "enough first on PATH, or name the client with "
+            "--ptc-acp-command='/path/to/node /path/to/client ...'"
         )
     return argv
 

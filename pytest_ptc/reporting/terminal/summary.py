@@ -438,6 +438,6 @@ def _cost(tasks: Sequence[TaskReport], budget: float | None) -> list[str]:
     cached = thousands(usage.cache_read_tokens)
     parts = [text, f"{thousands(spent.tokens_read)} tokens read ({cached} from cache)"]
     parts.append(f"{thousands(usage.output_tokens)} written")
-    if spent.unknown:
+    if spent.unknown and spent.known_cost_usd is not None:
         parts.append(f"{count(spent.unknown, 'attempt')} of unknown cost")
     return [", ".join(parts)]
