@@ -204,30 +204,35 @@ class Code:
 
     def _want(self, specs: Sequence[TaskSpec]) -> None:
         """Note what tasks need of the histories of their repositories."""
-        names: dict[str, dict[str, dict[str, str]]] = {}
+        #: Each repository's branches and tags by all their names, and what is checked out.
+        known: dict[str, tuple[dict[str, dict[str, str]], str]] = {}
+        tops: dict[str, str | None] = {}
         for spec in specs:
-            top = repository_top(os.path.realpath(spec.cwd))
-            if top is None:
+            if spec.cwd not in tops:
+                top = repository_top(os.path.realpath(spec.cwd))
+                tops[spec.cwd] = None if top is None else str(top)
+            place = tops[spec.cwd]
+            if place is None:
                 continue
-            place = str(top)
-            if place not in names:
-                lines = git(place, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
-                pairs = (line.partition(" ") for line in lines)
-                names[place] = short_names({name: commit for commit, _, name in pairs})
+            if place not in known:
+                known[place] = (_refs(place), _head(place))
+            names, head = known[place]
+            compared = spec.ref or head
             texts = (spec.prompt, *texts_of(dict(spec.params)))
             words = (word for text in texts for word in all_words(text))
-            head = spec.ref or _head(place)
             self._add(
                 place,
                 Wanted(
                     commits=frozenset(filter(None, (spec.ref, spec.base))),
-                    ranges=frozenset({(spec.base, head)} if spec.base and head else ()),
-                    refs=frozenset(refs_named(words, names[place])),
+                    ranges=frozenset({(spec.base, compared)} if spec.base and compared else ()),
+                    refs=frozenset(refs_named(words, names)),
                 ),
             )
 
     def _add(self, top: str, more: Wanted) -> None:
         known = self._wanted.get(top, Wanted())
+        if more == Wanted() and top in self._wanted:
+            return
         self._wanted[top] = Wanted(
             commits=known.commits | more.commits,
             ranges=known.ranges | more.ranges,
@@ -323,6 +328,13 @@ def _state(top: str, ours: Callable[[str], bool]) -> str:
 def _top(place: str) -> str:
     """Return what is sent for a place: its repository, or itself."""
     return str(repository_top(place) or place)
+
+
+def _refs(top: str) -> dict[str, dict[str, str]]:
+    """Return what each name that git takes for a branch or tag may mean."""
+    lines = git(top, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+    pairs = (line.partition(" ") for line in lines)
+    return short_names({name: commit for commit, _, name in pairs})
 
 
 def _head(top: str) -> str:
