@@ -242,6 +242,7 @@ class NodePlace:
                 owner=OwnerProcess(
                     pid=os.getpid(), created=ourselves.created if ourselves is not None else 0.0
                 ),
+                left_behind=self.base,
                 lease=lease_left(),
                 environ=environ,
             )

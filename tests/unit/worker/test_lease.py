@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.interfaces import messages
-from pytest_ptc.interfaces.launch import AgentLaunch
+from pytest_ptc.interfaces.launch import AgentLaunch, OwnerProcess
 from pytest_ptc.interfaces.line import MAX_LINE_BYTES, StreamLine
 from pytest_ptc.model.task import TaskSpec
 from pytest_ptc.model.variables import ATTEMPT_COOKIE
 from pytest_ptc.system.processes import end_marked, marked
+from pytest_ptc.system.scratch import make_scratch
 from pytest_ptc.worker import lease as leases
 from pytest_ptc.worker.lease import END_TIMEOUT_S, STATUS, Lease
 from tests.support.host_world import DEADLINE, until
@@ -111,6 +112,52 @@ class Sleeper:
 def make(launch, environ):
     return Sleeper(launch.agent.options["blocked"])
 """
+
+
+@pytest.mark.parametrize("on_node", [False, True], ids=["pytest", "node"])
+def test_a_worker_whose_owner_was_killed_removes_what_that_had(
+    tmp_path: Path, on_node: bool
+) -> None:
+    """On a node, all that was made and sent there; the owner is gone, so its line has ended."""
+    base = make_scratch("r1")
+    scratch = base / "s" if on_node else base
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / "leases_agent.py").write_text(AGENT)
+    launch = launch_file(
+        tmp_path,
+        agent=AgentLaunch(
+            make="leases_agent:make", options={"blocked": False}, search_path=(str(tmp_path),)
+        ),
+        scratch=scratch,
+        address=scratch / "coordinator",
+        owner=OwnerProcess(pid=gone.pid, created=1.0),
+        left_behind=base if on_node else None,
+    )
+    scratch.mkdir(exist_ok=True)
+    (base / "code").mkdir()
+    path = tmp_path / "launch.json"
+    path.write_bytes(launch.encode())
+
+    async def supervise() -> int:
+        called: asyncio.Queue[StreamLine] = asyncio.Queue()
+        server = await asyncio.start_unix_server(
+            lambda *streams: called.put_nowait(StreamLine(*streams)), launch.address
+        )
+        words = ["-m", "pytest_ptc.worker", str(path)]
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, *words, stdin=subprocess.DEVNULL
+        )
+        line = await called.get()
+        line.say(messages.Prepare(None))
+        while not isinstance(await line.hear(), messages.Ready):
+            pass
+        line.close()
+        server.close()
+        return await worker.wait()
+
+    assert asyncio.run(asyncio.wait_for(supervise(), 60)) == 0
+    assert not base.exists()
 
 
 @pytest.mark.parametrize("blocked", [False, True], ids=["listens", "blocked"])
