@@ -11,6 +11,7 @@
     python -m tests.bench agents                 what a one-step task costs with each agent
     python -m tests.bench cluster                workers on a Dask cluster against our own
     python -m tests.bench judges                 what votes, verification and canaries are worth
+    python -m tests.bench scale                  10,000 tasks on 500 workers that are played
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code against one `claude -p` a test
     python -m tests.bench main-session           what a fan-out costs the session that wants it
@@ -48,6 +49,7 @@ from tests.bench import (
     resuming,
     run_command,
     sandbox,
+    scale,
     status,
     throughput,
 )
@@ -62,6 +64,7 @@ PARTS = {
     "resuming": resuming,
     "run-command": run_command,
     "sandbox": sandbox,
+    "scale": scale,
     "status": status,
     "agents": agents,
     "cluster": cluster,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.agents.acp.clients import client_named
-from tests.bench import agents, reports, resuming, run_command
-from tests.bench.figures import table
+from tests.bench import agents, reports, resuming, run_command, scale
+from tests.bench.figures import Check, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,3 +54,17 @@ def test_the_cost_of_agents_is_measured(tmp_path: Path, monkeypatch: pytest.Monk
     codex, command = agents.measure(tmp_path)
     assert codex.cells()[:2] == ("acp:codex", "1")
     assert command.cells()[:3] == ("command", "0", "0.0 kB")
+
+
+@pytest.mark.slow
+def test_the_cost_of_very_many_tasks_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a small run: all items end as scripted, though a worker is lost, with either crew."""
+    monkeypatch.setattr(scale, "SIZES", (20, 60))
+    monkeypatch.setattr(scale, "WORKERS", 4)
+    monkeypatch.setenv("BENCH_ATTEMPT_SECONDS", "0.2")
+    rows = list(scale.measure(tmp_path))
+    checks = [row for row in rows if isinstance(row, Check)]
+    assert [row.problem for row in checks] == [None] * len(checks)
+    assert sum("items as scripted" in row.what for row in checks) == 4
