@@ -7,7 +7,7 @@ import json
 import posixpath
 from typing import TYPE_CHECKING
 
-from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.model.errors import ConfigError, PtcError
 from pytest_ptc.remote.frame_kinds import Piece
 from pytest_ptc.remote.paths import PathMap
 
@@ -31,6 +31,8 @@ class NodeDirectories:
         self._folder = folder
         self._unpack = unpack
         self._pieces: dict[str, bytearray] = {}
+        #: Paths of pytest's machine that could not be unpacked, and why.
+        self._failed: list[tuple[str, PtcError]] = []
         self._came = asyncio.Event()
         self._turn = asyncio.Lock()
         self._unpacked: dict[str, asyncio.Task[None]] = {}
@@ -66,14 +68,20 @@ class NodeDirectories:
                 await self._came.wait()
             await asyncio.shield(self._unpacked[key])
 
-    async def arrived(self) -> None:
-        """Wait until all that has been sent so far is unpacked.
+    async def arrived(self, path: str) -> None:
+        """Wait until all that has been sent so far is unpacked, or could not be.
+
+        Args:
+            path: The directory on pytest's machine that is asked for.
 
         Raises:
-            ConfigError: A directory cannot be unpacked here.
+            ConfigError: It cannot be unpacked here.
         """
-        for unpacking in list(self._unpacked.values()):
-            await asyncio.shield(unpacking)
+        waiting = [asyncio.shield(unpacking) for unpacking in self._unpacked.values()]
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for top, error in self._failed:
+            if path == top or path.startswith(f"{top}/"):
+                raise error
 
     async def close(self) -> None:
         """Return when nothing is being unpacked any more: it would be left behind."""
@@ -83,7 +91,13 @@ class NodeDirectories:
     async def _put(self, data: bytes, names: bytes, folder: Path) -> None:
         # One after the other: of two contents of a directory, the one that was sent later counts.
         async with self._turn:
-            await self._put_next(data, names, folder)
+            paths = [path for path, _ in json.loads(names)]
+            self._failed = [(path, error) for path, error in self._failed if path not in paths]
+            try:
+                await self._put_next(data, names, folder)
+            except PtcError as error:
+                self._failed += [(path, error) for path in paths]
+                raise
 
     async def _put_next(self, data: bytes, names: bytes, folder: Path) -> None:
         try:

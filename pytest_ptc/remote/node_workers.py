@@ -188,7 +188,9 @@ class NodeWorkers:
     ) -> messages.Message | None:
         """Return a message in words of this machine; None where its attempt cannot begin here."""
         try:
-            await self._directories.arrived()
+            task = message.spec if isinstance(message, messages.Assigned) else message.like
+            if task is not None:
+                await self._directories.arrived(task["cwd"])
             if isinstance(message, messages.Assigned):
                 await self._tunnels.open(self._ports.pop(message.attempt, ()))
             # In a thread: to choose an agent, programs may be run.

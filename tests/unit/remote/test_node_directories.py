@@ -63,6 +63,25 @@ def test_what_cannot_be_unpacked_is_an_error_of_whoever_needs_it(tmp_path: Path)
     asyncio.run(test())
 
 
+def test_a_directory_that_cannot_be_unpacked_is_no_trouble_of_the_others(tmp_path: Path) -> None:
+    """Until it is sent again, and can."""
+
+    async def test() -> None:
+        made = NodeDirectories(tmp_path / "code", unpack)
+        for key, data, top in (("one", b"no", "/app"), ("two", b"2", "/lib")):
+            made.take(Piece(key, data))
+            made.take(Directory(key, names((top, "."))))
+        await made.arrived("/lib/x")
+        await made.arrived("/application")
+        with pytest.raises(ConfigError, match="No space left"):
+            await made.arrived("/app/x")
+        made.take(Piece("three", b"3"))
+        made.take(Directory("three", names(("/app", "."))))
+        await made.arrived("/app/x")
+
+    asyncio.run(test())
+
+
 def test_nothing_is_unpacked_behind_the_end(tmp_path: Path) -> None:
     """The node removes the folder next: what came later would stay."""
     go_on, asked = threading.Event(), threading.Event()
