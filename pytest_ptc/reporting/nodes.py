@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pytest_ptc.journal.events import NodeJoined, NodeLeft, NodeLost, NodeRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import TypeAlias
 
     NodeEvent: TypeAlias = "NodeJoined | NodeLeft | NodeLost | NodeRefused"
@@ -45,6 +44,13 @@ class NodeReport:
         """Return its name with that of its machine."""
         return self.name if self.host is None else f"{self.name} ({self.host})"
 
+    @property
+    def ending(self) -> str:
+        """Return how it was refused or lost; empty where it was not."""
+        if self.refused is not None:
+            return f"got no workers: {self.why}"
+        return f"was lost: {self.why}" if self.lost is not None else ""
+
 
 def node_after(known: NodeReport | None, event: NodeEvent) -> NodeReport:
     """Return what is known of a node after an event of it."""
@@ -64,14 +70,3 @@ def node_after(known: NodeReport | None, event: NodeEvent) -> NodeReport:
             return replace(node, lost=event.at, why=event.why)
         case NodeRefused():
             return replace(node, refused=event.at, why=event.why)
-
-
-def node_lines(nodes: Iterable[NodeReport]) -> list[str]:
-    """Return a line for each node that was refused or lost, and why."""
-    lines = []
-    for node in nodes:
-        if node.refused is not None:
-            lines.append(f"node {node.title} got no workers: {node.why}")
-        elif node.lost is not None:
-            lines.append(f"node {node.title} was lost: {node.why}")
-    return lines

@@ -26,6 +26,7 @@ from pytest_ptc.reporting.compared import compared, counts_text
 from pytest_ptc.reporting.page.by_file import by_file
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.items import groups
+from pytest_ptc.reporting.page.nodes import node_facts
 from pytest_ptc.reporting.page.places import Places
 from pytest_ptc.reporting.page.templates import asset, render
 from pytest_ptc.reporting.page.texts import Room
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.shards import ShardFacts
     from pytest_ptc.reporting.attempts import Spent
-    from pytest_ptc.reporting.nodes import NodeReport
     from pytest_ptc.reporting.run_report import RunReport
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
@@ -244,16 +244,9 @@ def _more_facts(run: RunReport) -> list[tuple[str, str]]:
         ("Task list", facts.task_list_id),
         ("Python", facts.python),
         ("pytest-ptc", facts.pytest_ptc),
-        *((f"Node {node.title}", _node(node)) for node in run.nodes),
+        *node_facts(run.nodes),
         *((f"Shard {one.shard}", f"run {one.run}: {_went(one)}") for one in run.shards),
     ]
-
-
-def _node(node: NodeReport) -> str:
-    if node.refused is not None:
-        return f"got no workers: {node.why}"
-    known = f"Python {node.python}, pytest-ptc {node.pytest_ptc}"
-    return known if node.lost is None else f"was lost: {node.why}; {known}"
 
 
 def _went(shard: ShardFacts) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ptc.model.item_states import BAD, ItemState
 from pytest_ptc.model.verdict import VerdictKind
 from pytest_ptc.reporting.page.figures import duration
-from pytest_ptc.reporting.page.lanes import Lane, lanes_of
 from pytest_ptc.reporting.page.markup import element, lines
+from pytest_ptc.reporting.page.nodes import Lane, lanes_of
 from pytest_ptc.reporting.page.titles import anchor
 from pytest_ptc.reporting.wording import grouped
 from pytest_ptc.reporting.worker_names import at_node

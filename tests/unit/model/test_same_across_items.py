@@ -66,6 +66,18 @@ FINDINGS = st.lists(
 )
 
 
+def test_rules_that_differ_in_case_alone_have_an_order() -> None:
+    """Also two of one item, which are the same in all that decides."""
+    one, other = (
+        ItemFinding(item="c", file=FILE, line=11, rule=rule, message="m") for rule in ("R1", "r1")
+    )
+    told, again = (
+        [findings[at].rule for group in same_across_items(findings) for at in group]
+        for findings in ([one, other], [other, one])
+    )
+    assert told == again
+
+
 @given(FINDINGS, st.randoms(use_true_random=False))
 def test_the_order_of_items_does_not_matter(findings: list[ItemFinding], random: object) -> None:
     """The groups hold the same findings in the same order."""

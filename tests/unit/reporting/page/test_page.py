@@ -24,8 +24,10 @@ from pytest_ptc.model.item_states import PhaseReport
 from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.reporting.document import document
+from pytest_ptc.reporting.nodes import NodeReport
 from pytest_ptc.reporting.page.figures import duration, moment
 from pytest_ptc.reporting.page.markup import element, lines
+from pytest_ptc.reporting.page.nodes import node_facts
 from pytest_ptc.reporting.page.page import page
 from pytest_ptc.reporting.page.templates import environment
 from pytest_ptc.reporting.page.titles import STATES, anchor
@@ -628,6 +630,18 @@ def test_the_lanes_of_a_nodes_workers_are_together() -> None:
     assert "2 nodes" in facts
     assert "Node nc" in facts
     assert "got no workers: has no pytest-ptc" in facts
+
+
+def test_of_many_nodes_the_page_names_some() -> None:
+    """And counts the others, those apart that were refused or lost."""
+    nodes = [NodeReport(name=f"n{number}", host="h", joined=1.0) for number in range(30)]
+    nodes += [NodeReport(name=f"r{number}", refused=2.0, why="old") for number in range(22)]
+    facts = list(node_facts(nodes))
+    assert facts[0][1].startswith("n0 (h), n1 (h), ")
+    assert facts[0][1].endswith("n19 (h), +10")
+    assert facts[1] == ("Node r0", "got no workers: old")
+    assert facts[-1] == ("Nodes", "+2 that were lost or refused")
+    assert len(facts) == 22
 
 
 def test_many_workers_have_narrower_lanes() -> None:

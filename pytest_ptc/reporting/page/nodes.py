@@ -1,14 +1,17 @@
-"""The lanes of the timeline: the workers, those of a node below that node. Pure."""
+"""Nodes on the page: the lanes of the timeline, and what became of each node. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_ptc.reporting.nodes import NodeReport
     from pytest_ptc.reporting.run_report import RunReport
+
+#: Nodes that are named, and those that have a line of their own.
+_MOST_NODES = 20
 
 
 class Lane(NamedTuple):
@@ -32,10 +35,9 @@ class Lane(NamedTuple):
         """Return what else is known of its node; None for a worker's."""
         if self.node is None:
             return None
-        lost = f"was lost: {self.node.why}" if self.node.lost is not None else ""
         versions = (("Python", self.node.python), ("pytest-ptc", self.node.pytest_ptc))
         known = ", ".join(f"{name} {version}" for name, version in versions if version)
-        return "\n".join(filter(None, (self.node.title, known, lost)))
+        return "\n".join(filter(None, (self.node.title, known, self.node.ending)))
 
 
 def lanes_of(run: RunReport, names: Iterable[str]) -> list[Lane]:
@@ -54,3 +56,15 @@ def lanes_of(run: RunReport, names: Iterable[str]) -> list[Lane]:
         if workers := by_node[node.name]:
             lanes += [Lane(node.name, node), *workers]
     return lanes
+
+
+def node_facts(nodes: Sequence[NodeReport]) -> Iterator[tuple[str, str]]:
+    """Yield which nodes there were, and what became of those that were refused or lost."""
+    names = [node.title for node in nodes if node.joined is not None]
+    more = [f"+{len(names) - _MOST_NODES}"] if len(names) > _MOST_NODES else []
+    if names:
+        yield "Nodes", ", ".join([*names[:_MOST_NODES], *more])
+    bad = [node for node in nodes if node.ending]
+    yield from ((f"Node {node.title}", node.ending) for node in bad[:_MOST_NODES])
+    if len(bad) > _MOST_NODES:
+        yield "Nodes", f"+{len(bad) - _MOST_NODES} that were lost or refused"
