@@ -78,10 +78,14 @@ WHAT_TO_DO = MappingProxyType(
             "the tasks together took longer than `--ptc-run-timeout`; what was recorded by then "
             "counts; go on with `--ptc-resume`"
         ),
-        Cause.WORKER_LOST: ("something killed the worker; `retries=1` makes another attempt"),
+        Cause.WORKER_LOST: (
+            "something killed the worker, or its node is lost, which the message names; "
+            "`retries=1` makes another attempt"
+        ),
         Cause.NO_WORKERS: (
-            "workers die faster than they are replaced; the message says how the last one ended; "
-            "read `workers/*/` in the journal"
+            "workers die faster than they are replaced, no node of the cluster is fit, or the "
+            "cluster is gone; the message says which, and how the last one ended; read "
+            "`workers/*/` in the journal"
         ),
         Cause.CLAIM_LOST: (
             "another session took, completed or deleted this task on the shared list; give the run "
