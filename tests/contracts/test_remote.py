@@ -208,6 +208,9 @@ def test_a_node_that_is_not_heard_is_lost_and_nothing_lives_there_beside_the_suc
     assert first.trouble is not None
     assert first.trouble.cause is Cause.WORKER_LOST
     assert f"node {seat.facts.supervisor}" in first.trouble.message
+    assert first.attempt.node == seat.facts.supervisor
+    (told,) = run.problems
+    assert told.startswith(f"node {seat.facts.supervisor} ({seat.facts.host}) is lost: ")
     assert kind_of(result) == "pass"
     assert float(beats.read_text()) < float(world.file("second").read_text())
     assert [event.node for event in world.story if isinstance(event, NodeLost)] == [
@@ -262,6 +265,10 @@ def test_a_node_that_cannot_have_the_agent_is_named_once_and_the_others_do_all(
     refused = [event for event in world.story if isinstance(event, NodeRefused)]
     assert len(refused) == 1
     assert "no tmux here" in refused[0].why
+    # It was never the run's: so it is not lost at the end.
+    assert not [event for event in world.story if isinstance(event, NodeLost)]
+    (told,) = run.problems
+    assert "gets no workers: " in told
 
 
 def test_where_no_node_is_fit_each_is_named(world: World) -> None:
