@@ -23,6 +23,7 @@ import trustme
 from distributed import Client
 
 from pytest_ptc.model.errors import ConfigError
+from pytest_ptc.remote.dask import engine
 from pytest_ptc.remote.dask.connection import CHECK_S, check_scheduler
 from pytest_ptc.remote.dask.engine import GONE_AFTER_S, DaskEngine, DaskPlan
 from pytest_ptc.remote.engine import EngineError, EngineGoneError, SeatFacts
@@ -346,6 +347,33 @@ def test_a_seat_waits_for_nodes_and_ends_with_the_scheduler(tmp_path: Path) -> N
 
     with dask_cluster(tmp_path / "elastic") as cluster:
         asyncio.run(played(cluster))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_stopped_is_gone_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connections stand, and nobody answers: no run waits for that, nor its end."""
+    monkeypatch.setattr(engine, "UNHEARD_S", 3.0)
+
+    async def played(cluster: DaskCluster) -> float:
+        async with opened(cluster.address, "run-10", call_s=2.0) as told:
+            told.ask("w1")
+            (seat,) = await told.seats_of("w1")
+            cluster.stop("scheduler")
+            with pytest.raises(EngineError, match="no answer"):
+                await told.engine.call(seat.node, "hear", b"")
+            with pytest.raises(EngineGoneError, match="is gone: it has not answered for 3 s"):
+                await told.ended("w1")
+            told.ask("w2")
+            with pytest.raises(EngineGoneError):
+                await told.ended("w2")
+            return time.monotonic()
+
+    with dask_cluster(tmp_path / "stopped") as cluster:
+        cluster.start("na")
+        over = asyncio.run(played(cluster))
+        assert time.monotonic() - over < 30
 
 
 @pytest.mark.slow

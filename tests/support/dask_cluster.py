@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,6 +83,10 @@ class DaskCluster:
     def runs(self, name: str) -> bool:
         """Tell whether a process that was started is there."""
         return self._processes[name].poll() is None
+
+    def stop(self, name: str) -> None:
+        """Have a process do nothing any more, though it is there."""
+        self._processes[name].send_signal(signal.SIGSTOP)
 
     def kill(self, *names: str) -> None:
         """Kill processes that were started, with those that they have started."""

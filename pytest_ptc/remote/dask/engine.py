@@ -38,6 +38,10 @@ _T = TypeVar("_T")
 
 #: Seconds without the scheduler after which it is gone for good.
 GONE_AFTER_S = 10.0
+#: Seconds in which a scheduler that is there has answered nothing: it is stopped, or gone as well.
+UNHEARD_S = 60.0
+#: Seconds for the end of all.
+_END_S = 15.0
 #: Seconds between two looks at the connection, and at which nodes there are.
 _GLANCE_S = 0.2
 _LOOK_S = 1.0
@@ -141,7 +145,7 @@ class DaskEngine:
         self._closed = True
         if self._thread.is_alive():
             with contextlib.suppress(Exception):
-                await self._there(self._close())
+                await asyncio.wait_for(self._there(self._close()), _END_S)
             self._loop.call_soon_threadsafe(self._loop.stop)
             await asyncio.to_thread(self._thread.join, ANSWER_S)
             if not self._thread.is_alive():
@@ -183,7 +187,7 @@ class DaskEngine:
             # Nobody else is at work yet whom it could matter to that warnings are no errors.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._client = await Client(
+                self._client = Client(
                     address,
                     asynchronous=True,
                     name="pytest-ptc",
@@ -191,8 +195,11 @@ class DaskEngine:
                     set_as_default=False,
                     timeout=GONE_AFTER_S,
                 )
-        except (OSError, ImportError, RuntimeError, ValueError) as error:
-            raise EngineGoneError(f"the scheduler {address} cannot be reached: {error}") from None
+                # Dask's own limit does not hold for a scheduler that says nothing at all.
+                await asyncio.wait_for(self._client, 2 * GONE_AFTER_S)
+        except (OSError, asyncio.TimeoutError, ImportError, RuntimeError, ValueError) as error:
+            why = str(error) or "it does not answer"
+            raise EngineGoneError(f"the scheduler {address} cannot be reached: {why}") from None
         changed = Bell()
         self._nodes = DaskNodes(
             self._client,
@@ -234,12 +241,16 @@ class DaskEngine:
 
     async def _watched(self, client: Client, nodes: DaskNodes, changed: Bell) -> None:
         """Look after the connection and the nodes, until the scheduler is gone."""
-        was, next_look = "running", 0.0
+        was, next_look, heard = "running", 0.0, self._loop.time()
+        scheduler = f"the scheduler {self._plan.address or 'of the run'}"
         while self._why_gone is None:
             await asyncio.sleep(_GLANCE_S)
             status, now = str(client.status), self._loop.time()
             if status in ("closing", "closed"):
-                self._why_gone = f"the scheduler {self._plan.address or 'of the run'} is gone"
+                self._why_gone = f"{scheduler} is gone"
+            elif now - heard > UNHEARD_S:
+                self._why_gone = f"{scheduler} is gone: it has not answered for {UNHEARD_S:.0f} s"
+                changed.ring()
             elif status == "running" and was != "running":
                 # To the scheduler this is another client.
                 self._subscribe()
@@ -249,6 +260,7 @@ class DaskEngine:
             if status == "running" and now >= next_look:
                 with contextlib.suppress(Exception):
                     await nodes.look()
+                    heard = self._loop.time()
                 next_look = self._loop.time() + _LOOK_S
 
     async def _call(self, node: str, payload: bytes) -> bytes:

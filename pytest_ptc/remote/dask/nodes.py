@@ -91,13 +91,15 @@ class DaskNodes:
 
     async def look(self) -> None:
         """Find out which nodes there are, and ask those that are new."""
-        before = (set(self._present), dict(self._asked))
         there = await asyncio.wait_for(self._client.nthreads(), ANSWER_S)
-        self._present = set(there)
+        if self._present != set(there):
+            self._present = set(there)
+            self._changed.ring()
+        before = dict(self._asked)
         # A node that comes back at its old address may have been put right.
         self._asked = {node: why for node, why in self._asked.items() if node in there}
         await asyncio.gather(*(self.ask(node) for node in there if node not in self._asked))
-        if (self._present, self._asked) != before:
+        if self._asked != before:
             self._changed.ring()
 
     async def ask(self, node: str) -> None:

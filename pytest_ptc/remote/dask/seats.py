@@ -190,6 +190,8 @@ class DaskSeats:
                 ring.cancel()
                 if seat.given_up:
                     return "it was given up"
+                if (why := self._gone()) is not None:
+                    raise EngineGoneError(why)
                 if result.done():
                     return await self._ended(seat, *result.result())
                 if seat.taken and seat.node not in self._nodes:
@@ -277,10 +279,10 @@ class DaskSeats:
         Raises:
             EngineGoneError: It is gone for good.
         """
-        while self._client.status != "running":
-            if (why := self._gone()) is not None:
-                raise EngineGoneError(why)
+        while (why := self._gone()) is None and self._client.status != "running":
             await asyncio.shield(self._changed.next_ring)
+        if why is not None:
+            raise EngineGoneError(why)
 
 
 def _left(seat: _Seat) -> str:
