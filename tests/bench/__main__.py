@@ -13,7 +13,7 @@
     python -m tests.bench judges                 what votes, verification and canaries are worth
     python -m tests.bench scale                  10,000 tasks on 500 workers that are played
     python -m tests.bench resuming               what it costs to know what attempts could see
-    python -m tests.bench claude                 Claude Code against one `claude -p` a test
+    python -m tests.bench claude                 Claude Code: ours, one client a test, `Workflow`
     python -m tests.bench main-session           what a fan-out costs the session that wants it
     python -m tests.bench --folder DIR ...       on the file system that matters
 
