@@ -76,6 +76,8 @@ def talk_problem(found: RecordedRun, task: TaskReport) -> str | None:
     session = _session(task)
     if not session:
         return "its last attempt has no session on record"
+    if (node := task.attempts[-1].node) is not None:
+        return f"it was on node {node}: Claude Code takes up a session only where it was"
     if task.spec.isolation is not None:
         return "its worktree is gone: Claude Code takes up a session only where it was"
     if not Path(task.spec.cwd).is_dir():

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -124,7 +124,7 @@ def test_an_item_of_a_command_line_is_run_again(suite: Suite) -> None:
     assert [path.name for path in suite.path.glob("ran-*")] == ["ran-x2"]
 
 
-def _talkable(suite: Suite, **more: object) -> tuple[str, Path]:
+def _talkable(suite: Suite, *, node: str | None = None, **more: object) -> tuple[str, Path]:
     """Write the journal of a run of agent claude; return its id and its session's file."""
     run = suite.path / ".pytest_cache/d/ptc/runs/20270115-080000-000aa"
     session = "0123abcd-0123-4567-89ab-0123456789ab"
@@ -138,6 +138,7 @@ def _talkable(suite: Suite, **more: object) -> tuple[str, Path]:
             scratch=str(suite.path / "gone"),
         ),
         events.TaskSubmitted(at=1, task="1", spec=TaskSpec(**spec), fingerprint={}),  # type: ignore[arg-type]
+        events.WorkerStarted(at=1, worker="w1", pid=None, created=None, node=node),
         events.AttemptAssigned(at=1, attempt="1.1", worker="w1", content=None),
         events.AttemptEnded(
             at=2,
@@ -188,16 +189,17 @@ def test_a_session_is_taken_up_where_it_was(suite: Suite, monkeypatch: pytest.Mo
     [
         ({"isolation": "worktree", "ref": "c" * 40}, "its worktree is gone"),
         ({"cwd": "/nowhere"}, "its directory is gone"),
+        ({"node": "na-3f21"}, "it was on node na-3f21"),
     ],
 )
 def test_a_session_whose_place_is_gone_is_refused(
     suite: Suite,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    more: dict[str, object],
+    more: dict[str, Any],
     said: str,
 ) -> None:
-    """Claude Code takes up a session only in the directory that it was in."""
+    """Claude Code takes up a session only in the directory that it was in, on its machine."""
     name, _ = _talkable(suite, **more)
     monkeypatch.chdir(suite.path)
     assert main(["talk", name, "test_a"]) == 2

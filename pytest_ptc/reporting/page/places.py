@@ -50,7 +50,9 @@ class Places:
         if task.has_no_item:
             return []
         words = ["rerun"]
-        if task.attempts and task.attempts[-1].about.get("session"):
+        last = task.attempts[-1] if task.attempts else None
+        # Of a worker on a node, the session is there.
+        if last is not None and last.node is None and last.about.get("session"):
             words.append("talk")
         return [self.command(word, task) for word in words]
 

@@ -289,6 +289,7 @@ def test_a_finding_leads_to_its_line_and_an_item_has_commands_to_copy() -> None:
     nodeid = next(sessions).nodeid
     assert f"<code>ptc rerun {run_id} &#39;{nodeid}&#39;</code>" in made
     assert f"<code>ptc talk {run_id} &#39;{nodeid}&#39;</code>" in made
+    assert "<code>ptc talk " not in page(run_of(nodes=2))
 
 
 def test_an_interrupted_run_says_so_loudly() -> None:
