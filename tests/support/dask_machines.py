@@ -34,7 +34,7 @@ class DaskCluster:
     def __init__(self, scheduler: Machine, nodes: Sequence[Machine], *, threads: int) -> None:
         self.scheduler = scheduler
         self.nodes = tuple(nodes)
-        self._threads = threads
+        self.threads = threads
         self._later: list[threading.Timer] = []
 
     @property
@@ -56,10 +56,14 @@ class DaskCluster:
         until(lambda: self.scheduler.run(*reaches).returncode == 0, "the scheduler")
 
     def start_node(self, node: Machine) -> None:
-        """Start a node's Dask worker, and the nanny that starts another where that is lost."""
+        """Start a node's Dask worker, and the nanny that starts another where that is lost.
+
+        It has no name: the scheduler refuses one that it takes for alive, and whoever is booted
+        again within seconds is refused so.
+        """
         node.start(
-            *(*_DASK, "worker", self.address, "--host", node.address, "--name", node.name),
-            *("--nthreads", str(self._threads), "--memory-limit", "0", "--no-dashboard"),
+            *(*_DASK, "worker", self.address, "--host", node.address),
+            *("--nthreads", str(self.threads), "--memory-limit", "0", "--no-dashboard"),
             *("--local-directory", DASK_FOLDER),
             log="dask.log",
         )

@@ -3,7 +3,7 @@
 They are in a world of their own, which is one process and what it has started: its end is the end
 of all machines, of their networks and of whatever runs in them. A machine has its own folder as
 `/tmp`, with its home in it; of the rest of this system it sees the software, and may not write
-there. Nothing is shared but that and the kernel, so clocks agree.
+there. Nothing is shared but that and the kernel, so clocks agree; each boot has an id of its own.
 
 All of it needs the right to make namespaces: root has it, and so has everybody where users may have
 namespaces of their own.
@@ -49,6 +49,8 @@ hostname "$name"
 ip link set lo up
 mount --bind "$hosts" /etc/hosts
 mount -t tmpfs none /run
+cat /proc/sys/kernel/random/uuid >/run/boot
+mount --bind /run/boot /proc/sys/kernel/random/boot_id
 mkdir /run/folder
 mount --bind "$folder" /run/folder
 mkdir {_COMPILED}
@@ -92,7 +94,7 @@ class Machine:
         self.address = address
         self.folder = folder
         self._world = world
-        self._boots = 0
+        self.boots = 0
         self._init: psutil.Process | None = None
         self._stack = ExitStack()
         (folder / "home").mkdir(parents=True)
@@ -104,7 +106,7 @@ class Machine:
 
     def boot(self) -> None:
         """Have it run, with its cable in."""
-        self._boots += 1
+        self.boots += 1
         home = os.environ.get("HOME", "/root")
         self._init = self._stack.enter_context(
             self._world.init(
@@ -190,7 +192,7 @@ class Machine:
     def _plug(self) -> str:
         # An interface has at most 15 letters. A new one for each boot, as the kernel takes its time
         # to remove the last one.
-        return f"{self.name[:9]}-{self._boots}"
+        return f"{self.name[:9]}-{self.boots}"
 
     def _own(self, *command: str) -> None:
         assert self._init is not None

@@ -38,13 +38,19 @@ exec cat >/dev/null
 def first_of(*words: str) -> Iterator[psutil.Process]:
     """Have a process run, with whatever it becomes the first of, until this is left."""
     starter = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Heard where it does not begin: of how its child ends, `unshare` has to say that it failed.
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     with ExitStack() as stack:
         stack.enter_context(starter)
         assert starter.stdout is not None
         if starter.stdout.readline() != b"ready\n":
-            pytest.fail(f"{' '.join(words)[:200]} ended with {starter.wait(_PATIENCE)}")
+            _, error = starter.communicate(timeout=_PATIENCE)
+            pytest.fail(f"{' '.join(words)[:200]} ended with {starter.returncode}: {error!r}")
         first = _youngest(psutil.Process(starter.pid))
         stack.callback(_kill, first)
         yield first
