@@ -1,19 +1,24 @@
 """What nodes have left that nobody could tidy: a machine that lost its power, or was killed whole.
 
 A node notes in its folder which process has it. Another one that begins on the same machine, as the
-same user, removes the folders whose process is gone, each with the list that it names.
+same user, removes the folders whose process is gone, each with the list that it names and with the
+socket of its tmux server.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 import msgspec
 
+from pytest_ptc.hosts.leftovers import clean_tmux
+from pytest_ptc.hosts.tmux_socket import socket_place
 from pytest_ptc.interfaces.names import RunNames
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
@@ -79,9 +84,13 @@ def remove_stale() -> list[Path]:
             # The mark in it is of the same run, and the folder private to this user.
             if not owner.is_gone or not_our_scratch(folder, owner.run_id) is not None:
                 continue
+            names = RunNames(owner.run_id)
             task_list = Path(owner.task_list)
-            if task_list.name == RunNames(owner.run_id).task_list:
+            if task_list.name == names.task_list:
                 shutil.rmtree(task_list, ignore_errors=True)
+            with contextlib.suppress(subprocess.SubprocessError):
+                socket = socket_place(names.tmux_socket, os.environ, os.getuid())
+                clean_tmux(socket, owner.run_id)
             if remove_scratch(folder, owner.run_id) is None:
                 removed.append(folder)
     return removed

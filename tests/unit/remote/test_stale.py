@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -52,7 +54,9 @@ def node(run_id: str, process: ProcessIdentity, lists: Path, **changes: object) 
     return folder
 
 
-def test_what_a_killed_node_has_left_is_removed(temporary: Path, tmp_path: Path) -> None:
+def test_what_a_killed_node_has_left_is_removed(
+    temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ourselves = ProcessIdentity.of(os.getpid())
     assert ourselves is not None
     gone = node("gone", ended_process(), tmp_path)
@@ -62,7 +66,15 @@ def test_what_a_killed_node_has_left_is_removed(temporary: Path, tmp_path: Path)
         node("in-another-container", ended_process(), tmp_path, space="another"),
         node("on-another-machine", ended_process(), tmp_path, host="another", boot="another"),
     ]
+    sockets = {name: temporary / f"tmux-{os.getuid()}/ptc-{name}" for name in ("gone", "alive")}
+    sockets["gone"].parent.mkdir(mode=0o700)
+    for place in sockets.values():
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(place))
+    monkeypatch.setenv("TMUX_TMPDIR", str(temporary))
     assert set(remove_stale()) == {gone, rebooted}
+    assert {name for name, place in sockets.items() if place.exists()} == {"alive"}
+    shutil.rmtree(sockets["alive"].parent)
     assert {path.name for path in temporary.iterdir()} == {path.name for path in left}
     assert len(list(tmp_path.iterdir())) == len(left)
 
