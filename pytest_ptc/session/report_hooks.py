@@ -47,14 +47,9 @@ def make_page(run: RunReport, target: ReportTarget) -> str:
     from pytest_ptc.reporting.page.page import page  # noqa: PLC0415
 
     folders = dict(target.journals)
-    transcripts = {
-        f"{run_id}/{name}": text
-        for run_id, folder in folders.items()
-        for name, text in _outputs(folder).items()
-    }
+    outputs = Outputs(folders | ({} if target.journal is None else {"": target.journal}))
     if target.journal is not None:
         folders[run.run_id] = target.journal
-        transcripts |= _outputs(target.journal)
     links = {}
     if target.path is not None:
         start = target.path.absolute().parent
@@ -63,7 +58,7 @@ def make_page(run: RunReport, target: ReportTarget) -> str:
             for run_id, folder in folders.items()
             if run_id not in target.gone
         }
-    return page(run, transcripts=transcripts, links=links, files=_files(run, os.environ))
+    return page(run, transcripts=outputs, links=links, files=_files(run, os.environ))
 
 
 def _files(run: RunReport, environ: Mapping[str, str]) -> str | None:
@@ -77,14 +72,30 @@ def _files(run: RunReport, environ: Mapping[str, str]) -> str | None:
     return f"{address}/{facts.commit}" + ("" if below == "." else f"/{quote(below)}")
 
 
-def _outputs(journal: Path) -> dict[str, str]:
-    found = {}
-    for output in journal.glob(f"attempts/*/{OUTPUT}"):
-        if not output.parent.is_symlink():
-            with contextlib.suppress(OSError):
-                end = own_files.read_end(output, MAX_OUTPUT_BYTES)
-                found[output.parent.name] = end.decode("utf-8", "replace")
-    return found
+class Outputs:
+    """What attempts have printed, the end of each; it is read when it is asked for.
+
+    A page has room for those of its worst items, and ten thousand may be a gigabyte.
+
+    Args:
+        folders: The folders of runs by their ids; that of the page's own run by the empty text.
+    """
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self._folders = folders
+
+    def get(self, name: str, /) -> str | None:
+        """Return the end of an attempt's output, by its name behind its run's id and `/`."""
+        run_id, _, attempt = name.rpartition("/")
+        if run_id not in self._folders or attempt.startswith("."):
+            return None
+        folder = self._folders[run_id] / "attempts" / attempt
+        with contextlib.suppress(OSError, ValueError):
+            if not folder.is_symlink():
+                return own_files.read_end(folder / OUTPUT, MAX_OUTPUT_BYTES).decode(
+                    "utf-8", "replace"
+                )
+        return None
 
 
 def make_summary(run: RunReport, _: ReportTarget) -> str:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_ptc.model.shards import ShardFacts
     from pytest_ptc.reporting.attempts import Spent
+    from pytest_ptc.reporting.page.places import Transcripts
     from pytest_ptc.reporting.run_report import RunReport
 
 #: Most characters of all prompts, transcripts, data and last lines together, and of the messages of
@@ -99,7 +100,7 @@ _SIGNS: Mapping[str, str] = {
 def page(
     run: RunReport,
     *,
-    transcripts: Mapping[str, str] = _NOTHING,
+    transcripts: Transcripts = _NOTHING,
     links: str | Mapping[str, str] | None = None,
     files: str | None = None,
     live: str | None = None,

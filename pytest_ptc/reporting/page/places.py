@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from pytest_ptc.text.printable import printable, utf8
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from pytest_ptc.model.verdict import Finding
     from pytest_ptc.reporting.attempts import TaskAttempt
     from pytest_ptc.reporting.task_report import TaskReport
+
+
+class Transcripts(Protocol):
+    """Texts of attempts, by their names; a dictionary is one."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return a text; None where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +36,7 @@ class Places:
         files: The address of a commit's files; None where it is not known.
     """
 
-    transcripts: Mapping[str, str]
+    transcripts: Transcripts
     links: Mapping[str, str]
     run_id: str = ""
     files: str | None = None
