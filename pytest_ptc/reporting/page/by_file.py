@@ -137,9 +137,9 @@ def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFil
     shown = {task.number: places_worst_first(task.findings) for task in tasks}
     files: dict[str, list[_Found]] = defaultdict(list)
     for one in kept:
-        place = one.merged.place
-        files[_file(place.finding.path or "", place.task.spec.cwd)].append(one)
-    named, rest = sum(map(bool, files)), len(found) - len(kept)
+        files[_path(one)].append(one)
+    # Of all findings, as their number is.
+    named, rest = len({*map(_path, found)} - {""}), len(found) - len(kept)
     in_files = f" in {grouped(named)} {plural(named, 'file')}" if named else ""
     worst = _SEVERITIES[kept[-1].rank]
     of_items = sum(len(one.merged.members) for one in found)
@@ -154,6 +154,11 @@ def by_file(run: RunReport, href: Callable[[Finding, TaskReport], str]) -> ByFil
         if rest
         else "",
     )
+
+
+def _path(one: _Found) -> str:
+    place = one.merged.place
+    return _file(place.finding.path or "", place.task.spec.cwd)
 
 
 def _rules(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_ptc.model.verdict import Severity
 from pytest_ptc.reporting.page.by_file import MAX_FINDINGS, ByFile, FoundRow, by_file
 from pytest_ptc.reporting.page.page import page
+from pytest_ptc.reporting.wording import grouped
 from tests.support.documents import Item, finding, run_of
 from tests.support.samples import run_of as sample_run
 
@@ -163,16 +165,19 @@ def test_what_several_items_name_is_there_once() -> None:
 
 def test_of_too_many_findings_the_worst_are_there() -> None:
     """And how many are not."""
-    task = run_of(item(finding("low"), finding("high", path="last.py"))).tasks[0]
+    task = run_of(item(finding("low", path="many.py"), finding("high", path="last.py"))).tasks[0]
     assert task.verdict is not None
     low, high = task.verdict.findings
-    verdict = replace(task.verdict, findings=(low,) * (MAX_FINDINGS + 1) + (high,))
+    least = replace(low, severity=Severity.INFO, path="least.py")
+    verdict = replace(task.verdict, findings=(low,) * MAX_FINDINGS + (least, high))
     run = replace(run_of(item()), tasks=(replace(task, verdict=verdict),))
     made = view(run)
     assert made.files[0].path == "last.py"
     assert sum(len(rule.rows) for file in made.files for rule in file.rules) == MAX_FINDINGS
     assert made.left_out == "2 more, none worse than low, are with their items."
     assert made.left_out in page(run)
+    assert [file.path for file in made.files] == ["last.py", "many.py"]
+    assert made.many == f"{grouped(MAX_FINDINGS + 2)} findings in 3 files"
 
 
 def test_long_texts_are_cut() -> None:
