@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+#: What is wrong with a process of Dask's whose log would have prompts, keys and verdicts in it.
+LOGS_MESSAGES = (
+    "its Dask logs all messages with what is in them, keys too: the logger distributed.core is at "
+    "level debug; set it to info"
+)
 #: Characters of a hash that are shown.
 _SHOWN = 8
 
@@ -16,6 +21,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
         pid: The process.
         platform: As `sys.platform`.
         python: The minor version of its Python, as `3.11`.
+        logs_messages: Whether its Dask logs all that it is sent.
         problem: Why it has no pytest-ptc that could be asked; then the rest is not known.
         version: The version of pytest-ptc.
         source: The hash of its modules on disk, of which workers are started.
@@ -27,6 +33,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     platform: str
     python: str
+    logs_messages: bool = False
     problem: str | None = None
     version: str = ""
     source: str = ""
@@ -59,6 +66,8 @@ def why_unfit(facts: NodeFacts, needs: NodeNeeds) -> str | None:
 def _problem(facts: NodeFacts, needs: NodeNeeds) -> str | None:
     if facts.platform == "win32":
         return "workers need Linux or macOS"
+    if facts.logs_messages:
+        return LOGS_MESSAGES
     if facts.python != needs.python:
         # Before the package: another Python is why it may have none.
         return (

@@ -245,7 +245,7 @@ async def relay(address: str) -> AsyncIterator[tuple[str, Callable[[], None]]]:
 
 @pytest.mark.slow
 def test_an_unfit_node_is_named_once_and_lives_on(cluster: DaskCluster, tmp_path: Path) -> None:
-    """One without our package, or with another version: whoever else uses it notices nothing."""
+    """Without our package, or with another, or with a log of all: who else uses it is not hurt."""
     hidden, skewed = tmp_path / "hidden", tmp_path / "skewed"
     (hidden / "pytest_ptc").mkdir(parents=True)
     (hidden / "pytest_ptc/__init__.py").write_text('raise ImportError("there is none")\n')
@@ -260,14 +260,16 @@ def test_an_unfit_node_is_named_once_and_lives_on(cluster: DaskCluster, tmp_path
             for name, first, more in (
                 ("none", hidden, {"DASK_DISTRIBUTED__WORKER__PRELOAD": "[]"}),
                 ("skew", skewed, {}),
+                ("logs", ROOT, {"DASK_LOGGING__DISTRIBUTED": "debug"}),
             ):
                 environ = {"PYTHONPATH": f"{first}{os.pathsep}{ROOT}", **more}
                 cluster.start(name, "--resources", "seats=9", environ=environ)
-            await eventually(lambda: len(told.refused) == 2)
+            await eventually(lambda: len(told.refused) == 3)
             reasons = "\n".join(why for _, why in told.refused)
             assert "it has no pytest-ptc" in reasons
             assert "there is none" in reasons
             assert "it has pytest-ptc 9.9, and pytest has" in reasons
+            assert "its Dask logs all messages" in reasons
             # Places that nobody else has are not taken there.
             told.ask("w2", "w3", "w4")
             unfit = [node for node, _ in told.refused]
@@ -276,14 +278,14 @@ def test_an_unfit_node_is_named_once_and_lives_on(cluster: DaskCluster, tmp_path
             async with Client(cluster.address, asynchronous=True, set_as_default=False) as other:
                 for node in unfit:
                     assert await other.submit(abs, -3, workers=[node], pure=False) == 3
-            assert len(told.refused) == 2
+            assert len(told.refused) == 3
 
     try:
         asyncio.run(played())
         assert cluster.runs("none")
         assert cluster.runs("skew")
     finally:
-        cluster.kill("none", "skew")
+        cluster.kill("none", "skew", "logs")
 
 
 def test_without_any_fit_node_a_seat_ends_with_all_reasons(cluster: DaskCluster) -> None:

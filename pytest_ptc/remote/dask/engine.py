@@ -23,9 +23,10 @@ from pytest_ptc.remote.dask import node as on_node
 from pytest_ptc.remote.dask.bell import Bell
 from pytest_ptc.remote.dask.cluster import LocalDask
 from pytest_ptc.remote.dask.connection import check_scheduler, import_dask
-from pytest_ptc.remote.dask.nodes import ANSWER_S, DaskNodes
+from pytest_ptc.remote.dask.nodes import ANSWER_S, DaskNodes, call_by_text
 from pytest_ptc.remote.dask.seats import DaskSeats
 from pytest_ptc.remote.engine import EngineError, EngineGoneError
+from pytest_ptc.remote.fitness import LOGS_MESSAGES
 from pytest_ptc.remote.transport import Address, clear_problem
 
 if TYPE_CHECKING:
@@ -200,6 +201,7 @@ class DaskEngine:
         except (OSError, asyncio.TimeoutError, ImportError, RuntimeError, ValueError) as error:
             why = str(error) or "it does not answer"
             raise EngineGoneError(f"the scheduler {address} cannot be reached: {why}") from None
+        await self._refuse_log(self._client, address)
         changed = Bell()
         self._nodes = DaskNodes(
             self._client,
@@ -222,6 +224,22 @@ class DaskEngine:
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             await self._nodes.look()
         self._watch = asyncio.ensure_future(self._watched(self._client, self._nodes, changed))
+
+    async def _refuse_log(self, client: Client, address: str) -> None:
+        """Go to no scheduler that would have what we send in its log.
+
+        Raises:
+            EngineGoneError: It would.
+        """
+        try:
+            text = call_by_text("logs_messages")
+            logs = await asyncio.wait_for(client.run_on_scheduler(eval, *text), GONE_AFTER_S)
+        except Exception as error:  # noqa: BLE001 - of Dask's, which has many
+            raise EngineGoneError(
+                f"the scheduler {address} does not answer ({type(error).__name__})"
+            ) from None
+        if logs:
+            raise EngineGoneError(f"the scheduler {address} cannot be used: {LOGS_MESSAGES}")
 
     def _closed_to(self, node: str) -> str | None:
         address = Address.parse(node)

@@ -20,6 +20,7 @@ def facts(programs: tuple[str, ...]) -> dict[str, object]:
         "pid": os.getpid(),
         "platform": sys.platform,
         "python": "{}.{}".format(*sys.version_info),
+        "logs_messages": logs_messages(),
     }
     try:
         from pytest_ptc.remote.dask import node as ours  # noqa: PLC0415
@@ -28,6 +29,13 @@ def facts(programs: tuple[str, ...]) -> dict[str, object]:
     except Exception as error:  # noqa: BLE001 - whatever is there, it is no pytest-ptc of ours
         problem = f"it has no pytest-ptc of this kind ({type(error).__name__}: {error})"
         return {**told, "problem": problem[:500]}
+
+
+def logs_messages() -> bool:
+    """Tell whether this process of Dask's logs whole messages, with all that is in them."""
+    import logging  # noqa: PLC0415 - as above
+
+    return logging.getLogger("distributed.core").isEnabledFor(logging.DEBUG)
 
 
 def hold(run_id: str, worker: str, number: int, source: str) -> tuple[str, str]:

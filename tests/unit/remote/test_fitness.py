@@ -32,6 +32,7 @@ def test_a_node_that_has_what_pytest_has_is_fit() -> None:
     ("other", "words"),
     [
         ({"platform": "win32"}, "workers need Linux or macOS"),
+        ({"logs_messages": True, "python": "3.12"}, "its Dask logs all messages"),
         ({"python": "3.12"}, "its Dask worker runs on Python 3.12, and pytest on 3.11: run both"),
         (
             {"problem": "it has no pytest-ptc (ImportError: gone)", "version": "", "source": ""},
