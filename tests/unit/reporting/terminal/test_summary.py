@@ -18,6 +18,7 @@ from pytest_ptc.model.trouble import Cause, Trouble
 from pytest_ptc.model.verdict import Finding, Severity, Verdict, VerdictKind
 from pytest_ptc.reporting.task_report import TaskReport
 from pytest_ptc.reporting.terminal.failure import failure_text
+from pytest_ptc.reporting.terminal.progress import Progress
 from pytest_ptc.reporting.terminal.status import header_lines, live_lines, progress_line
 from pytest_ptc.reporting.terminal.summary import MAX_ITEMS, summary
 from pytest_ptc.text.printable import clip, clip_left, columns, printable, printable_lines, wrap
@@ -623,6 +624,32 @@ def test_a_moment_before_the_start_is_the_start() -> None:
 def test_progress_line(snapshot: Snapshot, expected: str) -> None:
     """A log gets the same numbers on a plain line."""
     assert progress_line(snapshot, now=100.9, started=58.0) == expected
+
+
+class LogReporter:
+    """What of pytest's terminal reporter writes a log."""
+
+    verbosity = 0
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def ensure_newline(self) -> None:
+        """Begin a line."""
+
+    def write_line(self, line: str) -> None:
+        """Write a line."""
+        self.lines.append(line)
+
+
+def test_a_log_has_each_note_at_once_and_once() -> None:
+    """Half a minute would be late for a node that is refused; what it says is made printable."""
+    reporter = LogReporter()
+    progress = Progress(reporter, io.StringIO())  # type: ignore[arg-type]
+    for notes in ((), ("node na gets no workers: \x1b[2J",), ("node na gets", "b")):
+        progress.show(Snapshot(notes=notes))
+        progress.show(Snapshot(notes=notes))
+    assert reporter.lines == ["ptc: node na gets no workers: \\x1b[2J", "ptc: b"]
 
 
 @patient
