@@ -14,6 +14,7 @@
     python -m tests.bench scale                  10,000 tasks on 500 workers that are played
     python -m tests.bench resuming               what it costs to know what attempts could see
     python -m tests.bench claude                 Claude Code: ours, one client a test, `Workflow`
+    python -m tests.bench client                 what a task costs the Claude Code process alone
     python -m tests.bench main-session           what a fan-out costs the session that wants it
     python -m tests.bench --folder DIR ...       on the file system that matters
 
@@ -40,6 +41,7 @@ import pytest
 from tests.bench import (
     agents,
     claude,
+    client_cpu,
     cluster,
     importing,
     judges,
@@ -69,6 +71,7 @@ PARTS = {
     "agents": agents,
     "cluster": cluster,
     "claude": claude,
+    "client": client_cpu,
     "main-session": main_session,
 }
 

@@ -96,3 +96,15 @@ def test_the_session_of_an_item_is_taken_up(claude: ClaudeSuite, terminal: Termi
     text = json.dumps([request.body for request in claude.api.requests[asked:]])
     assert "And the pears?" in text
     assert "Plums are ripe." in text
+
+
+@pytest.mark.slow
+def test_a_session_that_a_suite_does_not_keep_is_not_taken_up(claude: ClaudeSuite) -> None:
+    """It says so, and starts no client; that the item passed does not depend on it."""
+    claude.tasks(it=("record pass fine", {"env": {"CLAUDE_CODE_SKIP_PROMPT_HISTORY": "1"}}))
+    claude.run().assert_outcomes(passed=1)
+    (run,) = claude.runs
+    assert not list(claude.path.rglob("projects/*/*.jsonl"))
+    talk = ptc(claude, "talk", run.name, "test_it")
+    assert talk.returncode
+    assert "is gone from" in talk.stderr

@@ -45,6 +45,11 @@ _FIXED: Mapping[str, str] = {
     "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
 }
 
+#: Has the client's engine compile what is run very often alone: what a client runs is too much and
+#: too varied for compiling to pay off, and costs a fifth of its CPU. A program of a task would get
+#: it as well, so only clients that start none do.
+_SELDOM_COMPILED: Mapping[str, str] = {"BUN_JSC_thresholdForJITAfterWarmUp": "100000"}
+
 #: Has the client itself hold what `Profile.restricted` says; those before 2.1.248 ignore it.
 _RESTRICTED: Mapping[str, str] = {"CLAUDE_CODE_RESTRICTED": "1"}
 
@@ -213,6 +218,7 @@ def client_environment(
     """
     variables = {
         "CLAUDE_CODE_TMPDIR": scratch,
+        **(_SELDOM_COMPILED if profile.harmless else {}),
         **inherited(environ),
         **_FIXED,
         **(_RESTRICTED if profile.restricted else {}),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.agents.acp.clients import client_named
-from tests.bench import agents, reports, resuming, run_command, scale
+from tests.bench import agents, client_cpu, reports, resuming, run_command, scale
 from tests.bench.figures import Check, table
 
 if TYPE_CHECKING:
@@ -68,3 +68,15 @@ def test_the_cost_of_very_many_tasks_is_measured(
     checks = [row for row in rows if isinstance(row, Check)]
     assert [row.problem for row in checks] == [None] * len(checks)
     assert sum("items as scripted" in row.what for row in checks) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told on Linux alone")
+def test_the_cost_of_a_client_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client is seen, and every request counted."""
+    for name, value in {"ROUNDS": 1, "SMALL": 2, "LARGE": 4, "WORKERS": (2,)}.items():
+        monkeypatch.setattr(client_cpu, name, value)
+    requests, one_more, _, size = client_cpu.measure(tmp_path)
+    assert not requests.missed
+    assert "one more task, from 2 to 4" in one_more.cells()[0]
+    assert size.cells()[1] == "6"

@@ -113,6 +113,23 @@ def test_a_task_can_end_the_restriction() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tools", "environ", "expected"),
+    [
+        pytest.param(None, {}, "100000", id="reading"),
+        pytest.param(("Read(//etc/**)",), {}, "100000", id="reading-more"),
+        pytest.param(("Read", "Bash(true)"), {}, None, id="starts-programs"),
+        pytest.param(None, {"BUN_JSC_thresholdForJITAfterWarmUp": "500"}, "500", id="users-own"),
+    ],
+)
+def test_the_engine_of_a_client_that_starts_nothing_compiles_less(
+    tools: tuple[str, ...] | None, environ: dict[str, str], expected: str | None
+) -> None:
+    """No program of a task gets that, and what a user has set stays."""
+    made = environment(environ, profile(tools=tools))
+    assert made.get("BUN_JSC_thresholdForJITAfterWarmUp") == expected
+
+
+@pytest.mark.parametrize(
     ("other", "same"),
     [
         pytest.param({"nodeid": "t.py::test_y", "prompt": "q", "timeout": 1.0}, True, id="asked"),
