@@ -293,7 +293,7 @@ def test_without_any_fit_node_a_seat_ends_with_all_reasons(cluster: DaskCluster)
 
     async def played() -> str:
         needs = msgspec.structs.replace(NEEDS, programs={"no-such-program": "the test"})
-        async with opened(cluster.address, "run-4", needs=needs) as told:
+        async with opened(cluster.address, "run-4", needs=needs, resource="seats") as told:
             told.ask("w1")
             with pytest.raises(EngineError) as ended:
                 await told.ended("w1")

@@ -206,6 +206,7 @@ class DaskEngine:
         self._nodes = DaskNodes(
             self._client,
             self._plan.needs,
+            resource=self._plan.resource,
             closed_to=self._closed_to,
             refused=refused,
             changed=changed,

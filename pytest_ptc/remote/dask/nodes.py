@@ -36,6 +36,7 @@ class DaskNodes:
     Args:
         client: Dask's, connected.
         needs: What a node must have.
+        resource: The Dask resource that it must offer; empty for none.
         closed_to: Returns why nothing may be sent to an address; None if it may.
         refused: Called with a node that gets no seats, and why.
         changed: Rung when there are other nodes than before.
@@ -46,12 +47,14 @@ class DaskNodes:
         client: Client,
         needs: NodeNeeds,
         *,
+        resource: str,
         closed_to: Callable[[str], str | None],
         refused: Callable[[str, str], None],
         changed: Bell,
     ) -> None:
         self._client = client
         self._needs = needs
+        self._resource = resource
         self._closed_to = closed_to
         self._refused = refused
         self._changed = changed
@@ -91,7 +94,7 @@ class DaskNodes:
 
     async def look(self) -> None:
         """Find out which nodes there are, and ask those that are new."""
-        there = await asyncio.wait_for(self._client.nthreads(), ANSWER_S)
+        there = await asyncio.wait_for(self._offering(), ANSWER_S)
         if self._present != set(there):
             self._present = set(there)
             self._changed.ring()
@@ -101,6 +104,18 @@ class DaskNodes:
         await asyncio.gather(*(self.ask(node) for node in there if node not in self._asked))
         if self._asked != before:
             self._changed.ring()
+
+    async def _offering(self) -> set[str]:
+        """Return the nodes that have a place for us at all: others are nobody's business."""
+        if not self._resource:
+            return set(await self._client.nthreads())
+        scheduler: Any = self._client.scheduler
+        told = await scheduler.identity()
+        return {
+            node
+            for node, about in told["workers"].items()
+            if about["resources"].get(self._resource, 0) >= 1
+        }
 
     async def ask(self, node: str) -> None:
         """Ask a node what it has; one that does not answer is asked again at the next look."""
