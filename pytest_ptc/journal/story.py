@@ -14,9 +14,11 @@ from pytest_ptc.journal.events import EventError, RunBegan, event_from_json, eve
 from pytest_ptc.journal.lines import FORMAT, StoryError, read_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_ptc.journal.events import Event
+    from pytest_ptc.journal.lines import StoryLines
     from pytest_ptc.journal.seals import RunKey
 
 
@@ -54,14 +56,28 @@ def read_story(path: Path, key: RunKey | None) -> Story:
         StoryError: It cannot be read, or does not verify.
     """
     lines = read_lines(path, key)
-    events: list[Event] = []
-    # All lines are verified before any is used, and each is let go when it has been: together they
-    # take as much room as the events.
+    return Story(tuple(_events(lines)), lines.code, lines.end, lines.size)
+
+
+def story_events(path: Path, key: RunKey | None) -> Iterator[Event]:
+    """Yield the events of a run's story, none before each line of it is verified.
+
+    All of them together take much more room than what is made of them.
+
+    Raises:
+        StoryError: It cannot be read, or does not verify.
+    """
+    yield from _events(read_lines(path, key))
+
+
+def _events(lines: StoryLines) -> Iterator[Event]:
+    # Each line is let go when it has been: together they take as much room as the events.
     texts = lines.texts[::-1]
     lines.texts.clear()
+    number = 0
     while texts:
-        events.append(_event(json.loads(texts.pop()), len(events) + 1))
-    return Story(tuple(events), lines.code, lines.end, lines.size)
+        number += 1
+        yield _event(json.loads(texts.pop()), number)
 
 
 def _event(value: dict[str, Any], number: int) -> Event:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import replace as replace_struct
@@ -52,7 +53,7 @@ from pytest_ptc.reporting.run_report import Hold, RunFacts, RunReport, Session, 
 from pytest_ptc.reporting.task_report import TaskReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from pytest_ptc.journal.events import Event
     from pytest_ptc.model.baseline import Baseline
@@ -64,17 +65,22 @@ if TYPE_CHECKING:
 _PanelEvent: TypeAlias = "VoteSubmitted | VoteKept | CheckSubmitted | CheckKept | ItemDecided"
 
 
-def run_report(events: Sequence[Event]) -> RunReport:
+def run_report(events: Iterable[Event]) -> RunReport:
     """Return the report of a run.
 
     Args:
-        events: The run's story; one of them is `RunBegan`.
+        events: The run's story, gone through once; one of them is `RunBegan`.
     """
-    began = next(event for event in events if isinstance(event, RunBegan))
-    story = _Story(began)
-    for event in events:
+    others, before = iter(events), []
+    for event in others:
+        before.append(event)
+        if isinstance(event, RunBegan):
+            break
+    story = _Story(next(event for event in before if isinstance(event, RunBegan)))
+    for event in chain(before, others):
         story.take(event)
-    return story.report(events[-1].at)
+        last = event
+    return story.report(last.at)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from pytest_ptc.journal.events import RunCleaned, RunEnded, RunStopping, event_t
 from pytest_ptc.journal.lines import STORY, StoryError
 from pytest_ptc.journal.outline import RunOutline
 from pytest_ptc.journal.seals import RunKey
-from pytest_ptc.journal.story import Story, read_story
+from pytest_ptc.journal.story import Story, read_story, story_events
 from pytest_ptc.model.errors import JournalError
 from pytest_ptc.runs.state import RefusedRun, RunState, state_of
 from pytest_ptc.runs.trust import place_problem, tracked_runs
@@ -25,7 +25,7 @@ from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pytest_ptc.journal.events import Event, RunBegan
@@ -174,17 +174,17 @@ def _opened(
     return replace(run, state=state_of(event_to_json(run.began), ended=ended))
 
 
-def whole_story(journal: Journal) -> list[Event]:
-    """Return a run's events; if its journal is incomplete, one of them says so.
+def whole_story(journal: Journal) -> Iterator[Event]:
+    """Yield a run's events; if its journal is incomplete, one of them says so.
 
     Raises:
-        JournalError: It is gone, or somebody has changed it.
+        JournalError: It is gone, or somebody has changed it; before the first of them.
     """
     try:
-        events = list(read_story(journal.folder / STORY, journal.key).events)
+        for number, event in enumerate(story_events(journal.folder / STORY, journal.key)):
+            yield event
+            if not number and journal.problem is not None:
+                why = f"the journal is incomplete: {journal.problem}"
+                yield RunStopping(at=event.at, why=why)
     except StoryError as error:
         raise JournalError(f"journal {journal.folder}: {error}") from error
-    if journal.problem is not None:
-        why = f"the journal is incomplete: {journal.problem}"
-        events.insert(1, RunStopping(at=events[0].at, why=why))
-    return events

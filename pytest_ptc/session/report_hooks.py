@@ -133,7 +133,7 @@ class Reports:
         settings: Settings,
         start: Path,
         environ: Mapping[str, str],
-        story: Callable[[pytest.Session], Sequence[Event]],
+        story: Callable[[pytest.Session], Iterable[Event]],
         journal: Callable[[], Path | None] = lambda: None,
         *,
         kinds: Iterable[ReportKind] = REPORTS,

@@ -15,6 +15,7 @@ import shutil
 import time
 from enum import Enum
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -317,8 +318,8 @@ class Run:
         """Return a text without the secrets that the run knows."""
         return self._open.journal.redactor.text(text) if self._open is not None else text
 
-    def story(self, session_end: SessionEnded) -> list[Event]:
-        """Return the journal, for the reports that are made of it.
+    def story(self, session_end: SessionEnded) -> Iterable[Event]:
+        """Return the journal, for a report that is made of it; it can be gone through once.
 
         Args:
             session_end: How the caller's session ends; the journal has it when nobody can change it
@@ -328,7 +329,7 @@ class Run:
             resumes = self.earlier.run_id if self.earlier else None
             began = began_without_task(self._place, self._settings, self.plan, resumes)
             return story_without_tasks(began, session_end)
-        return [*whole_story(self._open.journal), replace(session_end, at=time.time())]
+        return chain(whole_story(self._open.journal), [replace(session_end, at=time.time())])
 
     def end(self, when_quiet: Callable[[], object] = lambda: None) -> None:
         """End workers and tidy the shared list, if the run is active.
