@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ class World:
 
     def __init__(self, folder: Path, host: Host) -> None:
         self.folder = folder
-        self.journal = Journal(folder / "runs", "r1", key=KEY)
+        # Its close ends what has the mark of its run: not what other tests have started.
+        self.journal = Journal(folder / "runs", f"crew-{os.getpid()}", key=KEY)
         self.gone: list[tuple[str, str]] = []
         self.crew = LocalCrew(
             CrewCalls(
