@@ -318,8 +318,20 @@ def test_a_node_whose_supervisor_refuses_gets_no_more_seats(cluster: DaskCluster
 
 
 @pytest.mark.slow
-def test_a_seat_waits_for_nodes_and_ends_with_the_scheduler(tmp_path: Path) -> None:
+def test_a_seat_waits_for_nodes_and_ends_with_the_scheduler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Clusters grow when there is work; without a scheduler there is no cluster any more."""
+
+    async def refused(cluster: DaskCluster) -> None:
+        async with opened(cluster.address, "run-11") as told:
+            told.ask("w1")
+            cluster.start("clear")
+            with pytest.raises(EngineError, match=r"no node of the cluster .* has no TLS"):
+                await told.ended("w1")
+        # It had a place for the seat before anybody had looked at it.
+        assert "a seat was taken" not in cluster.logged()
+        cluster.kill("clear")
 
     async def played(cluster: DaskCluster) -> None:
         async with opened(cluster.address, "run-6", resource="seats") as told:
@@ -328,6 +340,7 @@ def test_a_seat_waits_for_nodes_and_ends_with_the_scheduler(tmp_path: Path) -> N
             cluster.start("late", *SEATS)
             await eventually(lambda: len(told.seated) == 2)
             (node,) = {seat.node for seat in told.seated}
+            assert "a seat was taken" in cluster.logged()
             cluster.start("later", *SEATS)
             # What waited for the first node may have the second one.
             *_, last = await told.seats_of("w1", "w2", "w3")
@@ -348,6 +361,9 @@ def test_a_seat_waits_for_nodes_and_ends_with_the_scheduler(tmp_path: Path) -> N
             assert time.monotonic() - asked < 1
 
     with dask_cluster(tmp_path / "elastic") as cluster:
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "clear_problem", lambda address, **_: f"{address} has no TLS")
+            asyncio.run(refused(cluster))
         asyncio.run(played(cluster))
 
 

@@ -36,6 +36,7 @@ def take_seat(ticket: bytes, node: str, environ: dict[str, str | None]) -> Seat:
     name, _, refuse = ticket.decode().partition(" ")
     if refuse == "refuse":
         raise ConfigError("this node has no judge")
+    print("a seat was taken", flush=True)  # noqa: T201 - into the Dask worker's log
     return Seat(
         SeatFacts(
             worker=name.removesuffix("-canary-4711"),

@@ -70,6 +70,10 @@ class DaskNodes:
         """Count a node as there: it has just said something."""
         self._present.add(node)
 
+    def is_fit(self, node: str) -> bool:
+        """Tell whether a node was asked, and may have workers."""
+        return node in self._asked and self._asked[node] is None
+
     def refuse(self, node: str, why: str, *, tell: bool = True) -> None:
         """Let a node have no seats, and tell of it once."""
         self._asked[node] = why

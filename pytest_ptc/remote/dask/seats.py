@@ -222,6 +222,14 @@ class DaskSeats:
 
     async def _take(self, seat: _Seat, node: str) -> None:
         """Give a node the seat's ticket, and tell pytest's side who has it."""
+        if not self._nodes.is_fit(node):
+            # It has joined since the last look: nothing may be sent there yet.
+            await self._nodes.ask(node)
+            self._changed.ring()
+        if not self._nodes.is_fit(node):
+            await self._free(seat.worker, seat.number, node)
+            seat.node = None
+            return
         how = "unheard"
         while how == "unheard" and not seat.given_up and node in self._nodes:
             how, answer = await self._tell(seat.worker, seat.number, node, seat.ticket)
@@ -267,7 +275,15 @@ class DaskSeats:
             return
         self._talk(self._forget(future))
         if seat.node is not None and (seat.given_up or not seat.taken):
-            self._talk(self._tell(seat.worker, seat.number, seat.node, None))
+            self._talk(self._free(seat.worker, seat.number, seat.node))
+
+    async def _free(self, worker: str, number: int, node: str) -> None:
+        """Have a node free a place: one that nobody knows of would be held to the run's end."""
+        while node in self._nodes and self._gone() is None:
+            how, _ = await self._tell(worker, number, node, None)
+            if how != "unheard":
+                return
+            await asyncio.sleep(_AGAIN_S)
 
     async def _forget(self, future: Future[Any]) -> None:
         with contextlib.suppress(Exception):
