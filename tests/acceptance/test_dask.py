@@ -62,6 +62,7 @@ def test_dies():
     assert {event["node"] for event in started} <= {event["node"] for event in joined}
 
 
+@pytest.mark.fault("scheduler-refused")
 def test_a_cluster_that_cannot_be_used_is_a_usage_error(suite: Suite) -> None:
     """Before anything of a run is there, with what to do; other hosts know nothing of it."""
     suite.write(test_one=ITEM)

@@ -159,6 +159,7 @@ def busy(dask_worker: Any) -> int:
     return len(dask_worker.active_threads)
 
 
+@pytest.mark.fault("node-lost")
 def test_a_node_that_is_killed_frees_its_seats_and_starts_nothing_again(
     cluster: DaskCluster,
 ) -> None:
@@ -244,6 +245,7 @@ async def relay(address: str) -> AsyncIterator[tuple[str, Callable[[], None]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("node-unfit")
 def test_an_unfit_node_is_named_once_and_lives_on(cluster: DaskCluster, tmp_path: Path) -> None:
     """Without our package, or with another, or with a log of all: who else uses it is not hurt."""
     hidden, skewed = tmp_path / "hidden", tmp_path / "skewed"
@@ -288,6 +290,7 @@ def test_an_unfit_node_is_named_once_and_lives_on(cluster: DaskCluster, tmp_path
         cluster.kill("none", "skew", "logs")
 
 
+@pytest.mark.fault("node-unfit")
 def test_without_any_fit_node_a_seat_ends_with_all_reasons(cluster: DaskCluster) -> None:
     """Nobody waits for a place that cannot come."""
 
@@ -318,6 +321,7 @@ def test_a_node_whose_supervisor_refuses_gets_no_more_seats(cluster: DaskCluster
 
 
 @pytest.mark.slow
+@pytest.mark.fault("scheduler-gone")
 def test_a_seat_waits_for_nodes_and_ends_with_the_scheduler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +372,7 @@ def test_a_seat_waits_for_nodes_and_ends_with_the_scheduler(
 
 
 @pytest.mark.slow
+@pytest.mark.fault("scheduler-gone")
 def test_a_scheduler_that_is_stopped_is_gone_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -419,6 +424,7 @@ def test_a_cluster_of_this_machine_is_made_for_the_run_and_ends_with_it(
     assert psutil.wait_procs(started, timeout=PATIENCE_S)[1] == []
 
 
+@pytest.mark.fault("scheduler-refused")
 def test_tls_needs_certificates_of_one_authority(tmp_path: Path) -> None:
     """Those of Dask's own configuration; whatever else is tried is told what is wrong."""
     ours, strangers = Authority(tmp_path, "ours"), Authority(tmp_path, "strangers")
@@ -449,6 +455,7 @@ def test_tls_needs_certificates_of_one_authority(tmp_path: Path) -> None:
             asyncio.run(played(cluster))
 
 
+@pytest.mark.fault("scheduler-refused")
 def test_whatever_is_no_scheduler_is_told_within_three_seconds(cluster: DaskCluster) -> None:
     """A name that is none, a port where nothing listens, one that is silent, other programs'."""
     with socket.create_server(("127.0.0.1", 0)) as silent, bannering() as other:

@@ -195,6 +195,14 @@ FAULTS = MappingProxyType(
             "the scheduler goes",
             "what has a verdict keeps it; the rest are errors: `the scheduler ADDRESS is gone`",
         ),
+        "scheduler-refused": Fault(
+            "the scheduler cannot be reached, speaks no TLS or another's, or is none",
+            "a usage error before anything is started, with what to do",
+        ),
+        "node-unfit": Fault(
+            "a node has no pytest-ptc, another one, another Python, or a log of all messages",
+            "it gets no workers, and is named once with what to do; others do the work",
+        ),
         "storm": Fault(
             "many of these, at random and together",
             "every item ends as scripted, or in an error that names its cause",
