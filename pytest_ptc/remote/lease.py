@@ -31,6 +31,8 @@ class NodeLease:
         self.until = now + seconds
         #: When the latest answers were first given, by their beats.
         self._given: dict[int, float] = {}
+        #: The highest beat that was heard.
+        self._latest = 0
 
     def __repr__(self) -> str:
         return f"<NodeLease until {self.until:.1f}>"
@@ -42,14 +44,21 @@ class NodeLease:
 
     def heard(self, beat: int) -> None:
         """Take a call with this beat: the answer to the one before has arrived."""
+        if beat <= self._latest:
+            return
+        self._latest = beat
         given = self._given.get(beat - 1)
         if given is not None:
             self.until = max(self.until, given + self.seconds)
         self._given = {one: at for one, at in self._given.items() if one >= beat - 1}
 
     def answers(self, beat: int, now: float) -> None:
-        """Take that the call with this beat is answered now; the first time counts."""
-        self._given.setdefault(beat, now)
+        """Take that the call with this beat is answered now; the first time counts.
+
+        Nobody waits for the answer to a call of before: the engine has made it again.
+        """
+        if beat >= self._latest:
+            self._given.setdefault(beat, now)
 
     def is_over(self, now: float) -> bool:
         return now >= self.until

@@ -106,3 +106,16 @@ def test_a_call_of_an_old_beat_changes_nothing() -> None:
     until = node.until
     node.heard(1)
     assert node.until == until
+
+
+def test_calls_that_the_engine_makes_again_later_prolong_nothing() -> None:
+    """Nobody hears their answers: pytest's machine may count the node as lost by then."""
+    node = NodeLease(LEASE, 0.0)
+    for beat in (1, 2, 3, 4):
+        node.heard(beat)
+        node.answers(beat, float(beat))
+    until = node.until
+    for beat in (1, 2, 3):
+        node.heard(beat)
+        node.answers(beat, 12.0)
+    assert node.until == until
