@@ -42,7 +42,7 @@ class CarriedFiles:
         return f"<CarriedFiles {self._attempt} {self._carried}>"
 
     def new_parts(self) -> Iterator[File]:
-        """Yield what has been written since the last call."""
+        """Yield what has been written and was not yielded yet."""
         for name in CARRIED:
             try:
                 yield from self._parts_of(name)
@@ -53,19 +53,19 @@ class CarriedFiles:
     def _parts_of(self, name: str) -> Iterator[File]:
         with open_regular(self._folder / name, MAX_HASHED_BYTES) as file:
             seen = os.fstat(file.fileno())
-            inode, at = self._carried.get(name, (seen.st_ino, 0))
+            inode, at = self._carried.get(name, (None, 0))
             if inode != seen.st_ino or seen.st_size < at:
-                at = 0  # another file: it is carried anew, from its start
-            if name not in self._carried:
-                # An empty file is one, too.
-                self._carried[name] = inode, at
+                # Another file: it is carried anew, from its start. An empty file is one, too.
+                at = 0
+                self._carried[name] = seen.st_ino, at
                 yield File(self._attempt, name, at, b"")
             file.seek(at)
             # An agent may write faster than is carried: what there is now, and no more.
             while at < seen.st_size and (data := file.read(min(PART_BYTES, seen.st_size - at))):
+                # Noted before: whoever takes it may not come back.
+                self._carried[name] = seen.st_ino, at + len(data)
                 yield File(self._attempt, name, at, data)
                 at += len(data)
-                self._carried[name] = seen.st_ino, at
 
 
 def write_part(folder: Path, part: File) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_ptc.remote.node_place import NodePlace
     from pytest_ptc.remote.tunnels import NodeTunnels
 
+#: Parts of an attempt's files that are carried at once.
+MAX_PARTS = 4
 #: The part of a lease after which workers are told again how long it goes on.
 _TELL_PART = 0.1
 
@@ -133,7 +136,8 @@ class NodeWorkers:
     def glance(self) -> None:
         """Carry what attempts at work have written."""
         for files in self._attempts.values():
-            for part in files.new_parts():
+            # As much of each at once as takes no time; the rest next time, or when it ends.
+            for part in islice(files.new_parts(), MAX_PARTS):
                 self._send(part, urgent=False)
 
     async def end(self) -> None:
@@ -144,6 +148,9 @@ class NodeWorkers:
         # In a thread: it waits for what it ends.
         await asyncio.to_thread(self._crew.close)
         await self._crew.hang_up()
+        # Where the node is closed in order, these are heard.
+        for attempt in list(self._attempts):
+            self._let_go(attempt)
 
     # From workers.
 
@@ -200,10 +207,11 @@ class NodeWorkers:
             if message.like is None:
                 return message
             return messages.Prepare(self._task(message.like), agent)
-        except (PtcError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the worker waits for what comes behind it
             if isinstance(message, messages.Prepare):
                 return messages.Prepare(None)
-            problem = str(error)[: messages.MAX_TEXT_CHARS]
+            problem = str(error) if isinstance(error, PtcError | OSError) else repr(error)
+            problem = problem[: messages.MAX_TEXT_CHARS]
             ended = messages.Ended(message.attempt, problem=problem)
             self._send(frames.Line(worker, messages.encode(ended)))
             return None
