@@ -20,11 +20,10 @@ from pytest_ptc.coordinator.door import Door
 from pytest_ptc.inputs.named_files import texts_of
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.names import ScratchPlaces
-from pytest_ptc.interfaces.plain_json import to_json
 from pytest_ptc.journal import events
 from pytest_ptc.remote import frame_kinds as frames
 from pytest_ptc.remote.carried import write_part
-from pytest_ptc.remote.engine import EngineError, EngineGoneError
+from pytest_ptc.remote.engine import EngineError, EngineGoneError, asked_of_engine
 from pytest_ptc.remote.frames import FrameError
 from pytest_ptc.remote.loopback_ports import ports_named
 from pytest_ptc.remote.node import Ticket
@@ -120,8 +119,13 @@ class RemoteCrew:
 
     async def listen(self) -> Listening:
         """Connect with the engine, and listen for `ptc stop`; see `Crew`."""
-        await self._engine.open(self._seated, self._refused)
-        return await self._door.open(self._socket)
+        listening = await self._door.open(self._socket)
+        try:
+            await self._engine.open(self._seated, self._refused)
+        except BaseException:
+            listening.close()
+            raise
+        return listening
 
     async def launch(self, worker: str) -> None:
         """Ask for a place, and wait for its end; see `Crew`."""
@@ -130,7 +134,7 @@ class RemoteCrew:
         ticket = Ticket(run=self._journal.run_id, worker=worker, lease=self._lease).encode()
         while self._places.get(worker) is place:
             try:
-                ended = await self._engine.seat(worker, ticket)
+                ended = await asked_of_engine(self._engine.seat(worker, ticket))
             except EngineError as error:
                 ended = str(error)
                 if isinstance(error, EngineGoneError):
@@ -152,10 +156,10 @@ class RemoteCrew:
         text = messages.encode(message)
         if isinstance(message, messages.Assigned):
             self._attempts[message.attempt] = worker
-            self._send_directories(place.node, message.spec["cwd"])
+            self._note_sent(place.node, place.node.send(self._directories(message.spec["cwd"])))
             self._forward(place.node, message)
         elif isinstance(message, messages.Prepare) and message.like is not None:
-            self._send_directories(place.node, message.like["cwd"])
+            self._note_sent(place.node, place.node.send(self._directories(message.like["cwd"])))
         place.node.say(frames.Line(worker, text))
 
     async def bury(self, worker: str, why: str, cookie: str | None) -> Remains:
@@ -176,17 +180,17 @@ class RemoteCrew:
         for task in self._tasks:
             task.cancel()
         open_nodes = [node for node in self._nodes.values() if node.state is not NodeState.OVER]
-        # The conversations of before were cancelled with the loop's other tasks.
-        talks = [asyncio.ensure_future(talk) for node in open_nodes for talk in _talks(node)]
         for node in open_nodes:
             node.say(frames.Close())
-        ends = [asyncio.ensure_future(node.is_over.wait()) for node in open_nodes]
+        # The conversations of before were cancelled with the loop's other tasks.
+        talks = [asyncio.ensure_future(node.talk()) for node in open_nodes]
+        ends = [asyncio.ensure_future(node.listen(wait_out=False)) for node in open_nodes]
         if ends:
             await asyncio.wait(ends, timeout=CLOSE_TIMEOUT_S)
         for task in (*talks, *ends):
             task.cancel()
-        await asyncio.gather(*talks, *ends, return_exceptions=True)
-        await asyncio.gather(*(tunnels.close() for tunnels in self._tunnels.values()))
+        closing = [tunnels.close() for tunnels in self._tunnels.values()]
+        await asyncio.gather(*talks, *ends, *closing, return_exceptions=True)
         await self._door.close()
         await self._engine.close()
 
@@ -235,15 +239,16 @@ class RemoteCrew:
             take=self._take,
             over=self._node_over,
         )
-        node.say(frames.Setup(to_json(self._setup)))
-        self._send_directories(node, None)
-        for talk in _talks(node):
-            self._run(talk)
+        self._run(node.listen())
+        self._run(node.talk())
+        try:
+            self._note_sent(node, node.open(self._setup, self._directories(None)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, this node cannot have workers
+            self._unfit(node, f"it cannot be told what the run is: {error!r:.500}")
         return node
 
-    def _send_directories(self, node: Node, cwd: str | None) -> None:
-        """Send what a task in a directory needs of this machine, unless the node has it."""
-        for directory in node.send(self._directories(cwd)):
+    def _note_sent(self, node: Node, sent: Sequence[SentDirectory]) -> None:
+        for directory in sent:
             self._journal.append(
                 events.CodeSent(
                     node=node.facts.supervisor,
@@ -277,9 +282,9 @@ class RemoteCrew:
         match frame:
             case frames.Line(worker, text):
                 self._hear(node, worker, text)
-            case frames.Opened():
+            case frames.Opened() if node.state is NodeState.OPENING:
                 self._opened(node, frame)
-            case frames.Unfit(why):
+            case frames.Unfit(why) if node.state is NodeState.OPENING:
                 self._unfit(node, why)
             case frames.File():
                 self._write(node, frame)
@@ -291,9 +296,9 @@ class RemoteCrew:
                     events.WorkerLineBroken(worker=None, error=f"node {node.title}: {error}")
                 )
             case frames.Closed():
-                node.end("its lease was over, and it has ended all that it had")
+                node.end("it was closed, or its lease was over, and it has ended all that it had")
             case _:
-                raise FrameError(f"not expected: {frame!r:.200}")
+                raise FrameError(f"not expected: {type(frame).__name__}")
 
     def _hear(self, node: Node, worker: str, text: bytes) -> None:
         """Take what a worker says; nonsense is the end of that worker, as on its own line."""
@@ -306,8 +311,9 @@ class RemoteCrew:
             self._note_broken(worker, f"{error!r:.500}")
             self._calls.gone(worker, "its connection ended")
         else:
-            if isinstance(message, messages.Ended):
-                self._attempts.pop(message.attempt, None)
+            ended = message.attempt if isinstance(message, messages.Ended) else ""
+            if self._attempts.get(ended) == worker:
+                del self._attempts[ended]
 
     def _opened(self, node: Node, opened: frames.Opened) -> None:
         node.state = NodeState.READY
@@ -384,10 +390,6 @@ class RemoteCrew:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._note_broken(None, f"{error!r:.500}")
-
-
-def _talks(node: Node) -> tuple[Coroutine[Any, Any, None], Coroutine[Any, Any, None]]:
-    return node.listen(), node.talk()
 
 
 def _of_all_tasks(setup: frames.RunSetup) -> list[Any]:

@@ -8,14 +8,17 @@ nothing twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import msgspec
 
 from pytest_ptc.model.errors import PtcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
 
 #: What a node can be asked: what it has to tell, or to take what it is told.
 Op = Literal["hear", "say"]
@@ -30,6 +33,26 @@ class EngineError(PtcError):
 
 class EngineGoneError(EngineError):
     """The engine is gone for good: no call will ever be answered, no seat found."""
+
+
+async def asked_of_engine(work: Coroutine[Any, Any, T]) -> T:
+    """Return what something comes to that an engine was asked.
+
+    Raises:
+        EngineError: It has failed, in whatever way: an engine's own cancellations are no end of
+            ours.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task})
+    finally:
+        task.cancel()
+    if task.cancelled():
+        raise EngineError("the engine has cancelled it")
+    error = task.exception()
+    if error is None or isinstance(error, EngineError):
+        return task.result()
+    raise EngineError(f"{type(error).__name__}: {error}") from error
 
 
 class SeatFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,7 +49,8 @@ class RunSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         search_path: Where modules of the project are looked for.
         kinds: The agents of other plugins.
         ships: Whether directories are sent; else each is at the same path on the node.
-        directories: The keys of directories that the node waits for before it has workers.
+        directories: The keys of directories that the node waits for before it has workers; they
+            are another node's own, as what is sent may change in mid-run.
         environ: Changes to the workers' environment; None removes a variable.
         host: Where workers live on the node: `auto`, `tmux` or `process`.
         home: What tells pytest's machine from others, as `Machine` has it.
@@ -232,9 +233,9 @@ class Closed(_Frame, frozen=True):
     """The node has ended all that it had started; the last frame of all."""
 
 
-ToNode: TypeAlias = (
-    Setup | Piece | Directory | Start | Dismiss | Bury | Forward | Close | Line | Data | Eof | Taken
-)
+#: What a node's supervisor gives to its parts.
+HandedOn: TypeAlias = Piece | Directory | Forward | Line | Data | Eof | Taken
+ToNode: TypeAlias = Setup | Start | Dismiss | Bury | Close | HandedOn
 FromNode: TypeAlias = (
     Opened | Unfit | File | Gone | Buried | Dial | Broken | Closed | Line | Data | Eof | Taken
 )
@@ -353,4 +354,5 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
     except msgspec.MsgspecError as error:
-        raise FrameError(f"not understood: {error}: {data[:100]!r}") from error
+        # Without what came: it may hold a secret, and errors are written down.
+        raise FrameError(f"not understood: {error}") from error

@@ -156,4 +156,4 @@ def _at_once(refused: frames.Refused) -> Future[bytes]:
 def _new_name() -> str:
     """Return the name of a supervisor: random, since containers share host names and pids."""
     host = re.sub(r"[^A-Za-z0-9-]", "", platform.node().partition(".")[0])[-12:] or "node"
-    return f"{host}-{secrets.token_hex(2)}"
+    return f"{host}-{secrets.token_hex(3)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import posixpath
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pytest_ptc.model.errors import ConfigError, PtcError
@@ -35,7 +36,9 @@ class NodeDirectories:
         self._failed: list[tuple[str, PtcError]] = []
         self._came = asyncio.Event()
         self._turn = asyncio.Lock()
+        #: The latest of each key: an earlier content may be sent again.
         self._unpacked: dict[str, asyncio.Task[None]] = {}
+        self._numbers = count()
         #: Paths of pytest's machine and their places. The latest content of a directory comes
         #: first, and counts; agents may still be at work in the place of an earlier one.
         self._places: list[tuple[str, str]] = []
@@ -51,7 +54,7 @@ class NodeDirectories:
             self._pieces.setdefault(frame.key, bytearray()).extend(frame.data)
             return
         data = bytes(self._pieces.pop(frame.key, b""))
-        place = self._folder / str(len(self._unpacked))
+        place = self._folder / str(next(self._numbers))
         unpacking = self._put(data, frame.names, place)
         self._unpacked[frame.key] = asyncio.get_running_loop().create_task(unpacking)
         self._came.set()

@@ -32,7 +32,7 @@ from pytest_ptc.remote.tunnels import NodeTunnels
 from pytest_ptc.system.machine import lease_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at what the agents at work have printed.
 GLANCE_S = 1.0
+#: Bytes that wait to be heard, beyond which nothing is carried that can wait.
+MAX_WAITING_BYTES = 16 * 1024 * 1024
 #: Seconds between two looks at the lease: the loop's own clock may stand while the machine sleeps.
 LEASE_LOOK_S = 0.5
 #: Seconds that a call waits for more to tell, once there is something: calls are dear.
@@ -193,7 +195,8 @@ class NodeSupervisor:
         """Carry what agents at work have printed: all that is left of them if the node is lost."""
         while True:
             await asyncio.sleep(GLANCE_S)
-            if self._workers is not None:
+            # A machine that does not hear us must not cost this one its memory.
+            if self._workers is not None and self._outbox.size < MAX_WAITING_BYTES:
                 self._workers.glance()
             self._outbox.hurry()
 
@@ -201,17 +204,19 @@ class NodeSupervisor:
         """End all that was started here, and leave nothing."""
         for seat in self._seats.values():
             seat.set()
-        if self._tunnels is not None:
-            await self._tunnels.close()
-        if self._workers is not None:
-            with contextlib.suppress(Exception):
-                await self._workers.end()
-        elif self._place is not None:
-            self._place.host.close()
-        if self._directories is not None:
-            await self._directories.close()
-        if self._place is not None:
-            await asyncio.to_thread(self._place.remove)
+        # Whatever fails, the others are ended: agents first, the last one that is added.
+        with contextlib.suppress(Exception):
+            async with contextlib.AsyncExitStack() as ends:
+                if self._place is not None:
+                    ends.push_async_callback(asyncio.to_thread, self._place.remove)
+                if self._directories is not None:
+                    ends.push_async_callback(self._directories.close)
+                if self._tunnels is not None:
+                    ends.push_async_callback(self._tunnels.close)
+                if self._workers is not None:
+                    ends.push_async_callback(self._workers.end)
+                elif self._place is not None:
+                    ends.callback(self._place.host.close)
 
     async def _be_heard(self) -> None:
         """Wait until pytest's machine has heard the last word, or has given up."""
@@ -235,7 +240,7 @@ class NodeSupervisor:
         self._outbox.arrived(call.arrived)
         if self._phase is Phase.ENDED and not len(self._outbox):
             self._all_heard.set()
-        if not self._outbox.is_urgent:
+        elif not self._outbox.is_urgent:
             self._has_news.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._has_news.wait(), self._lease.patience)
@@ -254,27 +259,30 @@ class NodeSupervisor:
         return frames.Said(self._inbox.last)
 
     def _take(self, frame: frames.ToNode) -> None:
-        if isinstance(frame, frames.Data | frames.Eof | frames.Taken):
-            if self._tunnels is not None:
-                self._tunnels.received(frame)
-            return
         match frame:
             case frames.Setup(text):
                 self._begin(from_json(text, frames.RunSetup))
-            case frames.Piece() | frames.Directory() if self._directories is not None:
-                self._directories.take(frame)
             case frames.Start(worker):
                 self._start(worker)
             case frames.Dismiss(worker):
                 self._free(worker)
-            case frames.Line() | frames.Forward() if self._workers is not None:
-                self._workers.take(frame)
             case frames.Bury():
-                self._errand(self._bury(frame))
+                self._bury(frame)
             case frames.Close():
                 self._closing.set()
             case _:
-                self._broken(f"not expected: {frame!r:.200}")
+                self._hand_on(frame)
+
+    def _hand_on(self, frame: frames.HandedOn) -> None:
+        """Give a frame to who takes it: not on an unfit node, for which more may be on its way."""
+        if isinstance(frame, frames.Piece | frames.Directory):
+            if self._directories is not None:
+                self._directories.take(frame)
+        elif isinstance(frame, frames.Line | frames.Forward):
+            if self._workers is not None:
+                self._workers.take(frame)
+        elif self._tunnels is not None:
+            self._tunnels.received(frame)
 
     # Workers.
 
@@ -290,7 +298,7 @@ class NodeSupervisor:
         except Exception as error:  # noqa: BLE001 - whatever it is, this node cannot have workers
             self._unfit(error)
             return
-        unpack = self._unpack if setup.ships else _checked
+        unpack = self._unpack if setup.ships else lambda data, _: check_shared(data)
         self._directories = NodeDirectories(self._place.base / "code", unpack)
         tunnels = self._tunnels = NodeTunnels(
             self.run_id,
@@ -299,18 +307,17 @@ class NodeSupervisor:
             name=f"{self.name}/",
             lost=lambda port, why: self._broken(f"port {port}: {why}"),
         )
-        opening = self._open(self._place, self._directories, tunnels, setup)
-        self._errand(opening)
+        self._errand(self._open(self._place, self._directories, tunnels, setup.directories))
 
     async def _open(
         self,
         place: NodePlace,
         directories: NodeDirectories,
         tunnels: NodeTunnels,
-        setup: frames.RunSetup,
+        keys: Iterable[str],
     ) -> None:
         try:
-            await directories.wait_for(setup.directories)
+            await directories.wait_for(keys)
             agents = await asyncio.to_thread(place.agents, directories.paths)
             workers = NodeWorkers(
                 place=place,
@@ -331,7 +338,6 @@ class NodeSupervisor:
         self._send(frames.Opened(host.name, host.attach, host.tmux_socket))
         for worker in self._to_start:
             workers.start(worker)
-        self._to_start.clear()
 
     def _unfit(self, error: Exception) -> None:
         """Tell that no worker of this run can be here; what was made goes with the run."""
@@ -344,12 +350,17 @@ class NodeSupervisor:
         else:
             self._to_start[worker] = None
 
-    async def _bury(self, frame: frames.Bury) -> None:
-        if frame.worker in self._to_start or self._workers is None:
-            self._to_start.pop(frame.worker, None)
-            ended, tail = frame.why, ""
-        else:
-            ended, tail = await self._workers.bury(frame.worker, frame.why, frame.cookie)
+    def _bury(self, frame: frames.Bury) -> None:
+        if self._workers is not None:
+            self._errand(self._end_worker(self._workers, frame))
+            return
+        # At once: the node may become ready next, and would start it.
+        self._to_start.pop(frame.worker, None)
+        self._free(frame.worker)
+        self._send(frames.Buried(frame.number, frame.why, ""))
+
+    async def _end_worker(self, workers: NodeWorkers, frame: frames.Bury) -> None:
+        ended, tail = await workers.bury(frame.worker, frame.why, frame.cookie)
         self._free(frame.worker)
         self._send(frames.Buried(frame.number, ended, tail))
 
@@ -357,9 +368,8 @@ class NodeSupervisor:
         if self._phase is not Phase.OPEN:
             seat.set()
             return
-        if (before := self._seats.get(worker)) is not None:
-            # The engine has made it again, beside the first: one place is enough.
-            before.set()
+        # The engine may have made it again, beside the first: one place is enough.
+        self._free(worker)
         self._seats[worker] = seat
 
     def _free(self, worker: str) -> None:
@@ -388,8 +398,3 @@ class NodeSupervisor:
         self._errands.discard(errand)
         if not errand.cancelled() and (error := errand.exception()) is not None:
             self._broken(repr(error))
-
-
-def _checked(data: bytes, _: Path) -> str:
-    """Return the path of a directory that this machine shares with pytest's."""
-    return check_shared(data)

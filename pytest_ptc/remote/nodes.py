@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
+from pytest_ptc.interfaces.plain_json import to_json
 from pytest_ptc.remote import frame_kinds as frames
-from pytest_ptc.remote.engine import EngineError, EngineGoneError
+from pytest_ptc.remote.engine import EngineError, EngineGoneError, asked_of_engine
 from pytest_ptc.remote.frames import FrameError, Inbox, Outbox
 from pytest_ptc.remote.lease import ENDING_S, PytestLease
 
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
 PIECE_BYTES = 1024 * 1024
 #: Seconds between two calls where one has failed.
 PAUSE_S = 0.25
+#: So many leases a node may be heard and not be told anything; then it is given up.
+MUTE_LEASES = 4
+#: Seconds that the acknowledgement of a node's last word may take.
+_FAREWELL_S = 2.0
 #: Seconds for which more frames are gathered, once there is one: calls are dear.
 _GATHER_S = 0.002
 
@@ -97,8 +105,10 @@ class Node:
         self._inbox = Inbox()
         self._has_news = asyncio.Event()
         self._outbox = Outbox(self._has_news.set)
-        #: The keys of directories that it has been sent.
-        self._sent: set[str] = set()
+        #: Since when it cannot be told anything, if so.
+        self._mute_since: float | None = None
+        #: What it was sent last of each directory: the key, and the names.
+        self._sent: dict[str, tuple[str, list[tuple[str, str]]]] = {}
         self._questions = 0
         self._answers: dict[int, asyncio.Future[frames.Buried]] = {}
 
@@ -111,11 +121,27 @@ class Node:
         if self.state is not NodeState.OVER:
             self._outbox.put(frames.encode(frame))
 
+    def open(
+        self, setup: frames.RunSetup, directories: Sequence[SentDirectory]
+    ) -> list[SentDirectory]:
+        """Say what the run is, and send what every node needs; return what is sent."""
+        keys = tuple(directory.key for directory in directories)
+        self.say(frames.Setup(to_json(msgspec.structs.replace(setup, directories=keys))))
+        return self.send(directories)
+
     def send(self, directories: Iterable[SentDirectory]) -> list[SentDirectory]:
-        """Send directories that the node does not have, and return those."""
-        new = [directory for directory in directories if directory.key not in self._sent]
-        for directory in new:
-            self._sent.add(directory.key)
+        """Send directories that it does not have as they are now, and return those.
+
+        What was sent last of a directory counts there: an earlier content that is back is sent
+        again.
+        """
+        new = []
+        for directory in directories:
+            top, now = directory.names[0][0], (directory.key, list(directory.names))
+            if self._sent.get(top) == now:
+                continue
+            new.append(directory)
+            self._sent[top] = now
             for at in range(0, len(directory.data), PIECE_BYTES):
                 piece = directory.data[at : at + PIECE_BYTES]
                 self.say(frames.Piece(directory.key, piece))
@@ -148,55 +174,78 @@ class Node:
         """Take that nothing of the run lives there any more."""
         if self.state is not NodeState.OVER:
             self.state, self.why = NodeState.OVER, why
+            self._outbox = Outbox(self._has_news.set)
             self.is_over.set()
             self._has_news.set()
             self._over(self, why)
 
     # Two conversations, one each way; they may be cancelled and begun again.
 
-    async def listen(self) -> None:
-        """Hear the node out until it is over."""
+    async def listen(self, *, wait_out: bool = True) -> None:
+        """Hear the node out until it is over.
+
+        Args:
+            wait_out: Wait for the end of its lease where it cannot be heard any more.
+        """
+        why = await self._hear_out()
+        if self.state is NodeState.OVER:
+            await self._acknowledge()
+        elif wait_out:
+            await self._wait_out(why)
+
+    async def _hear_out(self) -> str:
+        """Hear the node for as long as it can be heard; return why that is over."""
         why = "it does not answer"
-        while self.state is not NodeState.OVER and (left := self._lease.until - self._clock()) > 0:
+        while (left := self._lease.until - self._clock()) > 0 and self.state is not NodeState.OVER:
+            if self._is_mute:
+                return "it cannot be told anything"
             call = frames.Hear(
                 self._run_id, self.facts.supervisor, self._lease.beat, self._inbox.last
             )
             try:
                 answer = await asyncio.wait_for(self._call("hear", call), left)
+                if not isinstance(answer, frames.Refused):
+                    self._hear(answer)
+                    continue
             except asyncio.TimeoutError:
                 break
             except EngineGoneError as error:
-                why = str(error)
-                break
+                return str(error)
             except EngineError as error:
                 why = str(error)
-                # The same beat again: the next one would say that this was answered.
-                await asyncio.sleep(PAUSE_S)
-                continue
-            if isinstance(answer, frames.Refused):
+            except Exception as error:  # noqa: BLE001 - one node's trouble is its own
+                return f"it is not understood: {error!r:.500}"
+            else:
                 why = answer.why
                 if answer.ended:
                     self.end(why)
-                    return
-                await asyncio.sleep(PAUSE_S)
-                continue
-            try:
-                self._hear(answer)
-            except FrameError as error:
-                why = str(error)
-                break
-        await self._wait_out(why)
+            # The same beat again: the next one would say that this was answered.
+            await asyncio.sleep(PAUSE_S)
+        return why
+
+    @property
+    def _is_mute(self) -> bool:
+        since = self._mute_since
+        return since is not None and self._clock() - since > MUTE_LEASES * self._lease.seconds
 
     def _hear(self, answer: frames.Answer) -> None:
         if not isinstance(answer, frames.Heard):
-            raise FrameError(f"not the answer to a call: {answer!r:.100}")
+            raise FrameError(f"not the answer to a call: {type(answer).__name__}")
         self._lease.answered(self._clock())
         for text in self._inbox.take(answer.first, answer.frames):
+            if self.state is NodeState.OVER:
+                return
             frame = frames.decode_from_node(text)
             if isinstance(frame, frames.Buried):
                 self._buried(frame)
             else:
                 self._take(self, frame)
+
+    async def _acknowledge(self) -> None:
+        """Tell the node that its last word has come: it waits for that."""
+        call = frames.Hear(self._run_id, self.facts.supervisor, self._lease.beat, self._inbox.last)
+        with contextlib.suppress(EngineError, FrameError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._call("hear", call), _FAREWELL_S)
 
     async def _wait_out(self, why: str) -> None:
         """Wait until the lease of a silent node is over, and it has ended what it had."""
@@ -219,14 +268,18 @@ class Node:
             call = frames.Say(self._run_id, self.facts.supervisor, first, load)
             try:
                 answer = await asyncio.wait_for(self._call("say", call), self._lease.seconds)
-                if isinstance(answer, frames.Said):
+                if isinstance(answer, frames.Said) and answer.last >= first:
                     self._outbox.arrived(answer.last)
+                    self._mute_since = None
                     continue
             except (EngineError, FrameError, asyncio.TimeoutError):
                 pass
             # `listen` decides when it is lost.
+            if self._mute_since is None:
+                self._mute_since = self._clock()
             await asyncio.sleep(PAUSE_S)
 
     async def _call(self, op: Op, call: frames.Call) -> frames.Answer:
         payload = frames.encode(call)
-        return frames.decode_answer(await self._engine.call(self.facts.node, op, payload))
+        work = self._engine.call(self.facts.node, op, payload)
+        return frames.decode_answer(await asked_of_engine(work))

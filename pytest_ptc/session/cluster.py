@@ -172,7 +172,6 @@ class Cluster:
                 msgspec.convert(kind_place(kind), KindPlace) for kind in agents.kinds_of_plugins
             ),
             ships=self.code is not None,
-            directories=tuple(directory.key for directory in needed(None)),
             environ=dict(self.carried),
             host=settings.dask_node_host,
             home=(here.boot, here.network),

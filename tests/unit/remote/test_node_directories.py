@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.remote.frame_kinds import Directory, Piece
 from pytest_ptc.remote.node_directories import NodeDirectories
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def unpack(data: bytes, folder: Path) -> str:
@@ -104,3 +101,21 @@ def test_nothing_is_unpacked_behind_the_end(tmp_path: Path) -> None:
         assert (tmp_path / "code/0/file").exists()
 
     asyncio.run(test())
+
+
+def test_a_content_that_is_sent_again_is_the_one_that_counts(tmp_path: Path) -> None:
+    """A directory may be changed and changed back; each has a place of its own."""
+    places: list[str] = []
+    keys = ["one", "two", "one", "three", "one"]
+
+    async def test() -> None:
+        made = NodeDirectories(tmp_path / "code", unpack)
+        for key in keys:
+            made.take(Piece(key, key.encode()))
+            made.take(Directory(key, names(("/app", "."))))
+            await made.arrived("/app")
+            places.append(made.paths.place("/app/file") or "")
+
+    asyncio.run(test())
+    assert [Path(place).read_text() for place in places] == keys
+    assert len(set(places)) == len(keys)
