@@ -401,10 +401,11 @@ def test_a_scheduler_that_is_stopped_is_gone_after_a_while(
 
 @pytest.mark.slow
 def test_a_cluster_of_this_machine_is_made_for_the_run_and_ends_with_it(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody else of the machine can use it, and none of its processes is left."""
+    """Nobody else of the machine can use it, and none of its processes and files is left."""
     monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PRELOAD", "tests.support.seats")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     before = set(psutil.Process().children(recursive=True))
@@ -422,6 +423,7 @@ def test_a_cluster_of_this_machine_is_made_for_the_run_and_ends_with_it(
     started = asyncio.run(played())
     assert len(started) >= 3
     assert psutil.wait_procs(started, timeout=PATIENCE_S)[1] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.fault("scheduler-refused")

@@ -29,6 +29,8 @@ async def serve(threads: int) -> None:
     dask.config.set({"distributed.nanny.pre-spawn-environ": {}})
     security = Security.temporary()
     with tempfile.TemporaryDirectory(prefix="ptc-dask-") as folder:
+        # The scheduler's own files, too: they would stay.
+        dask.config.set({"temporary-directory": folder})
         async with LocalCluster(
             n_workers=NODES,
             threads_per_worker=threads,
