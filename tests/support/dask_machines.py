@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -75,8 +76,13 @@ class DaskCluster:
         return worker
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Do something after so many seconds."""
-        timer = threading.Timer(seconds, act)
+        """Do something after so many seconds, unless what it is done to is gone by then."""
+
+        def late() -> None:
+            with suppress(psutil.Error, OSError, subprocess.CalledProcessError):
+                act()
+
+        timer = threading.Timer(seconds, late)
         self._later.append(timer)
         timer.start()
 
