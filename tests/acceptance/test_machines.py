@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.machines import World
+from tests.support.machines import Cables, World
 from tests.support.runs import until
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_machines_share_nothing_but_the_software(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_cable_may_be_long_and_bad(tmp_path: Path) -> None:
     """What goes over it takes its time, and TCP makes up for what is lost."""
-    with World(tmp_path, delay=0.05, loss=0.02).there("client", "server") as world:
+    with World(tmp_path, Cables(delay=0.05, loss=0.02)).there("client", "server") as world:
         client, server = world
         (server.folder / "word").write_text("hello" * 20_000)
         server.start(*_SERVES, log="log")

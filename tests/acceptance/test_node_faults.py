@@ -14,6 +14,7 @@ from tests.storm.items import Note
 from tests.storm.nodes import SCHEDULER, NodeSuite, cluster_storm, ended, strike_once
 from tests.storm.run import Plan, weather
 from tests.storm.scripts import OUTCOMES, RECORDING
+from tests.support.machines import GOOD_CABLES, Cables
 from tests.support.runs import until
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ PLAN = Plan(
 )
 #: How many attempts have ended when the fault is done.
 AFTER = 8
+#: Cables that are long and bad.
+SLOW = Cables(delay=0.02, loss=0.01)
 
 
 def weathered(storm: Storm) -> Aftermath:
@@ -51,18 +54,20 @@ def weathered(storm: Storm) -> Aftermath:
 
 @pytest.mark.fault("node-lost")
 @pytest.mark.parametrize(
-    "kind",
+    ("kind", "cables"),
     [
-        "SIGKILL of a Dask worker",
-        *(
-            pytest.param(kind, marks=pytest.mark.slow)
-            for kind in ("a node killed", "a supervisor stopped for 20 s", "a cable out for 20 s")
-        ),
+        ("SIGKILL of a Dask worker", GOOD_CABLES),
+        pytest.param("a cable out for 20 s", GOOD_CABLES, marks=pytest.mark.slow),
+        pytest.param("a cable out for 20 s", SLOW, marks=pytest.mark.slow),
+        pytest.param("a node killed", SLOW, marks=pytest.mark.slow),
+        pytest.param("a supervisor stopped for 20 s", SLOW, marks=pytest.mark.slow),
     ],
 )
-def test_what_a_lost_node_had_acknowledged_stands(tmp_path: Path, kind: str) -> None:
+def test_what_a_lost_node_had_acknowledged_stands(
+    tmp_path: Path, kind: str, cables: Cables
+) -> None:
     """The rest of it is done elsewhere, by nobody beside somebody who still lives there."""
-    with cluster_storm(PLAN, tmp_path, nodes=2, kinds=[kind]) as storm:
+    with cluster_storm(PLAN, tmp_path, nodes=2, kinds=[kind], cables=cables) as storm:
         aftermath = weathered(storm)
         assert aftermath.as_scripted == PLAN.tasks
         assert aftermath.story.lost
@@ -73,7 +78,7 @@ def test_what_a_lost_node_had_acknowledged_stands(tmp_path: Path, kind: str) -> 
 def test_a_node_that_comes_back_within_its_lease_was_never_away(tmp_path: Path) -> None:
     """Also over cables that are slow and lose things."""
     kinds = ["a cable out for 3 s"]
-    with cluster_storm(PLAN, tmp_path, nodes=2, kinds=kinds, delay=0.05, loss=0.02) as storm:
+    with cluster_storm(PLAN, tmp_path, nodes=2, kinds=kinds, cables=SLOW) as storm:
         aftermath = weathered(storm)
         assert aftermath.as_scripted == PLAN.tasks
         assert not aftermath.story.lost
@@ -83,7 +88,7 @@ def test_a_node_that_comes_back_within_its_lease_was_never_away(tmp_path: Path) 
 @pytest.mark.slow
 def test_without_a_scheduler_a_run_ends_and_says_so(tmp_path: Path) -> None:
     """What has a verdict keeps it."""
-    with cluster_storm(PLAN, tmp_path, nodes=2, kinds=[SCHEDULER]) as storm:
+    with cluster_storm(PLAN, tmp_path, nodes=2, kinds=[SCHEDULER], cables=SLOW) as storm:
         aftermath = weathered(storm)
         suite = storm.scene.suite
         assert isinstance(suite, NodeSuite)
@@ -95,7 +100,7 @@ def test_without_a_scheduler_a_run_ends_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_when_pytest_is_killed_nodes_end_and_another_run_takes_over(tmp_path: Path) -> None:
     """No verdict that was acknowledged is asked for again."""
-    with cluster_storm(PLAN, tmp_path, nodes=2) as storm:
+    with cluster_storm(PLAN, tmp_path, nodes=2, cables=SLOW) as storm:
         suite = storm.scene.suite
         assert isinstance(suite, NodeSuite)
         run = suite.start(f"--ptc-workers={PLAN.workers}")

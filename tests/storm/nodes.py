@@ -18,7 +18,7 @@ from tests.storm.run import Aftermath, strike_on, weather
 from tests.storm.story import Story
 from tests.storm.suite import Phase, Suite, read_lines
 from tests.support.dask_machines import DaskCluster
-from tests.support.machines import World
+from tests.support.machines import GOOD_CABLES, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.storm.run import Plan
     from tests.storm.scripts import Script
-    from tests.support.machines import Machine
+    from tests.support.machines import Cables, Machine
 
 #: Seconds that a node is waited for before it is lost, in these runs.
 LEASE = 6.0
@@ -250,8 +250,7 @@ def cluster_storm(
     *,
     nodes: int,
     kinds: Sequence[str] = (),
-    delay: float = 0.0,
-    loss: float = 0.0,
+    cables: Cables = GOOD_CABLES,
 ) -> Iterator[Storm]:
     """Have machines with a cluster that brings a suite's workers to its nodes.
 
@@ -260,11 +259,10 @@ def cluster_storm(
         folder: Where the machines have their disks.
         nodes: How many nodes there are; they share the workers' places.
         kinds: The faults that it does; all if there are none.
-        delay: Seconds that whatever goes over a cable is on its way.
-        loss: The share of it that is lost.
+        cables: What their cables are like.
     """
     names = ["pc", "scheduler", *(f"node{number}" for number in range(1, nodes + 1))]
-    with World(folder, delay=delay, loss=loss).there(*names) as world:
+    with World(folder, cables).there(*names) as world:
         client, scheduler, *machines = world
         cluster = DaskCluster(scheduler, machines, threads=-(-plan.workers // nodes))
         cluster.start()

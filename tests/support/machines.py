@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,20 +216,40 @@ class Machine:
         ]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cables:
+    """What cables are like.
+
+    Args:
+        delay: Seconds that whatever goes over one is on its way.
+        loss: The share of it that is lost.
+    """
+
+    delay: float = 0.0
+    loss: float = 0.0
+
+    @property
+    def are_slow(self) -> bool:
+        """Tell whether they differ from those that the kernel has."""
+        return bool(self.delay or self.loss)
+
+
+GOOD_CABLES = Cables()
+
+
 class World:
     """The machines of a test, and the switch that their cables lead to.
 
     Args:
         folder: Where they have their disks.
-        delay: Seconds that whatever goes over a cable is on its way.
-        loss: The share of it that is lost.
+        cables: What their cables are like.
     """
 
-    def __init__(self, folder: Path, *, delay: float = 0.0, loss: float = 0.0) -> None:
+    def __init__(self, folder: Path, cables: Cables = GOOD_CABLES) -> None:
         self.folder = folder
         self.hosts = folder / "hosts"
         self.compiled = sys.pycache_prefix or str(folder / "compiled")
-        self._delay, self._loss = delay, loss
+        self._cables = cables
         self._mapped = False
         self._root: psutil.Process | None = None
         self._machines: dict[str, Machine] = {}
@@ -280,7 +301,7 @@ class World:
 
     def connect(self, machine: Machine, plug: str, pid: int, stack: ExitStack) -> None:
         """Lay a cable between the switch and a machine, where it is `eth0`."""
-        if self._delay or self._loss:
+        if self._cables.are_slow:
             stack.enter_context(self._slow_cable(machine, plug))
             self._switch("link", "set", f"{plug}e", "netns", str(pid), "name", "eth0")
         else:
@@ -304,7 +325,7 @@ class World:
     def _slow_cable(self, machine: Machine, plug: str) -> Iterator[None]:
         assert self._root is not None
         program = Path(__file__).with_name("slow_cable.py")
-        said = (plug, f"{plug}e", str(self._delay), str(self._loss))
+        said = (plug, f"{plug}e", str(self._cables.delay), str(self._cables.loss))
         words = (*self.enter(self._root.pid, "--net"), sys.executable, str(program), *said)
         with (machine.folder / "cable.log").open("ab") as log:
             cable = subprocess.Popen(
