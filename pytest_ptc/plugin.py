@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_ptc.collection.keywords import marker_text, self_test_texts
-from pytest_ptc.collection.options import ReportOptions, add_options, give_values, resolve
+from pytest_ptc.collection.options import ReportOptions, add_options, give_values
 from pytest_ptc.collection.root_dir import ROOT
+from pytest_ptc.collection.run_settings import resolve
 from pytest_ptc.model.errors import ConfigError, MarkerError
 from pytest_ptc.model.variables import RUN_COOKIE
 from pytest_ptc.session.libtmux_plugin import leave_out_libtmux

@@ -23,7 +23,7 @@ from pytest_ptc import hookspecs
 from pytest_ptc.agents.acp.clients import CLIENTS
 from pytest_ptc.cli.main import COMMANDS, command_parser
 from pytest_ptc.collection.keywords import keywords_table
-from pytest_ptc.collection.options import options_table
+from pytest_ptc.collection.options_table import options_table
 from pytest_ptc.interfaces import agent, agent_kind, host
 from pytest_ptc.journal.events import Event
 from pytest_ptc.model import reports, result, trouble

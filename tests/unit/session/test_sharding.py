@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_ptc.collection.options import all_options, resolve
+from pytest_ptc.collection.options import all_options
+from pytest_ptc.collection.run_settings import resolve
 from pytest_ptc.session.sharding import compared_settings
 
 TESTS = """
