@@ -23,7 +23,7 @@ from pytest_ptc.interfaces.launch import LaunchFile, OwnerProcess
 from pytest_ptc.interfaces.names import RunNames, ScratchPlaces
 from pytest_ptc.model.errors import ConfigError
 from pytest_ptc.remote.node_agents import NodeAgents
-from pytest_ptc.remote.stale import Owner, note_owner, remove_stale
+from pytest_ptc.remote.stale import Owner, note_owner
 from pytest_ptc.system.commands import make_commands
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
@@ -125,7 +125,6 @@ class NodePlace:
             PtcError: Something cannot be made here.
             OSError: As above.
         """
-        remove_stale()
         with contextlib.ExitStack() as undo:
             base = make_scratch(run_id)
             undo.callback(shutil.rmtree, base, ignore_errors=True)

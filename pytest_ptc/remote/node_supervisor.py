@@ -28,6 +28,7 @@ from pytest_ptc.remote.node_directories import NodeDirectories
 from pytest_ptc.remote.node_place import NodePlace
 from pytest_ptc.remote.node_workers import NodeWorkers
 from pytest_ptc.remote.shared_code import check_shared
+from pytest_ptc.remote.stale import remove_stale
 from pytest_ptc.remote.tunnels import NodeTunnels
 from pytest_ptc.system.machine import lease_clock
 
@@ -317,6 +318,7 @@ class NodeSupervisor:
         keys: Iterable[str],
     ) -> None:
         try:
+            await asyncio.to_thread(remove_stale)
             await directories.wait_for(keys)
             agents = await asyncio.to_thread(place.agents, directories.paths)
             workers = NodeWorkers(

@@ -40,7 +40,10 @@ class ScriptedEngine:
         self.arrived = 0
         self.refused: list[str] = []
         self.seated: Callable[[SeatFacts], None] = lambda _: None
-        #: How each question for a seat ends: at once, by an error, or not at all.
+        #: Set when all seats are free, and how many there were.
+        self.free = asyncio.Event()
+        self.waiting = 0
+        #: How each question for a seat ends at once; when there is none more, it is held.
         self.seats: list[str | BaseException] = []
         self._inbox = Inbox()
         self._outbox = Outbox()
@@ -62,7 +65,9 @@ class ScriptedEngine:
     async def seat(self, worker: str, ticket: bytes) -> str:
         del worker, ticket
         if not self.seats:
-            await asyncio.Event().wait()
+            self.waiting += 1
+            await self.free.wait()
+            return "free"
         ended = self.seats.pop(0)
         if isinstance(ended, BaseException):
             raise ended

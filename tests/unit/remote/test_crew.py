@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from pytest_ptc.coordinator.crew import CrewCalls
@@ -12,7 +13,7 @@ from pytest_ptc.interfaces import messages
 from pytest_ptc.journal import events
 from pytest_ptc.remote import frame_kinds as frames
 from pytest_ptc.remote import lease, nodes
-from pytest_ptc.remote.crew import RemoteCrew
+from pytest_ptc.remote.crew import CLOSE_TIMEOUT_S, RemoteCrew
 from pytest_ptc.remote.engine import EngineGoneError
 from pytest_ptc.remote.nodes import SentDirectory
 from tests.support.scripted_nodes import FACTS, ScriptedEngine
@@ -47,6 +48,8 @@ class World:
         self.folder = folder
         (folder / "attempts/1.1").mkdir(parents=True)
         self.engine = ScriptedEngine()
+        #: So long that a machine that is busy with other tests loses no node.
+        self.lease = 60.0
         self.journal = FakeJournal(folder)
         self.gone: list[tuple[str, str]] = []
         self.placed: list[str] = []
@@ -70,7 +73,7 @@ class World:
             folder=self.folder,
             setup=frames.RunSetup(settings={}, root="/app", start="/app"),
             directories=self._needed,
-            lease=0.3,
+            lease=self.lease,
             scratch=self.folder,
         )
         server = await crew.listen()
@@ -137,6 +140,7 @@ def test_a_node_that_cannot_be_told_what_the_run_is_gets_no_workers(world: World
 @pytest.mark.parametrize("later", [frames.Unfit("no"), OPENED])
 def test_a_node_is_fit_or_unfit_once(world: World, later: frames.FromNode) -> None:
     """Its workers would be looked for elsewhere while they live there; so it is heard no more."""
+    world.lease = 1.0
 
     async def test(crew: RemoteCrew) -> None:
         world.engine.seated(FACTS)
@@ -190,7 +194,7 @@ def test_where_the_engine_is_gone_the_end_of_a_run_waits_for_no_node(world: Worl
         await world.use(test)
         return loop.time() - began
 
-    assert asyncio.run(timed()) < 3
+    assert asyncio.run(timed()) < CLOSE_TIMEOUT_S / 2
     assert not [one for one in world.journal.story if isinstance(one, events.NodeLost)]
 
 
@@ -254,6 +258,25 @@ def test_a_seat_that_is_found_after_its_worker_was_buried_is_given_back(world: W
         await until(lambda: any(isinstance(one, events.NodeJoined) for one in world.journal.story))
         assert frames.Start("w1") not in world.engine.told
         assert world.placed == []
+
+    world.run(test)
+
+
+def test_a_seat_on_a_node_that_is_over_is_no_place(world: World) -> None:
+    """Nobody is there any more who would start its worker: it is gone when the seat is."""
+
+    async def test(crew: RemoteCrew) -> None:
+        world.engine.seated(FACTS)
+        world.engine.tell(OPENED, frames.Closed())
+        await until(lambda: world.gone)
+        await crew.bury("w1", "gone", None)
+        launch = asyncio.ensure_future(crew.launch("w2"))
+        await until(lambda: world.engine.waiting > 1)
+        world.engine.seated(msgspec.structs.replace(FACTS, worker="w2"))
+        world.engine.free.set()
+        await launch
+        assert ("w2", "free") in world.gone
+        assert world.placed == ["w1"]
 
     world.run(test)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import sys
 import tempfile
 import threading
@@ -38,8 +39,9 @@ class World:
         self.host = FakeHost()
         #: Set when what was sent may be unpacked.
         self.go_on = threading.Event()
+        self.name = f"here-{secrets.token_hex(4)}"  # several tests may run on one machine
         self.supervisor = NodeSupervisor(
-            name="here-1234",
+            name=self.name,
             run_id="r1",
             lease=LEASE,
             make_host=lambda *_: self.host,
@@ -78,13 +80,13 @@ class World:
     def say(self, *told: frames.ToNode | bytes) -> None:
         load = [one if isinstance(one, bytes) else frames.encode(one) for one in told]
         first, self._said = self._said + 1, self._said + len(load)
-        assert self.ask(frames.Say("r1", "here-1234", first, load)) == frames.Said(self._said)
+        assert self.ask(frames.Say("r1", self.name, first, load)) == frames.Said(self._said)
 
     def hear_until(self, kind: type[frames.FromNode]) -> None:
         """Hear it out until it says something of a kind."""
         while not any(isinstance(one, kind) for one in self.heard):
             self._beat += 1
-            answer = self.ask(frames.Hear("r1", "here-1234", self._beat, self._inbox.last))
+            answer = self.ask(frames.Hear("r1", self.name, self._beat, self._inbox.last))
             assert isinstance(answer, frames.Heard)
             new = self._inbox.take(answer.first, answer.frames)
             self.heard += [frames.decode_from_node(one) for one in new]
@@ -92,11 +94,11 @@ class World:
     def acknowledge(self) -> None:
         """Say that all that was heard has come; the answer may take a while."""
         self._beat += 1
-        self.supervisor.answer(frames.Hear("r1", "here-1234", self._beat, self._inbox.last))
+        self.supervisor.answer(frames.Hear("r1", self.name, self._beat, self._inbox.last))
 
     def left_behind(self) -> list[Path]:
         marks = Path(tempfile.gettempdir()).glob("ptc-*/run-id")
-        scratch = [one.parent for one in marks if one.read_text() == "r1-here-1234"]
+        scratch = [one.parent for one in marks if one.read_text() == f"r1-{self.name}"]
         return [*scratch, *(self.folder / "claude").glob("tasks/*")]
 
 
