@@ -81,7 +81,7 @@ def test_needs_that_nobody_meets_are_a_usage_error(suite: Suite, needs: str, pro
         ),
         pytest.param(
             ["--ptc-host=docker"],
-            "--ptc-host: must be one of auto, tmux, process, not 'docker'",
+            "--ptc-host: must be one of auto, tmux, process, dask, not 'docker'",
             id="host",
         ),
         pytest.param(

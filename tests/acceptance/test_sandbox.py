@@ -73,7 +73,8 @@ def test_in_a_sandbox_an_agent_reaches_nothing_but_its_own(intruded: Suite, port
         options |= {"sandbox_network": "off"} if what == "network-off" else {}
         name = what.replace("-", "_")
         tasks.append(task(name, f"{what} victim", free if what == "hides" else "pass", **options))
-    tasks.append(task("terminated", "terminated", timeout=2))
+    # Long enough for it to be at work by then, on a machine that others keep busy.
+    tasks.append(task("terminated", "terminated", timeout=6))
     tasks.append(task("isolated", "isolated", isolation="worktree"))
     suite.write(test_a="".join(tasks))
     result = suite.spawn("--ptc-sandbox=bwrap", "-o", "ptc_sandbox_tmp=16", "--ptc-workers=3")
