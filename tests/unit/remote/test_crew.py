@@ -52,6 +52,7 @@ class World:
         self.lease = 60.0
         self.journal = FakeJournal(folder)
         self.gone: list[tuple[str, str]] = []
+        self.heard: list[tuple[str, messages.Message]] = []
         self.placed: list[str] = []
         self.shut: list[str] = []
         self.needed: Callable[[str | None], list[SentDirectory]] = lambda _: []
@@ -63,7 +64,7 @@ class World:
         """Launch a worker, and hang up at the end."""
         crew = RemoteCrew(
             CrewCalls(
-                heard=lambda *_: None,
+                heard=lambda worker, message: self.heard.append((worker, message)),
                 gone=lambda worker, why: self.gone.append((worker, why)),
                 placed=lambda worker, _: self.placed.append(worker),
                 shut=self.shut.append,
@@ -212,6 +213,26 @@ def test_a_run_that_ends_tells_its_nodes_and_hears_their_end(world: World) -> No
     assert world.engine.arrived == 2
 
 
+def test_what_a_node_says_of_a_worker_of_another_one_is_not_heard(world: World) -> None:
+    """The worker may have been started again elsewhere since."""
+
+    async def test(crew: RemoteCrew) -> None:
+        world.engine.seated(FACTS)
+        world.engine.tell(OPENED)
+        await until(lambda: world.placed)
+        launch = asyncio.ensure_future(crew.launch("w2"))
+        begun = messages.encode(messages.Begun("2.1"))
+        mine = messages.encode(messages.Begun("1.1"))
+        world.engine.tell(frames.Gone("w2", "x"), frames.Line("w2", begun))
+        world.engine.tell(frames.Line("w1", b"nonsense\n"), frames.Line("w1", mine))
+        await until(lambda: world.heard)
+        assert world.heard == [("w1", messages.Begun("1.1"))]
+        assert world.gone == [("w1", "its connection ended")]
+        launch.cancel()
+
+    world.run(test)
+
+
 def test_files_are_those_of_an_attempt_of_that_very_worker(world: World) -> None:
     """Another one's end, and names that lead elsewhere, change nothing."""
     assigned = messages.Assigned(
@@ -252,6 +273,7 @@ def test_files_are_those_of_an_attempt_of_that_very_worker(world: World) -> None
 def test_a_seat_that_is_found_after_its_worker_was_buried_is_given_back(world: World) -> None:
     async def test(crew: RemoteCrew) -> None:
         await crew.bury("w1", "the run ends", None)
+        assert world.engine.given_up == {"w1"}
         world.engine.seated(FACTS)
         await until(lambda: frames.Dismiss("w1") in world.engine.told)
         world.engine.tell(OPENED)

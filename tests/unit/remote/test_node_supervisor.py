@@ -22,6 +22,7 @@ from pytest_ptc.remote.frames import Inbox
 from pytest_ptc.remote.node_agents import settings_to_json
 from pytest_ptc.remote.node_supervisor import NodeSupervisor
 from pytest_ptc.remote.tunnels import NodeTunnels
+from pytest_ptc.system.machine import lease_clock
 from tests.support.hosts import FakeHost
 from tests.support.settings import settings_with
 
@@ -50,7 +51,7 @@ class World:
         self.heard: list[frames.FromNode] = []
         self._said = 0
         self._inbox = Inbox()
-        self._beat = 0
+        self.beat = 0
 
     def _unpack(self, data: bytes, folder: Path) -> str:
         assert self.go_on.wait(30)
@@ -85,16 +86,16 @@ class World:
     def hear_until(self, kind: type[frames.FromNode]) -> None:
         """Hear it out until it says something of a kind."""
         while not any(isinstance(one, kind) for one in self.heard):
-            self._beat += 1
-            answer = self.ask(frames.Hear("r1", self.name, self._beat, self._inbox.last))
+            self.beat += 1
+            answer = self.ask(frames.Hear("r1", self.name, self.beat, self._inbox.last))
             assert isinstance(answer, frames.Heard)
             new = self._inbox.take(answer.first, answer.frames)
             self.heard += [frames.decode_from_node(one) for one in new]
 
     def acknowledge(self) -> None:
         """Say that all that was heard has come; the answer may take a while."""
-        self._beat += 1
-        self.supervisor.answer(frames.Hear("r1", self.name, self._beat, self._inbox.last))
+        self.beat += 1
+        self.supervisor.answer(frames.Hear("r1", self.name, self.beat, self._inbox.last))
 
     def left_behind(self) -> list[Path]:
         marks = Path(tempfile.gettempdir()).glob("ptc-*/run-id")
@@ -132,6 +133,34 @@ def test_a_worker_that_is_buried_before_its_node_is_ready_is_not_started(world: 
     assert list(world.host.workers) == ["w2"]
 
 
+def test_it_lives_as_long_as_it_is_heard_and_then_ends_by_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the answers that have come, for one lease; then its seats are free, and new ones too."""
+    now = [lease_clock()]
+    monkeypatch.setattr(node_supervisor, "LEASE_LOOK_S", 0.01)
+    monkeypatch.setattr(node_supervisor, "lease_clock", lambda: now[0])
+    began = now[0]
+    seat = world.supervisor.hold("w1")
+    world.go_on.set()
+    world.say(*world.setup())
+    world.hear_until(frames.Opened)
+    for beat in range(world.beat + 1, world.beat + 5):
+        now[0] += LEASE / 2
+        # `Opened` has not come, for all that is said: so each is answered at once.
+        world.ask(frames.Hear("r1", world.name, beat, 0))
+    # The last answer may not have come.
+    now[0] = began + 2.4 * LEASE
+    time.sleep(0.2)
+    assert world.supervisor.is_open
+    now[0] = began + 2.5 * LEASE
+    assert seat.wait(20)
+    assert world.supervisor.hold("w2").wait(20)
+    world.hear_until(frames.Closed)
+    assert world.host.closed
+    assert world.left_behind() == []
+
+
 def test_the_end_is_told_once_all_has_ended_and_its_acknowledgement_is_waited_for(
     world: World,
 ) -> None:
@@ -143,6 +172,8 @@ def test_the_end_is_told_once_all_has_ended_and_its_acknowledgement_is_waited_fo
     world.say(frames.Close())
     world.hear_until(frames.Closed)
     assert world.host.closed
+    assert world.left_behind() == []
+    world.say(*world.setup())  # too late
     assert world.left_behind() == []
     assert not world.supervisor.is_over
     world.acknowledge()
