@@ -27,7 +27,7 @@ from pytest_ptc.remote.stale import Owner, note_owner
 from pytest_ptc.system.commands import make_commands
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
-from pytest_ptc.system.scratch import make_scratch
+from pytest_ptc.system.scratch import make_scratch, remove_scratch
 from pytest_ptc.tasklist.directory import config_dir
 from pytest_ptc.tasklist.store import RUN_KEY, TaskListStore
 from pytest_ptc.tasklist.task_files import write_task
@@ -272,7 +272,7 @@ class NodePlace:
     def remove(self) -> None:
         """Remove all that was made here. Its workers have ended."""
         shutil.rmtree(self.task_list.path, ignore_errors=True)
-        shutil.rmtree(self.base, ignore_errors=True)
+        remove_scratch(self.base, self.run_id)
 
     def _environ(self, paths: PathMap) -> dict[str, str | None]:
         """Return the changes to the workers' environment, with this machine's paths."""

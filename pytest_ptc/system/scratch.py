@@ -74,7 +74,8 @@ def remove_scratch(path: Path, run_id: str) -> str | None:
     """Remove a run's scratch folder; return why it was left, if it was.
 
     The mark goes last: of several workers that remove the folder of a killed pytest, and of clients
-    that still write into it, the last one has to find the mark.
+    that still write into it, the last one has to find the mark. Folders go first: whoever comes
+    after a removal that was cut short finds the files that say whose all of it was.
     """
     if not os.path.lexists(path):
         return None
@@ -82,7 +83,7 @@ def remove_scratch(path: Path, run_id: str) -> str | None:
         # Another one of the run's processes has removed it meanwhile.
         return why if os.path.lexists(path) else None
     with contextlib.suppress(OSError):
-        for entry in path.iterdir():
+        for entry in sorted(path.iterdir(), key=lambda entry: not entry.is_dir()):
             if entry.name != MARK:
                 _remove(entry)
         if [entry.name for entry in path.iterdir()] == [MARK]:

@@ -16,7 +16,7 @@ import pytest
 from pytest_ptc.remote.stale import OWNER, Owner, note_owner, remove_stale
 from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
-from pytest_ptc.system.scratch import make_scratch
+from pytest_ptc.system.scratch import make_scratch, remove_scratch
 
 
 @pytest.fixture
@@ -77,6 +77,23 @@ def test_what_a_killed_node_has_left_is_removed(
     shutil.rmtree(sockets["alive"].parent)
     assert {path.name for path in temporary.iterdir()} == {path.name for path in left}
     assert len(list(tmp_path.iterdir())) == len(left)
+
+
+def test_a_removal_that_was_cut_short_is_taken_up(temporary: Path, tmp_path: Path) -> None:
+    """A machine may lose its power while it tidies: whose the folder was is known until the end."""
+    folder = node("gone", ended_process(), tmp_path)
+    for name in ("a", "z"):
+        (folder / name / "deep").mkdir(parents=True)
+
+    def cut_short(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "rmtree", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            remove_scratch(folder, "gone")
+    assert remove_stale() == [folder]
+    assert not list(temporary.iterdir())
 
 
 def test_what_is_not_a_nodes_own_is_left(temporary: Path, tmp_path: Path) -> None:
