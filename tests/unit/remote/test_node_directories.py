@@ -119,3 +119,26 @@ def test_a_content_that_is_sent_again_is_the_one_that_counts(tmp_path: Path) -> 
     asyncio.run(test())
     assert [Path(place).read_text() for place in places] == keys
     assert len(set(places)) == len(keys)
+
+
+def test_the_content_that_was_sent_later_counts_though_it_is_unpacked_sooner(
+    tmp_path: Path,
+) -> None:
+    """They are unpacked one after the other."""
+    go_on = threading.Event()
+
+    def first_slowly(data: bytes, folder: Path) -> str:
+        if data == b"one":
+            go_on.wait(30)
+        return unpack(data, folder)
+
+    async def test() -> str | None:
+        made = NodeDirectories(tmp_path / "code", first_slowly)
+        for key in ("one", "two"):
+            made.take(Piece(key, key.encode()))
+            made.take(Directory(key, names(("/app", "."))))
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        await made.arrived("/app")
+        return made.paths.place("/app/file")
+
+    assert Path(asyncio.run(test()) or "").read_text() == "two"

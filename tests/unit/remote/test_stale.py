@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,13 +19,17 @@ from pytest_ptc.system.machine import boot_id, process_space
 from pytest_ptc.system.processes import ProcessIdentity
 from pytest_ptc.system.scratch import make_scratch, remove_scratch
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture
-def temporary(monkeypatch: pytest.MonkeyPatch) -> Path:
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a temporary folder of its own, with a short path."""
     place = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
     monkeypatch.setattr(tempfile, "tempdir", str(place))
-    return place
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def ended_process() -> ProcessIdentity:
@@ -109,3 +114,12 @@ def test_what_is_not_a_nodes_own_is_left(temporary: Path, tmp_path: Path) -> Non
     assert remove_stale() == [named]
     assert other.is_dir()
     assert {path.name for path in temporary.iterdir()} == {foreign.name, broken.name}
+
+
+@pytest.mark.usefixtures("temporary")
+def test_a_list_that_a_folder_of_others_names_stays(tmp_path: Path) -> None:
+    """Whoever could have written there could name any directory."""
+    folder = node("r1", ended_process(), tmp_path)
+    folder.chmod(0o755)
+    assert remove_stale() == []
+    assert (tmp_path / "ptc-r1").is_dir()
