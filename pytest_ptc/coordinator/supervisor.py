@@ -13,13 +13,12 @@ import math
 import threading
 import time
 import traceback
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_ptc.coordinator import deadlines
 from pytest_ptc.coordinator.attempts import Attempts
 from pytest_ptc.coordinator.board import Board
-from pytest_ptc.coordinator.crew import CrewCalls, Remains
+from pytest_ptc.coordinator.crew import CrewCalls
 from pytest_ptc.coordinator.running import end_of
 from pytest_ptc.coordinator.schedule import (
     Action,
@@ -33,6 +32,7 @@ from pytest_ptc.coordinator.schedule import (
     next_look,
     plan,
 )
+from pytest_ptc.coordinator.worker_lives import WorkerLives
 from pytest_ptc.interfaces import messages
 from pytest_ptc.journal import events
 from pytest_ptc.model.lifecycle import Snapshot, TaskState, WorkerState
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from pytest_ptc.interfaces.agent import Contents
     from pytest_ptc.interfaces.launch import AgentLaunch
     from pytest_ptc.journal.run_journal import Journal
-    from pytest_ptc.model.result import Attempt
     from pytest_ptc.model.task import TaskSpec
     from pytest_ptc.model.weighing import ExcuseOf
 
@@ -98,7 +97,6 @@ class Supervisor:
                 stop_task=self._stop_task,
             )
         )
-        self._agent_of = agent_of
         self._board = Board()
         self._snapshot = Snapshot()
         self._show_at = -math.inf
@@ -116,6 +114,16 @@ class Supervisor:
             excuse_of=excuse_of,
             agent_of=agent_of,
             say=self._say,
+            errand=self._errand,
+            wake=self._wake.set,
+            clock=clock,
+        )
+        self._lives = WorkerLives(
+            board=self._board,
+            crew=self._crew,
+            attempts=self._attempts,
+            journal=journal,
+            agent_of=agent_of,
             errand=self._errand,
             wake=self._wake.set,
             clock=clock,
@@ -236,8 +244,7 @@ class Supervisor:
     def _act(self, action: Action) -> None:
         match action:
             case Launch(worker):
-                self._board.launched(worker, self._clock())
-                self._errand(self._crew.launch(worker))
+                self._lives.launch(worker)
             # An earlier action of the same look may have ended its item: that of a task which could
             # not be begun, on a full disk.
             case Assign(task_id, worker) if self._board.tasks[task_id].state is TaskState.READY:
@@ -314,25 +321,18 @@ class Supervisor:
         attempt = next((one for one in running if one.task_id == task_id), None)
         if attempt is None or not self._attempts.abandon(attempt, why):
             return False
-        self._loop.call_later(deadlines.STUCK_AFTER_S, self._lose_with, attempt)
+        self._loop.call_later(deadlines.STUCK_AFTER_S, self._lives.lose_with, attempt)
         return True
-
-    def _lose_with(self, attempt: Attempt) -> None:
-        """End a worker that has not ended its attempt as it was told to."""
-        if self._board.attempt_of(attempt.worker) == attempt:
-            self._lose(attempt.worker, "it did not end its task when told to")
 
     # Workers.
 
     def _heard(self, worker: str, message: messages.Message) -> None:
         attempt = self._board.attempt_of(worker)
         match message:
-            case messages.Hello() if self._is_starting(worker):
-                self._greet(worker)
-            case messages.Ready() if self._is_starting(worker):
-                self._board.called_in(worker, self._clock())
-                self._journal.append(events.WorkerReady(worker=worker))
-                self._wake.set()
+            case messages.Hello() if self._lives.is_starting(worker):
+                self._lives.greet(worker)
+            case messages.Ready() if self._lives.is_starting(worker):
+                self._lives.ready(worker)
             case messages.Begun(name) if attempt is not None and attempt.name == name:
                 self._board.begun(worker)
             case messages.Look(name) if attempt is not None and attempt.name == name:
@@ -349,9 +349,7 @@ class Supervisor:
                 )
 
     def _placed(self, worker: str, node: str | None) -> None:
-        """Take a worker as being started from now on: it may have waited for a place."""
-        self._board.placed(worker, node, self._clock())
-        self._wake.set()
+        self._lives.placed(worker, node)
 
     def _note(self, text: str) -> None:
         """Tell people of where workers live."""
@@ -366,59 +364,8 @@ class Supervisor:
     def _say(self, worker: str, message: messages.Message) -> None:
         self._crew.say(worker, message)
 
-    def _is_starting(self, worker: str) -> bool:
-        found = self._board.workers.get(worker)
-        return found is not None and found.state is WorkerState.STARTING
-
-    def _greet(self, worker: str) -> None:
-        """Tell a worker that has started what to get ready for, or that there is nothing to do."""
-        if self._board.stopping is not None:
-            self._crew.say(worker, messages.Quit())
-            return
-        like = self._board.next_spec(worker)
-        if like is None:
-            self._crew.say(worker, messages.Prepare(None))
-        else:
-            seen = like.for_agent.to_json()
-            self._crew.say(worker, messages.Prepare(seen, self._agent_of(like)))
-
     def _lose(self, worker: str, why: str) -> None:
-        """Take a worker as gone, however that was noticed; an errand ends what is left of it."""
-        found = self._board.workers.get(worker)
-        if found is not None and found.state is not WorkerState.GONE:
-            attempt = self._board.died(worker, self._clock())
-            # Taken now: the worker's message that the attempt ended may still come before the
-            # burial.
-            cookie = self._attempts.cookie_of(attempt) if attempt is not None else None
-            self._errand(self._bury(worker, why, attempt, cookie))
-            self._wake.set()
-
-    async def _bury(
-        self, worker: str, why: str, attempt: Attempt | None, cookie: str | None
-    ) -> None:
-        """End what a lost worker left running, then end its attempt by what is on disk."""
-        try:
-            remains = await self._crew.bury(worker, why, cookie)
-        except Exception as error:  # noqa: BLE001 - whatever a host raises, its attempt has an end
-            remains = Remains(ended=f"{why}; {error!r}")
-        remains = replace(remains, tail=self._journal.redactor.text(remains.tail))
-        self._board.buried(worker, remains.ended, remains.tail)
-        if self._board.stopping is None or attempt is not None:
-            self._journal.append(events.WorkerLost(worker=worker, why=why, ended=remains.ended))
-        # Not where the worker's message that the attempt ended was read after its own end was
-        # noticed.
-        if attempt is not None and self._board.attempt_of(worker) == attempt:
-            self._attempts.end(attempt, self._cause_of_death(worker, remains))
-        self._wake.set()
-
-    def _cause_of_death(self, worker: str, remains: Remains) -> Trouble:
-        if self._board.stopping is not None:
-            return self._board.stopping
-        found = self._board.workers.get(worker)
-        # A lost node ends many tasks at once: what is the same for all is told once.
-        who = f"worker {worker}" if found is None or found.node is None else "its worker"
-        message = f"{who} ended in the middle of its task: {remains.ended}"
-        return Trouble(cause=Cause.WORKER_LOST, message=message, evidence=remains.tail)
+        self._lives.lose(worker, why)
 
     def stop(self, trouble: Trouble) -> None:
         """Begin nothing more and end all workers; what has not ended by then ends so."""
