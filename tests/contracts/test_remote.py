@@ -278,6 +278,9 @@ def test_a_worker_that_dies_on_its_node_is_lost_at_once(world: World) -> None:
     first = result.reports[0].trouble
     assert first is not None
     assert first.cause is Cause.WORKER_LOST
+    # What it had written by then is here.
+    assert run.folder is not None
+    assert (run.folder / "attempts" / result.reports[0].attempt.name / "prompt.txt").exists()
 
 
 @pytest.mark.slow
