@@ -3,15 +3,12 @@
 Every pytest run on the machine imports this.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, as `model.settings` is, and for the same reason.
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pytest_ptc.collection.value_types import ValueType
+from pytest_ptc.collection.value_types import ValueType
 
 
 class DefaultOption(NamedTuple):
