@@ -99,6 +99,9 @@ class ProcessTree:
     def __init__(self, root: subprocess.Popen[bytes], *, beside: int | None = None) -> None:
         self._root = root
         self._beside = beside
+        ours = psutil.Process().children()
+        #: Who was there before, such as another test's browser; not the run's, nor what it starts.
+        self._before = [one for one in ours if one.pid not in (root.pid, beside)]
         #: Seconds of those that have ended.
         self.cpu = 0.0
 
@@ -154,7 +157,11 @@ class ProcessTree:
 
     def _left(self) -> list[psutil.Process]:
         below = psutil.Process().children(recursive=True)
-        return [process for process in below if process.pid != self._beside]
+        others = {self._beside, *(one.pid for one in self._before)}
+        for one in self._before:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                others |= {child.pid for child in one.children(recursive=True)}
+        return [process for process in below if process.pid not in others]
 
 
 class Sampler:

@@ -118,6 +118,8 @@ def clean_environment(folder: Path) -> dict[str, str]:
         if not name.startswith(
             ("PTC_", "PYTEST_", "PYTHON", "CLAUDE", "ANTHROPIC", "TMUX", "GITHUB_")
         )
+        # Where these are set, pytest cuts no line.
+        and name not in ("CI", "BUILD_NUMBER")
     }
     return {**kept, "CLAUDE_CONFIG_DIR": str(folder / ".claude")}
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 import pytest_ptc
-from tests.support.namespaces import OWN, USER, WAITS, first_of, nobody_in, space_of, spaces_of, way
+from tests.support.namespaces import OWN, USER, WAITS, Spaces, first_of, space_of, way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -275,13 +275,13 @@ class World:
         )
         with ExitStack() as stack:
             self._root = stack.enter_context(first_of(*words, *OWN, "sh", "-c", _WORLD))
-            spaces = spaces_of(self._root.pid)
-            stack.callback(nobody_in, spaces)
+            spaces = stack.enter_context(Spaces())
+            spaces.add(self._root.pid)
             for machine in self:
                 stack.callback(machine._stack.close)
                 machine.boot()
                 assert machine._init is not None
-                spaces |= spaces_of(machine._init.pid)
+                spaces.add(machine._init.pid)
             # Before all machines' own ends, which wait for their processes.
             stack.callback(self._root.kill)
             yield self

@@ -18,6 +18,8 @@ from tests.support.runs import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Self
+
 #: How root makes namespaces, and how everybody does where users may have some of their own.
 _ROOT = ("unshare",)
 USER = ("unshare", "--user", "--map-root-user")
@@ -97,12 +99,28 @@ def space_of(pid: int, kind: str) -> str | None:
     return None
 
 
-def spaces_of(pid: int) -> set[str]:
-    return {space for kind in ("net", "mnt", "pid") if (space := space_of(pid, kind))}
+class Spaces:
+    """Spaces of processes that were made here; a context manager that at its end finds them empty.
 
+    They are held open: the number of one that is gone is given to the next one of anybody. Whatever
+    spaces are made in one of them end with it.
+    """
 
-def nobody_in(spaces: set[str]) -> None:
-    """Check that no process is left in these spaces: with its last one, a space is gone."""
-    until(
-        lambda: not [pid for pid in psutil.pids() if spaces_of(pid) & spaces], "the machines' end"
-    )
+    def __init__(self) -> None:
+        self._numbers: set[str | None] = set()
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._held:
+            until(
+                lambda: not [pid for pid in psutil.pids() if space_of(pid, "pid") in self._numbers],
+                "the machines' end",
+            )
+
+    def add(self, pid: int) -> None:
+        """Take that of a process that lives."""
+        self._held.callback(os.close, os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY | os.O_CLOEXEC))
+        self._numbers.add(space_of(pid, "pid"))
