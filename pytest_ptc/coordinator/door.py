@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_ptc.interfaces import messages
 from pytest_ptc.interfaces.line import MAX_LINE_BYTES, StreamLine
 from pytest_ptc.system.peers import descends, peer_pid
+from pytest_ptc.system.timeouts import within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -107,7 +108,7 @@ class Door:
         """
         if worker in self._lines:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._end_event(worker).wait(), DRAIN_TIMEOUT_S)
+                await within(self._end_event(worker).wait(), DRAIN_TIMEOUT_S)
 
     async def close(self) -> None:
         """Close every line."""
@@ -161,7 +162,7 @@ class Door:
             del self._strangers[first]
             first.close()
         try:
-            hello = await asyncio.wait_for(line.hear(), HELLO_TIMEOUT_S)
+            hello = await within(line.hear(), HELLO_TIMEOUT_S)
             if isinstance(hello, messages.Hello):
                 await self._check_worker(hello, pid)
         finally:
@@ -187,7 +188,7 @@ class Door:
             raise ValueError(f"it does not have the key of {worker}")
         if pid is not None:
             # It may call before the host has told which process it is.
-            process = await asyncio.wait_for(self._process_of(hello.worker), HELLO_TIMEOUT_S)
+            process = await within(self._process_of(hello.worker), HELLO_TIMEOUT_S)
             if process is not None and not descends(pid, process.pid):
                 raise ValueError(f"process {pid} has the key of {worker}, and is not that worker")
         # Not before: a wrong hello must not lock the worker out. Of two right ones one counts.

@@ -31,6 +31,7 @@ from pytest_ptc.remote.shared_code import check_shared
 from pytest_ptc.remote.stale import remove_stale
 from pytest_ptc.remote.tunnels import NodeTunnels
 from pytest_ptc.system.machine import lease_clock
+from pytest_ptc.system.timeouts import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -222,7 +223,7 @@ class NodeSupervisor:
     async def _be_heard(self) -> None:
         """Wait until pytest's machine has heard the last word, or has given up."""
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._all_heard.wait(), self._lease.seconds)
+            await within(self._all_heard.wait(), self._lease.seconds)
 
     # Calls of pytest's machine.
 
@@ -244,7 +245,7 @@ class NodeSupervisor:
         elif not self._outbox.is_urgent:
             self._has_news.clear()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._has_news.wait(), self._lease.patience)
+                await within(self._has_news.wait(), self._lease.patience)
                 await asyncio.sleep(_GATHER_S)
         self._lease.answers(call.beat, lease_clock())
         return frames.Heard(*self._outbox.load())

@@ -15,6 +15,7 @@ from pytest_ptc.remote import frame_kinds as frames
 from pytest_ptc.remote.engine import EngineError, EngineGoneError, asked_of_engine
 from pytest_ptc.remote.frames import FrameError, Inbox, Outbox
 from pytest_ptc.remote.lease import ENDING_S, PytestLease
+from pytest_ptc.system.timeouts import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -203,7 +204,7 @@ class Node:
                 self._run_id, self.facts.supervisor, self._lease.beat, self._inbox.last
             )
             try:
-                answer = await asyncio.wait_for(self._call("hear", call), left)
+                answer = await within(self._call("hear", call), left)
                 if not isinstance(answer, frames.Refused):
                     self._hear(answer)
                     continue
@@ -245,7 +246,7 @@ class Node:
         """Tell the node that its last word has come: it waits for that."""
         call = frames.Hear(self._run_id, self.facts.supervisor, self._lease.beat, self._inbox.last)
         with contextlib.suppress(EngineError, FrameError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._call("hear", call), _FAREWELL_S)
+            await within(self._call("hear", call), _FAREWELL_S)
 
     async def _wait_out(self, why: str) -> None:
         """Wait until the lease of a silent node is over, and it has ended what it had."""
@@ -267,7 +268,7 @@ class Node:
             first, load = self._outbox.load()
             call = frames.Say(self._run_id, self.facts.supervisor, first, load)
             try:
-                answer = await asyncio.wait_for(self._call("say", call), self._lease.seconds)
+                answer = await within(self._call("say", call), self._lease.seconds)
                 if isinstance(answer, frames.Said) and answer.last >= first:
                     self._outbox.arrived(answer.last)
                     self._mute_since = None

@@ -15,6 +15,8 @@ from queue import Empty, SimpleQueue
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from pytest_ptc.system.timeouts import within
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -209,4 +211,4 @@ async def in_thread(call: Callable[..., T], *args: Any, seconds: float | None = 
         asyncio.TimeoutError: It took longer.
     """
     future = asyncio.get_running_loop().run_in_executor(_THREADS, call, *args)
-    return await asyncio.wait_for(future, seconds)
+    return await within(future, seconds)

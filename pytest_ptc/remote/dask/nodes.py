@@ -11,6 +11,7 @@ import msgspec
 from pytest_ptc.remote.dask import seat
 from pytest_ptc.remote.engine import EngineError
 from pytest_ptc.remote.fitness import NodeFacts, why_unfit
+from pytest_ptc.system.timeouts import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ class DaskNodes:
 
     async def look(self) -> None:
         """Find out which nodes there are, and ask those that are new."""
-        there = await asyncio.wait_for(self._offering(), ANSWER_S)
+        there = await within(self._offering(), ANSWER_S)
         if self._present != set(there):
             self._present = set(there)
             self._changed.ring()
@@ -152,7 +153,7 @@ class DaskNodes:
             self._client.run(function, *told, workers=[node], on_error="return")
         )
         try:
-            await asyncio.wait_for(self._answered(node, work), limit)
+            await within(self._answered(node, work), limit)
             answer = work.result()[node]
         except EngineError:
             raise

@@ -16,6 +16,7 @@ import msgspec
 from pytest_ptc.remote.dask import node as on_node
 from pytest_ptc.remote.dask.nodes import ANSWER_S, call_by_text
 from pytest_ptc.remote.engine import EngineError, EngineGoneError, SeatFacts
+from pytest_ptc.system.timeouts import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -145,7 +146,7 @@ class DaskSeats:
             self.give_up(worker)
         if nodes and self._gone() is None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(
+                await within(
                     self._client.run(
                         on_node.ptc_free, self._run_id, workers=list(nodes), on_error="ignore"
                     ),
@@ -287,7 +288,7 @@ class DaskSeats:
 
     async def _forget(self, future: Future[Any]) -> None:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(self._client.cancel([future], force=True), ANSWER_S)
+            await within(self._client.cancel([future], force=True), ANSWER_S)
 
     async def _connection(self) -> None:
         """Return when the scheduler is there.
