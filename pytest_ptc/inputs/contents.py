@@ -105,7 +105,7 @@ class Contents:
         tell: Takes each attempt's name and what its agent could see at its end.
         folder: Where lists of files are kept; None for nowhere.
         snapshot: Whether agents see what there was when their tasks were taken, whatever is changed
-            since: as where it was sent to other machines.
+            since: as where other machines have a copy of it.
     """
 
     def __init__(

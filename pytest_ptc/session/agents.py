@@ -43,6 +43,11 @@ class RunAgents:
     def __repr__(self) -> str:
         return f"<RunAgents {sorted(self._named)}>"
 
+    @property
+    def added(self) -> list[AgentChoice]:
+        """Return those that tasks have named besides, in that order."""
+        return [choice for choice in self._named.values() if choice is not self.own]
+
     def take(self, specs: Sequence[TaskSpec]) -> list[AgentChoice]:
         """Decide on the agents that tasks name, and return those that are new.
 

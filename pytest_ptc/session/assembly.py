@@ -229,8 +229,11 @@ def open_run(
 def look_before(
     place: RunPlace, settings: Settings, plan: RunPlan, specs: Sequence[TaskSpec]
 ) -> dict[str, Content]:
-    """Return what the agents of tasks could see now, by their node ids, where that is sent."""
-    if not is_cluster(plan.host) or plan.host.code is None:
+    """Return what the agents of tasks could see now, by their node ids, where nodes get that.
+
+    They have what is sent, or a copy that is compared: what is edited later is not what they see.
+    """
+    if not is_cluster(plan.host):
         return {}
     contents = Contents(
         agent=files_of_agent(settings, plan.agent, place.root, os.environ),
@@ -238,6 +241,9 @@ def look_before(
         more_words=plan.agent.plan.words,
         ours=place.is_ours([place.runs]),
     )
+    # As `Run.submit` adds them to the run's own look, which this one is compared with.
+    for agent in plan.agents.added:
+        contents.add_agent(plan.agents.files(agent), agent.plan.words)
     return contents.take(specs)
 
 
@@ -289,7 +295,7 @@ def _contents(
         ours=place.is_ours([place.runs, *more]),
         tell=lambda attempt, content: journal.append(ContentSeen(attempt=attempt, content=content)),
         folder=journal.folder / LISTS,
-        snapshot=is_cluster(plan.host) and plan.host.code is not None,
+        snapshot=is_cluster(plan.host),
     )
 
 

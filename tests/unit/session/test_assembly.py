@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_ptc.journal.run_journal import Journal
 from pytest_ptc.model.errors import ConfigError
-from pytest_ptc.session.assembly import limits_of, plan_run
+from pytest_ptc.model.task import TaskSpec
+from pytest_ptc.remote.code import Code
+from pytest_ptc.session import assembly
+from pytest_ptc.session.assembly import limits_of, look_before, plan_run
+from pytest_ptc.session.cluster import Cluster
 from pytest_ptc.session.place import RunPlace
 from pytest_ptc.session.run_ids import last_run_id, new_run_id
+from tests.support import launch
+from tests.support.engines import InProcessEngine
+from tests.support.journals import KEY
+from tests.support.repository import Repository
 from tests.support.settings import settings_with
 
 if TYPE_CHECKING:
     from pytest_ptc.interfaces.host import Host
-    from pytest_ptc.session.cluster import Cluster
 
 
 @pytest.mark.parametrize(
@@ -91,3 +100,37 @@ def test_a_path_is_shown_from_where_the_program_was_started(tmp_path: Path) -> N
     place = RunPlace(root=tmp_path, cache=tmp_path / "cache", start=tmp_path / "start")
     assert place.shown(tmp_path / "start/runs/1") == Path("runs/1")
     assert place.shown(tmp_path / "runs/1") == tmp_path / "runs/1"
+
+
+@pytest.mark.parametrize("ships", [True, False], ids=["sent", "shared"])
+def test_a_look_before_nodes_get_their_files_is_the_look_of_the_run(
+    tmp_path: Path, *, ships: bool
+) -> None:
+    """Else no verdict of a run with several agents would be proven, or one that should not be."""
+    project = Repository(tmp_path / "project")
+    place = RunPlace(root=project.top, cache=tmp_path / "cache", start=project.top)
+    settings = settings_with(workers=1, agent="command", command="true", host="process")
+
+    def cluster(run_id: str) -> Cluster:
+        code = Code(place.root, max_mb=20) if ships else None
+        return Cluster(engine=InProcessEngine(run_id, {}), where="here", code=code)
+
+    plan = plan_run(place, settings, other_host=cluster)
+    spec = TaskSpec(nodeid="t", prompt="p", timeout=1, cwd=str(project.top))
+    specs = [replace(spec, agent=f"{launch.__name__}:launch_file"), replace(spec, nodeid="u")]
+    added = plan.agents.take(specs)
+    assert added
+    before = look_before(place, settings, plan, specs)
+    journal = Journal(place.runs, plan.run_id, key=KEY)
+    contents = assembly._contents(place, settings, plan, journal, [])
+    for agent in added:
+        contents.add_agent(plan.agents.files(agent), agent.plan.words)
+    assert before == contents.take(specs)
+    assert before["t"].problem is None
+    project.write("base.txt", "edited")
+    # What is edited from here on, no node has, whatever is looked at in between.
+    contents.began("1.1", specs[0])
+    contents.ended("1.1")
+    contents.close()
+    journal.close()
+    assert contents.began("1.2", specs[0]) == before["t"]
